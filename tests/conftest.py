@@ -1,0 +1,75 @@
+"""Pictures drawn for tests, and the one way to the shared real ones."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def shared_folder(name: str) -> Path:
+    """A folder of the shared real material; skips the test, visibly, without it.
+
+    TLKIT_SHARED names its place; by default it lies beside the checkout.
+    """
+    place = Path(os.environ.get("TLKIT_SHARED", ROOT.parent / "shared")) / name
+    if not place.is_dir():
+        pytest.skip(f"no {place}: set TLKIT_SHARED to run this on real material")
+    return place
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    return shared_folder("data")
+
+
+@pytest.fixture(scope="session")
+def shared_weights() -> Path:
+    return shared_folder("weights")
+
+
+def draw_picture(kind: int, seed: int, size: int = 64) -> np.ndarray:
+    """A picture [size, size, 3] uint8 whose class shows: a disc, a bar, a cross, ...
+
+    Pictures of one kind with different seeds are clearly different pictures: place,
+    size, colours and background texture all come from the seed.
+    """
+    rng = np.random.default_rng([kind, seed])
+    ground = rng.integers(0, 200, (8, 8, 3)).astype(np.uint8)
+    pixels = np.array(Image.fromarray(ground).resize((size, size), Image.Resampling.BICUBIC))
+    yy, xx = np.mgrid[:size, :size]
+    cy, cx = rng.uniform(0.35, 0.65, 2) * size
+    r = rng.uniform(0.18, 0.3) * size
+    masks = (
+        (yy - cy) ** 2 + (xx - cx) ** 2 < r**2,
+        (abs(yy - cy) < r / 3) & (abs(xx - cx) < 1.4 * r),
+        (abs(yy - cy) < r / 4) | (abs(xx - cx) < r / 4),
+    )
+    pixels[masks[kind % 3]] = rng.integers(180, 256, 3)
+    return pixels
+
+
+@pytest.fixture
+def draw():
+    return draw_picture
+
+
+@pytest.fixture
+def photo_folder(tmp_path):
+    """A factory of class folders: photo_folder({"disc": 12, "bar": 12}) -> Path."""
+
+    def make(counts: dict[str, int], where: Path | None = None, size: int = 64) -> Path:
+        root = where or tmp_path / "photos"
+        for kind, (name, count) in enumerate(counts.items()):
+            (root / name).mkdir(parents=True, exist_ok=True)
+            for i in range(count):
+                picture = Image.fromarray(draw_picture(kind, i, size))
+                picture.save(root / name / f"{name}_{i:03d}.png")
+        return root
+
+    return make

@@ -1,0 +1,1 @@
+"""STAGE 2: a Manifest and a split in, batches of pixels and targets out."""

@@ -1,0 +1,1 @@
+"""STAGE 3: names and sizes in, a keras.Model out. Knows neither files nor config."""

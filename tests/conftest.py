@@ -73,3 +73,43 @@ def photo_folder(tmp_path):
         return root
 
     return make
+
+
+SMALL = {
+    "backbone": "smallcnn",
+    "weights": "none",
+    "size": 32,
+    "augment": "light",
+    "batch": 8,
+    "epochs": 3,
+    "head": "gap,dropout:0.3",
+    "workers": 0,
+}
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    """A small data set of three kinds of drawing; tests must not change it."""
+    import tlkit
+
+    root = tmp_path_factory.mktemp("prepared")
+    for kind, name in enumerate(("disc", "bar", "cross")):
+        (root / "photos" / name).mkdir(parents=True)
+        for i in range(14):
+            picture = Image.fromarray(draw_picture(kind, i))
+            picture.save(root / "photos" / name / f"{name} {i:02d} é.png")
+    return tlkit.prepare(root / "photos", root / "data", workers=0)
+
+
+@pytest.fixture(scope="session")
+def finished(prepared, tmp_path_factory):
+    """A finished run on `prepared`; tests must not change it."""
+    import tlkit
+
+    place = tmp_path_factory.mktemp("finished") / "run"
+    return tlkit.finetune(prepared.directory, place, **SMALL)
+
+
+@pytest.fixture
+def small() -> dict[str, object]:
+    return dict(SMALL)

@@ -1,3 +1,71 @@
-"""tlkit: from a folder of photos to a classifier you can trust and ship."""
+"""tlkit: from a folder of photos to a classifier you can trust and ship.
+
+    manifest = tlkit.prepare("photos", "data")
+    run = tlkit.finetune("data", "runs/first", backbone="inception", cut="mixed7")
+    metrics = tlkit.evaluate(run)
+    answers = tlkit.predict(run, ["new/photo.jpg"])
+    artefact = tlkit.export(run)
+
+Names are loaded when they are first used, so that importing tlkit is instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Config": "tlkit.config",
+    "Exported": "tlkit.run.export",
+    "Manifest": "tlkit.dataset.manifest",
+    "Prediction": "tlkit.run.predict",
+    "Progress": "tlkit.progress",
+    "Run": "tlkit.run.record",
+    "TlkitError": "tlkit.errors",
+    "evaluate": "tlkit.run.evaluate",
+    "export": "tlkit.run.export",
+    "finetune": "tlkit.run.train",
+    "predict": "tlkit.run.predict",
+    "prepare": "tlkit.dataset.prepare",
+    "resume": "tlkit.run.train",
+}
+
+__all__ = [
+    "Config",
+    "Exported",
+    "Manifest",
+    "Prediction",
+    "Progress",
+    "Run",
+    "TlkitError",
+    "evaluate",
+    "export",
+    "finetune",
+    "predict",
+    "prepare",
+    "resume",
+]
+
+if TYPE_CHECKING:
+    from tlkit.config import Config
+    from tlkit.dataset.manifest import Manifest
+    from tlkit.dataset.prepare import prepare
+    from tlkit.errors import TlkitError
+    from tlkit.progress import Progress
+    from tlkit.run.evaluate import evaluate
+    from tlkit.run.export import Exported, export
+    from tlkit.run.predict import Prediction, predict
+    from tlkit.run.record import Run
+    from tlkit.run.train import finetune, resume
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tlkit' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,408 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import pickle
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlkit.dataset import images
+from tlkit.dataset.images import UnreadableImage
+
+
+def encode(image: Image.Image, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def reason_of(data: bytes, **options) -> str:
+    with pytest.raises(UnreadableImage) as caught:
+        images.decode(data, **options)
+    assert caught.value.detail
+    return caught.value.reason
+
+
+# Four distinct quarters, so that each of the eight orientations shows.
+QUARTERS = np.zeros((40, 60, 3), np.uint8)
+QUARTERS[:20, :30] = (250, 10, 10)
+QUARTERS[:20, 30:] = (10, 250, 10)
+QUARTERS[20:, :30] = (10, 10, 250)
+QUARTERS[20:, 30:] = (240, 240, 240)
+
+# What must be done to the stored pixels to see them upright, by the EXIF standard.
+UPRIGHT = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
+    8: lambda a: np.rot90(a),
+}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_orientation_is_applied(kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"quality": 95} if kind in {"JPEG", "WEBP"} else {}
+    data = encode(Image.fromarray(QUARTERS), kind, exif=exif, **options)
+    picture = images.decode(data)
+    expected = UPRIGHT[orientation](QUARTERS).astype(int)
+    assert picture.pixels.shape == expected.shape
+    # the middle of the quarters, where no codec bleeds
+    inner = abs(picture.pixels.astype(int) - expected)[5:15, 5:15]
+    assert inner.max() < 12
+    assert np.abs(picture.pixels.astype(int) - expected).mean() < 6
+    noted = any(note == f"exif-orientation-{orientation}" for note in picture.notes)
+    assert noted == (orientation != 1)
+
+
+@pytest.mark.parametrize("value", [0, 9, 300])
+def test_orientation_that_does_not_exist_is_ignored(value):
+    exif = Image.Exif()
+    exif[0x0112] = value
+    data = encode(Image.fromarray(QUARTERS), "PNG", exif=exif)
+    np.testing.assert_array_equal(images.decode(data).pixels, QUARTERS)
+
+
+def test_broken_exif_does_not_cost_the_picture():
+    data = encode(Image.fromarray(QUARTERS), "JPEG", exif=b"Exif\0\0nonsense")
+    assert images.decode(data).pixels.shape == QUARTERS.shape
+
+
+def test_cmyk_jpeg():
+    inks = np.zeros((16, 16, 4), np.uint8)
+    inks[..., 0] = 255  # cyan: no red
+    picture = images.decode(encode(Image.fromarray(inks, "CMYK"), "JPEG", quality=95))
+    assert picture.format == "JPEG"
+    assert "cmyk" in picture.notes
+    red, green, blue = picture.pixels.reshape(-1, 3).mean(axis=0)
+    assert red < 10
+    assert green > 240
+    assert blue > 240
+
+
+def test_alpha_is_laid_over_white():
+    pixels = np.zeros((2, 2, 4), np.uint8)
+    pixels[0, 0] = (200, 0, 0, 255)
+    pixels[0, 1] = (200, 0, 0, 128)
+    pixels[1, 0] = (200, 0, 0, 0)
+    picture = images.decode(encode(Image.fromarray(pixels), "PNG"))
+    assert "alpha-on-white" in picture.notes
+    # (128 * 200 + 127 * 255) / 255 = 227.4 and 127 * 255 / 255 = 127
+    np.testing.assert_allclose(picture.pixels[0, 1], [227, 127, 127], atol=1)
+    np.testing.assert_array_equal(picture.pixels[0, 0], [200, 0, 0])
+    np.testing.assert_array_equal(picture.pixels[1, 0], [255, 255, 255])
+
+
+def test_opaque_alpha_is_not_worth_a_note():
+    data = encode(Image.fromarray(QUARTERS).convert("RGBA"), "PNG")
+    picture = images.decode(data)
+    assert picture.notes == ()
+    np.testing.assert_array_equal(picture.pixels, QUARTERS)
+
+
+def test_grey_with_alpha():
+    pixels = np.array([[[100, 255], [100, 0]]], np.uint8)
+    picture = images.decode(encode(Image.fromarray(pixels, "LA"), "PNG"))
+    np.testing.assert_array_equal(picture.pixels[0], [[100] * 3, [255] * 3])
+
+
+def test_palette_with_transparency():
+    image = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    plain = images.decode(encode(image, "PNG"))
+    np.testing.assert_array_equal(plain.pixels[0], [[10, 20, 30], [40, 50, 60]])
+    clear = images.decode(encode(image, "PNG", transparency=0))
+    np.testing.assert_array_equal(clear.pixels[0], [[255] * 3, [40, 50, 60]])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+def test_16_bit_is_scaled_not_clipped(kind):
+    values = np.array([[0, 255, 256, 4095], [32768, 40000, 65280, 65535]], np.uint16)
+    picture = images.decode(encode(Image.fromarray(values), kind))
+    expected = [[0, 0, 1, 15], [128, 156, 255, 255]]
+    np.testing.assert_array_equal(picture.pixels[..., 1], expected)
+    assert "16-bit" in picture.notes
+
+
+def test_32_bit_integers_beyond_16_bit_are_stretched():
+    values = np.array([[0, 50_000, 100_000]], np.int32)
+    picture = images.decode(encode(Image.fromarray(values), "TIFF"))
+    np.testing.assert_array_equal(picture.pixels[0, :, 0], [0, 128, 255])
+
+
+def test_floats():
+    unit = np.array([[0, 0.5, 1]], np.float32)
+    picture = images.decode(encode(Image.fromarray(unit), "TIFF"))
+    np.testing.assert_array_equal(picture.pixels[0, :, 0], [0, 128, 255])
+    wide = np.array([[-10, 0, 10]], np.float32)
+    picture = images.decode(encode(Image.fromarray(wide), "TIFF"))
+    np.testing.assert_array_equal(picture.pixels[0, :, 0], [0, 128, 255])
+    flat = np.full((1, 3), 7, np.float32)
+    picture = images.decode(encode(Image.fromarray(flat), "TIFF"))
+    np.testing.assert_array_equal(picture.pixels[0, :, 0], [0, 0, 0])
+    wide[0, 1] = np.nan
+    assert reason_of(encode(Image.fromarray(wide), "TIFF")) == "not-finite"
+
+
+def test_one_bit():
+    image = Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1")
+    picture = images.decode(encode(image, "PNG"))
+    np.testing.assert_array_equal(picture.pixels[0], [[0] * 3, [255] * 3])
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "MPO"])
+def test_first_of_several_frames(kind):
+    first = Image.fromarray(np.full((16, 16, 3), (0, 0, 200), np.uint8))
+    second = Image.fromarray(np.full((16, 16, 3), (200, 0, 0), np.uint8))
+    data = encode(first, kind, save_all=True, append_images=[second])
+    picture = images.decode(data)
+    assert "first-frame" in picture.notes
+    np.testing.assert_allclose(
+        picture.pixels.mean(axis=(0, 1)), [0, 0, 200], rtol=0, atol=6
+    )
+
+
+def test_grey_becomes_three_channels():
+    data = encode(Image.fromarray(np.array([[7, 9]], np.uint8)), "PNG")
+    np.testing.assert_array_equal(images.decode(data).pixels, [[[7] * 3, [9] * 3]])
+
+
+def test_one_pixel():
+    data = encode(Image.new("RGB", (1, 1), (1, 2, 3)), "BMP")
+    np.testing.assert_array_equal(images.decode(data).pixels, [[[1, 2, 3]]])
+
+
+def test_what_is_no_picture():
+    assert reason_of(b"") == "empty"
+    assert reason_of(b"these are notes") == "not-an-image"
+    assert reason_of(b"<svg xmlns='http://www.w3.org/2000/svg'/>") == "not-an-image"
+    assert reason_of(b"%!PS-Adobe-3.0 EPSF-3.0") == "not-an-image"
+    assert reason_of(b"\0\0\0\x18ftypheic" + b"\0" * 20) == "heic"
+    assert reason_of(b"\xff\xd8\xff") == "damaged"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM"])
+def test_what_is_cut_off(kind, draw):
+    data = encode(Image.fromarray(draw(0, 0)), kind)
+    assert images.decode(data).pixels.shape == (64, 64, 3)
+    for share in (0.05, 0.5, 0.9):
+        reason = reason_of(data[: int(len(data) * share)])
+        assert reason in {"truncated", "damaged", "not-an-image"}
+
+
+def test_every_damage_is_named(draw):
+    """Whatever bytes come, it is a picture or an UnreadableImage."""
+    rng = np.random.default_rng(0)
+    outcomes = {"read": 0, "refused": 0}
+    for kind in ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"):
+        data = np.frombuffer(encode(Image.fromarray(draw(1, 1)), kind), np.uint8)
+        for _ in range(40):
+            damaged = data.copy()
+            damaged[rng.integers(0, min(len(data), 200), 4)] = rng.integers(0, 256, 4)
+            try:
+                assert images.decode(damaged.tobytes()).pixels.dtype == np.uint8
+                outcomes["read"] += 1
+            except UnreadableImage:
+                outcomes["refused"] += 1
+    assert sum(outcomes.values()) == 320
+    assert outcomes["refused"] > 20
+
+
+def huge_png(width: int, height: int) -> bytes:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + check
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    return start + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(11_000, 11_000), (15_000, 10_000), (65_000, 65_000)])
+def test_too_many_pixels_are_refused_by_the_header(size):
+    assert reason_of(huge_png(*size)) == "too-many-pixels"
+
+
+def test_the_cap_can_be_set():
+    data = encode(Image.new("RGB", (20, 20)), "PNG")
+    assert reason_of(data, max_pixels=399) == "too-many-pixels"
+    assert images.decode(data, max_pixels=400).pixels.shape == (20, 20, 3)
+
+
+def test_no_warning_leaks():
+    # More than Pillow's warning limit, less than ours: it is cut off, that is all.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert reason_of(huge_png(10_000, 10_000)) in {"truncated", "damaged"}
+
+
+def test_the_error_survives_another_process():
+    error = UnreadableImage("truncated", "Cut off.", file="a.jpg", hint="Copy again.")
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.reason, again.detail, again.file) == (
+        "truncated",
+        "Cut off.",
+        "a.jpg",
+    )
+    assert str(again) == str(error) == "a.jpg: Cut off.\nCopy again."
+
+
+def read_reason(path, **options) -> str:
+    with pytest.raises(UnreadableImage) as caught:
+        images.read_bytes(path, **options)
+    assert str(path) in str(caught.value)
+    return caught.value.reason
+
+
+def test_read_bytes_of_what_is_no_file(tmp_path):
+    assert read_reason(tmp_path / "none.jpg") == "missing"
+    folder = tmp_path / "folder.jpg"
+    folder.mkdir()
+    assert read_reason(folder) == "not-a-file"
+    assert read_reason(folder / "x" / "y.jpg") == "missing"
+    pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    assert read_reason(pipe) == "not-a-file"
+    loop = tmp_path / "loop.jpg"
+    loop.symlink_to(loop)
+    assert read_reason(loop) in {"unreadable", "missing"}
+
+
+def test_read_bytes_without_permission(tmp_path, monkeypatch):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"x")
+
+    def refuse(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(path), "read_bytes", refuse)
+    assert read_reason(path) == "no-permission"
+
+
+def test_read_bytes_has_a_cap(tmp_path, monkeypatch):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"12345")
+    monkeypatch.setattr(images, "MAX_BYTES", 4)
+    assert read_reason(path) == "too-big"
+
+
+def test_read_bytes_of_an_embedded_picture(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"imageData": base64.b64encode(b"pixels").decode()}))
+    assert images.read_bytes(path) == b"pixels"
+    assert images.read_bytes(path, embedded=False).startswith(b"{")
+    other = tmp_path / "a.dat"
+    other.write_text(path.read_text())
+    assert images.read_bytes(other, embedded=True) == b"pixels"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "broken-json"),
+        ("[" * 100_000, "broken-json"),
+        ("[1]", "no-picture"),
+        ('{"imageData": null}', "no-picture"),
+        ('{"imageData": 7}', "no-picture"),
+        ('{"imageData": "abc"}', "damaged"),
+        ('{"imageData": "\\u00e9"}', "damaged"),
+    ],
+)
+def test_read_bytes_of_a_json_without_picture(tmp_path, content, reason):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    assert read_reason(path) == reason
+
+
+def test_fit_squash_and_crop():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (31, 50, 3)).astype(np.uint8)
+    squashed = images.fit(pixels, 16, "squash")
+    expected = np.array(
+        Image.fromarray(pixels).resize((16, 16), Image.Resampling.BILINEAR)
+    )
+    np.testing.assert_array_equal(squashed, expected)
+    # (50 - 31) // 2 = 9
+    cropped = images.fit(pixels, 16, "crop")
+    np.testing.assert_array_equal(cropped, images.fit(pixels[:, 9:40], 16, "squash"))
+    np.testing.assert_array_equal(images.fit(pixels, 31, "crop"), pixels[:, 9:40])
+
+
+def test_fit_shrinks_with_an_antialiasing_triangle():
+    # 4 to 2 columns: support 2, weights at distances 0.5, 0.5, 1.5 of the triangle of
+    # width 2 are 0.75, 0.75, 0.25, over 1.75 at the edge.
+    row = np.array([[0, 70, 140, 210]], np.uint8)
+    pixels = np.repeat(np.repeat(row, 2, axis=0)[..., None], 3, axis=2)
+    left = (0.75 * 0 + 0.75 * 70 + 0.25 * 140) / 1.75
+    right = (0.25 * 70 + 0.75 * 140 + 0.75 * 210) / 1.75
+    expected = [round(left), round(right)]
+    np.testing.assert_array_equal(images.fit(pixels, 2, "squash")[0, :, 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "h", "w", "top", "left"),
+    [
+        (30, 60, 5, 10, 2, 0),
+        (60, 30, 10, 5, 0, 2),
+        (25, 100, 3, 10, 3, 0),  # 2.5 is rounded up
+        (1, 1000, 1, 10, 4, 0),
+        (7, 7, 10, 10, 0, 0),
+    ],
+)
+def test_fit_pad(height, width, h, w, top, left):
+    square = images.fit(np.full((height, width, 3), 9, np.uint8), 10, "pad")
+    expected = np.full((10, 10, 3), images.PAD_COLOUR, np.uint8)
+    expected[top : top + h, left : left + w] = 9
+    np.testing.assert_array_equal(square, expected)
+
+
+def test_fit_knows_three_ways():
+    assert images.RESIZES == ("squash", "crop", "pad")
+    with pytest.raises(ValueError, match="Received: 'stretch'"):
+        images.fit(QUARTERS, 8, "stretch")
+
+
+def test_crop():
+    np.testing.assert_array_equal(
+        images.crop(QUARTERS, (30, 0, 60, 20)), QUARTERS[:20, 30:]
+    )
+    assert images.crop(QUARTERS, (-5, 35, 10, 90)).shape == (5, 10, 3)
+    with pytest.raises(ValueError, match="outside"):
+        images.crop(QUARTERS, (60, 0, 70, 10))
+
+
+def test_shared_pictures(shared_data):
+    folder = shared_data / "duplicates"
+    formats = {
+        path.suffix: images.decode(images.read_bytes(path))
+        for path in sorted((folder / "formats_images").glob("ukbench09380.*"))
+    }
+    assert len(formats) == 5
+    for suffix in (".bmp", ".jpeg", ".png", ".svg"):
+        assert formats[suffix].format == "JPEG"
+        assert formats[suffix].pixels.shape == (480, 640, 3)
+    assert formats[".webp"].format == "WEBP"
+    turned = images.decode(
+        images.read_bytes(folder / "base_images" / "ukbench09268.jpg")
+    )
+    assert turned.notes == ("exif-orientation-6",)
+    assert turned.pixels.shape == (640, 480, 3)
+    giphy = images.decode(images.read_bytes(folder / "formats_images" / "giphy.gif"))
+    assert "first-frame" in giphy.notes
+    corrupt = sorted(folder.rglob("*_corrupt.jpg"))
+    assert len(corrupt) == 2
+    for path in corrupt:
+        assert reason_of(images.read_bytes(path)) == "not-an-image"

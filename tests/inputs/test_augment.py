@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from tlkit.errors import UsageError
+from tlkit.inputs.augment import POLICIES, augment, load_policy
+from tlkit.workers import in_order
+
+
+def one_draw(draw):
+    pixels = np.arange(40 * 40 * 3, dtype=np.uint32).reshape(40, 40, 3) % 251
+    return augment(
+        pixels.astype(np.uint8), POLICIES["strong"], digest="d", draw=draw, seed=3
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in POLICIES if name != "none"])
+def test_a_draw_is_a_pure_function_of_digest_draw_and_seed(name, draw):
+    pixels = draw(0, 1)
+    policy = load_policy(name)
+    views = [
+        augment(pixels, policy, digest=digest, draw=number, seed=seed)
+        for digest, number, seed in [
+            ("a", 0, 0), ("a", 1, 0), ("a", 0, 1), ("b", 0, 0), ("a", 0, 0),
+        ]
+    ]  # fmt: skip
+    assert views[0].shape == pixels.shape
+    assert views[0].dtype == np.uint8
+    assert np.array_equal(views[0], views[4])
+    for other in views[1:4]:
+        assert not np.array_equal(views[0], other)
+
+
+def test_draws_are_the_same_in_another_process_and_order():
+    here = [one_draw(i) for i in range(4)]
+    there = list(in_order(one_draw, [3, 2, 1, 0], workers=2))[::-1]
+    assert all(np.array_equal(a, b) for a, b in zip(here, there, strict=True))
+
+
+def test_none_changes_nothing(draw):
+    pixels = draw(1, 1)
+    assert augment(pixels, load_policy("none"), digest="", draw=5, seed=0) is pixels
+
+
+def test_a_policy_from_a_file(tmp_path, draw):
+    path = tmp_path / "mine.yaml"
+    path.write_text("- HorizontalFlip: {p: 1.0}\n- Transpose: {p: 1.0}\n")
+    pixels = draw(0, 2)
+    got = augment(pixels, load_policy(str(path)), digest="", draw=0, seed=0)
+    assert np.array_equal(got, pixels[:, ::-1].transpose(1, 0, 2))
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        ("- Rotat: {}", "Rotate"),
+        ("- Rotate: {limt: 3}", "limt"),
+        ("- Rotate: {limit: wide}", "limit"),
+        ("Rotate: {}", "a list"),
+        ("- [1, 2]", "expected"),
+        ("- A: {}\n  B: {}", "expected"),
+        ("a: [", "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_meant(tmp_path, content, word):
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    with pytest.raises(UsageError, match=word):
+        load_policy(str(path))
+
+
+def test_a_name_or_file_that_is_not_there():
+    with pytest.raises(UsageError, match="standard"):
+        load_policy("standart")
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_policy("/nowhere/x.yaml")

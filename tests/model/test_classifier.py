@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from tlkit.errors import UsageError
+from tlkit.model.backbones import find
+from tlkit.model.classifier import (
+    Classifier,
+    build_classifier,
+    probabilities,
+    split_at_freeze,
+)
+from tlkit.model.head import parse_head
+
+# Backbone, size, cut, freeze_to: light bodies, one of each kind of trouble.
+LIGHT = [
+    ("MobileNetV2", 32, "block_6_expand_relu", None),
+    ("MobileNetV2", 32, "block_6_expand_relu", "block_2_add"),
+    ("MobileNetV2", 32, "block_6_expand_relu", "none"),
+    ("InceptionV3", 75, "mixed2", "mixed1"),
+    ("MobileNetV3Small", 32, None, "expanded_conv_7_add"),
+    ("SmallCNN", 32, None, "block2"),
+    ("SmallCNN", 32, None, "none"),
+    ("EfficientNetB0", 32, "block4a_expand_activation", "block2b_add"),
+    ("ConvNeXtTiny", 32, "add_2", "add_1"),
+    ("VGG16", 32, "block3_pool", "block2_pool"),
+]
+
+
+def build(name: str, size: int, **options: Any) -> Classifier:
+    settings = {
+        "cut": None,
+        "freeze_to": None,
+        "head": parse_head("gap,bn,dense:4,dropout:0.2"),
+        "n_classes": 3,
+        "weights": "none",
+        "seed": 0,
+    }
+    return build_classifier(find(name), size=size, **{**settings, **options})
+
+
+def pixels(size: int, n: int = 4) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (n, size, size, 3)).astype("uint8")
+
+
+def variables(model: keras.Model) -> dict[str, np.ndarray]:
+    return {
+        f"{layer.name}/{i}": value
+        for layer in model.layers
+        for i, value in enumerate(layer.get_weights())
+    }
+
+
+def train(classifier: Classifier, x: np.ndarray, steps: int = 2) -> None:
+    loss = (
+        "binary_crossentropy"
+        if classifier.model.outputs[0].shape[-1] == 1
+        else "sparse_categorical_crossentropy"
+    )
+    # Eagerly: compiling each of these graphs takes longer than the steps.
+    classifier.model.compile(keras.optimizers.SGD(0.1), loss, run_eagerly=True)
+    y = np.arange(len(x)) % 2
+    classifier.model.fit(x, y, batch_size=len(x), epochs=steps, verbose=0)
+
+
+@pytest.mark.parametrize(("name", "size", "cut", "freeze_to"), LIGHT)
+def test_frozen_is_frozen_to_the_bit(name, size, cut, freeze_to):
+    classifier = build(name, size, cut=cut, freeze_to=freeze_to)
+    before, digest = variables(classifier.model), classifier.frozen_digest()
+    train(classifier, pixels(size))
+    after = variables(classifier.model)
+    assert classifier.frozen_digest() == digest
+    changed = {
+        key.rpartition("/")[0]
+        for key in before
+        if not (before[key] == after[key]).all()
+    }
+    assert not changed & set(classifier.frozen)
+    assert {"head2_bn", "head3_dense", "probabilities"} <= changed
+    norms = {
+        layer.name
+        for layer in classifier.model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    }
+    assert norms - {"head2_bn"} <= set(classifier.frozen)
+    if freeze_to is not None:  # some of the body trains
+        assert [one for one in changed if not one.startswith(("head", "prob"))]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "cut", "freeze_to"), [*LIGHT[:2], *LIGHT[4:6], *LIGHT[7:9]]
+)
+def test_split_is_the_model(name, size, cut, freeze_to):
+    classifier = build(name, size, cut=cut, freeze_to=freeze_to)
+    x = pixels(size)
+    wanted = np.asarray(classifier.model(x))
+    prefix, suffix = split_at_freeze(classifier)
+    assert prefix is not None
+    assert prefix.outputs[0].shape == suffix.inputs[0].shape
+    np.testing.assert_array_equal(np.asarray(suffix(prefix(x))), wanted)
+    np.testing.assert_array_equal(np.asarray(classifier.model(x)), wanted)
+    assert not prefix.trainable_weights
+    # Training the suffix alone trains the classifier.
+    suffix.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    suffix.train_on_batch(np.asarray(prefix(x)), np.arange(4) % 3)
+    trained = np.asarray(classifier.model(x))
+    assert not np.array_equal(trained, wanted)
+    np.testing.assert_array_equal(np.asarray(suffix(prefix(x))), trained)
+    # A second split is as good as the first.
+    again = split_at_freeze(classifier)
+    np.testing.assert_array_equal(np.asarray(again[1](again[0](x))), trained)
+
+
+def test_split_of_nothing_frozen():
+    classifier = build("SmallCNN", 32, freeze_to="none")
+    assert split_at_freeze(classifier) == (None, classifier.model)
+    assert (classifier.freeze_to, classifier.frozen) == ("none", ())
+
+
+def test_frozen_dropout_is_off_and_other_dropout_is_not():
+    """EfficientNet drops whole branches in training; frozen features must not."""
+    classifier = build("EfficientNetB0", 32, cut="block5c_add", freeze_to="block3b_add")
+    rates = {
+        layer.name: layer.rate
+        for layer in classifier.model.layers
+        if isinstance(layer, keras.layers.Dropout)
+    }
+    assert rates["block2b_drop"] == rates["block3b_drop"] == 0
+    assert rates["block4b_drop"] > 0
+    prefix, _ = split_at_freeze(classifier)
+    x = pixels(32)
+    np.testing.assert_array_equal(
+        np.asarray(prefix(x, training=True)), np.asarray(prefix(x, training=False))
+    )
+
+
+def test_what_is_told():
+    classifier = build(
+        "InceptionV3",
+        150,
+        cut="mixed7",
+        head=parse_head("flatten,dense:16"),
+        n_classes=2,
+    )
+    assert (classifier.cut, classifier.freeze_to) == ("mixed7", "mixed7")
+    assert classifier.feature_shape == (7, 7, 768)
+    assert classifier.head_inputs == 37_632
+    assert classifier.head_parameters == 37_632 * 16 + 16 + 17
+    assert classifier.model.outputs[0].shape == (None, 1)
+    assert classifier.model.inputs[0].dtype == "uint8"
+    # 70 convolutions up to mixed7 and as many batch normalisations.
+    assert len(classifier.frozen) == 140
+    assert len([name for name in classifier.frozen if name.startswith("conv2d")]) == 70
+    assert not [layer for layer in classifier.model.layers if hasattr(layer, "layers")]
+    assert "mixed8" not in [layer.name for layer in classifier.model.layers]
+
+
+def test_head_inputs_of_pooling():
+    assert build("SmallCNN", 64).head_inputs == 128
+    assert build("SmallCNN", 64).feature_shape == (4, 4, 128)
+
+
+def test_seed_decides_all():
+    random.seed(5)
+    state = random.getstate()
+    first, again, other = (
+        build("SmallCNN", 32, freeze_to="none", seed=seed) for seed in (1, 1, 2)
+    )
+    assert random.getstate() == state
+    assert first.weights_digest == again.weights_digest != other.weights_digest
+    x = pixels(32)
+    train(first, x)
+    train(again, x)
+    for one, same in zip(
+        first.model.get_weights(), again.model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, same)
+
+
+def test_digest_is_of_the_body_as_loaded():
+    classifier = build("SmallCNN", 32, freeze_to="block2")
+    assert len(classifier.weights_digest) == 64
+    assert (
+        build("SmallCNN", 32, n_classes=7).weights_digest == classifier.weights_digest
+    )
+    shorter = build("SmallCNN", 32, cut="block2")
+    assert shorter.weights_digest != classifier.weights_digest
+    # Frozen up to block2 or cut there: the same frozen layers.
+    assert shorter.frozen_digest() == classifier.frozen_digest()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cut": "block9"}, "Unknown layer 'block9'"),
+        ({"cut": "block2", "freeze_to": "block3"}, "body ends at the cut 'block2'"),
+        ({"size": 31}, "at least 32 px"),
+        ({"n_classes": 1}, "2 classes at least"),
+    ],
+)
+def test_wrong_use(options, message: str):
+    with pytest.raises(UsageError, match=message):
+        build("SmallCNN", **{"size": 32, **options})
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "cut"),
+    [
+        ("SmallCNN", 32, None),
+        ("VGG16", 32, "block2_pool"),  # caffe: the channels are turned round
+        ("MobileNetV2", 32, "block_6_expand_relu"),
+        ("EfficientNetB0", 32, "block3b_add"),  # dropout with its rate set to 0
+        ("ConvNeXtTiny", 32, "add_3"),  # sums that are no layers, layers of its own
+        ("DenseNet121", 32, "pool2_relu"),
+    ],
+)
+def test_saved_and_reloaded_to_the_bit(tmp_path, name, size, cut):
+    classifier = build(name, size, cut=cut)
+    x = pixels(size)
+    train(classifier, x, steps=1)
+    split_at_freeze(classifier)
+    wanted = np.asarray(classifier.model(x))
+    classifier.model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(np.asarray(loaded(x)), wanted)
+    assert [layer.name for layer in loaded.layers] == [
+        layer.name for layer in classifier.model.layers
+    ]
+    trains = [layer.trainable for layer in classifier.model.layers]
+    assert [layer.trainable for layer in loaded.layers] == trains
+
+
+def test_reloads_where_tlkit_is_not_installed(tmp_path):
+    x = pixels(32)
+    np.save(tmp_path / "x.npy", x)
+    for name, cut in (("vgg16", "block2_pool"), ("convnext", "add_3")):
+        classifier = build(name, 32, cut=cut)
+        classifier.model.save(tmp_path / f"{name}.keras")
+        np.save(tmp_path / f"{name}.npy", np.asarray(classifier.model(x)))
+    code = """
+import sys
+sys.modules["tlkit"] = None  # importing it fails
+import keras, numpy as np
+x = np.load("x.npy")
+for name in ("vgg16", "convnext"):
+    got = np.asarray(keras.models.load_model(name + ".keras")(x))
+    assert np.array_equal(got, np.load(name + ".npy")), name
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
+def test_probabilities():
+    two = probabilities(np.array([[0.25], [1.0]], "float32"))
+    np.testing.assert_array_equal(two, [[0.75, 0.25], [0.0, 1.0]])
+    assert two.dtype == np.float32
+    three = np.array([[0.2, 0.3, 0.5]])
+    np.testing.assert_array_equal(probabilities(three), three.astype("float32"))
+    assert probabilities(np.empty((0, 1))).shape == (0, 2)
+
+
+def test_small_network_learns():
+    """A disc or a bar in a noisy picture, from scratch."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 100, (64, 32, 32, 3)).astype("uint8")
+    y = np.arange(64) % 2
+    yy, xx = np.mgrid[:32, :32]
+    x[:32][:, (yy - 16) ** 2 + (xx - 16) ** 2 < 49] = 200
+    x[32:][:, abs(yy - 16) < 3] = 200
+    y = (np.arange(64) >= 32).astype(int)
+    classifier = build(
+        "SmallCNN", 32, freeze_to="none", head=parse_head("gap"), n_classes=2
+    )
+    classifier.model.compile(
+        keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=["accuracy"]
+    )
+    history = classifier.model.fit(x, y, batch_size=16, epochs=8, verbose=0).history
+    assert history["accuracy"][-1] == 1.0

@@ -1,0 +1,126 @@
+import dataclasses
+
+import pytest
+import yaml
+
+from tlkit.config import (
+    SECTIONS,
+    Config,
+    TrainConfig,
+    build_config,
+    read_recipe,
+    recipe_folder,
+    recipe_names,
+    resolve,
+)
+from tlkit.errors import ConfigError, UsageError
+
+
+def test_option_names_are_unique_over_the_sections():
+    names = [f.name for kind in SECTIONS.values() for f in dataclasses.fields(kind)]
+    assert len(names) == len(set(names)) > 20
+
+
+def test_later_layers_win(tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("model: {backbone: vgg16}\ntrain: {lr: 1e-4, epochs: 7}\n")
+    config = build_config(
+        recipe=recipe, options={"epochs": 8}, assignments=["train.epochs=9"]
+    )
+    assert config.model.backbone == "vgg16"
+    assert config.train.lr == 1e-4  # which YAML 1.1 reads as a text
+    assert config.train.epochs == 9
+    assert config.train.optimizer == TrainConfig.optimizer
+
+
+def test_all_faults_are_shown_at_once():
+    with pytest.raises(ConfigError) as caught:
+        build_config(
+            options={"backbone": "resnet51", "resize": "stretch", "lr": -1.0},
+            assignments=["train.epoch=3", "model.size=big", "nope.x=1"],
+        )
+    assert len(caught.value.faults) == 6
+    text = str(caught.value)
+    for word in ("ResNet50", "squash | crop | pad", "epochs", "whole number", "nope"):
+        assert word in text
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"optimizer": "adam", "momentum": 0.9}, "takes no momentum"),
+        ({"optimizer": "rmsprop", "nesterov": True}, "takes no nesterov"),
+        ({"warmup": 0.1}, "warmup goes with schedule cosine"),
+        ({"schedule": "cosine", "plateau": 2}, "schedule 'cosine'"),
+        ({"patience": 3, "plateau": 3}, "never come to pass"),
+        ({"head": "dense:3"}, "flatten"),
+        ({"augment": "strog"}, "strong"),
+        ({"epochs": True}, "a whole number"),
+    ],
+)
+def test_what_does_not_go_together_is_a_fault(options, word):
+    with pytest.raises(ConfigError, match=word):
+        build_config(options=options)
+
+
+def test_an_unknown_option_of_the_api_is_a_fault():
+    with pytest.raises(ConfigError, match="batch"):
+        build_config(options={"batch_size": 3})
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [("- a", "section"), ("a: [", "not YAML"), ("model: 3", "options below it")],
+)
+def test_a_recipe_that_is_none(tmp_path, content, word):
+    path = tmp_path / "x.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=word):
+        build_config(recipe=path)
+
+
+def test_a_recipe_name_that_is_not_known():
+    with pytest.raises(UsageError, match="course-mixed7"):
+        read_recipe("course-mixed8")
+    with pytest.raises(UsageError, match="no recipe file"):
+        read_recipe("nowhere.yaml")
+
+
+@pytest.mark.parametrize("text", ["train.lr", "lr=3", "=3", ".=1"])
+def test_an_assignment_of_another_form(text):
+    with pytest.raises(UsageError, match=r"section\.option=value"):
+        build_config(assignments=[text])
+
+
+def test_resolving_spells_everything_out_and_survives_yaml(tmp_path):
+    config = resolve(build_config(options={"backbone": "inception", "cut": "mixed7"}))
+    assert config.model.backbone == "InceptionV3"
+    assert (config.model.size, config.model.freeze_to) == (299, "mixed7")
+    assert config.train.plateau == 4
+    assert not isinstance(config.inputs.augment, str)
+    path = tmp_path / "config.yaml"
+    path.write_text(config.to_yaml())
+    again = resolve(build_config(recipe=path))
+    assert again == config
+    loaded = yaml.safe_load(config.to_yaml())
+    assert set(loaded) == {f.name for f in dataclasses.fields(Config)}
+
+
+def test_random_weights_are_not_frozen_unless_asked():
+    config = resolve(build_config(options={"weights": "none"}))
+    assert config.model.freeze_to == "none"
+
+
+def test_a_size_below_the_least_is_refused():
+    with pytest.raises(UsageError, match="75"):
+        resolve(build_config(options={"backbone": "inception", "size": 64}))
+
+
+def test_every_recipe_can_be_meant():
+    paths = list(recipe_folder().glob("**/*.yaml"))
+    assert len(paths) == len(recipe_names()) >= 4
+    for path in paths:
+        config = resolve(build_config(recipe=path))
+        assert not config.data, "a recipe is for anybody's data"
+        assert len(path.read_text().splitlines()) < 40

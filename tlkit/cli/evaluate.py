@@ -1,0 +1,82 @@
+"""tlkit evaluate: numbers with intervals, pictures of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from tlkit.cli.terminal import ERR, OUT, Terminal, load_tensorflow, next_step
+
+
+def evaluate(
+    run: Path = typer.Argument(..., help="The --out folder of a tlkit finetune."),
+    split: str = typer.Option(
+        None, help="train | val | test.  [default: test where there is one, else val]"
+    ),
+    data: Path = typer.Option(None, help="Where the data set lies now, if moved."),
+    workers: int = typer.Option(None, help="Processes that read pictures."),
+) -> None:
+    """Score a run: accuracy with its interval, figures a class, mistakes."""
+    import tlkit
+
+    load_tensorflow()
+    with Terminal() as progress:
+        metrics = tlkit.evaluate(
+            run, split=split, data=data, workers=workers, progress=progress
+        )
+    print_metrics(metrics)
+    folder = run / "evaluation" / metrics["split"]
+    for name, what in (
+        ("predictions.csv", "every answer"),
+        ("mistakes.png", "the most confident mistakes"),
+        ("confusion.png", "the confusion matrix"),
+    ):
+        ERR.print(f"{folder / name}: {what}", markup=False, highlight=False)
+    ERR.print(f"{run / 'curves.png'}: loss and accuracy", highlight=False)
+    next_step(f"tlkit predict {run} PICTURES   or   tlkit export {run}")
+
+
+def print_metrics(metrics: dict[str, Any]) -> None:
+    """Print what `tlkit.evaluate` has measured.
+
+    Args:
+        metrics: Its result.
+    """
+    low, high = metrics["accuracy_ci95"]
+    OUT.print(
+        f"{metrics['split']}: accuracy {metrics['accuracy']:.3f} "
+        f"(95 % interval {low:.3f} to {high:.3f}) on {metrics['n']} pictures, "
+        f"macro F1 {metrics['macro_f1']:.3f}, loss {metrics['loss']:.3f}",
+        highlight=False,
+    )
+    if metrics["chose_the_epoch"]:
+        ERR.print(
+            "These pictures chose the epoch, so the score is on the bright side; "
+            "a test split that training never saw would be the fair judge.",
+            style="yellow",
+        )
+    if metrics["split"] == "train":
+        ERR.print("These pictures were trained on: no measure of skill.", style="yellow")
+    table = Table(box=None, header_style="bold")
+    table.add_column("class")
+    for column in ("precision", "recall", "F1", "pictures"):
+        table.add_column(column, justify="right")
+    for row in metrics["per_class"]:
+        table.add_row(
+            row["name"],
+            *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")),
+            str(row["support"]),
+        )
+    OUT.print(table)
+    labels = metrics["labels"]
+    if len(labels) <= 12:
+        matrix = Table(box=None, header_style="bold", title="true \\ predicted")
+        matrix.add_column("")
+        for label in labels:
+            matrix.add_column(label, justify="right")
+        for label, counts in zip(labels, metrics["confusion"], strict=True):
+            matrix.add_row(label, *(str(count) for count in counts))
+        OUT.print(matrix)

@@ -1,0 +1,86 @@
+"""tlkit predict: class names for new pictures."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.table import Table
+
+from tlkit.cli.terminal import ERR, OUT, Terminal, load_tensorflow
+from tlkit.errors import unknown_name
+
+if TYPE_CHECKING:
+    from tlkit import Prediction
+
+FORMATS = ("table", "csv", "json")
+
+
+def predict(
+    run: Path = typer.Argument(..., help="The --out folder of a tlkit finetune."),
+    pictures: list[str] = typer.Argument(..., help="Files, folders or patterns."),
+    format: str = typer.Option("table", help="table | csv | json, on standard output."),  # noqa: A002
+    workers: int = typer.Option(None, help="Processes that read pictures."),
+) -> None:
+    """Classify pictures; the exit code is 1 if some could not be read."""
+    import tlkit
+
+    if format not in FORMATS:
+        raise unknown_name("output format", format, FORMATS)
+    load_tensorflow()
+    with Terminal() as progress:
+        predictions = tlkit.predict(run, pictures, workers=workers, progress=progress)
+    {"table": _print_table, "csv": _print_csv, "json": _print_json}[format](predictions)
+    failed = sum(prediction.error is not None for prediction in predictions)
+    if failed:
+        ERR.print(f"{failed} of {len(predictions)} files could not be read.", style="red")
+        raise typer.Exit(1)
+
+
+def _print_table(predictions: list[Prediction]) -> None:
+    table = Table(box=None, header_style="bold")
+    table.add_column("picture", overflow="fold")
+    table.add_column("label")
+    table.add_column("probability", justify="right")
+    table.add_column("next best")
+    for prediction in predictions:
+        if prediction.error:
+            table.add_row(prediction.path, f"[{prediction.error}]", "", "", style="red")
+            continue
+        ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
+        second, share = ranked[1]
+        table.add_row(
+            prediction.path,
+            prediction.label,
+            f"{prediction.probability:.3f}",
+            f"{second} {share:.3f}",
+        )
+    OUT.print(table, markup=False)
+
+
+def _print_csv(predictions: list[Prediction]) -> None:
+    labels = next((p.probabilities for p in predictions if p.probabilities), {})
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    names = [f"p_{label}" for label in labels]
+    writer.writerow(["path", "label", "probability", "error", *names])
+    for p in predictions:
+        scores = [p.probabilities.get(label, "") for label in labels]
+        writer.writerow(
+            [p.path, p.label, p.probability, p.error, *scores]
+        )
+
+
+def _print_json(predictions: list[Prediction]) -> None:
+    rows = []
+    for prediction in predictions:
+        row = dataclasses.asdict(prediction)
+        if prediction.error is None:
+            del row["error"]
+        rows.append(row)
+    json.dump(rows, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")

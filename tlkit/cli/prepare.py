@@ -1,0 +1,90 @@
+"""tlkit prepare: a folder of photos to a data set directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.table import Table
+
+from tlkit.cli.terminal import ERR, OUT, Terminal, next_step
+
+if TYPE_CHECKING:
+    from tlkit import Manifest
+
+
+def prepare(
+    source: Path = typer.Argument(..., help="Folder of photos."),
+    out: Path = typer.Option(..., help="Data set directory to make."),
+    source_format: str = typer.Option(
+        "auto", "--from", help="auto | folders | labelme: how the photos are labelled."
+    ),
+    label_by: str = typer.Option(
+        "image", help="image | shapes: labelme flags, or a crop for each shape."
+    ),
+    val: float = typer.Option(
+        None, help="Share that chooses the epoch.  [default: 0.15]"
+    ),
+    test: float = typer.Option(
+        None, help="Share held back for the test.  [default: 0.15]"
+    ),
+    seed: int = typer.Option(0, help="Seed of the split."),
+    near: bool = typer.Option(True, help="Look for near copies, too."),
+    keep_conflicts: bool = typer.Option(
+        False,
+        "--keep-conflicts",
+        help="Keep pictures that stand under two labels.",
+    ),
+    workers: int = typer.Option(
+        None, help="Processes that read pictures.  [default: one a processor]"
+    ),
+    overwrite: bool = typer.Option(
+        False, "--overwrite", help="Replace an earlier data set in --out."
+    ),
+) -> None:
+    """Check, deduplicate and split photos; they stay where they are."""
+    import tlkit
+
+    with Terminal() as progress:
+        manifest = tlkit.prepare(
+            source,
+            out,
+            source=source_format,
+            label_by=label_by,
+            val=val,
+            test=test,
+            seed=seed,
+            near=near,
+            keep_conflicts=keep_conflicts,
+            workers=workers,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    _print_summary(manifest)
+    next_step(f"tlkit finetune {out}")
+
+
+def _print_summary(manifest: Manifest) -> None:
+    splits = [split for split in ("train", "val", "test") if manifest.of(split)]
+    table = Table(box=None, header_style="bold")
+    table.add_column("class")
+    for split in (*splits, "all"):
+        table.add_column(split, justify="right")
+    counts = manifest.counts()
+    for label in manifest.labels:
+        row = [counts[label].get(split, 0) for split in splits]
+        table.add_row(label, *(str(n) for n in (*row, sum(row))))
+    totals = [len(manifest.of(split)) for split in splits]
+    table.add_section()
+    table.add_row("all", *(str(n) for n in (*totals, sum(totals))), style="bold")
+    OUT.print(table)
+    for name, count in manifest.info["counts"].items():
+        if isinstance(count, dict):
+            count = ", ".join(f"{n} {reason}" for reason, n in count.items()) or 0
+        OUT.print(f"{name.replace('_', ' ')}: {count}", highlight=False)
+    ERR.print(
+        f"{manifest.directory}: manifest.csv, labels.txt, rejected.csv, duplicates.csv",
+        markup=False,
+        highlight=False,
+    )

@@ -1,0 +1,111 @@
+"""What a command says: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+
+from tlkit.errors import TlkitError
+
+# Into a pipe or file nothing is cut to a terminal's width.
+OUT = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 200)
+ERR = Console(stderr=True, soft_wrap=True)
+
+
+class Interrupted(TlkitError):
+    """The user has pressed Ctrl-C."""
+
+    exit_code = 130
+
+
+class Terminal:
+    """Progress bars and lines on standard error; a context manager."""
+
+    def __init__(self) -> None:
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=ERR,
+            transient=True,
+            disable=not ERR.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Terminal:
+        """Begin to draw."""
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Take the bars away; the lines stay.
+
+        Raises:
+            Interrupted: In place of a KeyboardInterrupt, which typer would call an
+                abortion of its own.
+        """
+        self._bars.stop()
+        if kind is KeyboardInterrupt:
+            raise Interrupted("Interrupted.")
+
+    def start(self, task: str, total: int | None = None) -> None:
+        """Replace the bar by one for this task."""
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(task, total=total)
+
+    def advance(self, steps: int = 1) -> None:
+        """Move the bar on."""
+        if self._task is not None:
+            self._bars.advance(self._task, steps)
+
+    def note(self, message: str) -> None:
+        """Print a line above the bar."""
+        ERR.print(message, markup=False, highlight=False)
+
+    def warn(self, message: str) -> None:
+        """Print a line above the bar that stands out."""
+        ERR.print(f"warning: {message}", style="yellow", markup=False, highlight=False)
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow without the lines it writes while it loads.
+
+    They come from its C++ side, before any log level counts, so standard error itself
+    is turned away; what was written is shown if loading fails.
+    """
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with ERR.status("Loading TensorFlow"), tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import keras  # noqa: F401
+            import tensorflow  # noqa: F401
+        except BaseException:
+            held.seek(0)
+            os.write(shown, held.read())
+            raise
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
+
+
+def next_step(command: str) -> None:
+    """Tell what one would do now.
+
+    Args:
+        command: A whole command line.
+    """
+    ERR.print(f"\nNext: {command}", style="bold", markup=False, highlight=False)

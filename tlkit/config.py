@@ -1,0 +1,411 @@
+"""Settings of a training run: defaults, recipes and options in, one checked Config out.
+
+The sections mirror the stages. YAML is only their saved form; a key that does not exist
+or a value that cannot be meant is a fault, and all faults are shown at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tlkit.dataset import images
+from tlkit.errors import ConfigError, UsageError, unknown_name
+from tlkit.inputs import augment, mix
+from tlkit.model import backbones, head, optimizers
+
+DEVICES = ("auto", "cpu", "gpu")
+PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
+MONITORS = ("val_loss", "val_accuracy")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Which network: backbone, cut, freeze point and head."""
+
+    backbone: str = "MobileNetV2"
+    weights: str = "imagenet"
+    size: int | None = None
+    cut: str | None = None
+    freeze_to: str | None = None
+    head: str = head.DEFAULT_HEAD
+
+
+@dataclass(frozen=True)
+class InputsConfig:
+    """Which pixels: resizing, augmentation, mixing and batches."""
+
+    resize: str = "squash"
+    augment: str | tuple[Mapping[str, Any], ...] = "standard"
+    mix: str = "none"
+    batch: int = 32
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Which training: optimizer, rate, length, stopping, device and seed."""
+
+    optimizer: str = "adam"
+    lr: float = 1e-3
+    momentum: float | None = None
+    nesterov: bool | None = None
+    weight_decay: float | None = None
+    schedule: str = "constant"
+    warmup: float = 0.0
+    epochs: int = 30
+    monitor: str = "val_loss"
+    patience: int = 8
+    plateau: int | None = None
+    plateau_factor: float = 0.3
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything a training run depends on besides the data itself.
+
+    `data` is the data set directory; empty where it is given apart.
+    """
+
+    data: str = ""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    inputs: InputsConfig = field(default_factory=InputsConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def to_yaml(self) -> str:
+        """The configuration as YAML text, every value spelled out.
+
+        Returns:
+            Text that `read_recipe` takes back unchanged.
+        """
+        return yaml.safe_dump(_plain(self), sort_keys=False, allow_unicode=True)
+
+
+SECTIONS: dict[str, Any] = {
+    "model": ModelConfig,
+    "inputs": InputsConfig,
+    "train": TrainConfig,
+}
+SECTION_OF = {
+    option.name: section
+    for section, kind in SECTIONS.items()
+    for option in dataclasses.fields(kind)
+}
+
+
+def default_of(option: str) -> Any:  # noqa: ANN401
+    """The default value of an option, for help texts.
+
+    Args:
+        option: Its name, which is unique over all sections.
+
+    Returns:
+        The value a run has when nobody says otherwise.
+    """
+    kind = SECTIONS[SECTION_OF[option]]
+    return next(f.default for f in dataclasses.fields(kind) if f.name == option)
+
+
+def recipe_folder() -> Path:
+    """Where the packaged recipes lie, in an installed wheel or in a checkout."""
+    packaged = Path(__file__).parent / "recipes"
+    return packaged if packaged.is_dir() else Path(__file__).parents[1] / "recipes"
+
+
+def recipe_names() -> list[str]:
+    """The names that `--recipe` takes besides a path, sorted."""
+    return sorted(path.stem for path in recipe_folder().glob("*.yaml"))
+
+
+def read_recipe(recipe: str | Path) -> tuple[str, dict[str, Any]]:
+    """A recipe's settings as nested mappings, not yet checked.
+
+    Args:
+        recipe: The name of a packaged recipe, or the path of a YAML file such as
+            RUN/config.yaml.
+
+    Returns:
+        Where it was read from, for messages, and the mapping.
+
+    Raises:
+        UsageError: Neither a packaged recipe nor a readable file.
+        ConfigError: Not YAML, or not a mapping.
+    """
+    path = recipe_folder() / f"{recipe}.yaml"
+    if not path.is_file():
+        path = Path(recipe)
+        if path.suffix not in {".yaml", ".yml"}:
+            raise unknown_name("recipe", str(recipe), recipe_names())
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(f"There is no recipe file {path}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(str(path), [f"not YAML: {error}"]) from error
+    if not isinstance(loaded, dict):
+        raise ConfigError(str(path), ["expected 'section: {option: value}'"])
+    return str(path), loaded
+
+
+def parse_assignment(text: str) -> tuple[str, str, Any]:
+    """Take `section.option=value` apart, as `--set` gives it.
+
+    Args:
+        text: For example "train.lr=1e-4".
+
+    Returns:
+        Section, option and the value as YAML reads it.
+
+    Raises:
+        UsageError: Not of this form.
+    """
+    key, equals, value = text.partition("=")
+    section, dot, option = key.strip().partition(".")
+    if not (equals and dot and section and option):
+        raise UsageError(
+            f"--set takes section.option=value, got {text!r}.",
+            hint="For example --set train.lr=1e-4.",
+        )
+    try:
+        return section, option, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {key}: {value!r} is not a YAML value.") from error
+
+
+def build_config(
+    *,
+    recipe: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    assignments: Sequence[str] = (),
+) -> Config:
+    """Lay defaults, a recipe, options and assignments over each other, and check.
+
+    Args:
+        recipe: Name or path of a recipe.
+        options: Option name to value, such as {"cut": "mixed7"}; None means not given.
+        assignments: Texts "section.option=value".
+
+    Returns:
+        The checked configuration, not yet resolved.
+
+    Raises:
+        ConfigError: All faults found.
+    """
+    source, layers = "options", dict[str, Any]()
+    if recipe is not None:
+        source, layers = read_recipe(recipe)
+    faults: list[str] = []
+    for name, value in (options or {}).items():
+        if name != "data" and name not in SECTION_OF:
+            faults.append(unknown_name("option", name, SECTION_OF).args[0])
+        elif value is not None:
+            _put(layers, SECTION_OF.get(name, ""), name, value)
+    for text in assignments:
+        _put(layers, *parse_assignment(text))
+    config = _from_mapping(layers, faults)
+    _check(config, faults)
+    if faults:
+        raise ConfigError(source, faults)
+    return config
+
+
+def resolve(config: Config) -> Config:
+    """Spell out what the defaults leave to the backbone and the policy names.
+
+    Args:
+        config: A checked configuration.
+
+    Returns:
+        The same run with canonical names, and no option left open that decides
+        what is computed; `workers` stays open, it belongs to the machine.
+
+    Raises:
+        UsageError: A value that the backbone rules out.
+    """
+    model, inputs, train = config.model, config.inputs, config.train
+    backbone = backbones.find(model.backbone)
+    cut = model.cut or backbone.cuts[-1]
+    weights = model.weights
+    if weights not in {"imagenet", "none"}:
+        weights = str(Path(weights).expanduser().resolve())
+    size = model.size or backbone.native
+    if size < backbone.least:
+        raise UsageError(
+            f"{backbone.name} needs pictures of at least {backbone.least} px, "
+            f"got --size {size}."
+        )
+    model = dataclasses.replace(
+        model,
+        backbone=backbone.name,
+        weights=weights,
+        size=size,
+        cut=cut,
+        freeze_to=model.freeze_to or ("none" if weights == "none" else cut),
+    )
+    plateau = train.plateau
+    if plateau is None:
+        plateau = train.patience // 2 if train.schedule == "constant" else 0
+    policy = augment.load_policy(inputs.augment)
+    return dataclasses.replace(
+        config,
+        data=str(Path(config.data).resolve()) if config.data else "",
+        model=model,
+        inputs=dataclasses.replace(inputs, augment=policy),
+        train=dataclasses.replace(train, plateau=plateau),
+    )
+
+
+def _put(layers: dict[str, Any], section: str, name: str, value: object) -> None:
+    if not section:
+        layers[name] = value
+        return
+    present = layers.get(section)
+    layers[section] = {**(present if isinstance(present, dict) else {}), name: value}
+
+
+def _from_mapping(mapping: Mapping[str, Any], faults: list[str]) -> Config:
+    """The dataclasses for nested mappings; what does not fit goes to the faults."""
+    data = mapping.get("data") or ""
+    if not isinstance(data, (str, Path)):
+        faults.append(f"data: expected a path, got {data!r}")
+    built: dict[str, Any] = {"data": str(data)}
+    for name in mapping:
+        if name != "data" and name not in SECTIONS:
+            faults.append(unknown_name("section", str(name), SECTIONS).args[0])
+    for section, kind in SECTIONS.items():
+        given = mapping.get(section) or {}
+        if not isinstance(given, Mapping):
+            faults.append(f"{section}: expected options below it, got {given!r}")
+            given = {}
+        hints = typing.get_type_hints(kind)
+        values = {}
+        for name, value in given.items():
+            if name not in hints:
+                fault = unknown_name("option", str(name), hints).args[0]
+                faults.append(f"{section}: {fault}".replace("\n", " "))
+                continue
+            try:
+                values[name] = _coerce(value, hints[name])
+            except (TypeError, ValueError):
+                wanted = _describe(hints[name])
+                faults.append(f"{section}.{name}: expected {wanted}, got {value!r}")
+        built[section] = kind(**values)
+    return Config(**built)
+
+
+def _coerce(value: Any, hint: Any) -> Any:  # noqa: ANN401
+    """A YAML value as the type of its field; raises where it is another one."""
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if value is None and type(None) in kinds:
+        return None
+    if bool in kinds and isinstance(value, bool):
+        return value
+    if isinstance(value, bool):
+        raise TypeError(value)
+    if int in kinds and isinstance(value, int):
+        return value
+    # YAML 1.1 reads 1e-4 as a string.
+    if float in kinds and isinstance(value, (int, float, str)):
+        return float(value)
+    if str in kinds and isinstance(value, (str, Path)):
+        return str(value)
+    if isinstance(value, (list, tuple)) and any(typing.get_args(k) for k in kinds):
+        return tuple(value)
+    raise TypeError(value)
+
+
+def _describe(hint: Any) -> str:  # noqa: ANN401
+    words = {"int": "a whole number", "float": "a number", "str": "a text"}
+    words |= {"bool": "true or false", "None": "null"}
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    names = ["None" if k is type(None) else getattr(k, "__name__", "") for k in kinds]
+    return " or ".join(words.get(name, "a list") for name in names)
+
+
+def _check(config: Config, faults: list[str]) -> None:
+    """Values that have the right type and still cannot be meant."""
+    model, inputs, train = config.model, config.inputs, config.train
+    choices = {
+        "resize": (inputs.resize, images.RESIZES),
+        "mix": (inputs.mix, mix.MIXES),
+        "schedule": (train.schedule, optimizers.SCHEDULES),
+        "monitor": (train.monitor, MONITORS),
+        "device": (train.device, DEVICES),
+        "precision": (train.precision, PRECISIONS),
+    }
+    for name, (value, known) in choices.items():
+        if value not in known:
+            faults.append(f"{name}: expected {' | '.join(known)}, got {value!r}")
+    for check in (
+        lambda: backbones.find(model.backbone),
+        lambda: head.parse_head(model.head),
+        lambda: augment.load_policy(inputs.augment),
+        lambda: optimizers.check(
+            train.optimizer,
+            momentum=train.momentum,
+            nesterov=train.nesterov,
+            schedule=train.schedule,
+            warmup=train.warmup,
+        ),
+    ):
+        try:
+            check()
+        except UsageError as error:
+            faults.append(str(error).replace("\n", " "))
+    bounds = {
+        "size": (model.size, 16, 4096),
+        "batch": (inputs.batch, 1, 65536),
+        "workers": (inputs.workers, 0, 1024),
+        "epochs": (train.epochs, 1, 100_000),
+        "patience": (train.patience, 0, 100_000),
+        "plateau": (train.plateau, 0, 100_000),
+        "lr": (train.lr, 1e-12, 1e3),
+        "warmup": (train.warmup, 0.0, 0.9),
+        "momentum": (train.momentum, 0.0, 0.9999),
+        "weight_decay": (train.weight_decay, 0.0, 1.0),
+        "plateau_factor": (train.plateau_factor, 0.01, 0.99),
+        "seed": (train.seed, 0, 2**31 - 1),
+    }
+    for name, (number, low, high) in bounds.items():
+        if number is not None and not low <= number <= high:
+            faults.append(f"{name}: expected {low} to {high}, got {number}")
+    _check_patience(train, faults)
+
+
+def _check_patience(train: TrainConfig, faults: list[str]) -> None:
+    if not train.plateau:
+        return
+    if train.schedule != "constant":
+        faults.append(
+            f"plateau: the rate is already set by schedule {train.schedule!r}; "
+            "use plateau 0 with it"
+        )
+    if train.patience and train.plateau >= train.patience:
+        faults.append(
+            f"plateau: {train.plateau} epochs without progress never come to pass, "
+            f"training stops after patience {train.patience}; choose less"
+        )
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    if dataclasses.is_dataclass(value):
+        return {
+            f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)
+        }
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,61 @@
+"""scikit-learn's handwritten digits as a photo folder with planted faults, for a demo."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+SIDE = 64
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What was written; every fault is one that `prepare` should find."""
+
+    pictures: int
+    copies: int
+    conflicts: int
+    broken: int
+
+
+def write_digits(folder: Path, *, each: int = 120) -> Planted:
+    """Write the digits (Alpaydin and Kaynak 1998) as PNG files in class folders.
+
+    Three exact copies, one picture under a second class, and one file that is no
+    picture are planted among them.
+
+    Args:
+        folder: Where to; made if it is not there.
+        each: Pictures a class, at most.
+
+    Returns:
+        What was written.
+    """
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    for label, name in enumerate(NAMES):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        chosen = np.flatnonzero(digits.target == label)[:each]
+        for i, index in enumerate(chosen):
+            _save(digits.images[index], folder / name / f"{name}-{i:03d}.png")
+    for i in range(3):
+        shutil.copyfile(
+            folder / "zero" / f"zero-{i:03d}.png", folder / "zero" / f"copy-{i}.png"
+        )
+    shutil.copyfile(folder / "one" / "one-000.png", folder / "seven" / "mistaken.png")
+    (folder / "nine" / "broken.png").write_text("This is no picture.\n")
+    files = sum(1 for path in folder.glob("*/*") if path.is_file())
+    return Planted(files, copies=3, conflicts=1, broken=1)
+
+
+def _save(values: np.ndarray, path: Path) -> None:
+    """One digit, 8 x 8 with values 0 to 16, as dark ink on a light ground."""
+    grey = (255 - values * 15.9375).astype(np.uint8)
+    image = Image.fromarray(grey).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    image.save(path)

@@ -1,0 +1,372 @@
+"""Bytes in, RGB uint8 [H, W, 3] out, or a named reason why not: THE decode policy.
+
+Every picture in the program goes through `decode`: prepare, training, predict and the
+comparison made at export.
+
+    what is found                     what is done
+    --------------------------------  ------------------------------------------------
+    any file name                     ignored: the content decides the type
+    EXIF orientation 1-8              applied (JPEG, PNG, WebP, TIFF)
+    grey                              repeated over the three channels
+    1 bit                             0 and 255
+    palette                           its colours
+    transparency of any kind          laid over white: (a*c + (255-a)*255) / 255
+    CMYK and YCCK                     Pillow's conversion; no colour profile is applied
+    16 bit                            the high byte, x >> 8: the full range, not clipped
+    32 bit integer                    as 16 bit if it fits in, else minimum to maximum
+    32 bit float                      x * 255 if all of it is within 0..1, else minimum
+                                      to maximum; not finite: refused
+    animated, several pages, MPO      the first one
+    more than MAX_PIXELS              refused from the header, before decoding
+    cut off, damaged, empty, no image refused, with a reason
+    HEIC, SVG, EPS, PDF, raw          refused: save as JPEG or PNG first
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+import json
+import stat
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from tlkit.dataset.modes import NotFinite, to_rgb
+from tlkit.errors import DatasetError
+
+# Holds the 108 megapixels of the largest common phone sensor; 360 MB as RGB, so that
+# several worker processes at it still fit into a small machine.
+MAX_PIXELS = 120_000_000
+# A picture of MAX_PIXELS, uncompressed with four channels of 16 bit, fits.
+MAX_BYTES = 1 << 30
+MAX_JSON_BYTES = 256 << 20
+RESIZES = ("squash", "crop", "pad")
+# ImageNet's mean colour: near zero after any backbone's preprocessing.
+PAD_COLOUR = (124, 116, 104)
+
+# What Pillow may try: pixel formats with a safe decoder and an unmistakable beginning.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+BEGINNINGS = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG": "PNG",
+    b"GIF8": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+}
+HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+ORIENTATION_TAG = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class UnreadableImage(DatasetError):
+    """A picture that cannot be used.
+
+    Args:
+        reason: A short word for tables, as in "truncated".
+        detail: What was found, for a person.
+        file: Which file, where it is known.
+        hint: What to do about it.
+    """
+
+    def __init__(
+        self, reason: str, detail: str, *, file: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(f"{file}: {detail}" if file else detail, hint=hint)
+        self.reason = reason
+        self.detail = detail
+        self.file = file
+
+    def __reduce__(self) -> tuple[Callable[..., UnreadableImage], tuple[str, ...]]:
+        # Without it the error could not come back from a worker process.
+        return _unreadable, (self.reason, self.detail, self.file, self.hint)
+
+
+def _unreadable(reason: str, detail: str, file: str, hint: str) -> UnreadableImage:
+    return UnreadableImage(reason, detail, file=file, hint=hint)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture.
+
+    Attributes:
+        pixels: uint8 [H, W, 3], RGB, upright.
+        format: What it was, in Pillow's words, as in "JPEG".
+        notes: What was done that one may want to know, as in "exif-orientation-6".
+    """
+
+    pixels: np.ndarray
+    format: str
+    notes: tuple[str, ...] = ()
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Decode a picture whole, by the policy of this module.
+
+    Python's warning filters are changed while it runs, so use processes rather than
+    threads to decode several at once.
+
+    Args:
+        data: The content of a picture file.
+        max_pixels: Refuse anything larger, before it is decoded.
+
+    Returns:
+        The picture.
+
+    Raises:
+        UnreadableImage: It cannot be used; `reason` says why in a word.
+    """
+    if not data:
+        raise UnreadableImage("empty", "The file is empty.")
+    with warnings.catch_warnings():
+        # Pillow warns of odd metadata and of large pictures; both are dealt with here.
+        warnings.simplefilter("ignore")
+        try:
+            with _open(data) as image:
+                _check_pixels(image, max_pixels)
+                return _picture(image)
+        except UnreadableImage:
+            raise
+        except NotFinite as error:
+            raise UnreadableImage("not-finite", "Holds NaN or infinity.") from error
+        except Image.DecompressionBombError as error:
+            detail = f"More pixels than the {max_pixels:,} that are allowed."
+            raise UnreadableImage("too-many-pixels", detail) from error
+        except MemoryError as error:
+            raise UnreadableImage("no-memory", "Too large for the memory.") from error
+        except Exception as error:
+            raise UnreadableImage(*_damage(error)) from error
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=_formats())
+    except UnidentifiedImageError as error:
+        raise _unidentified(data) from error
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()  # AVIF and others may be missing from this build of Pillow
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _unidentified(data: bytes) -> UnreadableImage:
+    if data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS:
+        hint = "Save it as JPEG or PNG first."
+        return UnreadableImage("heic", "HEIC pictures are not read.", hint=hint)
+    for beginning, name in BEGINNINGS.items():
+        if data.startswith(beginning):
+            return UnreadableImage("damaged", f"Begins as {name} but cannot be read.")
+    return UnreadableImage("not-an-image", "The content is no picture of a known type.")
+
+
+def _damage(error: Exception) -> tuple[str, str]:
+    text = " ".join(str(error).split()) or type(error).__name__
+    cut_off = "truncated" in text.lower() or isinstance(error, EOFError)
+    return ("truncated" if cut_off else "damaged"), f"{text}."
+
+
+def _check_pixels(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        detail = f"{width} x {height} pixels, of which {max_pixels:,} are allowed."
+        raise UnreadableImage("too-many-pixels", detail)
+
+
+def _picture(image: Image.Image) -> Picture:
+    name = image.format or "?"
+    # Asked twice: Pillow turns a TIFF while loading and says 1 from then on, and a PNG
+    # may tell of its orientation only at its end.
+    before = _orientation(image)
+    image.load()
+    after = _orientation(image)
+    notes = {before, after} - {1}
+    upright = image.transpose(TURNS[after]) if after in TURNS else image
+    pixels, treatment = to_rgb(upright)
+    turned = tuple(f"exif-orientation-{value}" for value in notes)
+    paged = ("first-frame",) if _is_animated(image) else ()
+    return Picture(pixels, name, turned + treatment + paged)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(ORIENTATION_TAG, 1)
+    except Exception:  # noqa: BLE001 - broken metadata must not cost a good picture
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _is_animated(image: Image.Image) -> bool:
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # noqa: BLE001 - the first frame is good, that is what counts
+        return False
+
+
+def read_bytes(path: Path, *, embedded: bool | None = None) -> bytes:
+    """Read a picture file, or the picture inside a labelme JSON.
+
+    Args:
+        path: The file. Pipes and devices are refused rather than waited for.
+        embedded: Whether the picture is inside a JSON; None goes by the suffix.
+
+    Returns:
+        The encoded picture.
+
+    Raises:
+        UnreadableImage: No such file, no permission, no ordinary file, or no picture
+            in the JSON.
+    """
+    inside = path.suffix.lower() == ".json" if embedded is None else embedded
+    if inside:
+        return embedded_picture(read_json(path), str(path))
+    return _content(path, MAX_BYTES)
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401
+    """Read a JSON file that may be anything.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        UnreadableImage: It cannot be read, or is no JSON.
+    """
+    data = _content(path, MAX_JSON_BYTES)
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        detail = f"Not JSON: {error}."
+        raise UnreadableImage("broken-json", detail, file=str(path)) from error
+
+
+def _content(path: Path, limit: int) -> bytes:
+    try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise UnreadableImage("not-a-file", "Not an ordinary file.", file=str(path))
+        if facts.st_size > limit:
+            detail = f"{facts.st_size:,} bytes, of which {limit:,} are allowed."
+            raise UnreadableImage("too-big", detail, file=str(path))
+        return path.read_bytes()
+    except PermissionError as error:
+        detail = "There is no permission to read it."
+        raise UnreadableImage("no-permission", detail, file=str(path)) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        detail = "There is no such file."
+        raise UnreadableImage("missing", detail, file=str(path)) from error
+    except OSError as error:
+        detail = f"It cannot be read: {error.strerror}."
+        raise UnreadableImage("unreadable", detail, file=str(path)) from error
+
+
+def embedded_picture(content: Any, file: str) -> bytes:  # noqa: ANN401
+    """The encoded picture in a parsed labelme JSON.
+
+    Args:
+        content: What the JSON holds.
+        file: Its name, for messages.
+
+    Returns:
+        The encoded picture.
+
+    Raises:
+        UnreadableImage: There is none, or it is not base64.
+    """
+    text = content.get("imageData") if isinstance(content, dict) else None
+    if not isinstance(text, str) or not text:
+        raise UnreadableImage("no-picture", "It holds no imageData.", file=file)
+    try:
+        return base64.b64decode(text)
+    except ValueError as error:
+        detail = f"imageData is not base64: {error}."
+        raise UnreadableImage("damaged", detail, file=file) from error
+
+
+def fit(pixels: np.ndarray, size: int, resize: str) -> np.ndarray:
+    """Bring a picture to a square, antialiased.
+
+    All three ways end in Pillow's BILINEAR resize: a separable triangle filter whose
+    support is widened by the scale when shrinking, pixel centres at i + 0.5, first
+    horizontal then vertical, each pass rounded to uint8.
+
+    With s = min(H, W) and integer division:
+
+    - squash: the whole picture to [size, size].
+    - crop: the square box of side s at left (W - s) // 2, top (H - s) // 2, then
+      resized; pixels outside of the box have no influence.
+    - pad: the long side becomes size, the short side
+      max(1, (2 * short * size + long) // (2 * long)), which rounds halves up; placed
+      at left (size - w) // 2, top (size - h) // 2 on PAD_COLOUR.
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        size: Side of the square in pixels.
+        resize: One of RESIZES.
+
+    Returns:
+        uint8 [size, size, 3].
+
+    Raises:
+        ValueError: The way to resize is not one of RESIZES.
+    """
+    height, width = pixels.shape[:2]
+    if resize == "squash":
+        return _scale(pixels, size, size)
+    if resize == "crop":
+        side = min(height, width)
+        left, top = (width - side) // 2, (height - side) // 2
+        return _scale(pixels[top : top + side, left : left + side], size, size)
+    if resize == "pad":
+        long = max(height, width)
+        w, h = (max(1, (2 * n * size + long) // (2 * long)) for n in (width, height))
+        square = np.full((size, size, 3), PAD_COLOUR, np.uint8)
+        left, top = (size - w) // 2, (size - h) // 2
+        square[top : top + h, left : left + w] = _scale(pixels, w, h)
+        return square
+    raise ValueError(f"resize is one of {', '.join(RESIZES)}. Received: {resize!r}")
+
+
+def _scale(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.array(image.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def crop(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """Cut a box out of a picture.
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        box: x0, y0, x1, y1 in pixels, x1 and y1 outside; clipped to the picture.
+
+    Returns:
+        uint8 [h, w, 3], a view.
+
+    Raises:
+        ValueError: Nothing of the box lies within the picture.
+    """
+    height, width = pixels.shape[:2]
+    x0, y0 = max(box[0], 0), max(box[1], 0)
+    x1, y1 = min(box[2], width), min(box[3], height)
+    if x0 >= x1 or y0 >= y1:
+        raise ValueError(f"{box} lies outside of a picture of {width} x {height}.")
+    return pixels[y0:y1, x0:x1]

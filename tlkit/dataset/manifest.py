@@ -1,0 +1,354 @@
+"""A data set directory in, a Manifest out, and back: who is in it, and as what.
+
+manifest.csv    one row per example, columns as the fields of Example
+labels.txt      the class order, one label a line
+rejected.csv    every file that is not used, with its reason
+duplicates.csv  copies, near copies and what was done about them
+dataset.json    source, options, seed, counts, versions, digest
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlkit.dataset import images
+from tlkit.dataset.images import UnreadableImage
+from tlkit.errors import DatasetError
+
+SPLITS = ("train", "val", "test")
+FORMAT = 1
+MANIFEST, LABELS, INFO = "manifest.csv", "labels.txt", "dataset.json"
+REJECTED, DUPLICATES = "rejected.csv", "duplicates.csv"
+AGAIN = "Run tlkit prepare again with --overwrite."
+
+
+@dataclass(frozen=True)
+class Example:
+    """One thing to classify: a picture, or a box of one.
+
+    Attributes:
+        id: Unique in its manifest; the same for the same path, box and label.
+        path: POSIX, relative to the source root. A JSON holds its picture inside.
+        sha256: Of the encoded picture.
+        width: Of the whole picture, upright, in pixels.
+        height: Likewise.
+        label: One of the labels.
+        split: One of SPLITS.
+        group: Examples of one group are never parted by a split.
+        box: x0, y0, x1, y1 in pixels of the upright picture, x1 and y1 outside of it;
+            None for the whole picture.
+        shape: What was drawn, as JSON; "" where nothing was.
+        annotation: Path of the annotation, relative to the source root; "" for none.
+    """
+
+    id: str
+    path: str
+    sha256: str
+    width: int
+    height: int
+    label: str
+    split: str
+    group: str
+    box: tuple[int, int, int, int] | None = None
+    shape: str = ""
+    annotation: str = ""
+
+
+COLUMNS = tuple(column.name for column in dataclasses.fields(Example))
+
+
+def read_example(source: Path, example: Example) -> np.ndarray:
+    """Read the pixels of an example.
+
+    Args:
+        source: The source root.
+        example: What to read.
+
+    Returns:
+        uint8 [H, W, 3] of the picture, or of its box.
+
+    Raises:
+        UnreadableImage: It cannot be read, or is not what it was at prepare.
+    """
+    data = images.read_bytes(source / example.path)
+    if hashlib.sha256(data).hexdigest() != example.sha256:
+        raise UnreadableImage(
+            "changed",
+            "It is not the picture it was when the data set was prepared.",
+            file=str(source / example.path),
+            hint=AGAIN,
+        )
+    try:
+        pixels = images.decode(data).pixels
+    except UnreadableImage as error:
+        file = str(source / example.path)
+        raise UnreadableImage(error.reason, error.detail, file=file) from error
+    return pixels if example.box is None else images.crop(pixels, example.box)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A prepared data set.
+
+    Attributes:
+        directory: Where its files are.
+        source: The root that the paths of the examples start from.
+        labels: The class order.
+        examples: All of them.
+        digest: sha256 over labels and examples; where they are does not enter.
+        info: The content of dataset.json.
+    """
+
+    directory: Path
+    source: Path
+    labels: tuple[str, ...]
+    examples: tuple[Example, ...]
+    digest: str
+    info: dict[str, Any] = field(compare=False, repr=False)
+
+    def of(self, split: str) -> tuple[Example, ...]:
+        """The examples of a side of the split.
+
+        Args:
+            split: One of SPLITS.
+
+        Returns:
+            Its examples, in the order of the manifest.
+        """
+        return tuple(example for example in self.examples if example.split == split)
+
+    def targets(self, examples: str | Sequence[Example]) -> np.ndarray:
+        """The class indices of examples.
+
+        Args:
+            examples: A side of the split, or examples.
+
+        Returns:
+            int64 [N], indices into `labels`.
+        """
+        chosen = self.of(examples) if isinstance(examples, str) else examples
+        index = {label: i for i, label in enumerate(self.labels)}
+        return np.array([index[example.label] for example in chosen], np.int64)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Count the examples.
+
+        Returns:
+            For each label, in order, the number on each side, zeros included.
+        """
+        number = Counter((example.label, example.split) for example in self.examples)
+        return {
+            label: {split: number[label, split] for split in SPLITS}
+            for label in self.labels
+        }
+
+    @classmethod
+    def read(cls, directory: Path | str) -> Manifest:
+        """Read a data set directory and check that it holds together.
+
+        Args:
+            directory: What prepare wrote.
+
+        Returns:
+            The manifest.
+
+        Raises:
+            DatasetError: No such directory, or it was changed since prepare, or its
+                pictures are no longer where they were.
+        """
+        directory = Path(directory)
+        info = _read_info(directory)
+        labels = _read_labels(directory / LABELS)
+        examples = _read_examples(directory / MANIFEST)
+        _check(directory, labels, examples)
+        digest = digest_of(labels, examples)
+        if digest != info["digest"]:
+            changed = MANIFEST if list(labels) == info.get("labels") else LABELS
+            raise DatasetError(
+                f"{directory / changed} was changed since it was prepared: the digest "
+                f"is {digest[:12]}, {INFO} says {str(info['digest'])[:12]}.",
+                hint=f"Put the file back as it was. Or: {AGAIN}",
+            )
+        source = _find_source(directory, info)
+        return cls(directory, source, labels, examples, digest, info)
+
+
+def digest_of(labels: Sequence[str], examples: Iterable[Example]) -> str:
+    """The digest of a data set's content, whatever its place and file format.
+
+    Args:
+        labels: The class order.
+        examples: In the order of the manifest.
+
+    Returns:
+        sha256 in hexadecimal.
+    """
+    digest = hashlib.sha256(json.dumps([FORMAT, *labels]).encode())
+    for example in examples:
+        digest.update(b"\n" + json.dumps(dataclasses.astuple(example)).encode())
+    return digest.hexdigest()
+
+
+def write_contents(
+    directory: Path, labels: Sequence[str], examples: Iterable[Example]
+) -> None:
+    """Write manifest.csv and labels.txt.
+
+    Args:
+        directory: Where to; it exists.
+        labels: The class order.
+        examples: In the order to keep.
+    """
+    text = "".join(f"{label}\n" for label in labels)
+    (directory / LABELS).write_text(text, encoding="utf-8", newline="\n")
+    write_table(directory / MANIFEST, COLUMNS, map(_row, examples))
+
+
+def write_table(
+    path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]
+) -> None:
+    """Write a CSV file that any content survives.
+
+    Args:
+        path: Where to.
+        columns: The header.
+        rows: One sequence a line, as long as the header.
+    """
+    with path.open("w", encoding="utf-8", newline="") as file:
+        plain = csv.writer(file, lineterminator="\n")
+        # Python before 3.13 leaves a lone carriage return unquoted, and cannot read it.
+        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        plain.writerow(columns)
+        for row in rows:
+            odd = any("\r" in str(value) for value in row)
+            (quoted if odd else plain).writerow(row)
+
+
+def _row(example: Example) -> list[object]:
+    values = dataclasses.asdict(example)
+    values["box"] = "" if example.box is None else " ".join(map(str, example.box))
+    return [values[column] for column in COLUMNS]
+
+
+def _read_info(directory: Path) -> dict[str, Any]:
+    if not directory.is_dir():
+        what = "is not a directory" if directory.exists() else "does not exist"
+        hint = "Make a data set with: tlkit prepare PHOTOS --out " + str(directory)
+        raise DatasetError(f"{directory} {what}.", hint=hint)
+    path = directory / INFO
+    if not path.is_file():
+        raise DatasetError(
+            f"{directory} is not a data set directory: it has no {INFO}.",
+            hint=f"If it holds photos, run tlkit prepare first: "
+            f"tlkit prepare {directory} --out DATASET",
+        )
+    try:
+        info = json.loads(_text(path))
+    except ValueError as error:
+        raise DatasetError(f"{path} is not JSON: {error}.", hint=AGAIN) from error
+    if not isinstance(info, dict) or "digest" not in info:
+        raise DatasetError(f"{path} is not from tlkit prepare.", hint=AGAIN)
+    if info.get("format", FORMAT) != FORMAT:
+        raise DatasetError(
+            f"{path} has format {info['format']}, this tlkit reads {FORMAT}.",
+            hint=AGAIN,
+        )
+    return info
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}.", hint=AGAIN) from error
+
+
+def _read_labels(path: Path) -> tuple[str, ...]:
+    # Not splitlines: a label may hold one of the rarer line separators of Unicode.
+    labels = tuple(_text(path).removesuffix("\n").split("\n"))
+    if len(set(labels)) != len(labels) or "" in labels:
+        raise DatasetError(f"{path} has an empty line or a label twice.", hint=AGAIN)
+    return labels
+
+
+def _read_examples(path: Path) -> tuple[Example, ...]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.reader(file)
+            if tuple(next(rows, ())) != COLUMNS:
+                columns = ",".join(COLUMNS)
+                raise DatasetError(f"{path}: the first line is not {columns}.")
+            return tuple(_example(path, rows.line_num, row) for row in rows)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path} cannot be read: {error}.", hint=AGAIN) from error
+
+
+def _example(path: Path, line: int, row: list[str]) -> Example:
+    try:
+        values: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
+        values["width"], values["height"] = int(values["width"]), int(values["height"])
+        values["box"] = _box(values["box"])
+        return Example(**values)
+    except ValueError as error:
+        raise DatasetError(
+            f"{path}, line {line}: not an example: {error}.", hint=AGAIN
+        ) from error
+
+
+def _box(text: str) -> tuple[int, int, int, int] | None:
+    if not text:
+        return None
+    x0, y0, x1, y1 = map(int, text.split())
+    return x0, y0, x1, y1
+
+
+def _check(
+    directory: Path, labels: tuple[str, ...], examples: tuple[Example, ...]
+) -> None:
+    known = set(labels)
+    ids: set[str] = set()
+    sides: dict[str, str] = {}
+    for example in examples:
+        fault = ""
+        if example.label not in known:
+            fault = f"label {example.label!r} is not in {LABELS}"
+        elif example.split not in SPLITS:
+            fault = f"split {example.split!r} is none of {', '.join(SPLITS)}"
+        elif example.id in ids:
+            fault = f"id {example.id} is there twice"
+        elif sides.setdefault(example.group, example.split) != example.split:
+            fault = f"group {example.group} is on both sides of a split"
+        if fault:
+            raise DatasetError(
+                f"{directory / MANIFEST}, {example.path}: {fault}.",
+                hint=f"Put {MANIFEST} and {LABELS} back as they were. Or: {AGAIN}",
+            )
+        ids.add(example.id)
+
+
+def _find_source(directory: Path, info: dict[str, Any]) -> Path:
+    named = info.get("source")
+    named = named if isinstance(named, dict) else {}
+    absolute, relative = str(named.get("path", "")), str(named.get("relative", ""))
+    # The second finds a data set that was moved together with its photos.
+    candidates = [Path(absolute)] if absolute else []
+    candidates += [(directory / relative).resolve()] if relative else []
+    for candidate in candidates:
+        if candidate.is_dir():
+            return candidate
+    places = " nor in ".join(map(str, candidates)) or "any place that is named"
+    raise DatasetError(
+        f"The photos of {directory} are not in {places}.",
+        hint=f'Put them back, or write their new place as "path" under "source" in '
+        f"{directory / INFO}.",
+    )

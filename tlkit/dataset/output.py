@@ -1,0 +1,244 @@
+"""What was prepared in, the files of a data set directory out."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tlkit.dataset.copies import GROUP_DIGITS, Candidate, Copy, Outcome
+from tlkit.dataset.facts import Facts
+from tlkit.dataset.manifest import (
+    DUPLICATES,
+    FORMAT,
+    INFO,
+    LABELS,
+    MANIFEST,
+    REJECTED,
+    SPLITS,
+    Example,
+    digest_of,
+    write_contents,
+    write_table,
+)
+from tlkit.dataset.sources import Rejection, Scan
+from tlkit.dataset.sources.annotation import in_natural_order, natural_key
+from tlkit.errors import DatasetError, UsageError
+
+OURS = {MANIFEST, LABELS, INFO, REJECTED, DUPLICATES, "report.html", "report"}
+ID_DIGITS = 16
+
+
+@dataclass
+class Prepared:
+    """Everything that is written.
+
+    Attributes:
+        root: The source root.
+        kind: The layout of the source.
+        options: What was asked for, a dataclass.
+        scan: What the source holds.
+        facts: The pictures that could be read.
+        outcome: What became of copies.
+        sides: The side of each candidate that is kept.
+        rejected: What is not used.
+        warnings: What the user should act on.
+        remarks: What is worth a look.
+    """
+
+    root: Path
+    kind: str
+    options: Any
+    scan: Scan
+    facts: list[Facts]
+    outcome: Outcome
+    sides: list[str]
+    rejected: list[Rejection]
+    warnings: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    @functools.cached_property
+    def examples(self) -> list[Example]:
+        """The examples, in the order of the manifest: natural, by path, then by box."""
+        triples = zip(self.outcome.kept, self.sides, strict=True)
+        ordered = sorted(triples, key=lambda triple: triple[0][0].key)
+        return [
+            _example(candidate, group, side) for (candidate, group), side in ordered
+        ]
+
+    @functools.cached_property
+    def labels(self) -> list[str]:
+        """The class order."""
+        return in_natural_order({example.label for example in self.examples})
+
+    @functools.cached_property
+    def asked(self) -> set[str]:
+        """The pictures that have a label."""
+        return {annotation.path for annotation in self.scan.annotations}
+
+
+def check_place(src: Path, out: Path, *, overwrite: bool) -> tuple[Path, Path]:
+    """Refuse places that cannot be read, or must not be written to.
+
+    Args:
+        src: The folder of photos.
+        out: Where the data set directory is to be.
+        overwrite: Whether an earlier one may be replaced.
+
+    Returns:
+        Both, absolute.
+
+    Raises:
+        DatasetError: No such folder, or no permission to read it.
+        UsageError: The output would lie among the photos, or replace files of others.
+    """
+    if not src.is_dir():
+        what = "is not a folder" if src.exists() else "does not exist"
+        raise DatasetError(
+            f"{src} {what}.", hint="Name the folder that holds the photos."
+        )
+    if not os.access(src, os.R_OK | os.X_OK):
+        raise DatasetError(f"There is no permission to read {src}.")
+    root, place = src.resolve(), out.resolve()
+    if place == root or root in place.parents:
+        raise UsageError(
+            f"{out} lies within {src}, where it would be taken for a class next time.",
+            hint="Choose an --out outside of the photos.",
+        )
+    if overwrite and (place / INFO).is_file():
+        foreign = in_natural_order({entry.name for entry in place.iterdir()} - OURS)
+        foreign = [name for name in foreign if not name.startswith(".")]
+        if foreign:
+            raise UsageError(
+                f"{out} holds files that are not of a data set directory: "
+                f"{', '.join(foreign[:5])}. It is left alone.",
+                hint="Move them away, or choose another --out.",
+            )
+    return root, place
+
+
+def write(draft: Path, place: Path, prepared: Prepared) -> None:
+    """Write the files of a data set directory.
+
+    Args:
+        draft: An empty directory to write to.
+        place: Where it will be in the end.
+        prepared: What to write.
+    """
+    write_contents(draft, prepared.labels, prepared.examples)
+    rows = [(r.file, r.reason, r.detail) for r in prepared.rejected]
+    write_table(draft / REJECTED, ("file", "reason", "detail"), rows)
+    columns = [column.name for column in dataclasses.fields(Copy)]
+    copies = sorted(
+        _copies(prepared), key=lambda c: (c.group, natural_key(c.file), c.kind)
+    )
+    write_table(draft / DUPLICATES, columns, map(dataclasses.astuple, copies))
+    # Only ASCII, so that a source in a place whose name is not UTF-8 can be written.
+    text = json.dumps(_info(place, prepared), indent=2)
+    (draft / INFO).write_text(text + "\n", encoding="ascii")
+
+
+def _example(candidate: Candidate, group: str, side: str) -> Example:
+    a, fact = candidate.annotation, candidate.facts
+    box = candidate.box
+    # Not the annotation file's name: the same path, box, shape and label are one thing.
+    identity = json.dumps([a.path, box, a.shape, a.label])
+    return Example(
+        id=hashlib.sha256(identity.encode()).hexdigest()[:ID_DIGITS],
+        path=a.path,
+        sha256=fact.sha256,
+        width=fact.width,
+        height=fact.height,
+        label=a.label,
+        split=side,
+        group=group,
+        box=box,
+        shape=a.shape,
+        annotation=a.annotation,
+    )
+
+
+def _copies(prepared: Prepared) -> list[Copy]:
+    # those of files that cannot be read included: they are copies all the same
+    alike = defaultdict(list)
+    for rejection in prepared.rejected:
+        if rejection.sha256:
+            alike[rejection.sha256].append(rejection.file)
+    copies = list(prepared.outcome.copies)
+    for sha256, files in alike.items():
+        for file, twin in zip(files, [*files[1:], files[0]], strict=True):
+            if file != twin:
+                group = sha256[:GROUP_DIGITS]
+                copies.append(Copy(group, file, "", "exact", 0, "unreadable", twin))
+    return copies
+
+
+def _info(place: Path, prepared: Prepared) -> dict[str, Any]:
+    try:
+        relative = Path(os.path.relpath(prepared.root, place)).as_posix()
+    except ValueError:  # another drive
+        relative = ""
+    given = {a.split for a in prepared.scan.annotations if a.split}
+    return {
+        "format": FORMAT,
+        "digest": digest_of(prepared.labels, prepared.examples),
+        "source": {
+            "path": str(prepared.root),
+            "relative": relative,
+            "layout": prepared.kind,
+            "given": [side for side in SPLITS if side in given],
+        },
+        "options": dataclasses.asdict(prepared.options),
+        "seed": prepared.options.seed,
+        "labels": prepared.labels,
+        "counts": _counts(prepared),
+        "classes": _classes(prepared),
+        "warnings": [*prepared.scan.warnings, *prepared.warnings],
+        "remarks": prepared.remarks,
+        "versions": _versions(),
+    }
+
+
+def _counts(prepared: Prepared) -> dict[str, Any]:
+    used = {e.path for e in prepared.examples}
+    used |= {e.annotation for e in prepared.examples if e.annotation}
+    kinds = Counter((c.kind, c.action.split()[0]) for c in prepared.outcome.copies)
+    near = {c.group for c in prepared.outcome.copies if c.kind == "near"}
+    return {
+        "found": len({*used, *(r.file for r in prepared.rejected)}),
+        "used": len(used),
+        "examples": len(prepared.examples),
+        "rejected": dict(Counter(r.reason for r in prepared.rejected).most_common()),
+        "exact_copies": kinds["exact", "dropped"],
+        "near_groups": len(near),
+        "conflicts": kinds["conflict", "left"] + kinds["conflict", "kept"],
+        "leaks": kinds["leak", "removed"],
+    }
+
+
+def _classes(prepared: Prepared) -> dict[str, dict[str, int]]:
+    number = Counter((e.label, e.split) for e in prepared.examples)
+    return {
+        label: {side: number[label, side] for side in SPLITS}
+        for label in prepared.labels
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {
+        "python": platform.python_version(),
+        # Not an import: the package itself may import anything, this stage may not.
+        "tlkit": str(getattr(sys.modules["tlkit"], "__version__", "")),
+    }
+    for name in ("imagededup", "numpy", "pillow"):
+        versions[name] = importlib.metadata.version(name)
+    return versions

@@ -1,0 +1,99 @@
+"""What was prepared in, the warnings and remarks that a person should read out."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from tlkit.dataset.manifest import SPLITS
+from tlkit.dataset.output import Prepared
+from tlkit.dataset.sources.annotation import in_natural_order
+from tlkit.progress import Progress
+
+FEW_TO_TRAIN = 10
+IMBALANCE = 10
+MANY_UNREADABLE = 0.2
+# A type of file that so few of at least so many pictures have is worth a look.
+ODD_ONES, AMONG = 3, 50
+
+
+def review(prepared: Prepared, progress: Progress) -> None:
+    """Report what the user should act on, and what is worth a look.
+
+    Args:
+        prepared: What is about to be written; the lines are added to it.
+        progress: Where to report.
+    """
+    for line in _warnings(prepared):
+        prepared.warnings.append(line)
+        progress.warn(line)
+    for line in _remarks(prepared):
+        prepared.remarks.append(line)
+        progress.note(line)
+
+
+def _warnings(prepared: Prepared) -> Iterator[str]:
+    files = defaultdict(set)
+    for copy in prepared.outcome.copies:
+        if copy.action != "kept" or copy.kind == "conflict":
+            files[copy.kind, copy.action.split()[0]].add(copy.file)
+    for kept in ("left", "kept"):
+        if pictures := files["conflict", kept]:
+            done = "kept" if kept == "kept" else "left out"
+            yield f"{_named(pictures)}: the same under two labels, {done}."
+    if pictures := files["leak", "removed"]:
+        yield f"{_named(pictures)}: a copy is on another side of the split, removed."
+    copies = {r.file for r in prepared.outcome.rejected}
+    refused = {r.file for r in prepared.rejected if r.file in prepared.asked}
+    unreadable = refused - copies
+    if len(unreadable) > MANY_UNREADABLE * len(prepared.asked):
+        yield f"{_named(unreadable)}: cannot be used, out of {len(prepared.asked)}."
+    yield from _class_warnings(prepared)
+
+
+def _class_warnings(prepared: Prepared) -> Iterator[str]:
+    number = Counter((e.label, e.split) for e in prepared.examples)
+    present = {e.split for e in prepared.examples}
+    for label in prepared.labels:
+        missing = [s for s in SPLITS if s in present and not number[label, s]]
+        if missing:
+            yield f"{label}: no picture in {' and '.join(missing)}."
+        if number[label, "train"] < FEW_TO_TRAIN:
+            yield f"{label}: {number[label, 'train']} picture(s) to train on are few."
+    sizes = {label: number[label, "train"] for label in prepared.labels}
+    least, most = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
+    if sizes[most] > IMBALANCE * sizes[least]:
+        yield (
+            f"{most} has {sizes[most]} pictures to train on, {least} {sizes[least]}: "
+            "look at the numbers of each class rather than at the accuracy."
+        )
+    spellings = defaultdict(list)
+    for label in prepared.labels:
+        spellings[label.casefold().strip()].append(label)
+    for alike in spellings.values():
+        if len(alike) > 1:
+            names = " and ".join(map(repr, alike))
+            yield f"{names} are classes of their own. Meant so?"
+
+
+def _remarks(prepared: Prepared) -> Iterator[str]:
+    by_format = defaultdict(set)
+    for fact in prepared.facts:
+        by_format[fact.format].add(fact.path)
+    if len(prepared.facts) >= AMONG:
+        for name, pictures in sorted(by_format.items()):
+            if len(pictures) <= ODD_ONES:
+                yield f"{_named(pictures)}: {name}, unlike the others. Worth a look."
+    groups = Counter(e.group for e in prepared.examples if e.box is None)
+    near = [number for number in groups.values() if number > 1]
+    if near:
+        yield (
+            f"{sum(near)} pictures are near copies of others, in {len(near)} groups; "
+            f"the largest has {max(near)}. No group is parted by the split."
+        )
+
+
+def _named(files: set[str]) -> str:
+    ordered = in_natural_order(files)
+    shown = ", ".join(ordered[:3])
+    return f"{len(files)} file(s), {shown}{', ...' if len(files) > 3 else ''}"

@@ -1,0 +1,107 @@
+"""Class folders in, annotations out: the name of the folder is the label.
+
+    SRC/<class>/**                                              no split given
+    SRC/{train,val,valid,validation,test}/<class>/**            the split is kept
+
+The second is meant only if every folder in SRC has such a name, so that a class may be
+called "train", and if these hold folders again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tlkit.dataset.sources.annotation import Annotation, Rejection, Scan, is_label
+from tlkit.dataset.sources.walk import folders, walk
+from tlkit.errors import DatasetError
+
+SPLIT_NAMES = {
+    "train": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
+
+
+def read(root: Path) -> Scan:
+    """List what lies in class folders.
+
+    Args:
+        root: The source root.
+
+    Returns:
+        One annotation for each file in a class folder, whatever its suffix: whether it
+        is a picture is told by its content, later.
+
+    Raises:
+        DatasetError: One cannot tell whether folders are classes or sides of a split.
+    """
+    by_split = is_split(root)
+    found = walk(root)
+    rejected = list(found.rejected)
+    annotations = []
+    for path in found.files:
+        above = path.split("/")[:-1]
+        split = SPLIT_NAMES[above.pop(0).lower()] if by_split and above else None
+        if not above:
+            rejected.append(Rejection(path, "no-class-folder", "In no class folder."))
+        elif not is_label(above[0]):
+            rejected.append(Rejection(path, "bad-label", "Control characters."))
+        else:
+            annotations.append(Annotation(path, above[0], split))
+    sides = sorted({a.split for a in annotations if a.split})
+    given = f" with a given {'/'.join(sides)} split" if by_split else ""
+    return Scan(
+        files=found.files,
+        annotations=tuple(annotations),
+        rejected=tuple(rejected),
+        note=f"Read as class folders{given}.",
+        warnings=tuple(_empty_classes(root, by_split, annotations)),
+        named={},
+    )
+
+
+def is_split(root: Path) -> bool:
+    """Whether the folders in a source are the sides of a split.
+
+    Args:
+        root: The source root.
+
+    Returns:
+        Whether all of them are named as sides and any of them holds folders.
+
+    Raises:
+        DatasetError: It looks like a split, yet not quite, so that a guess could train
+            on classes named "train" and "test".
+    """
+    names = list(folders(root))
+    sides = [name for name in names if name.lower() in SPLIT_NAMES]
+    nested = any(any(folders(root / name)) for name in sides)
+    if names and len(sides) == len(names):
+        if nested:
+            return True
+        if len(sides) > 1:
+            raise DatasetError(
+                f"{root} holds {', '.join(names)}, but no class folders in them.",
+                hint="Expected SRC/train/<class>/photo.jpg, or SRC/<class>/photo.jpg.",
+            )
+    if len(sides) > 1 and nested:
+        others = ", ".join(name for name in names if name not in sides)
+        raise DatasetError(
+            f"{root} holds {', '.join(sides)}, as a split does, and besides {others}.",
+            hint="Move what is not a side of the split elsewhere, or, if these are all "
+            "classes, rename the ones that are called like sides.",
+        )
+    return False
+
+
+def _empty_classes(
+    root: Path, by_split: bool, annotations: list[Annotation]
+) -> list[str]:
+    filled = {"/".join(a.path.split("/")[: 2 if by_split else 1]) for a in annotations}
+    names = [
+        f"{side}/{name}" for side in folders(root) for name in folders(root / side)
+    ]
+    classes = names if by_split else list(folders(root))
+    return [f"{name}: an empty folder." for name in classes if name not in filled]

@@ -1,0 +1,133 @@
+"""A folder in, every file below it out, junk and unusable names set aside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlkit.dataset.sources.annotation import Rejection, natural_key
+
+# What systems and notebooks leave behind. Dot-files and dot-folders are junk as well.
+JUNK_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information"}
+JUNK_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files below a folder.
+
+    Attributes:
+        files: POSIX paths relative to the folder, in natural order.
+        rejected: Junk, loops of links, folders without permission, names that are not
+            UTF-8.
+    """
+
+    files: tuple[str, ...]
+    rejected: tuple[Rejection, ...]
+
+
+def walk(root: Path) -> Found:
+    """List the files below a folder, links followed, each folder of a loop once.
+
+    Args:
+        root: An existing folder.
+
+    Returns:
+        The files.
+    """
+    files: list[str] = []
+    rejected: list[Rejection] = []
+    # A folder is a loop if it is among the folders above itself.
+    stack = [("", frozenset[tuple[int, int]]())]
+    while stack:
+        folder, above = stack.pop()
+        try:
+            identity = _identity(root / folder)
+            if identity in above:
+                rejected.append(_loop(folder))
+                continue
+            entries = list(os.scandir(root / folder))
+        except OSError as error:
+            rejected.append(_refused(folder, error))
+            continue
+        for entry in entries:
+            path = f"{folder}/{entry.name}".removeprefix("/")
+            is_folder = _is_folder(entry)
+            if refusal := _refusal(path, entry.name, is_folder):
+                rejected.append(refusal)
+            elif is_folder:
+                stack.append((path, above | {identity}))
+            else:
+                files.append(path)
+    files.sort(key=natural_key)
+    rejected.sort(key=lambda rejection: natural_key(rejection.file))
+    return Found(tuple(files), tuple(rejected))
+
+
+def folders(root: Path) -> Iterator[str]:
+    """The names of the folders right in a folder, junk aside.
+
+    Args:
+        root: An existing folder.
+
+    Yields:
+        Names, in natural order; none where there is no permission.
+    """
+    try:
+        entries = sorted(os.scandir(root), key=lambda entry: natural_key(entry.name))
+    except OSError:  # `walk` reports it
+        return
+    for entry in entries:
+        if _is_folder(entry) and _refusal(entry.name, entry.name, True) is None:
+            yield entry.name
+
+
+def shown(path: str) -> str:
+    """Make a path fit for writing.
+
+    Args:
+        path: As the system gave it.
+
+    Returns:
+        The same if it is UTF-8, else with foreign bytes as escapes.
+    """
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links that lead to themselves
+        return False
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    facts = folder.stat()
+    return facts.st_dev, facts.st_ino
+
+
+def _refusal(path: str, name: str, is_folder: bool) -> Rejection | None:
+    junk = JUNK_FOLDERS if is_folder else JUNK_FILES
+    if name.startswith(".") or name.lower() in junk:
+        ending = "/" if is_folder else ""
+        detail = "A folder of this name holds no photos." if is_folder else "No photo."
+        return Rejection(shown(path) + ending, "junk", detail)
+    if not is_folder and shown(path) != path:
+        return Rejection(shown(path), "name-not-utf8", "The name is not UTF-8.")
+    return None
+
+
+def _loop(folder: str) -> Rejection:
+    return Rejection(
+        shown(folder) + "/", "link-loop", "A link to a folder that it lies in."
+    )
+
+
+def _refused(folder: str, error: OSError) -> Rejection:
+    denied = isinstance(error, PermissionError)
+    reason = "no-permission" if denied else "unreadable"
+    return Rejection(
+        shown(folder) + "/", reason, f"The folder cannot be read: {error.strerror}."
+    )

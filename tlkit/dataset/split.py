@@ -1,0 +1,150 @@
+"""Labels and groups in, a side for each example out: stratified, seeded, groups whole.
+
+A pure function: neither the order of the examples nor the file system has an influence,
+and pictures that are added later leave most others on the side they were on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from tlkit.errors import DatasetError
+
+# Another draw is tried so often where groups of several labels left a side empty.
+DRAWS = 50
+
+
+def assign(
+    labels: Sequence[str],
+    groups: Sequence[str],
+    fractions: Mapping[str, float],
+    seed: int,
+) -> list[str]:
+    """Share examples out.
+
+    Of each label, every side gets its fraction of the examples, rounded, and at least
+    one; train gets what is left, at least one too. Groups larger than one example can
+    make it deviate from that.
+
+    Args:
+        labels: The label of each example.
+        groups: The group of each; a group may hold several labels.
+        fractions: For "val" and "test" the share of the examples, 0 for no such side.
+        seed: Another seed, another draw.
+
+    Returns:
+        The side of each example, "train" or a key of the fractions.
+
+    Raises:
+        DatasetError: A label has fewer groups than there are sides.
+    """
+    sides = ["train", *(side for side, share in fractions.items() if share > 0)]
+    members: dict[str, Counter[str]] = defaultdict(Counter)
+    for label, group in zip(labels, groups, strict=True):
+        members[group][label] += 1
+    holders: dict[str, list[str]] = defaultdict(list)
+    for group, counts in members.items():
+        for label in counts:
+            holders[label].append(group)
+    _check(holders, Counter(labels), sides)
+    wanted = {
+        label: _wanted(count, fractions, sides)
+        for label, count in Counter(labels).items()
+    }
+    for draw in range(DRAWS):
+        chosen = _draw(
+            members, holders, wanted, f"{seed}:{draw}" if draw else str(seed)
+        )
+        lacking = _lacking(chosen, holders, sides)
+        if not lacking:
+            return [chosen[group] for group in groups]
+    raise DatasetError(
+        f"No split gives every side a part of {', '.join(lacking)}: there are too few "
+        "groups of pictures, and they hold other classes as well.",
+        hint="Add photos of these, take them out, or do with fewer sides (--test 0).",
+    )
+
+
+def _wanted(
+    count: int, fractions: Mapping[str, float], sides: Sequence[str]
+) -> dict[str, int]:
+    numbers = {side: max(1, round(count * fractions[side])) for side in sides[1:]}
+    # Train keeps at least one: the largest of the others gives way.
+    while sum(numbers.values()) >= count:
+        largest = max(numbers, key=lambda side: numbers[side])
+        numbers[largest] -= 1
+    return {"train": count - sum(numbers.values()), **numbers}
+
+
+def _draw(
+    members: Mapping[str, Counter[str]],
+    holders: Mapping[str, list[str]],
+    wanted: Mapping[str, Mapping[str, int]],
+    salt: str,
+) -> dict[str, str]:
+    # Iterative stratification after Sechidis (2011): rare labels first, each group to
+    # a side that still wants as much of the label.
+    need = {label: dict(numbers) for label, numbers in wanted.items()}
+    chosen: dict[str, str] = {}
+    for label in sorted(holders, key=lambda label: (len(holders[label]), label)):
+        reached = {chosen[group] for group in holders[label] if group in chosen}
+        free = [group for group in holders[label] if group not in chosen]
+        # Large groups first, while there is room; else by lot.
+        free.sort(key=lambda group: (-members[group][label], _lot(salt, group)))
+        for left, group in zip(range(len(free), 0, -1), free, strict=True):
+            size = members[group][label]
+            side = _side(need[label], reached, left, size)
+            chosen[group] = side
+            reached.add(side)
+            for other, count in members[group].items():
+                need[other][side] -= count
+    return chosen
+
+
+def _side(need: Mapping[str, int], reached: set[str], left: int, size: int) -> str:
+    empty = [side for side in need if side not in reached]
+    if empty and left <= len(empty):
+        return max(empty, key=lambda side: need[side])
+    # Train last: then the draw of one more picture moves few others.
+    for side in [*list(need)[1:], "train"]:
+        if need[side] >= size:
+            return side
+    return max(need, key=lambda side: need[side])
+
+
+def _lot(salt: str, group: str) -> bytes:
+    return hashlib.sha256(f"{salt}/{group}".encode()).digest()
+
+
+def _lacking(
+    chosen: Mapping[str, str],
+    holders: Mapping[str, list[str]],
+    sides: Sequence[str],
+) -> list[str]:
+    return sorted(
+        label
+        for label, groups in holders.items()
+        if {chosen[group] for group in groups} != set(sides)
+    )
+
+
+def _check(
+    holders: Mapping[str, list[str]], counts: Counter[str], sides: Sequence[str]
+) -> None:
+    small = [label for label in sorted(holders) if len(holders[label]) < len(sides)]
+    if not small:
+        return
+    lines = [
+        f"  {label}: {counts[label]} example(s) in {len(holders[label])} group(s)"
+        for label in small
+    ]
+    raise DatasetError(
+        f"{len(small)} class(es) too small to be split into {', '.join(sides)}; each "
+        f"needs {len(sides)} pictures that are no copies of one another:\n"
+        + "\n".join(lines),
+        hint="Add photos of these, take these classes out, or do with fewer sides "
+        "(--test 0, or --val 0 as well). Crops of one photo count as one group, and so "
+        "do near copies unless they are left alone (--no-near).",
+    )

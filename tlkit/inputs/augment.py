@@ -1,0 +1,196 @@
+"""One picture in, one randomly changed picture out: albumentations policies.
+
+A draw is a pure function of (policy, picture digest, draw number, seed), so that any
+view can be made again, alone, in any order, on any machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from tlkit.errors import UsageError, unknown_name
+
+Policy = tuple[Mapping[str, Any], ...]
+
+_FLIP = {"HorizontalFlip": {"p": 0.5}}
+
+# Borders are mirrored: a turned picture in a black frame would teach the network the
+# frame. No vertical flips: photos have an up and a down.
+POLICIES: dict[str, Policy] = {
+    "none": (),
+    "light": (
+        _FLIP,
+        {
+            "Affine": {
+                "scale": [0.9, 1.1],
+                "translate_percent": [-0.06, 0.06],
+                "rotate": [-8, 8],
+                "border_mode": 4,
+                "p": 1.0,
+            }
+        },
+    ),
+    "standard": (
+        _FLIP,
+        {
+            "Affine": {
+                "scale": [0.85, 1.25],
+                "translate_percent": [-0.1, 0.1],
+                "rotate": [-15, 15],
+                "shear": [-8, 8],
+                "border_mode": 4,
+                "p": 1.0,
+            }
+        },
+        {
+            "RandomBrightnessContrast": {
+                "brightness_limit": [-0.2, 0.2],
+                "contrast_limit": [-0.2, 0.2],
+                "p": 0.5,
+            }
+        },
+    ),
+    # The ranges of the copied notebooks' ImageDataGenerator: rotation 40, shifts .2,
+    # shear, zoom .2, flip; and colour on top.
+    "strong": (
+        _FLIP,
+        {
+            "Affine": {
+                "scale": [0.8, 1.2],
+                "translate_percent": [-0.2, 0.2],
+                "rotate": [-40, 40],
+                "shear": [-12, 12],
+                "border_mode": 4,
+                "p": 1.0,
+            }
+        },
+        {
+            "ColorJitter": {
+                "brightness": [0.7, 1.3],
+                "contrast": [0.7, 1.3],
+                "saturation": [0.7, 1.3],
+                "hue": [-0.03, 0.03],
+                "p": 0.7,
+            }
+        },
+    ),
+}
+
+
+def load_policy(policy: str | Iterable[Mapping[str, Any]]) -> Policy:
+    """A policy by name, from a YAML file, or as it is, checked.
+
+    Args:
+        policy: A name of POLICIES; the path of a YAML file that lists albumentations
+            transforms as "- Name: {argument: value}"; or such a list.
+
+    Returns:
+        One mapping {transform name: arguments} a transform.
+
+    Raises:
+        UsageError: No such name or file, or a transform that albumentations refuses.
+    """
+    source = "augment"
+    if isinstance(policy, str):
+        if policy in POLICIES:
+            return POLICIES[policy]
+        source, policy = policy, _read(policy)
+    steps = tuple(policy)
+    for step in steps:
+        if not isinstance(step, Mapping) or len(step) != 1:
+            raise UsageError(f"{source}: expected '- Name: {{...}}', got {step!r}.")
+    if steps:
+        _pipeline(json.dumps(steps), source)
+    return steps
+
+
+def augment(
+    pixels: np.ndarray, policy: Policy, *, digest: str, draw: int, seed: int
+) -> np.ndarray:
+    """Change a picture as the policy's dice fall for this draw.
+
+    Args:
+        pixels: uint8 [H, W, 3], 0 to 255.
+        policy: From `load_policy`; an empty one gives the picture back.
+        digest: The picture's SHA-256, part of the dice.
+        draw: Number of the draw, 0 and up; another draw is another view.
+        seed: Seed of the run.
+
+    Returns:
+        uint8 [H', W', 3]; the size changes only where the policy changes it.
+    """
+    if not policy:
+        return pixels
+    dice = hashlib.sha256(f"{digest}/{draw}/{seed}".encode()).digest()
+    pipeline = _pipeline(json.dumps(policy), "augment")
+    pipeline.set_random_seed(int.from_bytes(dice[:4], "little"))
+    changed: np.ndarray = pipeline(image=pixels)["image"]
+    return changed
+
+
+def _read(name: str) -> Iterable[Mapping[str, Any]]:
+    path = Path(name).expanduser()
+    if path.suffix not in {".yaml", ".yml"}:
+        raise unknown_name("augmentation policy", name, [*POLICIES, "FILE.yaml"])
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"Augmentation file {name} cannot be read: {error}.") from error
+    if not isinstance(loaded, list):
+        raise UsageError(
+            f"{name}: expected a list of transforms, got {type(loaded).__name__}.",
+            hint="For example:  - HorizontalFlip: {p: 0.5}",
+        )
+    return loaded
+
+
+@functools.lru_cache(maxsize=8)
+def _pipeline(policy: str, source: str) -> Any:  # noqa: ANN401
+    """The albumentations pipeline of a policy given as JSON text."""
+    # albumentations asks the network for its newest version when it is imported.
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    import albumentations
+
+    transforms = []
+    for step in json.loads(policy):
+        ((name, arguments),) = step.items()
+        kind = getattr(albumentations, name, None)
+        if not isinstance(kind, type) or not issubclass(
+            kind, albumentations.BasicTransform
+        ):
+            known = [
+                known
+                for known, value in vars(albumentations).items()
+                if isinstance(value, type)
+                and issubclass(value, albumentations.BasicTransform)
+            ]
+            raise unknown_name(f"transform in {source}:", name, known)
+        transforms.append(_transform(kind, arguments or {}, source))
+    return albumentations.Compose(transforms)
+
+
+def _transform(kind: type, arguments: Mapping[str, Any], source: str) -> Any:  # noqa: ANN401
+    """One transform; what albumentations only warns about is refused here."""
+    import warnings
+
+    # YAML and JSON have lists where albumentations wants tuples.
+    plain = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in arguments.items()
+    }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return kind(**plain)
+    except (UserWarning, TypeError, ValueError) as error:
+        first = str(error).strip().splitlines()[:3]
+        raise UsageError(f"{source}: {kind.__name__}: {' '.join(first)}") from error

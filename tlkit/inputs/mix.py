@@ -1,0 +1,58 @@
+"""A batch in, a batch of mixed or distorted pictures and soft targets out (keras-cv).
+
+The one module that imports keras_cv.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+MIXES = ("none", "mixup", "cutmix", "randaugment")
+
+
+def mix_batch(
+    pixels: np.ndarray, targets: np.ndarray, *, mix: str, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mix or distort the pictures of one batch.
+
+    A pure function of its arguments: the same seed gives the same batch.
+
+    Args:
+        pixels: uint8 [B, S, S, 3].
+        targets: float32 [B, n], rows summing to 1.
+        mix: One of MIXES. "mixup" blends pictures and targets in pairs (Zhang et al.
+            2018, alpha 0.2), "cutmix" pastes patches (Yun et al. 2019), "randaugment"
+            distorts each picture by 2 operations at magnitude 0.3 (Cubuk et al. 2020).
+        seed: Any whole number; another batch wants another one.
+
+    Returns:
+        uint8 [B, S, S, 3] and float32 [B, n].
+    """
+    if mix == "none" or (len(pixels) < 2 and mix != "randaugment"):
+        return pixels, targets
+    import keras
+    import tensorflow as tf
+
+    # keras_cv draws from TensorFlow's global generator as well as from its own.
+    tf.random.set_seed(seed)
+    batch = {
+        "images": keras.ops.convert_to_tensor(pixels, dtype="float32"),
+        "labels": keras.ops.convert_to_tensor(targets, dtype="float32"),
+    }
+    mixed = _layer(mix, seed)(batch, training=True)
+    images = np.clip(np.rint(np.asarray(mixed["images"])), 0, 255).astype(np.uint8)
+    return images, np.asarray(mixed["labels"], dtype=np.float32)
+
+
+def _layer(mix: str, seed: int) -> Any:  # noqa: ANN401
+    import keras_cv.layers
+
+    if mix == "mixup":
+        return keras_cv.layers.MixUp(alpha=0.2, seed=seed)
+    if mix == "cutmix":
+        return keras_cv.layers.CutMix(seed=seed)
+    return keras_cv.layers.RandAugment(
+        value_range=(0, 255), augmentations_per_image=2, magnitude=0.3, seed=seed
+    )

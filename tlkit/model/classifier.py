@@ -1,0 +1,191 @@
+"""Backbone, cut, head and weights in, one keras.Model with what it is made of out.
+
+The model takes uint8 [B, size, size, 3] and answers float32 probabilities. It is one
+flat graph of Keras' own layers and operations: `keras.models.load_model` reads it
+where tlkit is not installed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from tlkit.model.cut import (
+    NOTHING,
+    body_operations,
+    find_cut,
+    find_freeze,
+    inputs_below,
+    output_of,
+)
+from tlkit.model.head import HeadLayer, apply_head
+from tlkit.model.weights import layers_digest, load_weights, weights_digest
+
+if TYPE_CHECKING:
+    from tlkit.model.backbones import Backbone
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A model and how it was put together.
+
+    Args:
+        model: uint8 [B, size, size, 3] in; out float32 [B, 1], the probability of the
+            second class, for 2 classes, or [B, n] that sum to 1.
+        backbone: Row of the table.
+        cut: Name of the layer where the body ends and the head begins.
+        freeze_to: Name of the layer up to which nothing trains, "none" if all does.
+        frozen: Names of the layers with weights that never change: all up to
+            `freeze_to` and every batch normalisation of the body.
+        weights_digest: SHA-256 of names and values of the body as loaded.
+        head_parameters: Of the layers above the cut.
+        feature_shape: At the cut, (height, width, channels).
+        head_inputs: How many numbers a picture gives to the first dense layer.
+    """
+
+    model: keras.Model
+    backbone: Backbone
+    cut: str
+    freeze_to: str
+    frozen: tuple[str, ...]
+    weights_digest: str
+    head_parameters: int
+    feature_shape: tuple[int, int, int]
+    head_inputs: int
+
+    def frozen_digest(self) -> str:
+        """Returns the SHA-256 of the frozen weights now, statistics included."""
+        return layers_digest([self.model.get_layer(name) for name in self.frozen])
+
+
+def build_classifier(
+    backbone: Backbone,
+    *,
+    size: int,
+    cut: str | None,
+    freeze_to: str | None,
+    head: tuple[HeadLayer, ...],
+    n_classes: int,
+    weights: str,
+    seed: int,
+) -> Classifier:
+    """Put a classifier together.
+
+    Batch normalisation of the body stays as it is in every phase, above the freeze
+    point too: moving its statistics on small batches undoes the pretraining. Dropout
+    inside the frozen part is switched off: what is frozen gives one answer for a
+    picture.
+
+    Args:
+        backbone: Row of the table.
+        size: Input side in pixels.
+        cut: Layer where the body ends; the whole body if None.
+        freeze_to: Layer up to which nothing trains; the cut if None, "none" for
+            nothing.
+        head: As `parse_head` gives it.
+        n_classes: At least 2.
+        weights: "imagenet", "none" or the path of a weights file.
+        seed: Of random initial weights and dropout. Python, NumPy and the backend keep
+            their random state.
+
+    Returns:
+        The classifier, not compiled.
+
+    Raises:
+        UsageError: If a layer is unknown, the graph does not split at the freeze
+            point, or the size is too small.
+        WeightsError: If the weights cannot be had, do not fit or are damaged.
+    """
+    body = backbone.build(size, seed=seed)
+    cut_operation = find_cut(body, cut or backbone.cuts[-1])
+    features = output_of(cut_operation)
+    image = body.inputs[0]
+    cut_body = keras.Model(image, features)
+    freeze = find_freeze(cut_body, freeze_to)
+    outputs = apply_head(features, head, n_classes, seed)
+    load_weights(backbone, body, cut_body, weights)
+    digest = weights_digest(cut_body)
+    frozen = _freeze(cut_body, freeze)
+    model = keras.Model(image, outputs, name="classifier")
+    return Classifier(
+        model=model,
+        backbone=backbone,
+        cut=cut_operation.name,
+        freeze_to=freeze.name if freeze else NOTHING,
+        frozen=frozen,
+        weights_digest=digest,
+        head_parameters=model.count_params() - cut_body.count_params(),
+        feature_shape=tuple(features.shape[1:]),
+        head_inputs=_head_inputs(features, head),
+    )
+
+
+def _freeze(cut_body: keras.Model, freeze: keras.Operation | None) -> tuple[str, ...]:
+    """Returns the names of layers whose weights stay, after setting what trains."""
+    below = {id(one) for one in inputs_below(cut_body, freeze)} if freeze else set()
+    frozen = []
+    for layer in body_operations(cut_body):
+        if not isinstance(layer, keras.layers.Layer):
+            continue
+        if id(layer) in below and isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+        stays = isinstance(layer, keras.layers.BatchNormalization)
+        if id(layer) in below or stays:
+            layer.trainable = False
+            if layer.weights:
+                frozen.append(layer.name)
+    return tuple(frozen)
+
+
+def _head_inputs(features: keras.KerasTensor, head: tuple[HeadLayer, ...]) -> int:
+    shape = features.shape[1:]
+    flat = any(layer.kind == "flatten" for layer in head)
+    return math.prod(shape) if flat else shape[-1]
+
+
+def split_at_freeze(
+    classifier: Classifier,
+) -> tuple[keras.Model | None, keras.Model]:
+    """The frozen and the trainable part, sharing their layers with the classifier.
+
+    Args:
+        classifier: As built.
+
+    Returns:
+        Prefix, uint8 [B, size, size, 3] to features at the freeze point, and suffix,
+        those features to probabilities: suffix(prefix(x)) equals model(x). No prefix
+        and the whole model if nothing is frozen. Layers of the suffix then have a
+        second inbound node, so ask `model` for tensors inside it by
+        `tlkit.model.cut.output_of`.
+    """
+    model = classifier.model
+    if classifier.freeze_to == NOTHING:
+        return None, model
+    operations = {operation.name: operation for operation in model.operations}
+    features = output_of(operations[classifier.freeze_to])
+    prefix = keras.Model(model.inputs[0], features, name="prefix")
+    suffix = keras.Model(features, model.outputs[0], name="suffix")
+    return prefix, suffix
+
+
+def probabilities(outputs: np.ndarray) -> np.ndarray:
+    """One column a class, whatever the output layer.
+
+    Args:
+        outputs: [B, 1] of a sigmoid or [B, n] of a softmax, n >= 2.
+
+    Returns:
+        float32 [B, n]; a sigmoid's p becomes the two columns 1 - p and p.
+
+    Example:
+        >>> probabilities(np.array([[0.25]])).tolist()
+        [[0.75, 0.25]]
+    """
+    outputs = np.asarray(outputs, dtype=np.float32)
+    if outputs.shape[1] == 1:
+        return np.concatenate([1 - outputs, outputs], axis=1)
+    return outputs

@@ -1,0 +1,168 @@
+"""A line like "flatten,dense:1024,dropout:0.2" in, layers above the cut out.
+
+Importing this module and reading a head do not import Keras.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from tlkit.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    import keras
+
+DEFAULT_HEAD = "gap,dropout:0.2"
+OUTPUT = "probabilities"
+
+POOLINGS = ("flatten", "gap", "gmp")
+KINDS = (*POOLINGS, "dense", "dropout", "bn")
+
+
+@dataclass(frozen=True)
+class HeadLayer:
+    """One layer of a head.
+
+    Args:
+        kind: One of KINDS.
+        value: Units of a dense layer, rate of a dropout, None for the others.
+    """
+
+    kind: str
+    value: float | int | None = None
+
+    def __str__(self) -> str:
+        return self.kind if self.value is None else f"{self.kind}:{self.value}"
+
+
+def parse_head(text: str) -> tuple[HeadLayer, ...]:
+    """Read a head as a person writes it.
+
+    Args:
+        text: Layers from the cut up, separated by commas: `flatten`, `gap` (global
+            average pooling), `gmp` (global maximum pooling), `dense:UNITS` (ReLU),
+            `dropout:RATE`, `bn` (batch normalisation). Exactly one of the first three.
+            The output layer comes by itself.
+
+    Returns:
+        The layers in order.
+
+    Raises:
+        UsageError: If a layer is unknown, lacks its value or has one it cannot take,
+            or if the layers do not make features of one vector a picture.
+
+    Example:
+        >>> [str(layer) for layer in parse_head("flatten,dense:1024,dropout:0.2")]
+        ['flatten', 'dense:1024', 'dropout:0.2']
+    """
+    layers = tuple(_parse_layer(part.strip(), text) for part in text.split(","))
+    kinds = [layer.kind for layer in layers]
+    poolings = [kind for kind in kinds if kind in POOLINGS]
+    if len(poolings) > 1:
+        _fault(text, f"has {' and '.join(poolings)}; exactly one can be.")
+    if not poolings:
+        _fault(text, f"needs one of {', '.join(POOLINGS)} before the output.")
+    if "dense" in kinds and kinds.index("dense") < kinds.index(poolings[0]):
+        _fault(text, f"has dense before {poolings[0]}; swap them.")
+    return layers
+
+
+def _fault(text: str, what: str) -> NoReturn:
+    raise UsageError(f"The head {text!r} {what}", hint=f"Example: {DEFAULT_HEAD}")
+
+
+def _parse_layer(part: str, text: str) -> HeadLayer:
+    kind, colon, value = (piece.strip() for piece in part.partition(":"))
+    kind = kind.lower()
+    if not kind:
+        _fault(text, "has an empty layer.")
+    if kind not in KINDS:
+        error = unknown_name("head layer", kind, KINDS)
+        raise error
+    if kind == "dense":
+        return HeadLayer(kind, _units(value, text))
+    if kind == "dropout":
+        return HeadLayer(kind, _rate(value, text))
+    if colon:
+        _fault(text, f"gives {kind} the value {value!r}; it takes none.")
+    return HeadLayer(kind)
+
+
+def _units(value: str, text: str) -> int:
+    if not (value.isascii() and value.isdigit()) or int(value) < 1:
+        _fault(text, f"needs dense:UNITS with a whole number from 1, not {value!r}.")
+    return int(value)
+
+
+def _rate(value: str, text: str) -> float:
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate < 1:
+        _fault(text, f"needs dropout:RATE with 0 <= RATE < 1, not {value!r}.")
+    return rate
+
+
+def apply_head(
+    x: keras.KerasTensor, layers: tuple[HeadLayer, ...], n_classes: int, seed: int
+) -> keras.KerasTensor:
+    """Put a head and the output layer on features.
+
+    Args:
+        x: Features at the cut, [B, H, W, C].
+        layers: As `parse_head` gives them.
+        n_classes: At least 2.
+        seed: Of initial weights and dropout; each layer gets a seed of its own from it.
+
+    Returns:
+        float32 probabilities: [B, 1] of the second class, by a sigmoid, for 2 classes;
+        [B, n_classes] by a softmax for more.
+
+    Raises:
+        UsageError: If there are fewer than 2 classes or the features at the cut are
+            not [B, H, W, C].
+    """
+    import keras
+
+    if n_classes < 2:
+        raise UsageError(f"A classifier needs 2 classes at least, not {n_classes}.")
+    if len(x.shape) != 4:
+        raise UsageError(
+            f"The cut gives features of shape {x.shape[1:]}, a head needs "
+            "(height, width, channels).",
+            hint="Cut at a layer that `tlkit layers` lists.",
+        )
+    seeds = random.Random(seed)
+    for i, layer in enumerate(layers, start=1):
+        x = _keras_layer(layer, f"head{i}_{layer.kind}", seeds.randrange(2**31))(x)
+    return keras.layers.Dense(
+        1 if n_classes == 2 else n_classes,
+        activation="sigmoid" if n_classes == 2 else "softmax",
+        kernel_initializer=keras.initializers.GlorotUniform(seeds.randrange(2**31)),
+        name=OUTPUT,
+        dtype="float32",
+    )(x)
+
+
+def _keras_layer(layer: HeadLayer, name: str, seed: int) -> keras.layers.Layer:
+    import keras
+
+    if layer.kind == "flatten":
+        return keras.layers.Flatten(name=name)
+    if layer.kind == "gap":
+        return keras.layers.GlobalAveragePooling2D(name=name)
+    if layer.kind == "gmp":
+        return keras.layers.GlobalMaxPooling2D(name=name)
+    if layer.kind == "dense":
+        return keras.layers.Dense(
+            layer.value,
+            activation="relu",
+            kernel_initializer=keras.initializers.GlorotUniform(seed),
+            name=name,
+        )
+    if layer.kind == "dropout":
+        return keras.layers.Dropout(layer.value, seed=seed, name=name)
+    return keras.layers.BatchNormalization(name=name)

@@ -1,0 +1,43 @@
+"""Run an exported SavedModel in a process that has never seen tlkit.
+
+Started by its path: python artefact_check.py ARTEFACT SAMPLES ANSWERS, where SAMPLES
+holds encoded pictures and pixels.npy. Imports TensorFlow and nothing of this package.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+
+def main(artefact: str, samples: str, answers: str) -> None:
+    """Ask both signatures and write what they say as JSON.
+
+    Args:
+        artefact: The SavedModel directory.
+        samples: A folder of encoded pictures and pixels.npy, uint8 [B, H, W, 3].
+        answers: The file to write.
+    """
+    loaded = tf.saved_model.load(artefact)
+    from_bytes = loaded.signatures["serving_default"]
+    from_pixels = loaded.signatures["pixels"]
+    files = sorted(p for p in Path(samples).iterdir() if p.name != "pixels.npy")
+    said = from_bytes(image_bytes=tf.constant([file.read_bytes() for file in files]))
+    pixels = tf.constant(np.load(Path(samples) / "pixels.npy"))
+    seen = from_pixels(pixels=pixels)
+    result = {
+        "files": [file.name for file in files],
+        "labels": [label.decode() for label in said["label"].numpy()],
+        "class_names": [name.decode() for name in said["class_names"].numpy()],
+        "from_bytes": said["probabilities"].numpy().tolist(),
+        "from_pixels": seen["probabilities"].numpy().tolist(),
+    }
+    Path(answers).write_text(json.dumps(result), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,70 @@
+"""Where the numbers are crunched: processors, graphics cards and their precision."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+from tlkit.errors import RunError
+
+
+def gpus() -> list[str]:
+    """The names of the graphics cards TensorFlow can use here."""
+    return [device.name for device in tf.config.list_physical_devices("GPU")]
+
+
+def choose_device(device: str) -> str:
+    """The device a run uses.
+
+    Args:
+        device: "auto" takes a GPU where there is one, "cpu" and "gpu" insist.
+
+    Returns:
+        A name for `keras.device`.
+
+    Raises:
+        RunError: A GPU was asked for and there is none; never a silent fall-back.
+    """
+    found = gpus()
+    if device == "gpu" and not found:
+        raise RunError(
+            "--device gpu: TensorFlow sees no GPU on this machine.",
+            hint="Run tlkit doctor to see why, or use --device cpu.",
+        )
+    return "gpu:0" if found and device != "cpu" else "cpu:0"
+
+
+def choose_precision(precision: str, device: str) -> str:
+    """The dtype policy training runs in.
+
+    Args:
+        precision: One of config.PRECISIONS; "auto" is mixed_float16 on a GPU.
+        device: From `choose_device`.
+
+    Returns:
+        The name of a keras.DTypePolicy.
+    """
+    if precision != "auto":
+        return precision
+    return "mixed_float16" if device.startswith("gpu") else "float32"
+
+
+@contextlib.contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Context in which new layers get this policy; the old one comes back after.
+
+    Args:
+        name: Such as "mixed_float16".
+
+    Yields:
+        Nothing.
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

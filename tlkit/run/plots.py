@@ -1,0 +1,97 @@
+"""Tables and pixels in, PNG pictures out; without a screen and without global state."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tlkit import files
+
+GALLERY = 24
+
+
+def draw_curves(history: Sequence[dict[str, float]], path: Path, best: int) -> None:
+    """Loss and accuracy over the epochs, with the best epoch marked.
+
+    Args:
+        history: One row an epoch, with epoch, loss, accuracy, val_loss, val_accuracy.
+        path: The PNG file.
+        best: The epoch whose weights were kept, counted from 1.
+    """
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    epochs = [row["epoch"] for row in history]
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        axes.plot(epochs, [row[name] for row in history], label="training")
+        axes.plot(epochs, [row[f"val_{name}"] for row in history], label="validation")
+        axes.axvline(best, color="grey", linestyle=":", label=f"kept: epoch {best}")
+        axes.set(xlabel="epoch", title=name)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    _save(figure, path)
+
+
+def draw_confusion(matrix: np.ndarray, labels: Sequence[str], path: Path) -> None:
+    """The confusion matrix, coloured by the share of the true class.
+
+    Args:
+        matrix: int [n, n], rows are the true classes.
+        labels: The n class names.
+        path: The PNG file.
+    """
+    n = len(labels)
+    side = min(4 + 0.45 * n, 24)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.subplots()
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(shown, ax=axes, label="share of the true class")
+    axes.set_xticks(range(n), _plain(labels), rotation=45 if n > 3 else 0, ha="right" if n > 3 else "center")
+    axes.set_yticks(range(n), _plain(labels))
+    axes.set(xlabel="predicted", ylabel="true")
+    if n <= 40:
+        for row, column in np.ndindex(n, n):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(matrix[row, column]), ha="center", va="center", color=colour)
+    _save(figure, path)
+
+
+def draw_gallery(pictures: np.ndarray, captions: Sequence[str], path: Path) -> None:
+    """Pictures with captions, side by side; an empty one says so.
+
+    Args:
+        pictures: uint8 [N, S, S, 3].
+        captions: N texts.
+        path: The PNG file.
+    """
+    columns = min(6, max(1, len(pictures)))
+    rows = max(1, -(-len(pictures) // columns))
+    figure = Figure(figsize=(2.6 * max(columns, 2), 2.9 * rows), layout="constrained")
+    grid: Any = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, pixels, caption in zip(grid.flat, pictures, _plain(captions), strict=False):
+        axes.imshow(pixels)
+        axes.set_title(caption, fontsize=8)
+    if not len(pictures):
+        figure.suptitle("No mistakes")
+    _save(figure, path)
+
+
+def _plain(texts: Sequence[str]) -> list[str]:
+    """Texts that matplotlib shows as they are: no mathematics between dollars."""
+    return [text.replace("$", r"\$") for text in texts]
+
+
+def _save(figure: Figure, path: Path) -> None:
+    draft = files.aside(path)
+    with warnings.catch_warnings():
+        # Class names may be in scripts that the bundled font lacks: a box is drawn.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(draft, format="png", dpi=120)
+    draft.replace(path)

@@ -1,0 +1,151 @@
+"""A finished run and any pictures in, class names with probabilities out."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from natsort import natsorted, ns
+
+from tlkit.dataset import images
+from tlkit.errors import UsageError
+from tlkit.progress import Progress, Silent, track
+from tlkit.run.evaluate import predict_pixels
+from tlkit.run.record import Run
+from tlkit.workers import in_order
+
+SILENT = Silent()
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says of one picture, or why it could say nothing.
+
+    `probability` is that of `label`; `probabilities` has every class, in the order of
+    labels.txt. For an unreadable file the first two are None, and `error` says why.
+    """
+
+    path: str
+    label: str | None = None
+    probability: float | None = None
+    probabilities: dict[str, float] = field(default_factory=dict)
+    error: str | None = None
+
+
+def predict(
+    run: Run | str | Path,
+    inputs: Iterable[str | Path],
+    *,
+    workers: int | None = None,
+    progress: Progress = SILENT,
+) -> list[Prediction]:
+    """Classify pictures.
+
+    Args:
+        run: A finished run, or its directory.
+        inputs: Files, folders (with all below them) and glob patterns.
+        workers: Number of processes that read pictures; None is one a processor.
+        progress: Told of all long work.
+
+    Returns:
+        One prediction a file, in the order of the inputs; within folders and patterns
+        in natural order. A file that cannot be read is among them, with its error.
+
+    Raises:
+        UsageError: There is no file at all.
+    """  # noqa: DOC502
+    paths = find_pictures(inputs)
+    run = run if isinstance(run, Run) else Run.read(run)
+    model = run.model()
+    read = functools.partial(
+        read_fitted, size=run.size, resize=run.config.inputs.resize
+    )
+    made = track(
+        in_order(read, paths, workers=workers), progress, "Predicting", len(paths)
+    )
+    predictions: list[Prediction] = []
+    for names, chunk in _chunks(paths, made):
+        readable = [pixels for pixels in chunk if isinstance(pixels, np.ndarray)]
+        scores = iter(predict_pixels(model, np.stack(readable)) if readable else ())
+        for name, pixels in zip(names, chunk, strict=True):
+            if isinstance(pixels, str):
+                predictions.append(Prediction(str(name), error=pixels))
+            else:
+                predictions.append(_answer(str(name), next(scores), run.labels))
+    return predictions
+
+
+def find_pictures(inputs: Iterable[str | Path]) -> list[Path]:
+    """The files that are meant.
+
+    Args:
+        inputs: Files, folders and glob patterns.
+
+    Returns:
+        Paths; hidden files in folders are left out, all else is kept, also what does
+        not exist: it will be reported as missing.
+
+    Raises:
+        UsageError: There is no file at all.
+    """
+    found: list[Path] = []
+    for name in inputs:
+        path = Path(name)
+        if path.is_dir():
+            found.extend(_below(path))
+        elif not path.exists() and (
+            matches := natsorted(glob.glob(str(name), recursive=True))
+        ):
+            found.extend(Path(match) for match in matches if Path(match).is_file())
+        else:
+            found.append(path)
+    if not found:
+        raise UsageError("No pictures there: the folders are empty.")
+    return found
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for here, folders, names in os.walk(folder):
+        folders[:] = natsorted(f for f in folders if not f.startswith("."))
+        for name in natsorted(names, alg=ns.IGNORECASE):
+            if not name.startswith("."):
+                yield Path(here, name)
+
+
+def read_fitted(path: Path, *, size: int, resize: str) -> np.ndarray | str:
+    """Read a picture as the network takes it; runs in a worker.
+
+    Args:
+        path: The file.
+        size: Side of the square, pixels.
+        resize: One of images.RESIZES.
+
+    Returns:
+        uint8 [size, size, 3], or why it cannot be read.
+    """
+    try:
+        picture = images.decode(images.read_bytes(path))
+    except images.UnreadableImage as error:
+        return f"{error.reason}: {error.detail}" if error.detail else error.reason
+    return images.fit(picture.pixels, size, resize)
+
+
+def _chunks(
+    paths: Sequence[Path], made: Iterator[np.ndarray | str]
+) -> Iterator[tuple[Sequence[Path], list[np.ndarray | str]]]:
+    for start in range(0, len(paths), BATCH):
+        names = paths[start : start + BATCH]
+        yield names, list(itertools.islice(made, len(names)))
+
+
+def _answer(name: str, scores: np.ndarray, labels: Sequence[str]) -> Prediction:
+    best = int(scores.argmax())
+    every = {label: float(p) for label, p in zip(labels, scores, strict=True)}
+    return Prediction(name, labels[best], float(scores[best]), every)

@@ -1,0 +1,251 @@
+"""The run directory: what a training run leaves, enough to read it and to repeat it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlkit import files
+from tlkit.config import Config, build_config
+from tlkit.dataset.manifest import Manifest
+from tlkit.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    import keras
+
+MARKER = "run.json"
+RECORDED = (
+    "tlkit", "tensorflow", "keras", "keras-cv", "albumentations", "numpy", "pillow",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory, open for reading.
+
+    `state` is "training", "interrupted", "failed" or "finished"; `info` is run.json.
+    """
+
+    directory: Path
+    config: Config
+    labels: tuple[str, ...]
+    info: dict[str, Any]
+
+    @classmethod
+    def read(cls, directory: str | Path, *, finished: bool = True) -> Run:
+        """Open a run directory.
+
+        Args:
+            directory: What `finetune` wrote.
+            finished: Whether to insist on a finished run.
+
+        Returns:
+            The run.
+
+        Raises:
+            RunError: No such run, or not finished, or its files are damaged.
+        """
+        directory = Path(directory)
+        try:
+            info = json.loads((directory / MARKER).read_text(encoding="utf-8"))
+            text = (directory / "labels.txt").read_text(encoding="utf-8")
+            config = build_config(recipe=directory / "config.yaml")
+        except (OSError, UsageError) as error:
+            raise RunError(
+                f"{directory} is not a run directory: {error}",
+                hint="Name the --out folder of an earlier tlkit finetune.",
+            ) from error
+        except ValueError as error:
+            raise RunError(f"{directory / MARKER} is damaged: {error}.") from error
+        run = cls(directory, config, tuple(text.removesuffix("\n").split("\n")), info)
+        if info.get("labels") != list(run.labels):
+            raise RunError(
+                f"{directory}/labels.txt is not the one this run was trained with: "
+                f"expected {info.get('labels')}, found {list(run.labels)}.",
+                hint="Restore it; class names in another order would all be wrong.",
+            )
+        if finished and run.state != "finished":
+            raise RunError(
+                f"The run in {directory} is not finished, its state is {run.state!r}.",
+                hint=f"Go on with it: tlkit finetune --resume {directory}",
+            )
+        return run
+
+    @property
+    def state(self) -> str:
+        """Where the run stands."""
+        return str(self.info["state"])
+
+    @property
+    def size(self) -> int:
+        """Side of the square pictures the network takes, pixels."""
+        if self.config.model.size is None:
+            raise RunError(f"{self.directory}/config.yaml has no model.size.")
+        return self.config.model.size
+
+    def manifest(self, data: str | Path | None = None) -> Manifest:
+        """The data set this run was trained on.
+
+        Args:
+            data: Where it lies now, if it was moved.
+
+        Returns:
+            Its manifest, held against the digest and labels of the run.
+
+        Raises:
+            RunError: It has changed since.
+        """
+        manifest = Manifest.read(data or self.config.data)
+        if manifest.labels != self.labels:
+            raise RunError(
+                f"The classes of {manifest.directory} are {list(manifest.labels)}, "
+                f"this run was trained on {list(self.labels)}."
+            )
+        if manifest.digest != self.info["data"]["digest"]:
+            raise RunError(
+                f"{manifest.directory} has changed since this run was trained on it: "
+                f"digest {manifest.digest[:12]}, then {self.info['data']['digest'][:12]}.",
+                hint="Train anew on it, or point --data at the data set as it was.",
+            )
+        return manifest
+
+    def model(self) -> keras.Model:
+        """The trained network, float32: uint8 [B, size, size, 3] to probabilities.
+
+        Returns:
+            What `model.keras` holds.
+
+        Raises:
+            RunError: The file is missing or damaged.
+        """
+        import keras
+
+        path = self.directory / "model.keras"
+        try:
+            return keras.saving.load_model(path, compile=False)
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} cannot be loaded: {error}") from error
+
+    def metrics(self) -> dict[str, Any]:
+        """What the last evaluation measured; `finetune` ends with one on val.
+
+        Returns:
+            The content of metrics.json.
+
+        Raises:
+            RunError: There is none.
+        """
+        path = self.directory / "metrics.json"
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{path} cannot be read: {error}.",
+                hint=f"Make it: tlkit evaluate {self.directory}",
+            ) from error
+        return found
+
+    def update(self, **values: Any) -> Run:  # noqa: ANN401
+        """Write values to run.json.
+
+        Args:
+            **values: Top-level entries, replaced or added.
+
+        Returns:
+            The run with them.
+        """
+        info = {**self.info, **values}
+        files.write_json(self.directory / MARKER, info)
+        return dataclasses.replace(self, info=info)
+
+
+@contextlib.contextmanager
+def run_place(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """The directory a run is written to, in place, so that it can be resumed.
+
+    A run that stood there before is set aside. It comes back if the new one fails
+    before its first checkpoint; afterwards both are kept.
+
+    Args:
+        path: The run directory.
+        overwrite: Whether an earlier run may be replaced.
+
+    Yields:
+        The path, an existing and empty directory.
+
+    Raises:
+        UsageError: It exists and must not be replaced, or cannot be made.
+    """  # noqa: DOC502
+    old: Path | None = None
+    if files.is_taken(path):
+        files.refuse_existing(
+            path, marker=MARKER, overwrite=overwrite, what="run directory"
+        )
+        old = files.aside(path)
+        path.replace(old)
+    try:
+        files.make_directory(path)
+        yield path
+    except BaseException:
+        if not (path / "checkpoint" / "state.json").is_file():
+            shutil.rmtree(path, ignore_errors=True)
+            if old:
+                old.replace(path)
+        elif old:
+            old.replace(path.with_name(f"{path.name}{old.suffix}.previous"))
+        raise
+    if old:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def begin(directory: Path, config: Config, manifest: Manifest) -> Run:
+    """Fill a fresh run directory with what is known before training.
+
+    Args:
+        directory: An empty directory.
+        config: The resolved configuration.
+        manifest: What it will be trained on.
+
+    Returns:
+        The run, in state "training".
+    """
+    files.write_text(directory / "config.yaml", config.to_yaml())
+    labels = "".join(f"{label}\n" for label in manifest.labels)
+    files.write_text(directory / "labels.txt", labels)
+    counts = {split: len(manifest.of(split)) for split in ("train", "val", "test")}
+    info: dict[str, Any] = {
+        "state": "training",
+        "seed": config.train.seed,
+        "labels": list(manifest.labels),
+        "data": {
+            "directory": str(manifest.directory.resolve()),
+            "digest": manifest.digest,
+            "pictures": counts,
+        },
+        "versions": versions(),
+        "seconds": {},
+    }
+    return Run(directory, config, manifest.labels, {}).update(**info)
+
+
+def versions() -> dict[str, str]:
+    """The versions a result depends on.
+
+    Returns:
+        Package name, "python" and "system" to version.
+    """
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for package in RECORDED:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found

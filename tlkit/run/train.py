@@ -1,0 +1,321 @@
+"""A data set and a configuration in, a finished run directory out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit import files
+from tlkit.config import Config, build_config, resolve
+from tlkit.dataset.manifest import Manifest
+from tlkit.errors import RunError, UsageError
+from tlkit.inputs.batches import TrainingBatches, binary_column, plain_pictures
+from tlkit.model import backbones, optimizers
+from tlkit.model.classifier import Classifier, build_classifier
+from tlkit.model.head import parse_head
+from tlkit.progress import Progress, Silent
+from tlkit.run import plots, record
+from tlkit.run.checkpoint import Checkpoint, read_state
+from tlkit.run.device import choose_device, choose_precision, dtype_policy
+from tlkit.run.epochs import callbacks
+from tlkit.run.evaluate import evaluate
+from tlkit.run.record import Run
+
+SILENT = Silent()
+
+
+def finetune(
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    *,
+    recipe: str | Path | None = None,
+    assignments: Sequence[str] = (),
+    overwrite: bool = False,
+    progress: Progress = SILENT,
+    **options: Any,  # noqa: ANN401
+) -> Run:
+    """Train a classifier on a data set directory.
+
+    Args:
+        data: What `prepare` wrote; may come from the recipe.
+        out: The run directory to make; runs/DATA-BACKBONE-N where not given.
+        recipe: Name or path of a recipe, such as RUN/config.yaml.
+        assignments: Texts "section.option=value", laid over everything else.
+        overwrite: Whether an earlier run in `out` may be replaced.
+        progress: Told of all long work.
+        **options: Any option of the configuration, such as backbone="inception",
+            cut="mixed7", epochs=20; see tlkit.config for all of them.
+
+    Returns:
+        The finished run: the best epoch's network, float32, in `model.keras`.
+
+    Raises:
+        UsageError: No data set was named, or an option cannot be meant.
+
+    Example:
+        >>> run = tlkit.finetune("ants", "runs/first", backbone="mobilenet_v2")
+    """
+    given = {**options, "data": str(data) if data is not None else None}
+    config = resolve(build_config(recipe=recipe, options=given, assignments=assignments))
+    if not config.data:
+        raise UsageError(
+            "No data set was named.",
+            hint="tlkit finetune DATASET, where DATASET is what tlkit prepare wrote.",
+        )
+    manifest = check_splits(Manifest.read(config.data))
+    place = Path(out) if out is not None else free_place(config)
+    with record.run_place(place, overwrite=overwrite) as directory:
+        (directory / "checkpoint").mkdir()
+        run = record.begin(directory, config, manifest)
+        return _work(run, manifest, progress)
+
+
+def resume(
+    directory: str | Path,
+    *,
+    data: str | Path | None = None,
+    progress: Progress = SILENT,
+) -> Run:
+    """Go on with an interrupted run as if it had not been interrupted.
+
+    Args:
+        directory: The run directory.
+        data: Where its data set lies now, if it was moved.
+        progress: Told of all long work.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        RunError: It is finished already, or its data set has changed.
+    """
+    run = Run.read(directory, finished=False)
+    if run.state == "finished":
+        raise RunError(
+            f"The run in {directory} is finished; there is nothing to go on with.",
+            hint=f"Train longer with: tlkit finetune --recipe {directory}/config.yaml "
+            "--epochs N --out ANOTHER",
+        )
+    return _work(run, run.manifest(data), progress)
+
+
+def check_splits(manifest: Manifest) -> Manifest:
+    """Refuse a data set that cannot be trained on.
+
+    Args:
+        manifest: Any.
+
+    Returns:
+        The same.
+
+    Raises:
+        RunError: It lacks a training or a validation side.
+    """
+    for split in ("train", "val"):
+        if not manifest.of(split):
+            raise RunError(
+                f"{manifest.directory} has no pictures in its {split} split.",
+                hint="Prepare it anew with a --val share above 0.",
+            )
+    return manifest
+
+
+def free_place(config: Config) -> Path:
+    """The first free runs/DATA-BACKBONE-N below the current folder."""
+    stem = f"{Path(config.data).name}-{config.model.backbone.lower()}"
+    number = 1
+    while files.is_taken(Path("runs") / f"{stem}-{number}"):
+        number += 1
+    return Path("runs") / f"{stem}-{number}"
+
+
+def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
+    """Train, whatever happens leave a state that says so, and finish."""
+    run = run.update(state="training")
+    try:
+        run, model = _train(run, manifest, progress)
+    except KeyboardInterrupt:
+        run.update(state="interrupted")
+        if read_state(run.directory / "checkpoint").epochs:
+            progress.note(f"Go on with: tlkit finetune --resume {run.directory}")
+        raise
+    except BaseException:
+        run.update(state="failed")
+        raise
+    progress.note("Saving the best epoch and scoring it on the validation side")
+    draft = files.aside(run.directory / "model.keras").with_suffix(".keras")
+    model.save(draft, include_optimizer=False)
+    draft.replace(run.directory / "model.keras")
+    run = run.update(state="finished")
+    evaluate(run, split="val", data=manifest.directory, model=model, progress=progress)
+    for path in (run.directory / "checkpoint").glob("*.npz"):
+        path.unlink()
+    return run
+
+
+def _train(
+    run: Run, manifest: Manifest, progress: Progress
+) -> tuple[Run, keras.Model]:
+    config, began = run.config, time.perf_counter()
+    device = choose_device(config.train.device)
+    policy = choose_precision(config.train.precision, device)
+    with keras.device(device):
+        with dtype_policy(policy):
+            classifier = _build(run)
+        _describe(classifier, manifest, device, policy, progress)
+        frozen_before = classifier.frozen_digest()
+        run = run.update(
+            device=device,
+            precision=policy,
+            weights={"source": config.model.weights, "digest": classifier.weights_digest},
+        )
+        checkpoint, seconds = _fit(run, manifest, classifier, progress)
+        if classifier.frozen_digest() != frozen_before:
+            raise RunError("Frozen weights have changed; this is a fault of tlkit.")
+        progress.note("Frozen layers are unchanged to the byte")
+        final = classifier
+        if policy != "float32":
+            with dtype_policy("float32"):
+                final = _build(run)
+        checkpoint.restore_best(final.model)
+    state = checkpoint.state
+    plots.draw_curves(state.history, run.directory / "curves.png", state.best_epoch)
+    seconds["total"] = time.perf_counter() - began
+    return run.update(
+        epochs=state.epochs,
+        best_epoch=state.best_epoch,
+        stopped_early=state.stopped,
+        frozen_digest=frozen_before,
+        seconds={name: round(value, 2) for name, value in seconds.items()},
+    ), final.model
+
+
+def _build(run: Run) -> Classifier:
+    model = run.config.model
+    return build_classifier(
+        backbones.find(model.backbone),
+        size=run.size,
+        cut=model.cut,
+        freeze_to=model.freeze_to,
+        head=parse_head(model.head),
+        n_classes=len(run.labels),
+        weights=model.weights,
+        seed=run.config.train.seed,
+    )
+
+
+def _fit(
+    run: Run, manifest: Manifest, classifier: Classifier, progress: Progress
+) -> tuple[Checkpoint, dict[str, float]]:
+    """Run the epochs that are still to be run; the checkpoint holds the rest."""
+    config, model, began = run.config, classifier.model, time.perf_counter()
+    inputs, train = config.inputs, config.train
+    batches = TrainingBatches(
+        manifest,
+        manifest.of("train"),
+        size=run.size,
+        resize=inputs.resize,
+        policy=tuple(inputs.augment) if not isinstance(inputs.augment, str) else (),
+        mix=inputs.mix,
+        batch=inputs.batch,
+        seed=train.seed,
+        workers=inputs.workers,
+    )
+    state = read_state(run.directory / "checkpoint")
+    called, checkpoint = callbacks(
+        train,
+        directory=run.directory,
+        state=state,
+        frozen=classifier.frozen,
+        steps=batches.steps,
+        progress=progress,
+    )
+    if state.stopped or state.epochs >= train.epochs:
+        return checkpoint, {}
+    held = manifest.of("val")
+    pictures = plain_pictures(
+        manifest,
+        held,
+        size=run.size,
+        resize=inputs.resize,
+        workers=inputs.workers,
+        progress=progress,
+        task="Reading validation pictures",
+    )
+    eye = np.eye(len(run.labels), dtype=np.float32)
+    targets = binary_column(eye[np.asarray(manifest.targets(held))])
+    _compile(model, config, batches.steps)
+    read = time.perf_counter()
+    stream = batches.stream(first_epoch=state.epochs)
+    try:
+        model.fit(
+            stream,
+            steps_per_epoch=batches.steps,
+            epochs=train.epochs,
+            initial_epoch=state.epochs,
+            validation_data=(pictures, targets),
+            validation_batch_size=inputs.batch,
+            callbacks=called,
+            shuffle=False,
+            verbose=0,
+        )
+    finally:
+        stream.close()
+    done = time.perf_counter()
+    return checkpoint, {"read": read - began, "train": done - read}
+
+
+def _compile(model: keras.Model, config: Config, steps: int) -> None:
+    train = config.train
+    binary = model.output_shape[-1] == 1
+    model.compile(
+        optimizer=optimizers.build(
+            train.optimizer,
+            lr=train.lr,
+            steps=steps * train.epochs,
+            momentum=train.momentum,
+            nesterov=train.nesterov,
+            weight_decay=train.weight_decay,
+            schedule=train.schedule,
+            warmup=train.warmup,
+        ),
+        loss="binary_crossentropy" if binary else "categorical_crossentropy",
+        metrics=["accuracy"],
+        # Compiling with XLA costs more than it saves on small data without a GPU.
+        jit_compile=False,
+    )
+
+
+def _describe(
+    classifier: Classifier,
+    manifest: Manifest,
+    device: str,
+    policy: str,
+    progress: Progress,
+) -> None:
+    """Tell what will be trained, and what about it should give pause."""
+    pictures = len(manifest.of("train"))
+    shape = "x".join(str(n) for n in classifier.feature_shape)
+    frozen = f"frozen up to {classifier.freeze_to}"
+    if classifier.freeze_to == "none":
+        frozen = "nothing frozen"
+    progress.note(
+        f"Data: {pictures} pictures to train on, {len(manifest.of('val'))} to choose "
+        f"the epoch by, {len(manifest.of('test'))} held back for the test"
+    )
+    progress.note(
+        f"Network: {classifier.backbone.name} up to {classifier.cut} ({shape}), "
+        f"{frozen}; head of {classifier.head_parameters:,} weights; {device}, {policy}"
+    )
+    # More weights than all the numbers they are fitted to.
+    if classifier.head_parameters > classifier.head_inputs * pictures:
+        progress.warn(
+            f"The head has {classifier.head_parameters:,} weights for {pictures} "
+            f"pictures of {classifier.head_inputs:,} features each: it can learn them "
+            "by heart. A head that starts with gap is far smaller."
+        )

@@ -74,6 +74,4 @@ def in_order(
             hint="Most often memory ran out: try fewer workers or smaller pictures.",
         ) from error
     finally:
-        for future in pending:
-            future.cancel()
         pool.shutdown(wait=True, kill_workers=True)

@@ -221,6 +221,31 @@ def test_every_damage_is_named(draw):
     assert outcomes["refused"] > 20
 
 
+def test_too_large_for_the_memory(monkeypatch):
+    def fail(_):
+        raise MemoryError
+
+    monkeypatch.setattr(images, "to_rgb", fail)
+    data = encode(Image.new("RGB", (2, 2)), "PNG")
+    assert reason_of(data) == "no-memory"
+
+
+def test_a_bomb_by_pillows_measure(monkeypatch):
+    # beyond Pillow's own limit, even where ours is set higher
+    assert reason_of(huge_png(15_000, 15_000), max_pixels=10**9) == "too-many-pixels"
+
+
+def test_frames_that_cannot_be_counted(monkeypatch):
+    from PIL import GifImagePlugin
+
+    def fail(_):
+        raise EOFError
+
+    monkeypatch.setattr(GifImagePlugin.GifImageFile, "is_animated", property(fail))
+    data = encode(Image.new("RGB", (4, 4), (9, 9, 9)), "GIF")
+    assert images.decode(data).pixels.shape == (4, 4, 3)
+
+
 def huge_png(width: int, height: int) -> bytes:
     def chunk(name: bytes, content: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(name + content))

@@ -99,7 +99,7 @@ def test_groups_of_several_labels(seed):
     labels, groups = [], []
     for photo in range(30):
         for _ in range(rng.randrange(1, 8)):
-            labels.append(rng.choices("abcd", (10, 6, 3, 1))[0])
+            labels.append(rng.choices("abcd", (10, 6, 3, 2))[0])
             groups.append(f"p{photo}")
     sides = assign(labels, groups, {"val": 0.2, "test": 0.2}, seed)
     of_group = dict(zip(groups, sides, strict=True))

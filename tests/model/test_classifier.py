@@ -24,13 +24,12 @@ LIGHT = [
     ("MobileNetV2", 32, "block_6_expand_relu", None),
     ("MobileNetV2", 32, "block_6_expand_relu", "block_2_add"),
     ("MobileNetV2", 32, "block_6_expand_relu", "none"),
-    ("InceptionV3", 75, "mixed2", "mixed1"),
-    ("MobileNetV3Small", 32, None, "expanded_conv_7_add"),
+    ("InceptionV3", 75, "mixed1", "mixed0"),
+    ("MobileNetV3Small", 32, "expanded_conv_5_add", "expanded_conv_4_add"),
     ("SmallCNN", 32, None, "block2"),
     ("SmallCNN", 32, None, "none"),
     ("EfficientNetB0", 32, "block4a_expand_activation", "block2b_add"),
-    ("ConvNeXtTiny", 32, "add_2", "add_1"),
-    ("VGG16", 32, "block3_pool", "block2_pool"),
+    ("ConvNeXtTiny", 32, "add_1", "add"),
 ]
 
 
@@ -67,7 +66,9 @@ def train(classifier: Classifier, x: np.ndarray, steps: int = 2) -> None:
     # Eagerly: compiling each of these graphs takes longer than the steps.
     classifier.model.compile(keras.optimizers.SGD(0.1), loss, run_eagerly=True)
     y = np.arange(len(x)) % 2
-    classifier.model.fit(x, y, batch_size=len(x), epochs=steps, verbose=0)
+    classifier.model.fit(
+        x, y, batch_size=len(x), epochs=steps, verbose=0, shuffle=False
+    )
 
 
 @pytest.mark.parametrize(("name", "size", "cut", "freeze_to"), LIGHT)
@@ -95,7 +96,7 @@ def test_frozen_is_frozen_to_the_bit(name, size, cut, freeze_to):
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "cut", "freeze_to"), [*LIGHT[:2], *LIGHT[4:6], *LIGHT[7:9]]
+    ("name", "size", "cut", "freeze_to"), [*LIGHT[:2], LIGHT[3], LIGHT[5]]
 )
 def test_split_is_the_model(name, size, cut, freeze_to):
     classifier = build(name, size, cut=cut, freeze_to=freeze_to)
@@ -108,13 +109,16 @@ def test_split_is_the_model(name, size, cut, freeze_to):
     np.testing.assert_array_equal(np.asarray(classifier.model(x)), wanted)
     assert not prefix.trainable_weights
     # Training the suffix alone trains the classifier.
-    suffix.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    suffix.compile(
+        keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", run_eagerly=True
+    )
     suffix.train_on_batch(np.asarray(prefix(x)), np.arange(4) % 3)
     trained = np.asarray(classifier.model(x))
     assert not np.array_equal(trained, wanted)
     np.testing.assert_array_equal(np.asarray(suffix(prefix(x))), trained)
     # A second split is as good as the first.
     again = split_at_freeze(classifier)
+    assert again[0] is not None
     np.testing.assert_array_equal(np.asarray(again[1](again[0](x))), trained)
 
 
@@ -135,10 +139,31 @@ def test_frozen_dropout_is_off_and_other_dropout_is_not():
     assert rates["block2b_drop"] == rates["block3b_drop"] == 0
     assert rates["block4b_drop"] > 0
     prefix, _ = split_at_freeze(classifier)
+    assert prefix is not None
     x = pixels(32)
     np.testing.assert_array_equal(
         np.asarray(prefix(x, training=True)), np.asarray(prefix(x, training=False))
     )
+
+
+def test_mixed_precision():
+    """Half precision in the body; pixels and probabilities stay float32."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        classifier = build("MobileNetV2", 32, cut="block_2_add")
+        prefix, suffix = split_at_freeze(classifier)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert prefix is not None
+    assert prefix.outputs[0].dtype == suffix.inputs[0].dtype == "bfloat16"
+    assert classifier.model.get_layer("preprocess").compute_dtype == "float32"
+    x = pixels(32)
+    outputs = np.asarray(classifier.model(x))
+    assert outputs.dtype == np.float32
+    np.testing.assert_array_equal(np.asarray(suffix(prefix(x))), outputs)
+    digest = classifier.frozen_digest()
+    train(classifier, x)
+    assert classifier.frozen_digest() == digest
 
 
 def test_what_is_told():
@@ -215,10 +240,8 @@ def test_wrong_use(options, message: str):
     [
         ("SmallCNN", 32, None),
         ("VGG16", 32, "block2_pool"),  # caffe: the channels are turned round
-        ("MobileNetV2", 32, "block_6_expand_relu"),
         ("EfficientNetB0", 32, "block3b_add"),  # dropout with its rate set to 0
-        ("ConvNeXtTiny", 32, "add_3"),  # sums that are no layers, layers of its own
-        ("DenseNet121", 32, "pool2_relu"),
+        ("ConvNeXtTiny", 32, "add_1"),  # sums that are no layers, layers of its own
     ],
 )
 def test_saved_and_reloaded_to_the_bit(tmp_path, name, size, cut):
@@ -233,14 +256,15 @@ def test_saved_and_reloaded_to_the_bit(tmp_path, name, size, cut):
     assert [layer.name for layer in loaded.layers] == [
         layer.name for layer in classifier.model.layers
     ]
-    trains = [layer.trainable for layer in classifier.model.layers]
-    assert [layer.trainable for layer in loaded.layers] == trains
+    # Not `trainable` itself: Keras does not write that of a nested Sequential down.
+    trains = [len(layer.trainable_weights) for layer in classifier.model.layers]
+    assert [len(layer.trainable_weights) for layer in loaded.layers] == trains
 
 
 def test_reloads_where_tlkit_is_not_installed(tmp_path):
     x = pixels(32)
     np.save(tmp_path / "x.npy", x)
-    for name, cut in (("vgg16", "block2_pool"), ("convnext", "add_3")):
+    for name, cut in (("vgg16", "block2_pool"), ("smallcnn", None)):
         classifier = build(name, 32, cut=cut)
         classifier.model.save(tmp_path / f"{name}.keras")
         np.save(tmp_path / f"{name}.npy", np.asarray(classifier.model(x)))
@@ -249,7 +273,7 @@ import sys
 sys.modules["tlkit"] = None  # importing it fails
 import keras, numpy as np
 x = np.load("x.npy")
-for name in ("vgg16", "convnext"):
+for name in ("vgg16", "smallcnn"):
     got = np.asarray(keras.models.load_model(name + ".keras")(x))
     assert np.array_equal(got, np.load(name + ".npy")), name
 """

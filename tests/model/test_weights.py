@@ -136,13 +136,12 @@ def test_file_of_the_cut_body_only(tmp_path, name: str):
         load(find("small"), tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["EfficientNetB0", "ConvNeXtTiny", "MobileNetV3Small"])
-def test_keras_reads_the_same(tmp_path, name: str):
+@pytest.mark.parametrize("name", ["EfficientNetB0", "ConvNeXtTiny"])
+def test_keras_writes_what_is_read(tmp_path, name: str):
     """Odd layers: Normalization, nested Sequential, dropout seeds, layer scale."""
     row = find(name)
-    pixels = keras.Input((32, 32, 3))
     theirs = getattr(keras.applications, name)(
-        include_top=False, weights=None, input_tensor=pixels
+        include_top=False, weights=None, input_shape=(32, 32, 3)
     )
     theirs.save_weights(tmp_path / "w.weights.h5")
     arrays = {layer.name: layer.get_weights() for layer in theirs.layers}
@@ -178,7 +177,7 @@ def test_efficientnet_is_that_of_keras_with_imagenet(tmp_path, monkeypatch):
 
 
 def test_missing(tmp_path):
-    with pytest.raises(WeightsError, match="nowhere.h5 is not there"):
+    with pytest.raises(WeightsError, match=r"nowhere\.h5 is not there"):
         load(find("small"), tmp_path / "nowhere.h5")
     with pytest.raises(WeightsError, match="is a folder"):
         load(find("small"), tmp_path)
@@ -191,7 +190,7 @@ def test_missing(tmp_path):
 def test_not_hdf5(tmp_path, content: bytes, message: str):
     path = tmp_path / "w.h5"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match=f"readable HDF5 file: {message}"):
+    with pytest.raises(WeightsError, match=message):
         load(find("small"), path)
 
 
@@ -259,7 +258,7 @@ def test_imagenet_of_our_own_network():
 
 
 @pytest.fixture
-def empty_cache(tmp_path, monkeypatch) -> Path:
+def empty_cache(tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "models"
 
@@ -277,7 +276,7 @@ def test_imagenet_without_network(empty_cache, monkeypatch):
 
 
 def test_imagenet_is_fetched_into_the_cache(empty_cache, monkeypatch):
-    asked = {}
+    asked: dict[str, str] = {}
 
     def get_file(fname, origin, **options):
         asked.update(fname=fname, origin=origin, **options)
@@ -316,24 +315,28 @@ def test_mobilenet_is_as_keras_loads_it(shared_weights):
     assert_same(part, layer_arrays(theirs))
 
 
-@pytest.mark.parametrize("cut", ["mixed7", "mixed8"])
-def test_inception_is_as_keras_loads_it(shared_weights, cut: str):
-    part = load(find("inception"), shared_weights / INCEPTION, cut)
+def test_inception_is_as_keras_loads_it(shared_weights):
+    part = load(find("inception"), shared_weights / INCEPTION, "mixed8")
     theirs = keras.applications.InceptionV3(
         include_top=False, weights=None, input_shape=(75, 75, 3)
     )
     theirs.load_weights(shared_weights / INCEPTION)
-    theirs = keras.Model(theirs.inputs[0], theirs.get_layer(cut).output)
     x = np.random.default_rng(0).integers(0, 256, (2, 75, 75, 3)).astype("uint8")
-    wanted = np.asarray(theirs(x.astype("float32") / 127.5 - 1))
-    assert np.isfinite(wanted).all()
-    np.testing.assert_allclose(np.asarray(part(x)), wanted, rtol=1e-3, atol=1e-4)
+    for cut in ("mixed7", "mixed8"):
+        wanted = keras.Model(theirs.inputs[0], theirs.get_layer(cut).output)(
+            x.astype("float32") / 127.5 - 1
+        )
+        ours = keras.Model(part.inputs[0], part.get_layer(cut).output)(x)
+        assert np.isfinite(np.asarray(ours)).all()
+        np.testing.assert_allclose(
+            np.asarray(ours), np.asarray(wanted), rtol=1e-3, atol=1e-4
+        )
 
 
-@pytest.mark.parametrize("cut", ["mixed9", "mixed10"])
-def test_inception_beyond_its_valid_part(shared_weights, cut: str):
-    with pytest.raises(WeightsError, match=f"the cut '{cut}' needs it") as caught:
-        load(find("inception"), shared_weights / INCEPTION, cut)
+def test_inception_beyond_its_valid_part(shared_weights):
+    load(find("inception"), shared_weights / INCEPTION, "mixed7")
+    with pytest.raises(WeightsError, match="the cut 'mixed9' needs it") as caught:
+        load(find("inception"), shared_weights / INCEPTION, "mixed9")
     assert "the layer 'conv2d_" in caught.value.message
     assert caught.value.hint == "The file is valid up to --cut mixed8."
 

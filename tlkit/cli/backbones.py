@@ -39,7 +39,7 @@ def backbones(
             str(backbone.least),
         )
     OUT.print(table)
-    next_step("tlkit layers BACKBONE")
+    next_step("tlkit", "layers", "BACKBONE")
 
 
 def _named(name: str) -> list[Backbone]:

@@ -27,7 +27,8 @@ def evaluate(
         metrics = tlkit.evaluate(
             run, split=split, data=data, workers=workers, progress=progress
         )
-    print_metrics(metrics)
+    print_score(metrics)
+    print_tables(metrics)
     folder = run / "evaluation" / metrics["split"]
     for name, what in (
         ("predictions.csv", "every answer"),
@@ -36,14 +37,15 @@ def evaluate(
     ):
         ERR.print(f"{folder / name}: {what}", markup=False, highlight=False)
     ERR.print(f"{run / 'curves.png'}: loss and accuracy", highlight=False)
-    next_step(f"tlkit predict {run} PICTURES   or   tlkit export {run}")
+    next_step("tlkit", "predict", run, "PICTURES")
+    next_step("tlkit", "export", run)
 
 
-def print_metrics(metrics: dict[str, Any]) -> None:
-    """Print what `tlkit.evaluate` has measured.
+def print_score(metrics: dict[str, Any]) -> None:
+    """Print the accuracy with its interval, and what to think of it.
 
     Args:
-        metrics: Its result.
+        metrics: The result of `tlkit.evaluate`.
     """
     low, high = metrics["accuracy_ci95"]
     OUT.print(
@@ -60,6 +62,14 @@ def print_metrics(metrics: dict[str, Any]) -> None:
         )
     if metrics["split"] == "train":
         ERR.print("These pictures were trained on: no measure of skill.", style="yellow")
+
+
+def print_tables(metrics: dict[str, Any]) -> None:
+    """Print the figures of each class, and the confusion matrix of a few.
+
+    Args:
+        metrics: The result of `tlkit.evaluate`.
+    """
     table = Table(box=None, header_style="bold")
     table.add_column("class")
     for column in ("precision", "recall", "F1", "pictures"):

@@ -34,4 +34,4 @@ def export(
         f"pixels, {exported.bytes_difference:.1e} from encoded bytes.",
         highlight=False,
     )
-    next_step(f"saved_model_cli show --dir {exported.directory} --all")
+    next_step("saved_model_cli", "show", "--dir", exported.directory, "--all")

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from tlkit.cli.evaluate import print_metrics
+from tlkit.cli.evaluate import print_score
 from tlkit.cli.terminal import ERR, Terminal, load_tensorflow, next_step
 from tlkit.config import SECTION_OF, build_config, default_of, recipe_names
 from tlkit.errors import UsageError
@@ -108,5 +108,5 @@ def finetune(
         f"{run.info['seconds']['total']:.0f} s in all",
         highlight=False,
     )
-    print_metrics(run.metrics())
-    next_step(f"tlkit evaluate {run.directory}")
+    print_score(run.metrics())
+    next_step("tlkit", "evaluate", run.directory)

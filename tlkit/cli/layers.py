@@ -35,4 +35,7 @@ def layers(
             style="bold" if point.good else None,
         )
     OUT.print(table)
-    next_step(f"tlkit finetune DATASET --backbone {found.name} --cut {found.cuts[-1]}")
+    next_step(
+        *("tlkit", "finetune", "DATASET"),
+        *("--backbone", found.name, "--cut", found.cuts[-1]),
+    )

@@ -62,7 +62,7 @@ def prepare(
             progress=progress,
         )
     _print_summary(manifest)
-    next_step(f"tlkit finetune {out}")
+    next_step("tlkit", "finetune", out)
 
 
 def _print_summary(manifest: Manifest) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import tempfile
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -102,10 +104,11 @@ def load_tensorflow() -> None:
             os.close(shown)
 
 
-def next_step(command: str) -> None:
+def next_step(*command: str | Path) -> None:
     """Tell what one would do now.
 
     Args:
-        command: A whole command line.
+        *command: The words of a command line, quoted here where they need it.
     """
-    ERR.print(f"\nNext: {command}", style="bold", markup=False, highlight=False)
+    line = shlex.join(map(str, command))
+    ERR.print(f"Next: {line}", style="bold", markup=False, highlight=False)

@@ -55,6 +55,24 @@ def make_view(view: View) -> np.ndarray:
     return changed
 
 
+def read_fitted(path: Path, *, size: int, resize: str) -> np.ndarray | str:
+    """Read a picture as the network takes it; runs in a worker.
+
+    Args:
+        path: The file.
+        size: Side of the square, pixels.
+        resize: One of images.RESIZES.
+
+    Returns:
+        uint8 [size, size, 3], or why it cannot be read.
+    """
+    try:
+        picture = images.decode(images.read_bytes(path))
+    except images.UnreadableImage as error:
+        return f"{error.reason}: {error.detail}" if error.detail else error.reason
+    return images.fit(picture.pixels, size, resize)
+
+
 def plain_pictures(
     manifest: Manifest,
     examples: Sequence[Example],

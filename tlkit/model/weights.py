@@ -49,10 +49,8 @@ def load_weights(
     if weights == RANDOM:
         return
     path = imagenet_file(backbone) if weights == IMAGENET else Path(weights)
-    used = {id(layer) for layer in cut_body.layers}
     with open_weights(path) as file:
         pieces = read_pieces(file, path, backbone.name, body, cut_body)
-        pieces = [piece for piece in pieces if id(piece.layer) in used]
         _assign(pieces, cut_body, path, backbone)
     if backbone.name.startswith("EfficientNetB"):
         _mend_efficientnet(cut_body)
@@ -141,7 +139,12 @@ def _assign(
     pieces: list[Piece], cut_body: keras.Model, path: Path, backbone: Backbone
 ) -> None:
     order = {id(one): i for i, one in enumerate(cut_body.operations)}
-    for piece in sorted(pieces, key=lambda piece: order[id(piece.layer)]):
+    used = [piece for piece in pieces if id(piece.owner) in order]
+    filled = {id(variable) for piece in used for variable in piece.variables}
+    for layer in body_operations(cut_body):
+        if not filled.issuperset(id(one) for one in getattr(layer, "weights", ())):
+            raise WeightsError(f"{path} has no weights for the layer {layer.name!r}.")
+    for piece in sorted(used, key=lambda piece: order[id(piece.owner)]):
         for variable, array in zip(piece.variables, piece.read(path), strict=True):
             if not np.isfinite(array).all():
                 raise _not_finite(piece, path, cut_body, backbone)
@@ -159,7 +162,7 @@ def _not_finite(
     valid = [
         point.name
         for point in cuttable(cut_body)
-        if order[id(point)] < order[id(piece.layer)]
+        if order[id(point)] < order[id(piece.owner)]
     ]
     listed = [name for name in valid if name in backbone.cuts]
     last = (listed or valid)[-1:]

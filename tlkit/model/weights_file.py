@@ -6,7 +6,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -26,13 +26,15 @@ class Piece:
     """What a file holds for one layer.
 
     Args:
-        layer: Where it belongs.
+        layer: Where it belongs; a layer of the body or one inside a Sequential of it.
+        owner: The layer of the body: itself or that Sequential.
         variables: Of the layer, in the order of `datasets`.
         stored: Name of the place in the file.
         datasets: The values in the file, not yet read.
     """
 
     layer: keras.layers.Layer
+    owner: keras.layers.Layer
     variables: tuple[keras.Variable, ...]
     stored: str
     datasets: tuple[h5py.Dataset, ...]
@@ -162,7 +164,7 @@ def _legacy(
     if len(stored) != len(layers) and len(stored) == len(_with_weights(cut_body)):
         layers = _with_weights(cut_body)
     pieces = [
-        Piece(layer, tuple(layer.weights), name, datasets)
+        Piece(layer, layer, tuple(layer.weights), name, datasets)
         for layer, (name, datasets) in zip(layers, stored, strict=False)
     ]
     # A top comes after the body. More than that, or less, is another network; the
@@ -221,11 +223,12 @@ def _keras3_pieces(
             )
         stored = group[name]
         if isinstance(layer, keras.Sequential):
-            yield from _keras3_pieces(stored["layers"], layer.layers, path, backbone)
+            inside = _keras3_pieces(stored["layers"], layer.layers, path, backbone)
+            yield from (replace(piece, owner=layer) for piece in inside)
             continue
         values = stored.get("vars", {})
         datasets = tuple(values[str(i)] for i in range(len(values)))
-        yield Piece(layer, tuple(layer.weights), stored.name, datasets)
+        yield Piece(layer, layer, tuple(layer.weights), stored.name, datasets)
 
 
 def _count(model: keras.Model) -> int:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,9 +95,8 @@ def export(
     ) as draft:
         progress.note("Writing the SavedModel")
         model = run.model()
-        tf.saved_model.save(
-            module := servable(model, run), str(draft), signatures=module.signatures
-        )
+        module, signatures = servable(model, run)
+        tf.saved_model.save(module, str(draft), signatures=signatures)
         progress.note("Loading it in a fresh process and comparing it with predict")
         exported = _compare(run, model, manifest, draft)
         labels = "".join(f"{label}\n" for label in run.labels)
@@ -111,7 +110,9 @@ def export(
     )
 
 
-def servable(model: keras.Model, run: Run) -> tf.Module:
+def servable(
+    model: keras.Model, run: Run
+) -> tuple[tf.Module, dict[str, Callable[..., Any]]]:
     """The network with decoding before it and class names behind it.
 
     Args:
@@ -119,7 +120,7 @@ def servable(model: keras.Model, run: Run) -> tf.Module:
         run: Knows labels, size and resize.
 
     Returns:
-        A module whose `signatures` hold "serving_default" and "pixels".
+        What holds the variables, and "serving_default" and "pixels".
     """
     module = tf.Module(name="tlkit_classifier")
     module.model = model
@@ -147,8 +148,7 @@ def servable(model: keras.Model, run: Run) -> tf.Module:
     def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return answer(serving.fit(pixels, size, resize))
 
-    module.signatures = {"serving_default": from_bytes, "pixels": from_pixels}
-    return module
+    return module, {"serving_default": from_bytes, "pixels": from_pixels}
 
 
 def _compare(

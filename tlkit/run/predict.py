@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from natsort import natsorted, ns
 
-from tlkit.dataset import images
 from tlkit.errors import UsageError
+from tlkit.inputs.batches import read_fitted
 from tlkit.progress import Progress, Silent, track
 from tlkit.run.evaluate import predict_pixels
 from tlkit.run.record import Run
@@ -117,24 +117,6 @@ def _below(folder: Path) -> Iterator[Path]:
         for name in natsorted(names, alg=ns.IGNORECASE):
             if not name.startswith("."):
                 yield Path(here, name)
-
-
-def read_fitted(path: Path, *, size: int, resize: str) -> np.ndarray | str:
-    """Read a picture as the network takes it; runs in a worker.
-
-    Args:
-        path: The file.
-        size: Side of the square, pixels.
-        resize: One of images.RESIZES.
-
-    Returns:
-        uint8 [size, size, 3], or why it cannot be read.
-    """
-    try:
-        picture = images.decode(images.read_bytes(path))
-    except images.UnreadableImage as error:
-        return f"{error.reason}: {error.detail}" if error.detail else error.reason
-    return images.fit(picture.pixels, size, resize)
 
 
 def _chunks(

@@ -72,7 +72,7 @@ def detect(src: Path) -> str:
     jsons = [file for file in files if file.lower().endswith(".json")]
     annotated = sum(_looks_like_labelme(src / file) for file in jsons)
     pictures = sum(file.lower().endswith(labelme.SUFFIXES) for file in files)
-    filed = sum("/" in file for file in files) - len(jsons)
+    filed = sum("/" in file for file in set(files) - set(jsons))
     if annotated and (4 * annotated >= pictures or not filed):
         return "labelme"
     if annotated:

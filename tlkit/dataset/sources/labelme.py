@@ -266,4 +266,4 @@ def _relative(page: Page) -> tuple[str, bool]:
     if path.startswith("/") or re.match("[A-Za-z]:", path):
         return posixpath.basename(path), True
     path = posixpath.normpath(posixpath.join(posixpath.dirname(page.file), path))
-    return path, path.startswith("../") or path in {"..", "."}
+    return path, path == ".." or path.startswith("../")

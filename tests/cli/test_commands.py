@@ -1,0 +1,156 @@
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from tlkit.cli import app, run
+from tlkit.cli.terminal import Interrupted, Terminal
+from tlkit.config import SECTION_OF
+
+COMMANDS = (
+    "prepare", "finetune", "evaluate", "predict", "export", "backbones", "layers",
+    "doctor", "demo",
+)  # fmt: skip
+
+
+def test_help_does_not_load_tensorflow_or_torch():
+    code = (
+        "import sys, tlkit.cli\n"
+        "assert tlkit.cli.run(['--help']) == 0\n"
+        "assert tlkit.cli.run(['finetune', '--help']) == 0\n"
+        "assert tlkit.cli.run(['backbones']) == 0\n"
+        "heavy = {'tensorflow', 'keras', 'torch', 'matplotlib', 'sklearn'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_command_and_option_has_help():
+    callbacks = {c.callback.__name__: c.callback for c in app.registered_commands}
+    assert set(callbacks) == set(COMMANDS)
+    for callback in callbacks.values():
+        assert callback.__doc__
+        for name, parameter in inspect.signature(callback).parameters.items():
+            assert len(parameter.default.help) > 5, (callback, name)
+
+
+def test_finetune_offers_every_option_of_the_configuration(capsys):
+    run(["finetune", "--help"])
+    shown = capsys.readouterr().out
+    for name in SECTION_OF:
+        assert f"--{name.replace('_', '-')}" in shown, name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["finetun"], 2, "finetune"),
+        (["finetune", "x", "--backbone", "resnet51"], 2, "ResNet50"),
+        (["finetune", "x", "--lr", "fast"], 2, "--lr"),
+        (["finetune", "x", "--recipe", "course-mixed8"], 2, "course-mixed7"),
+        (["finetune", "/nowhere"], 1, "tlkit prepare"),
+        (["finetune", "x", "--resume", "y"], 1, "not a run directory"),
+        (["finetune", "--resume", "y", "--lr", "1"], 2, "no other option"),
+        (["predict", "/nowhere", "x.jpg"], 1, "not a run directory"),
+        (["predict", "x", "y", "--format", "jsn"], 2, "json"),
+        (["evaluate", "/nowhere"], 1, "not a run directory"),
+        (["export", "/nowhere"], 1, "not a run directory"),
+        (["layers", "incepton"], 2, "InceptionV3"),
+        (["backbones", "qqq"], 2, "Unknown backbone"),
+        (["prepare", "/nowhere", "--out", "/tmp/x"], 1, "/nowhere"),
+        (["prepare", "/nowhere"], 2, "--out"),
+    ],
+)
+def test_wrong_use_is_explained_without_a_traceback(arguments, code, words, capfd):
+    assert run(arguments) == code
+    out, err = capfd.readouterr()
+    assert words in err
+    assert "Traceback" not in out + err
+
+
+def test_predict_writes_json_and_nothing_else(finished, prepared, tmp_path, capfd):
+    good = str(prepared.source / prepared.examples[0].path)
+    bad = tmp_path / "bad, file.jpg"
+    bad.write_text("x")
+    command = ["predict", str(finished.directory), good, str(bad), "--format", "json"]
+    assert run([*command, "--workers", "0"]) == 1
+    rows = json.loads(capfd.readouterr().out)
+    assert [row["path"] for row in rows] == [good, str(bad)]
+    assert set(rows[0]) == {"path", "label", "probability", "probabilities"}
+    assert rows[1]["label"] is None
+    assert "not-an-image" in rows[1]["error"]
+
+
+def test_predict_writes_csv_and_a_table(finished, prepared, capfd):
+    folder = str(prepared.source / "disc")
+    command = ["predict", str(finished.directory), folder, "--workers", "0"]
+    assert run([*command, "--format", "csv"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0] == "path,label,probability,error,p_bar,p_cross,p_disc"
+    assert len(lines) == 1 + 14
+    assert run(command) == 0
+    assert "é.png" in capfd.readouterr().out
+
+
+def test_evaluate_prints_the_interval(finished, capfd):
+    assert run(["evaluate", str(finished.directory), "--workers", "0"]) == 0
+    out, err = capfd.readouterr()
+    assert "95 % interval" in out
+    assert "macro F1" in out
+    assert "mistakes.png" in err
+    finished_split = ["evaluate", str(finished.directory), "--split", "val"]
+    assert run([*finished_split, "--workers", "0"]) == 0
+    assert "chose the epoch" in capfd.readouterr().err
+
+
+def test_layers_lists_what_can_be_cut(capfd):
+    assert run(["layers", "smallcnn"]) == 0
+    assert "good cut" in capfd.readouterr().out
+
+
+def test_doctor_finds_this_machine_fit(capfd):
+    assert run(["doctor"]) == 0
+    assert "tensorflow: 2." in capfd.readouterr().out
+
+
+def test_an_unforeseen_fault_is_no_traceback_either(monkeypatch, capfd):
+    monkeypatch.setattr("tlkit.cli.app", lambda *a, **k: 1 / 0)
+    assert run([]) == 1
+    assert "fault of tlkit" in capfd.readouterr().err
+    monkeypatch.setenv("TLKIT_DEBUG", "1")
+    run([])
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_an_interrupt_becomes_exit_code_130():
+    with pytest.raises(Interrupted) as caught, Terminal():
+        raise KeyboardInterrupt
+    assert caught.value.exit_code == 130
+
+
+def test_prepare_and_finetune_work_from_the_command_line(tmp_path, draw, capfd):
+    for kind, name in enumerate(("Zürich west", "b")):
+        (tmp_path / "my photos" / name).mkdir(parents=True)
+        for i in range(8):
+            Image.fromarray(draw(kind, i)).save(
+                tmp_path / "my photos" / name / f"{i}.png"
+            )
+    data, place = tmp_path / "data", tmp_path / "run"
+    photos = str(tmp_path / "my photos")
+    assert run(["prepare", photos, "--out", str(data), "--workers", "0"]) == 0
+    out, err = capfd.readouterr()
+    assert "Zürich west" in out
+    assert "Next: tlkit finetune" in err
+    small = "--backbone smallcnn --weights none --size 32 --epochs 1 --workers 0"
+    command = ["finetune", str(data), "--out", str(place), *small.split()]
+    assert run([*command, "--set", "inputs.batch=4"]) == 0
+    out, err = capfd.readouterr()
+    assert "epoch   1/1" in err
+    assert "Next: tlkit evaluate" in err
+    assert (place / "model.keras").exists()

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import pytest
+
+from tlkit.dataset.sources.folders import is_split, read
+from tlkit.errors import DatasetError
+
+
+def make(root, *names: str):
+    for name in names:
+        path = root / name
+        (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+        if not name.endswith("/"):
+            path.write_text("")
+    return root
+
+
+def rows(scan) -> list[tuple[str, str, str | None]]:
+    return [(a.path, a.label, a.split) for a in scan.annotations]
+
+
+def test_class_folders(tmp_path):
+    make(tmp_path, "ants/1.jpg", "ants/deep/er/2.png", "bees é/notes.txt", "3.jpg")
+    scan = read(tmp_path)
+    assert rows(scan) == [
+        ("ants/1.jpg", "ants", None),
+        ("ants/deep/er/2.png", "ants", None),
+        ("bees é/notes.txt", "bees é", None),
+    ]
+    assert [(r.file, r.reason) for r in scan.rejected] == [("3.jpg", "no-class-folder")]
+    assert scan.note == "Read as class folders."
+    assert scan.warnings == ()
+
+
+def test_given_split(tmp_path):
+    make(tmp_path, "Train/a/1.jpg", "train/b/1.jpg", "valid/a/1.jpg")
+    make(tmp_path, "validation/b/2.jpg", "test/a/3.jpg", "test/4.jpg", ".git/x")
+    scan = read(tmp_path)
+    assert sorted(rows(scan)) == [
+        ("Train/a/1.jpg", "a", "train"),
+        ("test/a/3.jpg", "a", "test"),
+        ("train/b/1.jpg", "b", "train"),
+        ("valid/a/1.jpg", "a", "val"),
+        ("validation/b/2.jpg", "b", "val"),
+    ]
+    assert [(r.file, r.reason) for r in scan.rejected] == [
+        (".git/", "junk"),
+        ("test/4.jpg", "no-class-folder"),
+    ]
+    assert scan.note == "Read as class folders with a given test/train/val split."
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    make(tmp_path, "train/1.jpg", "bus/1.jpg", "train/old/2.jpg")
+    assert not is_split(tmp_path)
+    assert {a.label for a in read(tmp_path).annotations} == {"train", "bus"}
+
+
+def test_only_train_is_a_split(tmp_path):
+    assert is_split(make(tmp_path, "train/a/1.jpg", "train/b/1.jpg"))
+
+
+def test_train_alone_without_classes(tmp_path):
+    assert not is_split(make(tmp_path, "train/1.jpg"))
+
+
+def test_sides_without_classes(tmp_path):
+    make(tmp_path, "train/1.jpg", "test/1.jpg")
+    with pytest.raises(DatasetError, match="no class folders in them"):
+        read(tmp_path)
+
+
+def test_sides_beside_something_else(tmp_path):
+    make(tmp_path, "train/a/1.jpg", "val/a/1.jpg", "masks/1.png")
+    with pytest.raises(DatasetError, match="besides masks") as caught:
+        read(tmp_path)
+    assert "Move" in caught.value.hint
+
+
+def test_empty_folders_are_told(tmp_path):
+    make(tmp_path, "a/1.jpg", "b/")
+    assert read(tmp_path).warnings == ("b: an empty folder.",)
+    make(tmp_path / "split", "train/a/1.jpg", "train/b/2.jpg", "val/b/")
+    assert read(tmp_path / "split").warnings == ("val/b: an empty folder.",)
+
+
+def test_a_name_that_cannot_be_a_label(tmp_path):
+    make(tmp_path, "a\nb/1.jpg", "c/1.jpg")
+    scan = read(tmp_path)
+    assert [(r.file, r.reason) for r in scan.rejected] == [("a\nb/1.jpg", "bad-label")]

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from tlkit.dataset.copies import Candidate, Outcome, decide
+from tlkit.dataset.duplicates import Pair
+from tlkit.dataset.facts import Facts
+from tlkit.dataset.sources import Annotation
+
+NOTHING = np.zeros((0, 0), np.uint8)
+
+
+def world(*rows):
+    """Candidates and facts from rows of path, label, split and box."""
+    paths = sorted({row[0] for row in rows})
+    facts = [
+        Facts(path, f"{i:x}" * 64, "", 100, 100, "PNG", luma=NOTHING, colour=NOTHING)
+        for i, path in enumerate(paths, 1)
+    ]
+    by_path = dict(zip(paths, facts, strict=True))
+    candidates = []
+    for path, label, split, box in rows:
+        json_file = f"{path}.json" if box else ""
+        annotation = Annotation(path, label, split, box, "", json_file)
+        candidates.append(Candidate(annotation, by_path[path], box))
+    return candidates, facts
+
+
+def run(rows, pairs, *, keep_conflicts=False) -> Outcome:
+    candidates, facts = world(*(row + (None,) * (4 - len(row)) for row in rows))
+    random.Random(0).shuffle(candidates)
+    return decide(candidates, facts, pairs, keep_conflicts=keep_conflicts)
+
+
+def kept(outcome: Outcome) -> dict[str, str]:
+    return {c.facts.path: group[0] for c, group in outcome.kept}
+
+
+def gone(outcome: Outcome) -> dict[str, tuple[str, str]]:
+    return {r.file: (r.reason, r.detail) for r in outcome.rejected}
+
+
+def lines(outcome: Outcome) -> list[tuple[str, str, str, str]]:
+    return sorted((c.file, c.kind, c.action, c.twin) for c in outcome.copies)
+
+
+def test_nothing_to_decide():
+    outcome = run([("a", "x"), ("b", "y")], [])
+    assert kept(outcome) == {"a": "1", "b": "2"}
+    assert outcome.rejected == []
+    assert outcome.copies == []
+
+
+def test_exact_copies_are_kept_once_the_first_by_name():
+    pairs = [Pair(0, 1, "exact"), Pair(0, 2, "exact")]
+    outcome = run([("a", "x"), ("b", "x"), ("c", "x"), ("d", "x")], pairs)
+    assert kept(outcome) == {"a": "1", "d": "4"}
+    assert gone(outcome) == {
+        "b": ("duplicate", "A copy of a."),
+        "c": ("duplicate", "A copy of a."),
+    }
+    assert lines(outcome) == [
+        ("a", "exact", "kept", "b"),
+        ("b", "exact", "dropped", "a"),
+        ("c", "exact", "dropped", "a"),
+    ]
+    assert {c.group for c in outcome.copies} == {"1" * 12}
+    assert {c.distance for c in outcome.copies} == {0}
+
+
+def test_near_copies_stay_and_share_a_group():
+    pairs = [Pair(0, 1, "near", 4, same=False), Pair(1, 2, "near", 2)]
+    outcome = run([("a", "x"), ("b", "x"), ("c", "x"), ("d", "x")], pairs)
+    assert kept(outcome) == {"a": "1", "b": "1", "c": "1", "d": "4"}
+    assert lines(outcome) == [
+        ("a", "near", "grouped", "b"),
+        ("b", "near", "grouped", "c"),
+        ("c", "near", "grouped", "b"),
+    ]
+    distances = {c.file: c.distance for c in outcome.copies}
+    assert distances == {"a": 4, "b": 2, "c": 2}
+
+
+def test_near_copies_of_dropped_copies_share_the_group():
+    pairs = [Pair(0, 2, "exact"), Pair(0, 1, "near", 2)]
+    outcome = run([("a", "x"), ("b", "x"), ("c", "x")], pairs)
+    assert kept(outcome) == {"a": "1", "b": "1"}
+    assert {c.group for c in outcome.copies} == {"1" * 12}
+
+
+def test_conflicts_are_left_out_with_all_their_copies():
+    pairs = [Pair(0, 1, "exact"), Pair(0, 2, "exact"), Pair(0, 3, "near", 2)]
+    rows = [("a", "x"), ("b", "x"), ("c", "y"), ("d", "y"), ("e", "y")]
+    outcome = run(rows, pairs)
+    assert kept(outcome) == {"e": "5"}
+    assert gone(outcome) == {
+        "a": ("conflict", "Also here as y: c."),
+        "b": ("conflict", "Also here as y: c."),
+        "c": ("conflict", "Also here as x: a."),
+        "d": ("conflict", "Also here as x: a."),
+    }
+    assert {(c.kind, c.action) for c in outcome.copies} == {("conflict", "left out")}
+    assert {c.label for c in outcome.copies} == {"x", "y"}
+
+
+def test_conflicts_that_are_kept_share_a_group():
+    pairs = [Pair(0, 1, "exact"), Pair(0, 2, "near", 2)]
+    outcome = run([("a", "x"), ("b", "y"), ("c", "y")], pairs, keep_conflicts=True)
+    assert kept(outcome) == {"a": "1", "b": "1", "c": "1"}
+    assert outcome.rejected == []
+    assert ("a", "conflict", "kept", "b") in lines(outcome)
+
+
+def test_what_only_looks_alike_is_no_conflict():
+    pairs = [Pair(0, 1, "near", 4, same=False)]
+    outcome = run([("a", "x"), ("b", "y")], pairs)
+    assert kept(outcome) == {"a": "1", "b": "1"}
+    assert outcome.rejected == []
+
+
+def test_leaks_are_removed_from_the_lower_side():
+    rows = [
+        *(("a", "x", "train"), ("b", "x", "train"), ("c", "x", "val")),
+        *(("d", "x", "val"), ("e", "x", "test"), ("f", "x", "train")),
+    ]
+    # a and b copy c; d copies e; f is on its own
+    pairs = [Pair(0, 1, "exact"), Pair(0, 2, "exact"), Pair(3, 4, "near", 2)]
+    outcome = run(rows, pairs)
+    assert sorted(kept(outcome)) == ["c", "e", "f"]
+    assert gone(outcome) == {
+        "a": ("leak", "A copy is in val: c."),
+        "b": ("leak", "A copy is in val: c."),
+        "d": ("leak", "A copy is in test: e."),
+    }
+    assert ("a", "leak", "removed from train", "c") in lines(outcome)
+    assert ("c", "leak", "kept in val", "a") in lines(outcome)
+
+
+def test_leaks_of_what_only_looks_alike():
+    rows = [("a", "x", "train"), ("b", "x", "val"), ("c", "x", "test")]
+    pairs = [
+        Pair(0, 1, "near", 4, same=False),
+        Pair(1, 2, "near", 4, same=False),
+    ]
+    outcome = run(rows, pairs)
+    # b went for c, so a has nothing on a higher side any more
+    assert sorted(kept(outcome)) == ["a", "c"]
+    assert list(gone(outcome)) == ["b"]
+
+
+def test_copies_on_one_side_of_a_given_split():
+    rows = [("a", "x", "val"), ("b", "x", "val"), ("c", "x", "train")]
+    outcome = run(rows, [Pair(0, 1, "exact")])
+    assert sorted(kept(outcome)) == ["a", "c"]
+    assert gone(outcome)["b"][0] == "duplicate"
+
+
+BOX, SAME, OTHER = (10, 10, 50, 50), (11, 10, 50, 51), (60, 60, 90, 90)
+
+
+def test_boxes_of_one_photo_share_its_group():
+    outcome = run([("a", "x", None, BOX), ("a", "y", None, OTHER)], [])
+    assert [group for _, group in outcome.kept] == ["1" * 12] * 2
+    assert outcome.copies == []
+
+
+def test_the_same_box_under_two_labels():
+    outcome = run([("a", "x", None, BOX), ("a", "y", None, SAME)], [])
+    assert outcome.kept == []
+    assert [r.reason for r in outcome.rejected] == ["conflict"] * 2
+    assert "X at (10, 10, 50, 50): also here as y: a.json." in [
+        r.detail for r in outcome.rejected
+    ]
+
+
+def test_boxes_of_copied_photos():
+    rows = [("a", "x", None, BOX), ("b", "x", None, SAME), ("b", "y", None, OTHER)]
+    outcome = run(rows, [Pair(0, 1, "exact")])
+    assert [(c.facts.path, c.box) for c, _ in outcome.kept] == [
+        ("a", BOX),
+        ("b", OTHER),
+    ]
+    assert len({group for _, group in outcome.kept}) == 1
+    assert [(r.file, r.reason) for r in outcome.rejected] == [("b.json", "duplicate")]
+
+
+def test_a_photo_that_leaks_goes_with_all_its_boxes():
+    rows = [
+        *(("a", "x", "train", BOX), ("a", "y", "train", OTHER)),
+        *(("b", "x", "test", BOX),),
+    ]
+    outcome = run(rows, [Pair(0, 1, "exact")])
+    assert [c.facts.path for c, _ in outcome.kept] == ["b"]
+    assert [r.reason for r in outcome.rejected] == ["leak", "leak"]

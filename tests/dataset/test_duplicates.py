@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import io
+import itertools
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+
+from tlkit.dataset import duplicates
+from tlkit.dataset.duplicates import Components, Pair, difference, find, neighbours
+from tlkit.dataset.facts import Facts, examine, thumbnails
+from tlkit.errors import TlkitError
+
+
+def facts_of(pixels, path: str = "") -> Facts:
+    pixels = np.ascontiguousarray(pixels)
+    luma, colour = thumbnails(pixels)
+    digest = hashlib.sha256(pixels.tobytes() + str(pixels.shape).encode()).hexdigest()
+    height, width = pixels.shape[:2]
+    return Facts(path, digest, digest, width, height, "PNG", luma=luma, colour=colour)
+
+
+def jpeg(image: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")
+
+
+CHANGES = {
+    "jpeg": lambda image: jpeg(image, 20),
+    "halved": lambda image: image.resize((image.width // 2, image.height // 2)),
+    "squashed": lambda image: image.resize((90, 90)),
+    "grey": lambda image: image.convert("L").convert("RGB"),
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.08),
+    "contrast": lambda image: ImageEnhance.Contrast(image).enhance(1.1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_copies_are_near(draw, hasher, change):
+    for seed in range(4):
+        original = Image.fromarray(draw(seed, seed, size=200))
+        copy = np.array(CHANGES[change](original))
+        pairs = find([facts_of(np.array(original)), facts_of(copy)], hasher)
+        assert [(p.kind, p.same) for p in pairs] == [("near", True)]
+        assert pairs[0].distance <= duplicates.MAX_DISTANCE
+
+
+def test_different_drawings_are_not(draw, hasher):
+    facts = [facts_of(draw(kind, seed)) for kind in range(3) for seed in range(60)]
+    assert find(facts, hasher) == []
+
+
+def test_exact_copies_need_no_hash(draw):
+    a, b = facts_of(draw(0, 0)), facts_of(draw(0, 1))
+    resaved = dataclasses.replace(a, sha256="other bytes")
+    assert find([a, b, resaved, a], None) == [Pair(0, 2, "exact"), Pair(0, 3, "exact")]
+    assert find([], None) == []
+
+
+def test_plain_pictures_are_only_ever_exact_copies(hasher):
+    rng = np.random.default_rng(0)
+    scans = []
+    for level in (255, 254, 250, 128, 0):
+        scans.append(facts_of(np.full((90, 120, 3), level, np.uint8)))
+    for _ in range(6):
+        paper = rng.normal(245, 3, (90, 120, 1)).clip(0, 255).astype(np.uint8)
+        scans.append(facts_of(np.repeat(paper, 3, axis=2)))
+    pairs = find([*scans, scans[0]], hasher)
+    assert pairs == [Pair(0, 11, "exact")]
+
+
+def test_pale_pictures_with_something_on_them_are_told_apart(hasher):
+    def page(x: int, y: int) -> np.ndarray:
+        pixels = np.full((200, 200, 3), 250, np.uint8)
+        pixels[y : y + 20, x : x + 40] = 90
+        return pixels
+
+    places = itertools.product(range(10, 160, 50), range(10, 180, 60))
+    pages = [facts_of(page(x, y)) for x, y in places]
+    assert find(pages, hasher) == []
+
+
+def test_colour_tells_apart_but_not_from_a_grey_copy(draw):
+    pixels = np.full((100, 100, 3), 60, np.uint8)
+    pixels[30:70, 30:70] = (200, 40, 40)
+    other = np.full((100, 100, 3), 60, np.uint8)
+    # as bright as the red: 0.299 * 200 + 0.701 * 40 = 87.8 = 0.587 * 121 + 0.413 * 40
+    other[30:70, 30:70] = (40, 121, 40)
+    grey = np.repeat(np.array(Image.fromarray(pixels).convert("L"))[..., None], 3, 2)
+    red = facts_of(pixels)
+    assert difference(red, facts_of(other)) == float("inf")
+    assert difference(red, facts_of(grey)) < 2
+
+
+def test_a_small_mark_tells_apart(draw):
+    pixels = draw(0, 0, size=256)
+    marked = pixels.copy()
+    marked[100:110, 200:212] = 0
+    marked[100:110, 40:52] = 255
+    spot = difference(facts_of(pixels), facts_of(marked))
+    assert spot > duplicates.MAX_SPOT_SAME
+
+
+def test_difference_by_hand():
+    base = np.zeros((128, 128), np.uint8)
+    base[:, 40:80] = 200
+    grey = np.zeros((32, 32, 3), np.uint8)
+    one = Facts("", "", "", 1, 1, "PNG", luma=base, colour=grey)
+    assert difference(one, one) == 0
+
+    def swapped(side: int) -> Facts:
+        # as much white on black as black on white: neither mean nor deviation changes
+        luma = base.copy()
+        luma[20 : 20 + side, 20 : 20 + side] = 200
+        luma[20 : 20 + side, 60 : 60 + side] = 0
+        return dataclasses.replace(one, luma=luma)
+
+    assert difference(one, swapped(1)) == pytest.approx(200 / 9, rel=1e-4)
+    assert difference(one, swapped(3)) == pytest.approx(200, rel=1e-4)
+    shifted = dataclasses.replace(one, luma=np.roll(base, 1, axis=1))
+    assert difference(one, shifted) == pytest.approx(0, abs=1e-3)
+    half = dataclasses.replace(one, luma=base // 2)
+    assert difference(one, half) == float("inf")
+    reverse = dataclasses.replace(one, luma=200 - base)
+    assert difference(one, reverse) == float("inf")
+
+
+def test_neighbours_by_hand():
+    hashes = np.array([0, 0b111111, 0b1111111, 2**64 - 1, 2**64 - 2], np.uint64)
+    found = [
+        (first, other, distance)
+        for first, others, distances in neighbours(hashes)
+        for other, distance in zip(others.tolist(), distances.tolist(), strict=True)
+    ]
+    assert found == [(0, 1, 6), (1, 2, 1), (3, 4, 1)]
+    assert list(neighbours(hashes[:1])) == []
+
+
+def test_components():
+    together = Components([Pair(4, 5, "near"), Pair(1, 4, "near"), Pair(7, 8, "near")])
+    assert [together[i] for i in range(9)] == [0, 1, 2, 3, 1, 1, 6, 7, 7]
+    long = Components(Pair(i, i + 1, "near") for i in range(4999, -1, -1))
+    assert {long[i] for i in range(5001)} == {0}
+
+
+def test_the_order_of_pictures_has_no_influence(draw, hasher):
+    pictures = {f"{i}": Image.fromarray(draw(0, i, size=128)) for i in range(8)}
+    pictures |= {f"{i}g": pictures[f"{i}"].convert("L") for i in range(4)}
+    facts = [facts_of(np.array(p.convert("RGB")), n) for n, p in pictures.items()]
+
+    def together(chosen: list[Facts]) -> set[frozenset[str]]:
+        return {
+            frozenset((chosen[p.first].path, chosen[p.second].path))
+            for p in find(chosen, hasher)
+        }
+
+    expected = {frozenset((f"{i}", f"{i}g")) for i in range(4)}
+    assert together(facts) == expected
+    random.Random(0).shuffle(facts)
+    assert together(facts) == expected
+
+
+def test_handwritten_digits_are_not_chained(hasher):
+    """Many digits are alike; a class must not become one group through these."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    facts = []
+    for values in digits.images:
+        small = Image.fromarray((values * 255 / 16).astype(np.uint8))
+        large = small.resize((64, 64), Image.Resampling.BICUBIC).convert("RGB")
+        facts.append(facts_of(np.array(large)))
+    assert len(facts) == 1797
+    assert find(facts, hasher) == []
+
+
+def test_pictures_of_one_scene_are_quick(draw, hasher):
+    """Thousands of frames of a fixed camera are all neighbours by their hashes."""
+    rng = np.random.default_rng(0)
+    scene = Image.fromarray(draw(0, 0, size=128))
+    base = facts_of(np.array(scene))
+    frames = []
+    for i in range(600):
+        noise = rng.integers(0, 3, base.luma.shape).astype(np.uint8)
+        luma = np.clip(base.luma.astype(int) + noise, 0, 255).astype(np.uint8)
+        frames.append(dataclasses.replace(base, luma=luma, pixel_digest=str(i)))
+    pairs = find(frames, hasher)
+    assert len(pairs) == 599
+    assert Components(pairs)[599] == 0
+
+
+def test_imagededup_that_cannot_be_loaded(draw, monkeypatch, hasher):
+    class Broken:
+        def submit(self, *_):
+            raise ImportError("no torch")  # as the process that hashes would
+
+    other = duplicates.Hasher.__new__(duplicates.Hasher)
+    other._pool = Broken()
+    with pytest.raises(TlkitError, match="no torch") as caught:
+        find([facts_of(draw(0, 0)), facts_of(draw(0, 1))], other)
+    assert "--no-near" in caught.value.hint
+
+
+def test_shared_duplicates(shared_data, hasher):
+    """Against truth.csv: every exact pair, no pair that is none, near pairs counted."""
+    root = shared_data / "duplicates"
+    paths = sorted(p.relative_to(root).as_posix() for p in root.rglob("*.*"))
+    looked_at = [examine(root, path) for path in paths]
+    facts = [fact for fact in looked_at if isinstance(fact, Facts)]
+    index = {fact.path: i for i, fact in enumerate(facts)}
+    assert len(facts) == 29
+    pairs = find(facts, hasher)
+    exact = Components(pair for pair in pairs if pair.kind == "exact")
+    any_kind = Components(pairs)
+    found: Counter[tuple[str, str]] = Counter()
+    with (root / "truth.csv").open() as file:
+        for row in csv.DictReader(file):
+            first, second = index.get(row["file_a"]), index.get(row["file_b"])
+            if first is None or second is None:
+                kind = "unreadable"
+            elif exact[first] == exact[second]:
+                kind = "exact"
+            else:
+                kind = "near" if any_kind[first] == any_kind[second] else "apart"
+            found[row["relation"], kind] += 1
+    assert found == {
+        ("exact", "exact"): 19,
+        ("exact", "unreadable"): 1,  # listed as copies all the same, by prepare
+        ("near", "near"): 16,
+        ("transformed", "apart"): 12,
+        ("not_duplicate", "apart"): 45,
+    }

@@ -1,0 +1,66 @@
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+from tlkit.errors import UsageError
+from tlkit.model.optimizers import OPTIMIZERS, SCHEDULES, build, check
+
+# Wrappers and bases, not optimizers one would name.
+NOT_NAMED = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer"}
+
+
+def test_the_table_is_what_keras_has():
+    of_keras = {
+        name: kind
+        for name, kind in vars(keras.optimizers).items()
+        if inspect.isclass(kind) and issubclass(kind, keras.optimizers.Optimizer)
+    }
+    tabled = dict(OPTIMIZERS.values())
+    assert set(of_keras) - NOT_NAMED <= set(tabled)
+    for name in set(of_keras) & set(tabled):
+        parameters = inspect.signature(of_keras[name]).parameters
+        takes = [p for p in ("momentum", "nesterov") if p in parameters]
+        assert list(tabled[name]) == takes, name
+        assert "weight_decay" in parameters
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_takes_a_step(name):
+    kind = OPTIMIZERS[name][0]
+    if not hasattr(keras.optimizers, kind):
+        with pytest.raises(UsageError, match="has no optimizer"):
+            build(name, lr=0.1, steps=10)
+        return
+    optimizer = build(name.upper(), lr=0.1, steps=10, weight_decay=0.01)
+    variable = keras.Variable(np.ones((3, 3), np.float32))
+    optimizer.apply([keras.ops.ones((3, 3))], [variable])
+    assert not np.array_equal(variable.numpy(), np.ones((3, 3)))
+
+
+def rate(schedule, step, **options):
+    optimizer = build("sgd", lr=0.8, steps=100, schedule=schedule, **options)
+    optimizer.iterations.assign(step)
+    return float(optimizer.learning_rate)
+
+
+def test_the_schedules_by_hand():
+    assert set(SCHEDULES) == {"constant", "cosine", "exponential", "linear"}
+    assert rate("constant", 50) == pytest.approx(0.8)
+    assert rate("cosine", 50) == pytest.approx(0.8 * 0.5, rel=1e-5)
+    assert rate("linear", 25) == pytest.approx(0.8 * 0.75, rel=1e-5)
+    assert rate("exponential", 50) == pytest.approx(0.8 * 0.1, rel=1e-5)
+    assert rate("cosine", 5, warmup=0.1) == pytest.approx(0.4, rel=1e-5)
+    assert rate("cosine", 55, warmup=0.1) == pytest.approx(0.4, rel=1e-5)
+
+
+def test_options_that_do_not_apply_are_refused():
+    for name, options, word in [
+        ("adam", {"momentum": 0.9}, "sgd"),
+        ("adamm", {}, "adam"),
+        ("sgd", {"warmup": 0.1, "schedule": "linear"}, "cosine"),
+    ]:
+        with pytest.raises(UsageError) as caught:
+            check(name, **{"momentum": None, "nesterov": None, **options})
+        assert word in str(caught.value)

@@ -1,6 +1,6 @@
 """The whole way from Python: a folder of photos to a checked SavedModel.
 
-    python examples/photos_to_savedmodel.py PHOTOS WORK --backbone inception --cut mixed7
+python examples/photos_to_savedmodel.py PHOTOS WORK --backbone inception --cut mixed7
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Use an exported model where tlkit is not installed: TensorFlow is all it needs.
 
-    python examples/serve_savedmodel.py RUN/exports/savedmodel photo.jpg ...
+python examples/serve_savedmodel.py RUN/exports/savedmodel photo.jpg ...
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,9 @@ def draw_picture(kind: int, seed: int, size: int = 64) -> np.ndarray:
     """
     rng = np.random.default_rng([kind, seed])
     ground = rng.integers(0, 200, (8, 8, 3)).astype(np.uint8)
-    pixels = np.array(Image.fromarray(ground).resize((size, size), Image.Resampling.BICUBIC))
+    pixels = np.array(
+        Image.fromarray(ground).resize((size, size), Image.Resampling.BICUBIC)
+    )
     yy, xx = np.mgrid[:size, :size]
     cy, cx = rng.uniform(0.35, 0.65, 2) * size
     r = rng.uniform(0.18, 0.3) * size
@@ -75,7 +78,7 @@ def photo_folder(tmp_path):
     return make
 
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "backbone": "smallcnn",
     "weights": "none",
     "size": 32,
@@ -111,5 +114,5 @@ def finished(prepared, tmp_path_factory):
 
 
 @pytest.fixture
-def small() -> dict[str, object]:
+def small() -> dict[str, Any]:
     return dict(SMALL)

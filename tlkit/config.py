@@ -103,7 +103,7 @@ SECTION_OF = {
 }
 
 
-def default_of(option: str) -> Any:  # noqa: ANN401
+def default_of(option: str) -> Any:
     """The default value of an option, for help texts.
 
     Args:
@@ -145,7 +145,8 @@ def read_recipe(recipe: str | Path) -> tuple[str, dict[str, Any]]:
     if not path.is_file():
         path = Path(recipe)
         if path.suffix not in {".yaml", ".yml"}:
-            raise unknown_name("recipe", str(recipe), recipe_names())
+            error = unknown_name("recipe", str(recipe), recipe_names())
+            raise error
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -305,7 +306,7 @@ def _from_mapping(mapping: Mapping[str, Any], faults: list[str]) -> Config:
     return Config(**built)
 
 
-def _coerce(value: Any, hint: Any) -> Any:  # noqa: ANN401
+def _coerce(value: Any, hint: Any) -> Any:
     """A YAML value as the type of its field; raises where it is another one."""
     kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if value is None and type(None) in kinds:
@@ -326,7 +327,7 @@ def _coerce(value: Any, hint: Any) -> Any:  # noqa: ANN401
     raise TypeError(value)
 
 
-def _describe(hint: Any) -> str:  # noqa: ANN401
+def _describe(hint: Any) -> str:
     words = {"int": "a whole number", "float": "a number", "str": "a text"}
     words |= {"bool": "true or false", "None": "null"}
     kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
@@ -399,7 +400,7 @@ def _check_patience(train: TrainConfig, faults: list[str]) -> None:
         )
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return {
             f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)

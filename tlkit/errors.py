@@ -1,11 +1,11 @@
 """The errors a user can meet: every one says what is wrong and what to do.
 
-    TlkitError            work that failed             exit code 1
-    ├── DatasetError      source or data set directory unusable
-    ├── WeightsError      pretrained weights missing, unfit or damaged
-    ├── RunError          run directory unusable, training or export went wrong
-    └── UsageError        a wrong option, name or value   exit code 2
-        └── ConfigError   several of them, shown at once
+TlkitError            work that failed             exit code 1
+├── DatasetError      source or data set directory unusable
+├── WeightsError      pretrained weights missing, unfit or damaged
+├── RunError          run directory unusable, training or export went wrong
+└── UsageError        a wrong option, name or value   exit code 2
+    └── ConfigError   several of them, shown at once
 """
 
 from __future__ import annotations

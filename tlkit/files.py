@@ -26,7 +26,7 @@ def write_text(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def write_json(path: Path, value: Any) -> None:  # noqa: ANN401
+def write_json(path: Path, value: Any) -> None:
     """Put a value in place as indented JSON, in one step.
 
     Args:
@@ -94,13 +94,14 @@ def make_directory(path: Path) -> None:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if not os.access(path, os.W_OK):
-            raise PermissionError(f"no permission to write in {path}")
+        fault = "" if os.access(path, os.W_OK) else "no permission"
     except OSError as error:
+        fault = error.strerror or str(error)
+    if fault:
         raise UsageError(
-            f"{path.parent} cannot be written to: {error.strerror or error}.",
+            f"{path} cannot be written to: {fault}.",
             hint="Choose another --out, or mend the permissions.",
-        ) from error
+        )
 
 
 def refuse_existing(path: Path, *, marker: str, overwrite: bool, what: str) -> None:

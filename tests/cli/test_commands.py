@@ -32,7 +32,8 @@ def test_help_does_not_load_tensorflow_or_torch():
 
 
 def test_every_command_and_option_has_help():
-    callbacks = {c.callback.__name__: c.callback for c in app.registered_commands}
+    commands = [command.callback for command in app.registered_commands]
+    callbacks = {callback.__name__: callback for callback in commands if callback}
     assert set(callbacks) == set(COMMANDS)
     for callback in callbacks.values():
         assert callback.__doc__

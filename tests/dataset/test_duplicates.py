@@ -132,6 +132,19 @@ def test_difference_by_hand():
     assert difference(one, reverse) == float("inf")
 
 
+def test_what_looks_alike_but_is_not_the_same(draw, hasher):
+    plain = facts_of(draw(0, 0, size=128))
+    row, column = np.unravel_index(plain.luma[2:-2, 2:-2].argmin(), (124, 124))
+    facts = [plain]
+    for side in (1, 3):  # a light spot of about 200 / 9 and of 200 levels on the dark
+        luma = plain.luma.copy()
+        level = luma[row + 2, column + 2] + 200
+        luma[row + 2 : row + 2 + side, column + 2 : column + 2 + side] = level
+        facts.append(dataclasses.replace(plain, luma=luma, pixel_digest=str(side)))
+    pairs = find(facts, hasher)
+    assert [(p.first, p.second, p.same) for p in pairs] == [(0, 1, False)]
+
+
 def test_neighbours_by_hand():
     hashes = np.array([0, 0b111111, 0b1111111, 2**64 - 1, 2**64 - 2], np.uint64)
     found = [

@@ -56,11 +56,9 @@ def test_the_schedules_by_hand():
 
 
 def test_options_that_do_not_apply_are_refused():
-    for name, options, word in [
-        ("adam", {"momentum": 0.9}, "sgd"),
-        ("adamm", {}, "adam"),
-        ("sgd", {"warmup": 0.1, "schedule": "linear"}, "cosine"),
-    ]:
-        with pytest.raises(UsageError) as caught:
-            check(name, **{"momentum": None, "nesterov": None, **options})
-        assert word in str(caught.value)
+    with pytest.raises(UsageError, match="sgd"):
+        check("adam", momentum=0.9, nesterov=None)
+    with pytest.raises(UsageError, match="adam"):
+        check("adamm", momentum=None, nesterov=None)
+    with pytest.raises(UsageError, match="cosine"):
+        check("sgd", momentum=None, nesterov=None, warmup=0.1, schedule="linear")

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tlkit.errors import RunError, UsageError
 from tlkit.run import export as export_module
+from tlkit.run import serving
 from tlkit.run.export import export
 from tlkit.run.predict import predict
 
@@ -67,7 +68,7 @@ def test_an_artefact_that_answers_differently_is_not_put_in_place(
     finished, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        export_module.serving,
+        serving,
         "decode_and_fit",
         lambda data, size, resize: tf.zeros(
             [tf.shape(data)[0], size, size, 3], tf.uint8

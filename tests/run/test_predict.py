@@ -10,7 +10,9 @@ def test_answers_are_the_networks_for_the_fitted_pictures(finished, prepared):
     files = [prepared.source / e.path for e in prepared.examples[:40]]
     answers = predict(finished, files, workers=0)
     assert [a.path for a in answers] == [str(f) for f in files]
-    pixels = [images.fit(images.decode(f.read_bytes()).pixels, 32, "squash") for f in files]
+    pixels = [
+        images.fit(images.decode(f.read_bytes()).pixels, 32, "squash") for f in files
+    ]
     scores = np.asarray(finished.model()(np.stack(pixels), training=False))
     for answer, row in zip(answers, scores, strict=True):
         assert list(answer.probabilities) == list(finished.labels)
@@ -30,7 +32,7 @@ def test_unreadable_files_are_told_and_the_rest_goes_on(
     names = [tmp_path / n for n in ("text.jpg", "empty.png", "cut.png", "gone.jpg")]
     answers = predict(finished, [*names, good], workers=workers)
     assert [a.label is None for a in answers] == [True] * 4 + [False]
-    reasons = [a.error.split(":")[0] for a in answers[:4]]
+    reasons = [str(a.error).split(":")[0] for a in answers[:4]]
     assert reasons == ["not-an-image", "empty", "truncated", "missing"]
 
 

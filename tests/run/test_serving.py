@@ -1,4 +1,5 @@
 import io
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -92,7 +93,9 @@ def test_the_search_for_exif_ends_on_damaged_data(data):
 
 
 def test_both_byte_orders_are_read():
-    for order, number in (("little", b"II*\0"), ("big", b"MM\0*")):
+    orders: tuple[tuple[Literal["little", "big"], bytes], ...]
+    orders = (("little", b"II*\0"), ("big", b"MM\0*"))
+    for order, number in orders:
         value = (6).to_bytes(2, order) + b"\0\0"
         tag = (0x0112).to_bytes(2, order) + (3).to_bytes(2, order)
         entry = tag + (1).to_bytes(4, order) + value

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import tlkit
+from tlkit import files
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.run import train
@@ -31,7 +32,7 @@ def test_a_finished_run_has_everything_in_its_place(finished):
     assert {"loss", "val_loss", "val_accuracy", "learning_rate"} <= set(history)
     info = json.loads((place / "run.json").read_text())
     assert info["state"] == "finished"
-    assert info["best_epoch"] == 1 + int(history["val_loss"].idxmin())
+    assert info["best_epoch"] == 1 + history["val_loss"].argmin()
     assert info["data"]["digest"] == Manifest.read(finished.config.data).digest
     assert {"tensorflow", "keras", "python"} <= set(info["versions"])
 
@@ -72,22 +73,21 @@ def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(
         if hook:
             patch.setattr(Checkpoint, hook, die)
         else:
+
             def write(path, value):
                 if path.name == "state.json" and value["epochs"] == 4:
                     raise Stop
                 return write_json(path, value)
 
-            write_json = train.files.write_json
-            patch.setattr(train.files, "write_json", write)
+            write_json = files.write_json
+            patch.setattr(files, "write_json", write)
         with pytest.raises(Stop):
             finetune(prepared.directory, tmp_path / "part", **settings)
     assert read_state(tmp_path / "part" / "checkpoint").epochs == 3
     resumed = resume(tmp_path / "part")
     for a, b in zip(weights_of(whole), weights_of(resumed), strict=True):
         assert a.tobytes() == b.tobytes()
-    tables = [
-        (r.directory / "history.csv").read_text() for r in (whole, resumed)
-    ]
+    tables = [(r.directory / "history.csv").read_text() for r in (whole, resumed)]
     assert tables[0] == tables[1]
 
 

@@ -28,7 +28,6 @@ def backbones(
     if not (shown := _named(name)):
         raise unknown_name("backbone", name, BACKBONES)
     for backbone in shown:
-
         table.add_row(
             backbone.name,
             backbone.preprocessing.name,

@@ -38,9 +38,9 @@ def demo(
     began = time.perf_counter()
     planted = write_digits(out / MARKER)
     _say(
-        f"Wrote {planted.pictures} files of handwritten digits to {out / MARKER}, among "
-        f"them {planted.copies} copies, {planted.conflicts} picture under two names and "
-        f"{planted.broken} file that is no picture. Watch prepare find them."
+        f"Wrote {planted.pictures} files of handwritten digits to {out / MARKER}, "
+        f"among them {planted.copies} copies, {planted.conflicts} picture under two "
+        f"names and {planted.broken} file that is no picture. Watch prepare find them."
     )
     data, run = out / "data", out / "run"
     _tlkit("prepare", str(out / MARKER), "--out", str(data))
@@ -58,8 +58,8 @@ def demo(
     _tlkit("export", str(run), "--format", "savedmodel")
     _say(
         f"\nDone in {time.perf_counter() - began:.0f} s. Look at "
-        f"{run / 'evaluation' / 'test' / 'mistakes.png'} and {run / 'curves.png'}, then "
-        "try your own photos: tlkit prepare PHOTOS --out DATASET"
+        f"{run / 'evaluation' / 'test' / 'mistakes.png'} and {run / 'curves.png'}, "
+        "then try your own photos: tlkit prepare PHOTOS --out DATASET"
     )
 
 

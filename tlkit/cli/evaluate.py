@@ -61,7 +61,9 @@ def print_score(metrics: dict[str, Any]) -> None:
             style="yellow",
         )
     if metrics["split"] == "train":
-        ERR.print("These pictures were trained on: no measure of skill.", style="yellow")
+        ERR.print(
+            "These pictures were trained on: no measure of skill.", style="yellow"
+        )
 
 
 def print_tables(metrics: dict[str, Any]) -> None:

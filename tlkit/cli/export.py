@@ -11,7 +11,7 @@ from tlkit.cli.terminal import OUT, Terminal, load_tensorflow, next_step
 
 def export(
     run: Path = typer.Argument(..., help="The --out folder of a tlkit finetune."),
-    format: str = typer.Option("savedmodel", help="savedmodel."),  # noqa: A002
+    format: str = typer.Option("savedmodel", help="savedmodel."),
     out: Path = typer.Option(
         None, help="Folder to make.  [default: RUN/exports/FORMAT]"
     ),

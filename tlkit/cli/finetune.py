@@ -13,7 +13,7 @@ from tlkit.config import SECTION_OF, build_config, default_of, recipe_names
 from tlkit.errors import UsageError
 
 
-def _option(text: str, name: str = "") -> Any:  # noqa: ANN401
+def _option(text: str, name: str = "") -> Any:
     """An option of the configuration: None is "not given", the help has the default."""
     if name:
         default = default_of(name)
@@ -32,7 +32,7 @@ def finetune(
     overwrite: bool = typer.Option(
         False, "--overwrite", help="Replace an earlier run in --out."
     ),
-    set: list[str] = _option("section.option=value, for any option; repeatable."),  # noqa: A002
+    set: list[str] = _option("section.option=value, for any option; repeatable."),
     backbone: str = _option("Network; see tlkit backbones.", "backbone"),
     weights: str = _option(
         "imagenet | none | FILE.h5: what the network knows already.", "weights"

@@ -24,7 +24,7 @@ FORMATS = ("table", "csv", "json")
 def predict(
     run: Path = typer.Argument(..., help="The --out folder of a tlkit finetune."),
     pictures: list[str] = typer.Argument(..., help="Files, folders or patterns."),
-    format: str = typer.Option("table", help="table | csv | json, on standard output."),  # noqa: A002
+    format: str = typer.Option("table", help="table | csv | json, on standard output."),
     workers: int = typer.Option(None, help="Processes that read pictures."),
 ) -> None:
     """Classify pictures; the exit code is 1 if some could not be read."""
@@ -38,7 +38,9 @@ def predict(
     {"table": _print_table, "csv": _print_csv, "json": _print_json}[format](predictions)
     failed = sum(prediction.error is not None for prediction in predictions)
     if failed:
-        ERR.print(f"{failed} of {len(predictions)} files could not be read.", style="red")
+        ERR.print(
+            f"{failed} of {len(predictions)} files could not be read.", style="red"
+        )
         raise typer.Exit(1)
 
 
@@ -70,9 +72,7 @@ def _print_csv(predictions: list[Prediction]) -> None:
     writer.writerow(["path", "label", "probability", "error", *names])
     for p in predictions:
         scores = [p.probabilities.get(label, "") for label in labels]
-        writer.writerow(
-            [p.path, p.label, p.probability, p.error, *scores]
-        )
+        writer.writerow([p.path, p.label, p.probability, p.error, *scores])
 
 
 def _print_json(predictions: list[Prediction]) -> None:

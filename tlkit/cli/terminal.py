@@ -1,7 +1,8 @@
-"""What a command says: results on standard output, everything else on standard error."""
+"""What a command says: results on standard output, all else on standard error."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import shlex
 import sys
@@ -93,8 +94,8 @@ def load_tensorflow() -> None:
     with ERR.status("Loading TensorFlow"), tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
-            import keras  # noqa: F401
-            import tensorflow  # noqa: F401
+            importlib.import_module("tensorflow")
+            importlib.import_module("keras")
         except BaseException:
             held.seek(0)
             os.write(shown, held.read())

@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits as a photo folder with planted faults, for a demo."""
+"""scikit-learn's handwritten digits as a photo folder with planted faults."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ class Hasher:
         return np.array([int(text, 16) for text in texts], np.uint64)
 
 
-def _hash(lumas: Sequence[np.ndarray]) -> list[str]:
+def _hash(lumas: Sequence[np.ndarray]) -> list[str]:  # pragma: no cover - elsewhere
     from imagededup.methods import PHash
 
     method = PHash(verbose=False)

@@ -239,7 +239,7 @@ def read_bytes(path: Path, *, embedded: bool | None = None) -> bytes:
     return _content(path, MAX_BYTES)
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401
+def read_json(path: Path) -> Any:
     """Read a JSON file that may be anything.
 
     Args:
@@ -279,7 +279,7 @@ def _content(path: Path, limit: int) -> bytes:
         raise UnreadableImage("unreadable", detail, file=str(path)) from error
 
 
-def embedded_picture(content: Any, file: str) -> bytes:  # noqa: ANN401
+def embedded_picture(content: Any, file: str) -> bytes:
     """The encoded picture in a parsed labelme JSON.
 
     Args:

@@ -144,7 +144,7 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
     write_table(draft / DUPLICATES, columns, map(dataclasses.astuple, copies))
     # Only ASCII, so that a source in a place whose name is not UTF-8 can be written.
     text = json.dumps(_info(place, prepared), indent=2)
-    (draft / INFO).write_text(text + "\n", encoding="ascii")
+    (draft / INFO).write_text(text + "\n", encoding="utf-8")
 
 
 def _example(candidate: Candidate, group: str, side: str) -> Example:

@@ -149,6 +149,7 @@ def _prepare(
     hashing = options.near and len(paths) > 1
     with Hasher() if hashing else contextlib.nullcontext() as hasher:
         facts, unreadable = _examine(root, paths, workers, progress)
+        progress.start("Looking for copies")
         pairs = find(facts, hasher)
     candidates, unfit = _candidates(scan.annotations, facts, unreadable)
     outcome = decide(candidates, facts, pairs, keep_conflicts=options.keep_conflicts)

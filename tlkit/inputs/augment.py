@@ -140,11 +140,14 @@ def augment(
 def _read(name: str) -> Iterable[Mapping[str, Any]]:
     path = Path(name).expanduser()
     if path.suffix not in {".yaml", ".yml"}:
-        raise unknown_name("augmentation policy", name, [*POLICIES, "FILE.yaml"])
+        error = unknown_name("augmentation policy", name, [*POLICIES, "FILE.yaml"])
+        raise error
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"Augmentation file {name} cannot be read: {error}.") from error
+        raise UsageError(
+            f"Augmentation file {name} cannot be read: {error}."
+        ) from error
     if not isinstance(loaded, list):
         raise UsageError(
             f"{name}: expected a list of transforms, got {type(loaded).__name__}.",
@@ -154,7 +157,7 @@ def _read(name: str) -> Iterable[Mapping[str, Any]]:
 
 
 @functools.lru_cache(maxsize=8)
-def _pipeline(policy: str, source: str) -> Any:  # noqa: ANN401
+def _pipeline(policy: str, source: str) -> Any:
     """The albumentations pipeline of a policy given as JSON text."""
     # albumentations asks the network for its newest version when it is imported.
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -173,12 +176,13 @@ def _pipeline(policy: str, source: str) -> Any:  # noqa: ANN401
                 if isinstance(value, type)
                 and issubclass(value, albumentations.BasicTransform)
             ]
-            raise unknown_name(f"transform in {source}:", name, known)
+            error = unknown_name(f"transform in {source}:", name, known)
+            raise error
         transforms.append(_transform(kind, arguments or {}, source))
     return albumentations.Compose(transforms)
 
 
-def _transform(kind: type, arguments: Mapping[str, Any], source: str) -> Any:  # noqa: ANN401
+def _transform(kind: type, arguments: Mapping[str, Any], source: str) -> Any:
     """One transform; what albumentations only warns about is refused here."""
     import warnings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def make_view(view: View) -> np.ndarray:
 
     Raises:
         UnreadableImage: The file is gone, changed or damaged since it was prepared.
-    """  # noqa: DOC502
+    """
     pixels = read_example(view.source, view.example)
     pixels = images.fit(pixels, view.size, view.resize)
     if view.draw is None:
@@ -139,7 +139,9 @@ class TrainingBatches:
         """
         return np.random.default_rng([self.seed, epoch]).permutation(len(self.examples))
 
-    def stream(self, first_epoch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def stream(
+        self, first_epoch: int = 0
+    ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
         """Batches without end, epoch after epoch.
 
         Args:

@@ -46,7 +46,7 @@ def mix_batch(
     return images, np.asarray(mixed["labels"], dtype=np.float32)
 
 
-def _layer(mix: str, seed: int) -> Any:  # noqa: ANN401
+def _layer(mix: str, seed: int) -> Any:
     import keras_cv.layers
 
     if mix == "mixup":

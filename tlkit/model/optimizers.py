@@ -51,7 +51,8 @@ def check(
         UsageError: Says what is wrong.
     """
     if name.lower() not in OPTIMIZERS:
-        raise unknown_name("optimizer", name, OPTIMIZERS)
+        error = unknown_name("optimizer", name, OPTIMIZERS)
+        raise error
     takes = OPTIMIZERS[name.lower()][1]
     for option, value in (("momentum", momentum), ("nesterov", nesterov)):
         if value is not None and option not in takes:
@@ -114,7 +115,7 @@ def build(
     return optimizer
 
 
-def _rate(lr: float, steps: int, schedule: str, warmup: float) -> Any:  # noqa: ANN401
+def _rate(lr: float, steps: int, schedule: str, warmup: float) -> Any:
     """The rate as a number, or as a keras LearningRateSchedule."""
     from keras.optimizers import schedules
 

@@ -210,9 +210,7 @@ def load_arrays(path: Path, variables: list[keras.Variable]) -> None:
 
 
 def _memory(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    values = {
-        name: getattr(callback, name) for name in MEMORY[type(callback).__name__]
-    }
+    values = {name: getattr(callback, name) for name in MEMORY[type(callback).__name__]}
     return {
         name: None if value is None or not math.isfinite(value) else float(value)
         for name, value in values.items()

@@ -71,7 +71,8 @@ def _processor() -> Check:
         flags = [flag for flag in CPU_FLAGS if flag in words]
     name = platform.processor() or platform.machine()
     return Check(
-        "Processor", f"{cpu_count()} cores, {name}, {' '.join(flags) or 'no flags known'}"
+        "Processor",
+        f"{cpu_count()} cores, {name}, {' '.join(flags) or 'no flags known'}",
     )
 
 
@@ -80,7 +81,9 @@ def _graphics() -> Check:
     if found:
         return Check("GPU", ", ".join(found))
     if tf.test.is_built_with_cuda() and shutil.which("nvidia-smi"):
-        advice = "There is a driver but TensorFlow sees no GPU: pip install 'tlkit[gpu]'."
+        advice = (
+            "There is a driver but TensorFlow sees no GPU: pip install 'tlkit[gpu]'."
+        )
         return Check("GPU", "none that TensorFlow sees", False, advice)
     return Check("GPU", "none; training runs on the CPU")
 

@@ -59,13 +59,14 @@ def evaluate(
     Raises:
         RunError: The split is empty, or the data set is not the run's.
         UsageError: There is no such split.
-    """  # noqa: DOC502
+    """
     run = run if isinstance(run, Run) else Run.read(run)
     manifest = run.manifest(data)
     if split is None:
         split = "test" if manifest.of("test") else "val"
     if split not in SPLITS:
-        raise unknown_name("split", split, SPLITS)
+        error = unknown_name("split", split, SPLITS)
+        raise error
     examples = manifest.of(split)
     if not examples:
         filled = [name for name in SPLITS if manifest.of(name)]

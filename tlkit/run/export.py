@@ -55,7 +55,7 @@ class Exported:
 def export(
     run: Run | str | Path,
     *,
-    format: str = "savedmodel",  # noqa: A002
+    format: str = "savedmodel",
     out: str | Path | None = None,
     data: str | Path | None = None,
     overwrite: bool = False,
@@ -84,9 +84,10 @@ def export(
     Raises:
         RunError: The artefact answers differently; it is not put in place then.
         UsageError: Unknown format, or `out` exists.
-    """  # noqa: DOC502
+    """
     if format not in FORMATS:
-        raise unknown_name("export format", format, FORMATS)
+        error = unknown_name("export format", format, FORMATS)
+        raise error
     run = run if isinstance(run, Run) else Run.read(run)
     manifest = run.manifest(data)
     place = Path(out) if out else run.directory / "exports" / format
@@ -138,17 +139,18 @@ def servable(
             "class_names": tf.identity(module.class_names),
         }
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
     def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         return answer(serving.decode_and_fit(image_bytes, size, resize))
 
-    @tf.function(
-        input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "pixels")]
-    )
     def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return answer(serving.fit(pixels, size, resize))
 
-    return module, {"serving_default": from_bytes, "pixels": from_pixels}
+    image_bytes = tf.TensorSpec([None], tf.string, "image_bytes")
+    pixels = tf.TensorSpec([None, None, None, 3], tf.uint8, "pixels")
+    return module, {
+        "serving_default": tf.function(from_bytes, input_signature=[image_bytes]),
+        "pixels": tf.function(from_pixels, input_signature=[pixels]),
+    }
 
 
 def _compare(
@@ -171,7 +173,9 @@ def _compare(
         np.save(samples / "pixels.npy", pixels)
         answers = _ask(artefact, samples, Path(scratch, "answers.json"))
     wanted = np.array([list(p.probabilities.values()) for p in expected])
-    from_pixels = np.abs(np.array(answers["from_pixels"]) - predict_pixels(model, pixels))
+    from_pixels = np.abs(
+        np.array(answers["from_pixels"]) - predict_pixels(model, pixels)
+    )
     from_bytes = np.abs(np.array(answers["from_bytes"]) - wanted)
     measured = Exported(
         artefact, len(names), float(from_pixels.max()), float(from_bytes.max())

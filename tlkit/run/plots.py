@@ -51,13 +51,25 @@ def draw_confusion(matrix: np.ndarray, labels: Sequence[str], path: Path) -> Non
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(shown, ax=axes, label="share of the true class")
-    axes.set_xticks(range(n), _plain(labels), rotation=45 if n > 3 else 0, ha="right" if n > 3 else "center")
+    axes.set_xticks(
+        range(n),
+        _plain(labels),
+        rotation=45 if n > 3 else 0,
+        ha="right" if n > 3 else "center",
+    )
     axes.set_yticks(range(n), _plain(labels))
     axes.set(xlabel="predicted", ylabel="true")
     if n <= 40:
         for row, column in np.ndindex(n, n):
             colour = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, str(matrix[row, column]), ha="center", va="center", color=colour)
+            axes.text(
+                column,
+                row,
+                str(matrix[row, column]),
+                ha="center",
+                va="center",
+                color=colour,
+            )
     _save(figure, path)
 
 
@@ -75,7 +87,9 @@ def draw_gallery(pictures: np.ndarray, captions: Sequence[str], path: Path) -> N
     grid: Any = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
-    for axes, pixels, caption in zip(grid.flat, pictures, _plain(captions), strict=False):
+    for axes, pixels, caption in zip(
+        grid.flat, pictures, _plain(captions), strict=False
+    ):
         axes.imshow(pixels)
         axes.set_title(caption, fontsize=8)
     if not len(pictures):

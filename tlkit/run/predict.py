@@ -60,7 +60,7 @@ def predict(
 
     Raises:
         UsageError: There is no file at all.
-    """  # noqa: DOC502
+    """
     paths = find_pictures(inputs)
     run = run if isinstance(run, Run) else Run.read(run)
     model = run.model()
@@ -101,7 +101,7 @@ def find_pictures(inputs: Iterable[str | Path]) -> list[Path]:
         if path.is_dir():
             found.extend(_below(path))
         elif not path.exists() and (
-            matches := natsorted(glob.glob(str(name), recursive=True))
+            matches := natsorted(glob.glob(str(name), recursive=True))  # noqa: PTH207 - may be absolute
         ):
             found.extend(Path(match) for match in matches if Path(match).is_file())
         else:

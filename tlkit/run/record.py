@@ -112,7 +112,7 @@ class Run:
         if manifest.digest != self.info["data"]["digest"]:
             raise RunError(
                 f"{manifest.directory} has changed since this run was trained on it: "
-                f"digest {manifest.digest[:12]}, then {self.info['data']['digest'][:12]}.",
+                f"digest {manifest.digest[:12]}, not {self.info['data']['digest'][:12]}.",
                 hint="Train anew on it, or point --data at the data set as it was.",
             )
         return manifest
@@ -153,7 +153,7 @@ class Run:
             ) from error
         return found
 
-    def update(self, **values: Any) -> Run:  # noqa: ANN401
+    def update(self, **values: Any) -> Run:
         """Write values to run.json.
 
         Args:
@@ -183,7 +183,7 @@ def run_place(path: Path, *, overwrite: bool) -> Iterator[Path]:
 
     Raises:
         UsageError: It exists and must not be replaced, or cannot be made.
-    """  # noqa: DOC502
+    """
     old: Path | None = None
     if files.is_taken(path):
         files.refuse_existing(

@@ -8,6 +8,8 @@ TIFF decoder: such bytes are an error of the request.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from tlkit.dataset.images import PAD_COLOUR
@@ -201,14 +203,18 @@ def orientation(data: tf.Tensor) -> tf.Tensor:
     return tf.cond(tiff < 0, lambda: tf.constant(1), lambda: _read_tag(data, tiff))
 
 
-def _find_exif(data: tf.Tensor, start: int, step) -> tf.Tensor:  # noqa: ANN001
+def _find_exif(
+    data: tf.Tensor,
+    start: int,
+    step: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+) -> tf.Tensor:
     """Walk over the segments of a file; where the EXIF block begins, or -1."""
     end = tf.strings.length(data)
 
     def going(place: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
         return tf.logical_and(found < 0, place + 12 <= end)
 
-    def walk(place: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def walk(place: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         here, following = step(data, place)
         # A damaged length must not turn the walk round.
         return tf.where(following > place, following, end), here
@@ -252,7 +258,7 @@ def _read_tag(data: tf.Tensor, tiff: tf.Tensor) -> tf.Tensor:
     def going(i: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
         return tf.logical_and(found < 0, i < count)
 
-    def look(i: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def look(i: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         entry = first + 2 + 12 * i
         value = _number(data, entry + 8, 2, little)
         hit = _number(data, entry, 2, little) == 0x0112

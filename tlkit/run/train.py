@@ -37,7 +37,7 @@ def finetune(
     assignments: Sequence[str] = (),
     overwrite: bool = False,
     progress: Progress = SILENT,
-    **options: Any,  # noqa: ANN401
+    **options: Any,
 ) -> Run:
     """Train a classifier on a data set directory.
 
@@ -61,7 +61,9 @@ def finetune(
         >>> run = tlkit.finetune("ants", "runs/first", backbone="mobilenet_v2")
     """
     given = {**options, "data": str(data) if data is not None else None}
-    config = resolve(build_config(recipe=recipe, options=given, assignments=assignments))
+    config = resolve(
+        build_config(recipe=recipe, options=given, assignments=assignments)
+    )
     if not config.data:
         raise UsageError(
             "No data set was named.",
@@ -158,9 +160,7 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
     return run
 
 
-def _train(
-    run: Run, manifest: Manifest, progress: Progress
-) -> tuple[Run, keras.Model]:
+def _train(run: Run, manifest: Manifest, progress: Progress) -> tuple[Run, keras.Model]:
     config, began = run.config, time.perf_counter()
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
@@ -172,7 +172,10 @@ def _train(
         run = run.update(
             device=device,
             precision=policy,
-            weights={"source": config.model.weights, "digest": classifier.weights_digest},
+            weights={
+                "source": config.model.weights,
+                "digest": classifier.weights_digest,
+            },
         )
         checkpoint, seconds = _fit(run, manifest, classifier, progress)
         if classifier.frozen_digest() != frozen_before:

@@ -60,6 +60,15 @@ def test_only_train_is_a_split(tmp_path):
     assert is_split(make(tmp_path, "train/a/1.jpg", "train/b/1.jpg"))
 
 
+def test_annotations_are_no_pictures_here(tmp_path):
+    scan = read(make(tmp_path, "a/1.jpg", "a/1.json", "b/2.JSON"))
+    assert rows(scan) == [("a/1.jpg", "a", None)]
+    assert [(r.file, r.reason) for r in scan.rejected] == [
+        ("a/1.json", "not-an-image"),
+        ("b/2.JSON", "not-an-image"),
+    ]
+
+
 def test_train_alone_without_classes(tmp_path):
     assert not is_split(make(tmp_path, "train/1.jpg"))
 

@@ -46,6 +46,10 @@ def read(root: Path) -> Scan:
         split = SPLIT_NAMES[above.pop(0).lower()] if by_split and above else None
         if not above:
             rejected.append(Rejection(path, "no-class-folder", "In no class folder."))
+        elif path.lower().endswith(".json"):
+            # Elsewhere a JSON stands for the picture inside of it.
+            detail = "A JSON file; class folders have no use for it."
+            rejected.append(Rejection(path, "not-an-image", detail))
         elif not is_label(above[0]):
             rejected.append(Rejection(path, "bad-label", "Control characters."))
         else:

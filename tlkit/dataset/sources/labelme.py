@@ -157,7 +157,7 @@ def parse_page(root: Path, file: str, *, label_by: str) -> Page:
     )
 
 
-def _is_labelme(content: Any) -> bool:  # noqa: ANN401
+def _is_labelme(content: Any) -> bool:
     if not isinstance(content, dict):
         return False
     picture = "imagePath" in content or "imageData" in content

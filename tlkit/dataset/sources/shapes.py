@@ -55,7 +55,7 @@ class _Unfit(ValueError):
     """Says why a shape cannot be used: (reason, detail)."""
 
 
-def instances(shapes: Any) -> tuple[list[Instance], list[Fault]]:  # noqa: ANN401
+def instances(shapes: Any) -> tuple[list[Instance], list[Fault]]:
     """Read the shapes of one picture.
 
     Shapes with the same label and the same group_id are parts of one instance.
@@ -91,11 +91,11 @@ def _joined(parts: list[tuple[str, Box, dict[str, Any]]]) -> Instance:
     return Instance(parts[0][0], (x0, y0, x1, y1), shape)
 
 
-def _compact(value: Any) -> str:  # noqa: ANN401
+def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _part(shape: Any) -> tuple[str, Box, dict[str, Any]]:  # noqa: ANN401
+def _part(shape: Any) -> tuple[str, Box, dict[str, Any]]:
     if not isinstance(shape, dict):
         raise _Unfit("bad-shape", "not an object")
     label = shape.get("label")
@@ -118,7 +118,7 @@ def _part(shape: Any) -> tuple[str, Box, dict[str, Any]]:  # noqa: ANN401
     return label.strip(), box, {"shape_type": kind, "points": points}
 
 
-def _points(points: Any) -> list[list[float]]:  # noqa: ANN401
+def _points(points: Any) -> list[list[float]]:
     try:
         pairs = [[float(x), float(y)] for x, y in points]
     except (TypeError, ValueError, OverflowError) as error:

@@ -112,7 +112,7 @@ class Run:
         if manifest.digest != self.info["data"]["digest"]:
             raise RunError(
                 f"{manifest.directory} has changed since this run was trained on it: "
-                f"digest {manifest.digest[:12]}, not {self.info['data']['digest'][:12]}.",
+                f"digest {manifest.digest[:8]}, not {self.info['data']['digest'][:8]}.",
                 hint="Train anew on it, or point --data at the data set as it was.",
             )
         return manifest

@@ -65,7 +65,11 @@ def replaced_directory(
         old = aside(path)
         if path.exists():
             path.replace(old)
-        draft.replace(path)
+        try:
+            draft.replace(path)
+        except OSError:
+            old.replace(path)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

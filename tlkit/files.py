@@ -55,6 +55,7 @@ def replaced_directory(
 
     Raises:
         UsageError: It exists and must not be replaced, or cannot be made.
+        OSError: The system failed at the last step; what stood there is back.
     """
     if is_taken(path):
         refuse_existing(path, marker=marker, overwrite=overwrite, what=what)

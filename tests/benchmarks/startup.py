@@ -1,6 +1,6 @@
 """Seconds until `tlkit --help` is shown: the median of whole processes.
 
-    python -m tests.benchmarks.startup
+python -m tests.benchmarks.startup
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -24,12 +25,13 @@ LIGHT = [
     ("MobileNetV2", 32, "block_6_expand_relu", None),
     ("MobileNetV2", 32, "block_6_expand_relu", "block_2_add"),
     ("MobileNetV2", 32, "block_6_expand_relu", "none"),
-    ("InceptionV3", 75, "mixed1", "mixed0"),
+    ("InceptionV3", 75, "mixed1", "mixed0"),  # numbered names
     ("MobileNetV3Small", 32, "expanded_conv_5_add", "expanded_conv_4_add"),
     ("SmallCNN", 32, None, "block2"),
     ("SmallCNN", 32, None, "none"),
-    ("EfficientNetB0", 32, "block4a_expand_activation", "block2b_add"),
-    ("ConvNeXtTiny", 32, "add_1", "add"),
+    ("VGG16", 32, "block2_pool", None),  # channels turned round
+    ("EfficientNetB0", 32, "block3b_add", "block2b_add"),  # dropout inside
+    ("ConvNeXtTiny", 32, "add_1", "add"),  # sums that are no layers
 ]
 
 
@@ -72,12 +74,22 @@ def train(classifier: Classifier, x: np.ndarray, steps: int = 2) -> None:
 
 
 @pytest.mark.parametrize(("name", "size", "cut", "freeze_to"), LIGHT)
-def test_frozen_is_frozen_to_the_bit(name, size, cut, freeze_to):
+def test_conformance(tmp_path, name, size, cut, freeze_to):
+    """Trains what it should and nothing else; splits, saves and reloads exactly."""
     classifier = build(name, size, cut=cut, freeze_to=freeze_to)
+    x = pixels(size)
     before, digest = variables(classifier.model), classifier.frozen_digest()
-    train(classifier, pixels(size))
-    after = variables(classifier.model)
+    train(classifier, x)
     assert classifier.frozen_digest() == digest
+    assert_trained(classifier, before, body_too=freeze_to is not None)
+    wanted = np.asarray(classifier.model(x))
+    if freeze_to != "none":
+        assert_splits(classifier, x, wanted)
+    assert_reloads(classifier, tmp_path / "model.keras", x, wanted)
+
+
+def assert_trained(classifier: Classifier, before: dict, *, body_too: bool) -> None:
+    after = variables(classifier.model)
     changed = {
         key.rpartition("/")[0]
         for key in before
@@ -85,41 +97,54 @@ def test_frozen_is_frozen_to_the_bit(name, size, cut, freeze_to):
     }
     assert not changed & set(classifier.frozen)
     assert {"head2_bn", "head3_dense", "probabilities"} <= changed
+    in_body = [one for one in changed if not one.startswith(("head", "prob"))]
+    assert bool(in_body) == body_too
     norms = {
         layer.name
         for layer in classifier.model.layers
         if isinstance(layer, keras.layers.BatchNormalization)
     }
     assert norms - {"head2_bn"} <= set(classifier.frozen)
-    if freeze_to is not None:  # some of the body trains
-        assert [one for one in changed if not one.startswith(("head", "prob"))]
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "cut", "freeze_to"), [*LIGHT[:2], LIGHT[3], LIGHT[5]]
-)
-def test_split_is_the_model(name, size, cut, freeze_to):
-    classifier = build(name, size, cut=cut, freeze_to=freeze_to)
-    x = pixels(size)
-    wanted = np.asarray(classifier.model(x))
+def assert_splits(classifier: Classifier, x: np.ndarray, wanted: np.ndarray) -> None:
     prefix, suffix = split_at_freeze(classifier)
     assert prefix is not None
     assert prefix.outputs[0].shape == suffix.inputs[0].shape
+    assert not prefix.trainable_weights
     np.testing.assert_array_equal(np.asarray(suffix(prefix(x))), wanted)
     np.testing.assert_array_equal(np.asarray(classifier.model(x)), wanted)
-    assert not prefix.trainable_weights
-    # Training the suffix alone trains the classifier.
+
+
+def assert_reloads(
+    classifier: Classifier, path: Path, x: np.ndarray, wanted: np.ndarray
+) -> None:
+    classifier.model.save(path)
+    loaded = keras.models.load_model(path)
+    np.testing.assert_array_equal(np.asarray(loaded(x)), wanted)
+    assert [layer.name for layer in loaded.layers] == [
+        layer.name for layer in classifier.model.layers
+    ]
+    # Not `trainable` itself: Keras does not write that of a nested Sequential down.
+    trains = [len(layer.trainable_weights) for layer in classifier.model.layers]
+    assert [len(layer.trainable_weights) for layer in loaded.layers] == trains
+
+
+def test_training_the_suffix_trains_the_model():
+    classifier = build("SmallCNN", 32, freeze_to="block2")
+    x = pixels(32)
+    before = np.asarray(classifier.model(x))
+    prefix, suffix = split_at_freeze(classifier)
+    assert prefix is not None
     suffix.compile(
         keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", run_eagerly=True
     )
     suffix.train_on_batch(np.asarray(prefix(x)), np.arange(4) % 3)
     trained = np.asarray(classifier.model(x))
-    assert not np.array_equal(trained, wanted)
+    assert not np.array_equal(trained, before)
     np.testing.assert_array_equal(np.asarray(suffix(prefix(x))), trained)
     # A second split is as good as the first.
-    again = split_at_freeze(classifier)
-    assert again[0] is not None
-    np.testing.assert_array_equal(np.asarray(again[1](again[0](x))), trained)
+    assert_splits(classifier, x, trained)
 
 
 def test_split_of_nothing_frozen():
@@ -233,32 +258,6 @@ def test_digest_is_of_the_body_as_loaded():
 def test_wrong_use(options, message: str):
     with pytest.raises(UsageError, match=message):
         build("SmallCNN", **{"size": 32, **options})
-
-
-@pytest.mark.parametrize(
-    ("name", "size", "cut"),
-    [
-        ("SmallCNN", 32, None),
-        ("VGG16", 32, "block2_pool"),  # caffe: the channels are turned round
-        ("EfficientNetB0", 32, "block3b_add"),  # dropout with its rate set to 0
-        ("ConvNeXtTiny", 32, "add_1"),  # sums that are no layers, layers of its own
-    ],
-)
-def test_saved_and_reloaded_to_the_bit(tmp_path, name, size, cut):
-    classifier = build(name, size, cut=cut)
-    x = pixels(size)
-    train(classifier, x, steps=1)
-    split_at_freeze(classifier)
-    wanted = np.asarray(classifier.model(x))
-    classifier.model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(np.asarray(loaded(x)), wanted)
-    assert [layer.name for layer in loaded.layers] == [
-        layer.name for layer in classifier.model.layers
-    ]
-    # Not `trainable` itself: Keras does not write that of a nested Sequential down.
-    trains = [len(layer.trainable_weights) for layer in classifier.model.layers]
-    assert [len(layer.trainable_weights) for layer in loaded.layers] == trains
 
 
 def test_reloads_where_tlkit_is_not_installed(tmp_path):

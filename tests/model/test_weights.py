@@ -153,6 +153,28 @@ def test_keras_writes_what_is_read(tmp_path, name: str):
         np.testing.assert_array_equal(ours, wanted)
 
 
+def test_efficientnet_is_mended_once(tmp_path):
+    """The variance becomes variance * deviation, so that its root divides as wanted."""
+    row = find("efficientnet")
+    body = row.build(32)
+    layer = body.get_layer("normalization")
+    mean = np.array([0.485, 0.456, 0.406], "float32")
+    deviation = np.array([0.229, 0.224, 0.225], "float32")
+    layer.set_weights([mean, deviation**2, np.array(0)])
+    write_legacy(tmp_path / "w.h5", layer_arrays(body))
+    x = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3)).astype("uint8")
+    part = load(row, tmp_path / "w.h5", "normalization")
+    # What Keras' own extra layer for "imagenet" does: divide by sqrt(deviation) again.
+    wanted = (x / 255 - mean) / deviation / np.sqrt(deviation)
+    np.testing.assert_allclose(np.asarray(part(x)), wanted, rtol=1e-4, atol=1e-5)
+    mended = layer_arrays(part)
+    layer.set_weights(mended["normalization"])
+    write_legacy(tmp_path / "mended.h5", layer_arrays(body))
+    again = load(row, tmp_path / "mended.h5", "normalization")
+    np.testing.assert_array_equal(np.asarray(again(x)), np.asarray(part(x)))
+
+
+@pytest.mark.slow
 def test_efficientnet_is_that_of_keras_with_imagenet(tmp_path, monkeypatch):
     """Keras rescales once more for weights="imagenet"; so must a file by path."""
     theirs = keras.applications.EfficientNetB0(
@@ -334,7 +356,6 @@ def test_inception_is_as_keras_loads_it(shared_weights):
 
 
 def test_inception_beyond_its_valid_part(shared_weights):
-    load(find("inception"), shared_weights / INCEPTION, "mixed7")
     with pytest.raises(WeightsError, match="the cut 'mixed9' needs it") as caught:
         load(find("inception"), shared_weights / INCEPTION, "mixed9")
     assert "the layer 'conv2d_" in caught.value.message

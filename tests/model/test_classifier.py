@@ -76,7 +76,10 @@ def train(classifier: Classifier, x: np.ndarray, steps: int = 2) -> None:
 @pytest.mark.parametrize(("name", "size", "cut", "freeze_to"), LIGHT)
 def test_conformance(tmp_path, name, size, cut, freeze_to):
     """Trains what it should and nothing else; splits, saves and reloads exactly."""
-    classifier = build(name, size, cut=cut, freeze_to=freeze_to)
+    # A file, because only what was trained before keeps its batch normalisation.
+    file = tmp_path / "body.weights.h5"
+    find(name).build(size).save_weights(file)
+    classifier = build(name, size, cut=cut, freeze_to=freeze_to, weights=str(file))
     x = pixels(size)
     before, digest = variables(classifier.model), classifier.frozen_digest()
     train(classifier, x)
@@ -88,7 +91,9 @@ def test_conformance(tmp_path, name, size, cut, freeze_to):
     assert_reloads(classifier, tmp_path / "model.keras", x, wanted)
 
 
-def assert_trained(classifier: Classifier, before: dict, *, body_too: bool) -> None:
+def assert_trained(
+    classifier: Classifier, before: dict[str, np.ndarray], *, body_too: bool
+) -> None:
     after = variables(classifier.model)
     changed = {
         key.rpartition("/")[0]
@@ -105,6 +110,21 @@ def assert_trained(classifier: Classifier, before: dict, *, body_too: bool) -> N
         if isinstance(layer, keras.layers.BatchNormalization)
     }
     assert norms - {"head2_bn"} <= set(classifier.frozen)
+
+
+def test_batch_normalisation_with_random_weights_trains_above_the_freeze_point():
+    classifier = build(
+        "MobileNetV2", 32, cut="block_2_add", freeze_to="block_1_project"
+    )
+    before = variables(classifier.model)
+    train(classifier, pixels(32))
+    after = variables(classifier.model)
+    moved = {key for key in before if not (before[key] == after[key]).all()}
+    statistics = {"block_2_project_BN/2", "block_2_project_BN/3"}
+    assert statistics <= moved
+    assert not [
+        key for key in moved if key.startswith(("Conv1", "bn_Conv1", "block_1_"))
+    ]
 
 
 def assert_splits(classifier: Classifier, x: np.ndarray, wanted: np.ndarray) -> None:

@@ -35,6 +35,8 @@ def test_every_optimizer_takes_a_step(name):
         return
     optimizer = build(name.upper(), lr=0.1, steps=10, weight_decay=0.01)
     variable = keras.Variable(np.ones((3, 3), np.float32))
+    # Muon reads the path to tell embeddings apart.
+    assert variable.path
     optimizer.apply([keras.ops.ones((3, 3))], [variable])
     assert not np.array_equal(variable.numpy(), np.ones((3, 3)))
 

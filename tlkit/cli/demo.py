@@ -50,7 +50,7 @@ def demo(
     )
     _tlkit(
         *("finetune", str(data), "--out", str(run), "--backbone", "smallcnn"),
-        *("--weights", "none", "--size", "32", "--augment", "light"),
+        *("--weights", "none", "--size", "32", "--augment", "none"),
         *("--head", "flatten,dense:64,dropout:0.3", "--epochs", str(EPOCHS)),
     )
     _tlkit("evaluate", str(run))

@@ -23,7 +23,7 @@ from tlkit.model.cut import (
     output_of,
 )
 from tlkit.model.head import HeadLayer, apply_head
-from tlkit.model.weights import layers_digest, load_weights, weights_digest
+from tlkit.model.weights import RANDOM, layers_digest, load_weights, weights_digest
 
 if TYPE_CHECKING:
     from tlkit.model.backbones import Backbone
@@ -40,7 +40,7 @@ class Classifier:
         cut: Name of the layer where the body ends and the head begins.
         freeze_to: Name of the layer up to which nothing trains, "none" if all does.
         frozen: Names of the layers with weights that never change: all up to
-            `freeze_to` and every batch normalisation of the body.
+            `freeze_to`, and every batch normalisation of a pretrained body.
         weights_digest: SHA-256 of names and values of the body as loaded.
         head_parameters: Of the layers above the cut.
         feature_shape: At the cut, (height, width, channels).
@@ -75,8 +75,9 @@ def build_classifier(
 ) -> Classifier:
     """Put a classifier together.
 
-    Batch normalisation of the body stays as it is in every phase, above the freeze
-    point too: moving its statistics on small batches undoes the pretraining. Dropout
+    Batch normalisation of a pretrained body stays as it is in every phase, above the
+    freeze point too: moving its statistics on small batches undoes the pretraining.
+    One with random weights has nothing to keep and trains above that point. Dropout
     inside the frozen part is switched off: what is frozen gives one answer for a
     picture.
 
@@ -109,7 +110,7 @@ def build_classifier(
     outputs = apply_head(features, head, n_classes, seed)
     load_weights(backbone, body, cut_body, weights)
     digest = weights_digest(cut_body)
-    frozen = _freeze(cut_body, freeze)
+    frozen = _freeze(cut_body, freeze, pretrained=weights != RANDOM)
     model = keras.Model(image, outputs, name="classifier")
     return Classifier(
         model=model,
@@ -124,7 +125,9 @@ def build_classifier(
     )
 
 
-def _freeze(cut_body: keras.Model, freeze: keras.Operation | None) -> tuple[str, ...]:
+def _freeze(
+    cut_body: keras.Model, freeze: keras.Operation | None, *, pretrained: bool
+) -> tuple[str, ...]:
     """Returns the names of layers whose weights stay, after setting what trains."""
     below = {id(one) for one in inputs_below(cut_body, freeze)} if freeze else set()
     frozen = []
@@ -133,7 +136,7 @@ def _freeze(cut_body: keras.Model, freeze: keras.Operation | None) -> tuple[str,
             continue
         if id(layer) in below and isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0
-        stays = isinstance(layer, keras.layers.BatchNormalization)
+        stays = pretrained and isinstance(layer, keras.layers.BatchNormalization)
         if id(layer) in below or stays:
             layer.trainable = False
             if layer.weights:

@@ -63,6 +63,10 @@ def predict(
     """
     paths = find_pictures(inputs)
     run = run if isinstance(run, Run) else Run.read(run)
+    if run.info["data"]["crops"]:
+        progress.warn(
+            "This run was trained on crops of shapes; predict takes pictures whole."
+        )
     model = run.model()
     read = functools.partial(
         read_fitted, size=run.size, resize=run.config.inputs.resize

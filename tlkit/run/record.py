@@ -229,6 +229,7 @@ def begin(directory: Path, config: Config, manifest: Manifest) -> Run:
             "directory": str(manifest.directory.resolve()),
             "digest": manifest.digest,
             "pictures": counts,
+            "crops": any(example.box for example in manifest.examples),
         },
         "versions": versions(),
         "seconds": {},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from tlkit.run.evaluate import evaluate
 from tlkit.run.record import Run
 
 SILENT = Silent()
+CLOSING_SECONDS = 60
 
 
 def finetune(
@@ -268,9 +269,19 @@ def _fit(
             verbose=0,
         )
     finally:
-        stream.close()
+        _close(stream)
     done = time.perf_counter()
     return checkpoint, {"read": read - began, "train": done - read}
+
+
+def _close(stream: Generator[Any, None, None]) -> None:
+    """End the stream and its workers, once Keras' prefetching thread has left it."""
+    for _ in range(CLOSING_SECONDS * 20):
+        try:
+            return stream.close()
+        except ValueError:  # generator already executing
+            time.sleep(0.05)
+    return None
 
 
 def _compile(model: keras.Model, config: Config, steps: int) -> None:

@@ -101,7 +101,7 @@ def prepared(tmp_path_factory):
         for i in range(14):
             picture = Image.fromarray(draw_picture(kind, i))
             picture.save(root / "photos" / name / f"{name} {i:02d} é.png")
-    return tlkit.prepare(root / "photos", root / "data", workers=0)
+    return tlkit.prepare(root / "photos", root / "data", workers=0, near=False)
 
 
 @pytest.fixture(scope="session")

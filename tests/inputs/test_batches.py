@@ -14,7 +14,7 @@ from tlkit.progress import Silent
 @pytest.fixture
 def manifest(photo_folder, tmp_path):
     source = photo_folder({"disc": 8, "bar": 9, "cross": 10})
-    return tlkit.prepare(source, tmp_path / "data", workers=0)
+    return tlkit.prepare(source, tmp_path / "data", workers=0, near=False)
 
 
 def batches_of(manifest, **changes):

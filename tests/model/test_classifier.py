@@ -114,7 +114,7 @@ def assert_trained(
 
 def test_batch_normalisation_with_random_weights_trains_above_the_freeze_point():
     classifier = build(
-        "MobileNetV2", 32, cut="block_2_add", freeze_to="block_1_project"
+        "MobileNetV2", 32, cut="block_2_add", freeze_to="block_1_project_BN"
     )
     before = variables(classifier.model)
     train(classifier, pixels(32))

@@ -69,11 +69,11 @@ def test_wrong_use_is_explained(finished, tmp_path):
 
 def test_another_data_set_is_refused(finished, photo_folder, tmp_path):
     source = photo_folder({"disc": 8, "bar": 8, "cross": 8})
-    other = tlkit.prepare(source, tmp_path / "other", workers=0)
+    other = tlkit.prepare(source, tmp_path / "other", workers=0, near=False)
     with pytest.raises(RunError, match="changed"):
         evaluate(finished, data=other.directory)
     source = photo_folder({"disc": 8, "bar": 8}, where=tmp_path / "two")
-    fewer = tlkit.prepare(source, tmp_path / "fewer", workers=0)
+    fewer = tlkit.prepare(source, tmp_path / "fewer", workers=0, near=False)
     with pytest.raises(RunError, match="classes"):
         evaluate(finished, data=fewer.directory)
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import tlkit
+from tests.conftest import SMALL
 from tlkit import files
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
@@ -54,15 +55,22 @@ class Stop(BaseException):
     pass
 
 
+# All that has a memory is in play: momentum, plateau, dropout, augmentation, mixing.
+LONG = {"epochs": 6, "optimizer": "rmsprop", "momentum": 0.5, "patience": 5,
+        "plateau": 1, "mix": "mixup"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(prepared, tmp_path_factory):
+    place = tmp_path_factory.mktemp("whole") / "run"
+    return finetune(prepared.directory, place, **{**SMALL, **LONG})
+
+
 @pytest.mark.parametrize("moment", ["in an epoch", "between array and state"])
 def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(
-    prepared, tmp_path, small, monkeypatch, moment
+    prepared, tmp_path, whole, monkeypatch, moment
 ):
-    settings = {
-        **small, "epochs": 6, "optimizer": "rmsprop", "momentum": 0.5,
-        "patience": 5, "plateau": 1, "mix": "mixup",
-    }  # fmt: skip
-    whole = finetune(prepared.directory, tmp_path / "whole", **settings)
+    settings = {**SMALL, **LONG}
 
     def die(self, epoch, logs=None):
         if epoch == 3:
@@ -178,7 +186,7 @@ def test_mixed_precision_ends_in_a_float32_model(prepared, tmp_path, small):
 
 def test_two_classes_end_in_a_sigmoid(photo_folder, tmp_path, small):
     source = photo_folder({"disc": 9, "bar": 9})
-    data = tlkit.prepare(source, tmp_path / "data", workers=0)
+    data = tlkit.prepare(source, tmp_path / "data", workers=0, near=False)
     run = finetune(data.directory, tmp_path / "run", **{**small, "epochs": 1})
     assert run.model().output_shape == (None, 1)
     answer = tlkit.predict(run, [source / "disc"], workers=0)[0]

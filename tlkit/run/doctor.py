@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import socket
@@ -12,6 +11,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from tlkit.model.weights import cache_folder
 from tlkit.run import device, record
 from tlkit.workers import cpu_count
 
@@ -103,11 +103,10 @@ def _disk(folder: Path, name: str) -> Check:
 
 
 def _weights_folder() -> Check:
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    held = sorted(path.name for path in (home / "models").glob("*notop*.h5"))
-    held += sorted(path.name for path in (home / "models").glob("*no_top*.h5"))
+    folder = cache_folder()
+    held = sorted(path.name for path in folder.glob("*no*top*.h5"))
     listed = ", ".join(held) if held else "none yet"
-    return Check("ImageNet weights on this machine", f"{listed} in {home / 'models'}")
+    return Check("ImageNet weights on this machine", f"{listed} in {folder}")
 
 
 def _weights_host() -> Check:

@@ -13,7 +13,7 @@ import pytest
 
 from tlkit.errors import UsageError
 from tlkit.model.backbones import BACKBONES, Backbone, find
-from tlkit.model.body import preprocess, symbolic
+from tlkit.model.body import build_body, preprocess, symbolic
 from tlkit.model.cut import cuttable, output_of
 from tlkit.model.published import PUBLISHED
 
@@ -49,7 +49,7 @@ def test_table_is_keras_applications_and_our_own():
 @pytest.mark.parametrize("backbone", BACKBONES.values(), ids=lambda row: row.name)
 def test_conformance(backbone: Backbone):
     with symbolic():
-        body = backbone.build(backbone.least)
+        body = build_body(backbone, backbone.least)
     operations = {operation.name: operation for operation in body.operations}
     points = [point.name for point in cuttable(body)]
     assert body.inputs[0].dtype == "uint8"
@@ -64,7 +64,7 @@ def test_conformance(backbone: Backbone):
         assert min(features.shape[1:3]) >= 1
     assert backbone.least <= backbone.native
     with pytest.raises(UsageError, match=f"at least {backbone.least} px"):
-        backbone.build(backbone.least - 1)
+        build_body(backbone, backbone.least - 1)
 
 
 def test_least_is_what_keras_accepts():

@@ -12,6 +12,7 @@ import pytest
 
 from tlkit.errors import UsageError
 from tlkit.model.backbones import find
+from tlkit.model.body import build_body
 from tlkit.model.classifier import (
     Classifier,
     build_classifier,
@@ -78,7 +79,7 @@ def test_conformance(tmp_path, name, size, cut, freeze_to):
     """Trains what it should and nothing else; splits, saves and reloads exactly."""
     # A file, because only what was trained before keeps its batch normalisation.
     file = tmp_path / "body.weights.h5"
-    find(name).build(size).save_weights(file)
+    build_body(find(name), size).save_weights(file)
     classifier = build(name, size, cut=cut, freeze_to=freeze_to, weights=str(file))
     x = pixels(size)
     before, digest = variables(classifier.model), classifier.frozen_digest()

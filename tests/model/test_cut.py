@@ -5,7 +5,7 @@ import pytest
 
 from tlkit.errors import UsageError
 from tlkit.model.backbones import find
-from tlkit.model.body import symbolic
+from tlkit.model.body import build_body, symbolic
 from tlkit.model.cut import (
     body_operations,
     cut_points,
@@ -19,7 +19,7 @@ from tlkit.model.cut import (
 
 def body(name: str) -> keras.Model:
     with symbolic():
-        return find(name).build(96)
+        return build_body(find(name), 96)
 
 
 def cut_body(name: str, cut: str) -> keras.Model:

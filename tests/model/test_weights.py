@@ -15,6 +15,7 @@ import pytest
 
 from tlkit.errors import WeightsError
 from tlkit.model.backbones import Backbone, find
+from tlkit.model.body import build_body
 from tlkit.model.cut import body_operations, find_cut, output_of
 from tlkit.model.weights import (
     cache_folder,
@@ -33,7 +34,7 @@ def load(
     backbone: Backbone, path: Path | str, cut: str | None = None, size: int = 0
 ) -> keras.Model:
     """The cut body, loaded onto weights of another seed than those saved here."""
-    body = backbone.build(size or backbone.least, seed=99)
+    body = build_body(backbone, size or backbone.least, seed=99)
     operation = find_cut(body, cut or backbone.cuts[-1])
     part = keras.Model(body.inputs[0], output_of(operation))
     load_weights(backbone, body, part, str(path))
@@ -156,7 +157,7 @@ def test_keras_writes_what_is_read(tmp_path, name: str):
 def test_efficientnet_is_mended_once(tmp_path):
     """The variance becomes variance * deviation, so that its root divides as wanted."""
     row = find("efficientnet")
-    body = row.build(32)
+    body = build_body(row, 32)
     layer = body.get_layer("normalization")
     mean = np.array([0.485, 0.456, 0.406], "float32")
     deviation = np.array([0.229, 0.224, 0.225], "float32")
@@ -384,6 +385,6 @@ def test_file_of_another_backbone(shared_weights):
 
 
 def test_body_operations_hold_all_weights():
-    body = find("small").build(32)
+    body = build_body(find("small"), 32)
     names = [one.name for one in body_operations(body) if getattr(one, "weights", ())]
     assert names == SMALL_LAYERS

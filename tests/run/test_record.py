@@ -4,6 +4,7 @@ import shutil
 import pytest
 
 from tlkit.errors import RunError, UsageError
+from tlkit.progress import Silent
 from tlkit.run.record import Run, run_place, versions
 
 
@@ -58,7 +59,7 @@ def test_a_failed_run_with_a_checkpoint_is_kept_beside_the_old_one(copy):
     before = (copy / "model.keras").read_bytes()
 
     def fail():
-        with run_place(copy, overwrite=True) as place:
+        with run_place(copy, overwrite=True, progress=Silent()) as place:
             (place / "checkpoint").mkdir()
             (place / "checkpoint" / "state.json").write_text("{}")
             raise RuntimeError
@@ -75,7 +76,7 @@ def test_a_place_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with (
         pytest.raises(UsageError, match="cannot be written"),
-        run_place(tmp_path / "file" / "run", overwrite=False),
+        run_place(tmp_path / "file" / "run", overwrite=False, progress=Silent()),
     ):
         pass
 

@@ -7,12 +7,9 @@ not import Keras, so that lists and name checks are instant.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tlkit.errors import unknown_name
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True)
@@ -72,20 +69,6 @@ class Backbone:
     def megabytes(self) -> float:
         """Size of the float32 weights in MB (1e6 bytes)."""
         return 4 * self.parameters / 1e6
-
-    def build(self, size: int, *, seed: int = 0) -> keras.Model:
-        """The whole body behind its preprocessing, with random weights.
-
-        Args:
-            size: Input side in pixels, at least `least`.
-            seed: Of the random weights.
-
-        Returns:
-            A flat graph, uint8 [B, size, size, 3] in, features of the last cut out.
-        """
-        from tlkit.model.body import build_body
-
-        return build_body(self, size, seed=seed)
 
 
 def _row(

@@ -11,16 +11,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import keras
 from keras.src.backend.common import global_state
 
 from tlkit.errors import UsageError
+from tlkit.model.backbones import Backbone, Preprocessing
 from tlkit.model.smallcnn import small_cnn
-
-if TYPE_CHECKING:
-    from tlkit.model.backbones import Backbone, Preprocessing
 
 IMAGE = "image"
 PREPROCESS = "preprocess"

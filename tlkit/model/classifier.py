@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from tlkit.model.body import build_body
 from tlkit.model.cut import (
     NOTHING,
     body_operations,
@@ -101,7 +102,7 @@ def build_classifier(
             point, or the size is too small.
         WeightsError: If the weights cannot be had, do not fit or are damaged.
     """
-    body = backbone.build(size, seed=seed)
+    body = build_body(backbone, size, seed=seed)
     cut_operation = find_cut(body, cut or backbone.cuts[-1])
     features = output_of(cut_operation)
     image = body.inputs[0]

@@ -17,6 +17,7 @@ from tlkit import files
 from tlkit.config import Config, build_config
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
+from tlkit.progress import Progress
 
 if TYPE_CHECKING:
     import keras
@@ -168,7 +169,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def run_place(path: Path, *, overwrite: bool) -> Iterator[Path]:
+def run_place(path: Path, *, overwrite: bool, progress: Progress) -> Iterator[Path]:
     """The directory a run is written to, in place, so that it can be resumed.
 
     A run that stood there before is set aside. It comes back if the new one fails
@@ -177,6 +178,7 @@ def run_place(path: Path, *, overwrite: bool) -> Iterator[Path]:
     Args:
         path: The run directory.
         overwrite: Whether an earlier run may be replaced.
+        progress: Told where an earlier run is kept.
 
     Yields:
         The path, an existing and empty directory.
@@ -200,7 +202,9 @@ def run_place(path: Path, *, overwrite: bool) -> Iterator[Path]:
             if old:
                 old.replace(path)
         elif old:
-            old.replace(path.with_name(f"{path.name}{old.suffix}.previous"))
+            kept = path.with_name(f"{path.name}{old.suffix}.previous")
+            old.replace(kept)
+            progress.note(f"The earlier run is kept in {kept}")
         raise
     if old:
         shutil.rmtree(old, ignore_errors=True)

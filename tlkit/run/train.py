@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from tlkit import files
 from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
-from tlkit.inputs.batches import TrainingBatches, binary_column, plain_pictures
-from tlkit.model import backbones, optimizers
+from tlkit.model import backbones
 from tlkit.model.classifier import Classifier, build_classifier
 from tlkit.model.head import parse_head
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
-from tlkit.run.checkpoint import Checkpoint, read_state
+from tlkit.run.checkpoint import read_state
 from tlkit.run.device import choose_device, choose_precision, dtype_policy
-from tlkit.run.epochs import callbacks
 from tlkit.run.evaluate import evaluate
+from tlkit.run.fit import fit
 from tlkit.run.record import Run
 
 SILENT = Silent()
-CLOSING_SECONDS = 60
 
 
 def finetune(
@@ -72,7 +69,7 @@ def finetune(
         )
     manifest = check_splits(Manifest.read(config.data))
     place = Path(out) if out is not None else free_place(config)
-    with record.run_place(place, overwrite=overwrite) as directory:
+    with record.run_place(place, overwrite=overwrite, progress=progress) as directory:
         (directory / "checkpoint").mkdir()
         run = record.begin(directory, config, manifest)
         return _work(run, manifest, progress)
@@ -154,8 +151,8 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
     draft = files.aside(run.directory / "model.keras").with_suffix(".keras")
     model.save(draft, include_optimizer=False)
     draft.replace(run.directory / "model.keras")
-    run = run.update(state="finished")
     evaluate(run, split="val", data=manifest.directory, model=model, progress=progress)
+    run = run.update(state="finished")
     for path in (run.directory / "checkpoint").glob("*.npz"):
         path.unlink()
     return run
@@ -178,7 +175,7 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> tuple[Run, keras
                 "digest": classifier.weights_digest,
             },
         )
-        checkpoint, seconds = _fit(run, manifest, classifier, progress)
+        checkpoint, seconds = fit(run, manifest, classifier, progress)
         if classifier.frozen_digest() != frozen_before:
             raise RunError("Frozen weights have changed; this is a fault of tlkit.")
         progress.note("Frozen layers are unchanged to the byte")
@@ -210,98 +207,6 @@ def _build(run: Run) -> Classifier:
         n_classes=len(run.labels),
         weights=model.weights,
         seed=run.config.train.seed,
-    )
-
-
-def _fit(
-    run: Run, manifest: Manifest, classifier: Classifier, progress: Progress
-) -> tuple[Checkpoint, dict[str, float]]:
-    """Run the epochs that are still to be run; the checkpoint holds the rest."""
-    config, model, began = run.config, classifier.model, time.perf_counter()
-    inputs, train = config.inputs, config.train
-    batches = TrainingBatches(
-        manifest,
-        manifest.of("train"),
-        size=run.size,
-        resize=inputs.resize,
-        policy=tuple(inputs.augment) if not isinstance(inputs.augment, str) else (),
-        mix=inputs.mix,
-        batch=inputs.batch,
-        seed=train.seed,
-        workers=inputs.workers,
-    )
-    state = read_state(run.directory / "checkpoint")
-    called, checkpoint = callbacks(
-        train,
-        directory=run.directory,
-        state=state,
-        frozen=classifier.frozen,
-        steps=batches.steps,
-        progress=progress,
-    )
-    if state.stopped or state.epochs >= train.epochs:
-        return checkpoint, {}
-    held = manifest.of("val")
-    pictures = plain_pictures(
-        manifest,
-        held,
-        size=run.size,
-        resize=inputs.resize,
-        workers=inputs.workers,
-        progress=progress,
-        task="Reading validation pictures",
-    )
-    eye = np.eye(len(run.labels), dtype=np.float32)
-    targets = binary_column(eye[np.asarray(manifest.targets(held))])
-    _compile(model, config, batches.steps)
-    read = time.perf_counter()
-    stream = batches.stream(first_epoch=state.epochs)
-    try:
-        model.fit(
-            stream,
-            steps_per_epoch=batches.steps,
-            epochs=train.epochs,
-            initial_epoch=state.epochs,
-            validation_data=(pictures, targets),
-            validation_batch_size=inputs.batch,
-            callbacks=called,
-            shuffle=False,
-            verbose=0,
-        )
-    finally:
-        _close(stream)
-    done = time.perf_counter()
-    return checkpoint, {"read": read - began, "train": done - read}
-
-
-def _close(stream: Generator[Any, None, None]) -> None:
-    """End the stream and its workers, once Keras' prefetching thread has left it."""
-    for _ in range(CLOSING_SECONDS * 20):
-        try:
-            return stream.close()
-        except ValueError:  # generator already executing
-            time.sleep(0.05)
-    return None
-
-
-def _compile(model: keras.Model, config: Config, steps: int) -> None:
-    train = config.train
-    binary = model.output_shape[-1] == 1
-    model.compile(
-        optimizer=optimizers.build(
-            train.optimizer,
-            lr=train.lr,
-            steps=steps * train.epochs,
-            momentum=train.momentum,
-            nesterov=train.nesterov,
-            weight_decay=train.weight_decay,
-            schedule=train.schedule,
-            warmup=train.warmup,
-        ),
-        loss="binary_crossentropy" if binary else "categorical_crossentropy",
-        metrics=["accuracy"],
-        # Compiling with XLA costs more than it saves on small data without a GPU.
-        jit_compile=False,
     )
 
 

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from rich.console import Console
+from rich.control import Control
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
+from rich.segment import ControlType
 
 from tlkit.errors import TlkitError
 
@@ -89,9 +91,11 @@ def load_tensorflow() -> None:
     They come from its C++ side, before any log level counts, so standard error itself
     is turned away; what was written is shown if loading fails.
     """
+    if ERR.is_terminal:
+        ERR.print("Loading TensorFlow ...", style="dim", end="\r")
     sys.stderr.flush()
     shown = os.dup(2)
-    with ERR.status("Loading TensorFlow"), tempfile.TemporaryFile() as held:
+    with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
             importlib.import_module("tensorflow")
@@ -103,6 +107,8 @@ def load_tensorflow() -> None:
         finally:
             os.dup2(shown, 2)
             os.close(shown)
+    if ERR.is_terminal:
+        ERR.control(Control((ControlType.ERASE_IN_LINE, 2)))
 
 
 def next_step(*command: str | Path) -> None:

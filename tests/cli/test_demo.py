@@ -1,0 +1,44 @@
+import subprocess
+
+import pytest
+
+from tlkit.cli import demo, run
+
+
+def test_the_commands_are_the_five_steps(tmp_path, monkeypatch, capfd):
+    called = []
+
+    def note(command, check):
+        called.append(command[3:])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", note)
+    place = tmp_path / "demo"
+    assert run(["demo", "--out", str(place)]) == 0
+    assert [command[0] for command in called] == [
+        "prepare", "finetune", "evaluate", "predict", "export",
+    ]  # fmt: skip
+    shown = capfd.readouterr().err
+    for command in called:
+        assert f"$ tlkit {command[0]} " in shown
+    assert run(["demo", "--out", str(place)]) == 2
+    assert "--overwrite" in capfd.readouterr().err
+    assert run(["demo", "--out", str(place), "--overwrite"]) == 0
+
+
+def test_a_failing_step_ends_the_demo(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(
+        subprocess,
+        "run",
+        lambda command, check: subprocess.CompletedProcess(command, 1),
+    )
+    assert run(["demo", "--out", str(tmp_path / "demo")]) == 1
+    assert "tlkit prepare left with exit code 1" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_a_folder_that_is_no_demo_is_left_alone(tmp_path, overwrite):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert run(["demo", "--out", str(tmp_path), *overwrite]) == 2
+    assert (tmp_path / "thesis.txt").exists()
+    assert demo.MARKER not in {path.name for path in tmp_path.iterdir()}

@@ -7,8 +7,6 @@ or a value that cannot be meant is a fault, and all faults are shown at once.
 from __future__ import annotations
 
 import dataclasses
-import types
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ from tlkit.dataset import images
 from tlkit.errors import ConfigError, UsageError, unknown_name
 from tlkit.inputs import augment, mix
 from tlkit.model import backbones, head, optimizers
+from tlkit.schema import one_line, to_dataclass, to_plain
 
 DEVICES = ("auto", "cpu", "gpu")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
@@ -88,7 +87,7 @@ class Config:
         Returns:
             Text that `read_recipe` takes back unchanged.
         """
-        return yaml.safe_dump(_plain(self), sort_keys=False, allow_unicode=True)
+        return yaml.safe_dump(to_plain(self), sort_keys=False, allow_unicode=True)
 
 
 SECTIONS: dict[str, Any] = {
@@ -210,12 +209,12 @@ def build_config(
     faults: list[str] = []
     for name, value in (options or {}).items():
         if name != "data" and name not in SECTION_OF:
-            faults.append(unknown_name("option", name, SECTION_OF).args[0])
+            faults.append(one_line(unknown_name("option", name, SECTION_OF)))
         elif value is not None:
             _put(layers, SECTION_OF.get(name, ""), name, value)
     for text in assignments:
         _put(layers, *parse_assignment(text))
-    config = _from_mapping(layers, faults)
+    config = _config(layers, faults)
     _check(config, faults)
     if faults:
         raise ConfigError(source, faults)
@@ -268,71 +267,27 @@ def resolve(config: Config) -> Config:
     )
 
 
+def _config(layers: Mapping[str, Any], faults: list[str]) -> Config:
+    """The dataclasses for nested mappings; what does not fit goes to the faults."""
+    data = layers.get("data") or ""
+    if not isinstance(data, (str, Path)):
+        faults.append(f"data: expected a path, got {data!r}")
+    for name in layers:
+        if name != "data" and name not in SECTIONS:
+            faults.append(one_line(unknown_name("section", str(name), SECTIONS)))
+    sections = {
+        name: to_dataclass(kind, layers.get(name), name, faults)
+        for name, kind in SECTIONS.items()
+    }
+    return Config(data=str(data), **sections)
+
+
 def _put(layers: dict[str, Any], section: str, name: str, value: object) -> None:
     if not section:
         layers[name] = value
         return
     present = layers.get(section)
     layers[section] = {**(present if isinstance(present, dict) else {}), name: value}
-
-
-def _from_mapping(mapping: Mapping[str, Any], faults: list[str]) -> Config:
-    """The dataclasses for nested mappings; what does not fit goes to the faults."""
-    data = mapping.get("data") or ""
-    if not isinstance(data, (str, Path)):
-        faults.append(f"data: expected a path, got {data!r}")
-    built: dict[str, Any] = {"data": str(data)}
-    for name in mapping:
-        if name != "data" and name not in SECTIONS:
-            faults.append(unknown_name("section", str(name), SECTIONS).args[0])
-    for section, kind in SECTIONS.items():
-        given = mapping.get(section) or {}
-        if not isinstance(given, Mapping):
-            faults.append(f"{section}: expected options below it, got {given!r}")
-            given = {}
-        hints = typing.get_type_hints(kind)
-        values = {}
-        for name, value in given.items():
-            if name not in hints:
-                fault = unknown_name("option", str(name), hints).args[0]
-                faults.append(f"{section}: {fault}".replace("\n", " "))
-                continue
-            try:
-                values[name] = _coerce(value, hints[name])
-            except (TypeError, ValueError):
-                wanted = _describe(hints[name])
-                faults.append(f"{section}.{name}: expected {wanted}, got {value!r}")
-        built[section] = kind(**values)
-    return Config(**built)
-
-
-def _coerce(value: Any, hint: Any) -> Any:
-    """A YAML value as the type of its field; raises where it is another one."""
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if value is None and type(None) in kinds:
-        return None
-    if bool in kinds and isinstance(value, bool):
-        return value
-    if isinstance(value, bool):
-        raise TypeError(value)
-    if int in kinds and isinstance(value, int):
-        return value
-    # YAML 1.1 reads 1e-4 as a string.
-    if float in kinds and isinstance(value, (int, float, str)):
-        return float(value)
-    if str in kinds and isinstance(value, (str, Path)):
-        return str(value)
-    if isinstance(value, (list, tuple)) and any(typing.get_args(k) for k in kinds):
-        return tuple(value)
-    raise TypeError(value)
-
-
-def _describe(hint: Any) -> str:
-    words = {"int": "a whole number", "float": "a number", "str": "a text"}
-    words |= {"bool": "true or false", "None": "null"}
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    names = ["None" if k is type(None) else getattr(k, "__name__", "") for k in kinds]
-    return " or ".join(words.get(name, "a list") for name in names)
 
 
 def _check(config: Config, faults: list[str]) -> None:
@@ -364,7 +319,7 @@ def _check(config: Config, faults: list[str]) -> None:
         try:
             check()
         except UsageError as error:
-            faults.append(str(error).replace("\n", " "))
+            faults.append(one_line(error))
     bounds = {
         "size": (model.size, 16, 4096),
         "batch": (inputs.batch, 1, 65536),
@@ -398,15 +353,3 @@ def _check_patience(train: TrainConfig, faults: list[str]) -> None:
             f"plateau: {train.plateau} epochs without progress never come to pass, "
             f"training stops after patience {train.patience}; choose less"
         )
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return {
-            f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)
-        }
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value

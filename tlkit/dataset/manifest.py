@@ -80,7 +80,13 @@ def read_example(source: Path, example: Example) -> np.ndarray:
     Raises:
         UnreadableImage: It cannot be read, or is not what it was at prepare.
     """
-    data = images.read_bytes(source / example.path)
+    try:
+        data = images.read_bytes(source / example.path)
+    except UnreadableImage as error:
+        hint = f"Put the picture back. Or: {AGAIN}"
+        raise UnreadableImage(
+            error.reason, error.detail, file=error.file, hint=hint
+        ) from error
     if hashlib.sha256(data).hexdigest() != example.sha256:
         raise UnreadableImage(
             "changed",

@@ -565,7 +565,7 @@ def test_labelme_picture_beside_its_copy_in_the_json(pages, tmp_path):
     manifest = prepare(pages, tmp_path / "data", label_by="shapes")
     check_books(manifest)
     (row,) = table(tmp_path / "data", "rejected.csv")
-    assert (row["file"], row["reason"]) == ("x/lost.png", "unlabelled")
+    assert (row["file"], row["reason"]) == ("x/lost.png", "embedded-copy")
     assert "7.json holds a copy" in row["detail"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ def finetune(
         f"Start from a recipe: a YAML file, such as RUN/config.yaml, or one of "
         f"{', '.join(recipe_names())}."
     ),
-    resume: Path = _option("Go on with this interrupted run; takes no other option."),
+    resume: Path = _option(
+        "Go on with this interrupted run as it was; DATASET only if it was moved."
+    ),
     overwrite: bool = typer.Option(
         False, "--overwrite", help="Replace an earlier run in --out."
     ),
@@ -89,7 +92,7 @@ def finetune(
             if chosen or set or recipe or out or overwrite:
                 raise UsageError(
                     "--resume goes on with a run as it was and takes no other option.",
-                    hint=f"tlkit finetune --resume {resume}",
+                    hint=f"tlkit finetune --resume {shlex.quote(str(resume))}",
                 )
             run = tlkit.resume(resume, data=dataset, progress=progress)
         else:

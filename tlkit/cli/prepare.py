@@ -37,7 +37,8 @@ def prepare(
         help="Keep pictures that stand under two labels.",
     ),
     workers: int = typer.Option(
-        None, help="Processes that read pictures.  [default: one a processor]"
+        None,
+        help="Processes that read pictures, 0 for none.  [default: one a processor]",
     ),
     overwrite: bool = typer.Option(
         False, "--overwrite", help="Replace an earlier data set in --out."
@@ -79,10 +80,16 @@ def _print_summary(manifest: Manifest) -> None:
     table.add_section()
     table.add_row("all", *(str(n) for n in (*totals, sum(totals))), style="bold")
     OUT.print(table)
-    for name, count in manifest.info["counts"].items():
-        if isinstance(count, dict):
-            count = ", ".join(f"{n} {reason}" for reason, n in count.items()) or 0
-        OUT.print(f"{name.replace('_', ' ')}: {count}", highlight=False)
+    counts = manifest.info["counts"]
+    reasons = ", ".join(f"{n} {reason}" for reason, n in counts["rejected"].items())
+    OUT.print(
+        f"files: {counts['found']} found, {counts['used']} used (pictures and "
+        f"annotations), rejected: {reasons or 'none'}\n"
+        f"copies: {counts['exact_copies']} exact left out, {counts['near_groups']} "
+        f"groups of near ones kept together, {counts['conflicts']} pictures under "
+        f"two labels, {counts['leaks']} removed as leaks",
+        highlight=False,
+    )
     ERR.print(
         f"{manifest.directory}: manifest.csv, labels.txt, rejected.csv, duplicates.csv",
         markup=False,

@@ -13,6 +13,7 @@ import csv
 import dataclasses
 import hashlib
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -249,14 +250,15 @@ def _row(example: Example) -> list[object]:
 def _read_info(directory: Path) -> dict[str, Any]:
     if not directory.is_dir():
         what = "is not a directory" if directory.exists() else "does not exist"
-        hint = "Make a data set with: tlkit prepare PHOTOS --out " + str(directory)
+        command = ("tlkit", "prepare", "PHOTOS", "--out", str(directory))
+        hint = f"Make a data set with: {shlex.join(command)}"
         raise DatasetError(f"{directory} {what}.", hint=hint)
     path = directory / INFO
     if not path.is_file():
         raise DatasetError(
             f"{directory} is not a data set directory: it has no {INFO}.",
-            hint=f"If it holds photos, run tlkit prepare first: "
-            f"tlkit prepare {directory} --out DATASET",
+            hint="If it holds photos, run tlkit prepare first: "
+            + shlex.join(("tlkit", "prepare", str(directory), "--out", "DATASET")),
         )
     try:
         info = json.loads(_text(path))

@@ -75,6 +75,8 @@ class Options:
             raise UsageError(
                 f"val and test leave nothing for train: {val} + {test} is not below 1."
             )
+        if self.seed < 0:
+            raise UsageError(f"seed is at least 0. Received: {self.seed}.")
         if workers is not None and workers < 0:
             raise UsageError(f"workers is at least 0. Received: {workers}.")
 
@@ -283,7 +285,7 @@ def _unaccounted(
             lines.append(Rejection(file, why.reason, detail))
         elif named_by:
             detail = f"{named_by} holds a copy of the picture inside, which is used."
-            lines.append(Rejection(file, "unlabelled", detail))
+            lines.append(Rejection(file, "embedded-copy", detail))
         else:
             lines.append(Rejection(file, "unlabelled", "No annotation leads to it."))
     return lines

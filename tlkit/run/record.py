@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import platform
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,6 +60,12 @@ class Run:
             info = json.loads((directory / MARKER).read_text(encoding="utf-8"))
             text = (directory / "labels.txt").read_text(encoding="utf-8")
             config = build_config(recipe=directory / "config.yaml")
+        except FileNotFoundError as error:
+            raise RunError(
+                f"{directory} is not a run directory: it has no "
+                f"{Path(error.filename).name}.",
+                hint="Name the --out folder of an earlier tlkit finetune.",
+            ) from error
         except (OSError, UsageError) as error:
             raise RunError(
                 f"{directory} is not a run directory: {error}",
@@ -76,7 +83,8 @@ class Run:
         if finished and run.state != "finished":
             raise RunError(
                 f"The run in {directory} is not finished, its state is {run.state!r}.",
-                hint=f"Go on with it: tlkit finetune --resume {directory}",
+                hint="Go on with it: "
+                + shlex.join(("tlkit", "finetune", "--resume", str(directory))),
             )
         return run
 

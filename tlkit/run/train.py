@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -98,8 +99,11 @@ def resume(
     if run.state == "finished":
         raise RunError(
             f"The run in {directory} is finished; there is nothing to go on with.",
-            hint=f"Train longer with: tlkit finetune --recipe {directory}/config.yaml "
-            "--epochs N --out ANOTHER",
+            hint="Train longer with: "
+            + shlex.join(
+                ("tlkit", "finetune", "--recipe", str(Path(directory) / "config.yaml"))
+            )
+            + " --epochs N --out ANOTHER",
         )
     return _work(run, run.manifest(data), progress)
 
@@ -142,7 +146,8 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
     except KeyboardInterrupt:
         run.update(state="interrupted")
         if read_state(run.directory / "checkpoint").epochs:
-            progress.note(f"Go on with: tlkit finetune --resume {run.directory}")
+            command = ("tlkit", "finetune", "--resume", str(run.directory))
+            progress.note(f"Go on with: {shlex.join(command)}")
         raise
     except BaseException:
         run.update(state="failed")
@@ -178,7 +183,8 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> tuple[Run, keras
         checkpoint, seconds = fit(run, manifest, classifier, progress)
         if classifier.frozen_digest() != frozen_before:
             raise RunError("Frozen weights have changed; this is a fault of tlkit.")
-        progress.note("Frozen layers are unchanged to the byte")
+        if classifier.frozen:
+            progress.note("Frozen layers are unchanged to the byte")
         final = classifier
         if policy != "float32":
             with dtype_policy("float32"):

@@ -112,7 +112,8 @@ def _refusal(path: str, name: str, is_folder: bool) -> Rejection | None:
     junk = JUNK_FOLDERS if is_folder else JUNK_FILES
     if name.startswith(".") or name.lower() in junk:
         ending = "/" if is_folder else ""
-        detail = "A folder of this name holds no photos." if is_folder else "No photo."
+        what = "Hidden" if name.startswith(".") else "Not photos, by its name"
+        detail = f"{what}; left out."
         return Rejection(shown(path) + ending, "junk", detail)
     if not is_folder and shown(path) != path:
         return Rejection(shown(path), "name-not-utf8", "The name is not UTF-8.")

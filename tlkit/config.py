@@ -17,12 +17,17 @@ import yaml
 from tlkit.dataset import images
 from tlkit.errors import ConfigError, UsageError, unknown_name
 from tlkit.inputs import augment, mix
+from tlkit.inputs.schedule import FRESH
 from tlkit.model import backbones, head, optimizers
 from tlkit.schema import one_line, to_dataclass, to_plain
 
 DEVICES = ("auto", "cpu", "gpu")
+ENGINES = ("auto", "openvino", "keras")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 MONITORS = ("val_loss", "val_accuracy")
+# How many stored views of a picture a run gets that does not say: most of what fresh
+# views give, for a fraction of the computing; tests/benchmarks/RESULTS.md has both.
+DEFAULT_VIEWS = 4
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,11 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class InputsConfig:
-    """Which pixels: resizing, augmentation, mixing and batches."""
+    """Which pixels: resizing, augmentation, views, mixing and batches."""
 
     resize: str = "squash"
     augment: str | tuple[Mapping[str, Any], ...] = "standard"
+    views: int | str | None = None
     mix: str = "none"
     batch: int = 32
     workers: int | None = None
@@ -50,7 +56,7 @@ class InputsConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Which training: optimizer, rate, length, stopping, device and seed."""
+    """Which training: optimizer, rate, length, stopping, seed, and what computes it."""
 
     optimizer: str = "adam"
     lr: float = 1e-3
@@ -67,6 +73,8 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"
     precision: str = "auto"
+    engine: str = "auto"
+    store: bool = True
 
 
 @dataclass(frozen=True)
@@ -258,13 +266,25 @@ def resolve(config: Config) -> Config:
     if plateau is None:
         plateau = train.patience // 2 if train.schedule == "constant" else 0
     policy = augment.load_policy(inputs.augment)
+    views = inputs.views or _default_views(model, inputs, policy)
     return dataclasses.replace(
         config,
         data=str(Path(config.data).resolve()) if config.data else "",
         model=model,
-        inputs=dataclasses.replace(inputs, augment=policy),
+        inputs=dataclasses.replace(inputs, augment=policy, views=views),
         train=dataclasses.replace(train, plateau=plateau),
     )
+
+
+def _default_views(
+    model: ModelConfig, inputs: InputsConfig, policy: augment.Policy
+) -> int | str:
+    """How many views: what can be kept is kept, what cannot is drawn anew."""
+    if inputs.mix != "none":
+        return FRESH
+    if not policy:
+        return 1
+    return FRESH if model.freeze_to == "none" else DEFAULT_VIEWS
 
 
 def _config(layers: Mapping[str, Any], faults: list[str]) -> Config:
@@ -300,6 +320,7 @@ def _check(config: Config, faults: list[str]) -> None:
         "monitor": (train.monitor, MONITORS),
         "device": (train.device, DEVICES),
         "precision": (train.precision, PRECISIONS),
+        "engine": (train.engine, ENGINES),
     }
     for name, (value, known) in choices.items():
         if value not in known:
@@ -337,7 +358,27 @@ def _check(config: Config, faults: list[str]) -> None:
     for name, (number, low, high) in bounds.items():
         if number is not None and not low <= number <= high:
             faults.append(f"{name}: expected {low} to {high}, got {number}")
+    _check_views(inputs, faults)
     _check_patience(train, faults)
+
+
+def _check_views(inputs: InputsConfig, faults: list[str]) -> None:
+    views = inputs.views
+    if isinstance(views, str) and views != FRESH:
+        faults.append(f"views: expected a number or {FRESH}, got {views!r}")
+    if isinstance(views, int) and not 1 <= views <= 1000:
+        faults.append(f"views: expected 1 to 1000, got {views}")
+    if inputs.mix != "none" and isinstance(views, int):
+        faults.append(
+            f"views: {views} kept views cannot be mixed, mix {inputs.mix!r} draws anew "
+            f"every epoch; use views {FRESH} or mix none"
+        )
+    changed = inputs.augment not in ("none", ()) or inputs.mix != "none"
+    if not changed and views not in (None, 1):
+        faults.append(
+            f"views: with augment none and mix none every view is the same, got "
+            f"{views}; use views 1, or an augmentation"
+        )
 
 
 def _check_patience(train: TrainConfig, faults: list[str]) -> None:

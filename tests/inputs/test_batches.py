@@ -5,10 +5,16 @@ import pytest
 
 import tlkit
 from tlkit.dataset import images
-from tlkit.dataset.images import UnreadableImage
 from tlkit.inputs.augment import load_policy
-from tlkit.inputs.batches import TrainingBatches, binary_column, plain_pictures
-from tlkit.progress import Silent
+from tlkit.inputs.batches import (
+    PixelBatches,
+    binary_column,
+    class_shares,
+    grouped,
+    plain_batches,
+)
+from tlkit.inputs.schedule import FRESH, Schedule
+from tlkit.inputs.views import ViewMaker
 
 
 @pytest.fixture
@@ -17,17 +23,16 @@ def manifest(photo_folder, tmp_path):
     return tlkit.prepare(source, tmp_path / "data", workers=0, near=False)
 
 
-def batches_of(manifest, **changes):
-    settings = {
-        "size": 32,
-        "resize": "squash",
-        "policy": load_policy("standard"),
-        "mix": "none",
-        "batch": 4,
-        "seed": 1,
-        "workers": 0,
-    }
-    return TrainingBatches(manifest, manifest.of("train"), **{**settings, **changes})
+def batches_of(manifest, *, policy="standard", mix="none", views=FRESH, workers=0):
+    examples = manifest.of("train")
+    return PixelBatches(
+        ViewMaker(manifest.source, 32, "squash", load_policy(policy), seed=1),
+        examples,
+        class_shares(manifest.targets(examples), 3),
+        Schedule(len(examples), views, batch=4, seed=1),
+        mix,
+        workers,
+    )
 
 
 def take(stream, count):
@@ -36,42 +41,32 @@ def take(stream, count):
     return taken
 
 
-def test_plain_pictures_are_the_fitted_files_in_order(manifest):
-    examples = manifest.of("val")
-    got = plain_pictures(
-        manifest, examples, size=24, resize="pad", workers=2, progress=Silent(), task=""
-    )
-    assert got.shape == (len(examples), 24, 24, 3)
-    for pixels, example in zip(got, examples, strict=True):
-        data = (manifest.source / example.path).read_bytes()
-        assert np.array_equal(pixels, images.fit(images.decode(data).pixels, 24, "pad"))
+def fitted(manifest, example):
+    data = (manifest.source / example.path).read_bytes()
+    return images.fit(images.decode(data).pixels, 32, "squash")
 
 
 def test_an_epoch_has_every_example_once(manifest):
-    batches = batches_of(manifest, policy=())
-    train = manifest.of("train")
-    assert batches.steps == -(-len(train) // 4)
-    epoch = take(batches.stream(), batches.steps)
-    assert [len(x) for x, _ in epoch[:-1]] == [4] * (batches.steps - 1)
+    batches = batches_of(manifest, policy="none")
+    epoch = take(batches.stream(), batches.schedule.steps)
+    assert [len(x) for x, _ in epoch[:-1]] == [4] * (len(epoch) - 1)
     targets = np.concatenate([y for _, y in epoch]).sum(axis=0)
     wanted = [manifest.counts()[label]["train"] for label in manifest.labels]
     assert targets.tolist() == wanted
 
 
 def test_targets_belong_to_their_pictures(manifest):
-    batches = batches_of(manifest, policy=())
-    order, train = batches.order(0), manifest.of("train")
+    batches = batches_of(manifest, policy="none")
+    order, train = batches.schedule.order(0), manifest.of("train")
     pixels, targets = take(batches.stream(), 1)[0]
     for i, index in enumerate(order[:4]):
-        data = (manifest.source / train[index].path).read_bytes()
-        wanted = images.fit(images.decode(data).pixels, 32, "squash")
-        assert np.array_equal(pixels[i], wanted)
+        assert np.array_equal(pixels[i], fitted(manifest, train[index]))
         assert manifest.labels[targets[i].argmax()] == train[index].label
 
 
 def test_epochs_differ_and_a_later_start_changes_nothing(manifest):
     batches = batches_of(manifest, mix="mixup")
-    steps = batches.steps
+    steps = batches.schedule.steps
     whole = take(batches.stream(), 3 * steps)
     late = take(batches.stream(first_epoch=2), steps)
     for (x, y), (late_x, late_y) in zip(whole[2 * steps :], late, strict=True):
@@ -89,20 +84,35 @@ def test_workers_change_nothing(manifest):
     )
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_file_that_vanished_is_named(manifest, workers):
-    example = manifest.of("train")[0]
-    (manifest.source / example.path).unlink()
-    with pytest.raises(UnreadableImage, match=example.path):
-        take(batches_of(manifest, workers=workers).stream(), 99)
+def test_plain_batches_are_the_fitted_files_in_order(manifest):
+    maker = ViewMaker(manifest.source, 32, "squash")
+    examples = manifest.of("train")
+    batches = list(plain_batches(maker, examples, 8, workers=2))
+    assert [len(batch) for batch in batches[:-1]] == [8] * (len(batches) - 1)
+    got = np.concatenate(batches)
+    assert len(got) == len(examples)
+    for pixels, example in zip(got, examples, strict=True):
+        assert np.array_equal(pixels, fitted(manifest, example))
 
 
-def test_a_policy_may_change_the_size_and_still_fits(manifest):
-    policy = load_policy([{"RandomCrop": {"height": 10, "width": 12}}])
-    assert take(batches_of(manifest, policy=policy).stream(), 1)[0][0].shape[1:3] == (
-        32,
-        32,
-    )
+def test_groups_are_copies():
+    buffer = np.zeros(2)
+
+    def reused():
+        for i in range(5):
+            buffer[:] = i
+            yield buffer
+
+    groups = list(grouped(reused(), 2))
+    assert [group.tolist() for group in groups] == [
+        [[0, 0], [1, 1]], [[2, 2], [3, 3]], [[4, 4]],
+    ]  # fmt: skip
+
+
+def test_shares_of_classes():
+    shares = class_shares(np.array([2, 0]), 3)
+    assert shares.tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert shares.dtype == np.float32
 
 
 def test_two_classes_become_one_column():

@@ -129,11 +129,18 @@ def test_batch_normalisation_with_random_weights_trains_above_the_freeze_point()
 
 
 def assert_splits(classifier: Classifier, x: np.ndarray, wanted: np.ndarray) -> None:
-    prefix, suffix = split_at_freeze(classifier)
+    prefix, pooling, suffix = split_at_freeze(classifier)
     assert prefix is not None
-    assert prefix.outputs[0].shape == suffix.inputs[0].shape
     assert not prefix.trainable_weights
-    np.testing.assert_array_equal(np.asarray(suffix(prefix(x))), wanted)
+    maps = prefix(x)
+    if pooling:
+        # What the pooling layers do, in the words of their documentation.
+        reduce = {"gap": np.mean, "gmp": np.max}[pooling]
+        pooled = reduce(np.asarray(maps), axis=(1, 2))
+        answers = np.asarray(suffix(pooled))
+        np.testing.assert_allclose(answers, wanted, rtol=0, atol=1e-6)
+    else:
+        np.testing.assert_array_equal(np.asarray(suffix(maps)), wanted)
     np.testing.assert_array_equal(np.asarray(classifier.model(x)), wanted)
 
 
@@ -155,7 +162,7 @@ def test_training_the_suffix_trains_the_model():
     classifier = build("SmallCNN", 32, freeze_to="block2")
     x = pixels(32)
     before = np.asarray(classifier.model(x))
-    prefix, suffix = split_at_freeze(classifier)
+    prefix, _, suffix = split_at_freeze(classifier)
     assert prefix is not None
     suffix.compile(
         keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", run_eagerly=True
@@ -168,9 +175,32 @@ def test_training_the_suffix_trains_the_model():
     assert_splits(classifier, x, trained)
 
 
+@pytest.mark.parametrize(
+    ("head", "freeze_to", "pooling"),
+    [
+        ("gap,dropout:0.2", "block4", "gap"),
+        ("gmp", "block4", "gmp"),
+        ("gap", "block2", ""),
+        ("flatten", "block4", ""),
+        ("bn,gap", "block4", ""),
+    ],
+)
+def test_pooling_right_at_the_freeze_point_belongs_to_what_is_frozen(
+    head, freeze_to, pooling
+):
+    classifier = build("SmallCNN", 32, freeze_to=freeze_to, head=parse_head(head))
+    parts = split_at_freeze(classifier)
+    assert parts.pooling == pooling
+    assert len(parts.suffix.input_shape) == (2 if pooling else 4)
+    x = pixels(32)
+    assert_splits(classifier, x, np.asarray(classifier.model(x)))
+
+
 def test_split_of_nothing_frozen():
     classifier = build("SmallCNN", 32, freeze_to="none")
-    assert split_at_freeze(classifier) == (None, classifier.model)
+    parts = split_at_freeze(classifier)
+    assert parts.prefix is None
+    assert parts.suffix is classifier.model
     assert (classifier.freeze_to, classifier.frozen) == ("none", ())
 
 
@@ -184,7 +214,7 @@ def test_frozen_dropout_is_off_and_other_dropout_is_not():
     }
     assert rates["block2b_drop"] == rates["block3b_drop"] == 0
     assert rates["block4b_drop"] > 0
-    prefix, _ = split_at_freeze(classifier)
+    prefix, _, _ = split_at_freeze(classifier)
     assert prefix is not None
     x = pixels(32)
     np.testing.assert_array_equal(
@@ -196,8 +226,9 @@ def test_mixed_precision():
     """Half precision in the body; pixels and probabilities stay float32."""
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        classifier = build("MobileNetV2", 32, cut="block_2_add")
-        prefix, suffix = split_at_freeze(classifier)
+        head = parse_head("flatten,bn,dense:4")
+        classifier = build("MobileNetV2", 32, cut="block_2_add", head=head)
+        prefix, _, suffix = split_at_freeze(classifier)
     finally:
         keras.config.set_dtype_policy("float32")
     assert prefix is not None

@@ -10,7 +10,13 @@ import typer
 
 from tlkit.cli.evaluate import print_score
 from tlkit.cli.terminal import ERR, Terminal, load_tensorflow, next_step
-from tlkit.config import SECTION_OF, build_config, default_of, recipe_names
+from tlkit.config import (
+    DEFAULT_VIEWS,
+    SECTION_OF,
+    build_config,
+    default_of,
+    recipe_names,
+)
 from tlkit.errors import UsageError
 
 
@@ -50,6 +56,11 @@ def finetune(
     augment: str = _option(
         "none | light | standard | strong | FILE.yaml of albumentations.", "augment"
     ),
+    views: str = _option(
+        "Augmented views a picture, computed once and kept; fresh draws anew every "
+        f"epoch.  [default: {DEFAULT_VIEWS}; 1 without augmentation; fresh with --mix "
+        "or if nothing is frozen]"
+    ),
     mix: str = _option("none | mixup | cutmix | randaugment, by keras-cv.", "mix"),
     batch: int = _option("Pictures a step.", "batch"),
     workers: int = _option("Processes that read pictures; else one a processor."),
@@ -78,10 +89,18 @@ def finetune(
         "auto | float32 | mixed_float16 | mixed_bfloat16; auto is mixed on a GPU.",
         "precision",
     ),
+    engine: str = _option(
+        "auto | openvino | keras: what computes the frozen layers.", "engine"
+    ),
+    store: bool = _option(
+        "Keep what the frozen layers give; see tlkit cache.", "store"
+    ),
 ) -> None:
     """Train a classifier: frozen backbone up to a cut, a head on top."""
     given = {name: value for name, value in locals().items() if name in SECTION_OF}
     chosen = {name: value for name, value in given.items() if value is not None}
+    if views and views.isdecimal():
+        chosen["views"] = int(views)
     # A typing error is told before anything slow begins.
     build_config(recipe=recipe, options=chosen, assignments=set or ())
     import tlkit

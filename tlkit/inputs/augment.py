@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import json
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -108,7 +110,8 @@ def load_policy(policy: str | Iterable[Mapping[str, Any]]) -> Policy:
     for step in steps:
         if not isinstance(step, Mapping) or len(step) != 1:
             raise UsageError(f"{source}: expected '- Name: {{...}}', got {step!r}.")
-    if steps:
+    # What is packaged needs no check, and checking costs an import.
+    if steps and json.dumps(steps) not in map(json.dumps, POLICIES.values()):
         _pipeline(json.dumps(steps), source)
     return steps
 
@@ -137,6 +140,27 @@ def augment(
     return changed
 
 
+@functools.cache
+def import_albumentations() -> Any:
+    """The albumentations package, imported without what it brings along.
+
+    It asks the network for its newest version, and imports torch where that is
+    installed, which takes two seconds and must not happen beside TensorFlow.
+
+    Returns:
+        The package.
+    """
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    present = "torch" in sys.modules
+    if not present:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module("albumentations")
+    finally:
+        if not present:
+            del sys.modules["torch"]
+
+
 def _read(name: str) -> Iterable[Mapping[str, Any]]:
     path = Path(name).expanduser()
     if path.suffix not in {".yaml", ".yml"}:
@@ -159,10 +183,7 @@ def _read(name: str) -> Iterable[Mapping[str, Any]]:
 @functools.lru_cache(maxsize=8)
 def _pipeline(policy: str, source: str) -> Any:
     """The albumentations pipeline of a policy given as JSON text."""
-    # albumentations asks the network for its newest version when it is imported.
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    import albumentations
-
+    albumentations = import_albumentations()
     transforms = []
     for step in json.loads(policy):
         ((name, arguments),) = step.items()

@@ -1,58 +1,123 @@
-"""Examples in, uint8 pictures of one size out, made by workers ahead of the model."""
+"""A schedule in, training batches of pixels and targets out, ahead of the model."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+import itertools
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from tlkit.dataset import images
-from tlkit.dataset.manifest import Example, Manifest, read_example
-from tlkit.inputs.augment import Policy, augment
+from tlkit.dataset.manifest import Example
 from tlkit.inputs.mix import mix_batch
-from tlkit.progress import Progress, track
-from tlkit.workers import in_order
+from tlkit.inputs.schedule import Schedule
+from tlkit.inputs.views import PLAIN, Asked, ViewMaker
 
 
 @dataclass(frozen=True)
-class View:
-    """One picture as the network shall see it; `draw` None is the plain picture."""
+class PixelBatches:
+    """The endless stream of training batches, epoch after epoch.
 
-    source: Path
-    example: Example
-    size: int
-    resize: str
-    policy: Policy = ()
-    draw: int | None = None
-    seed: int = 0
+    Everything random is a pure function of (seed, epoch), so a stream that starts at
+    a later epoch gives what an uninterrupted one would have given.
+
+    Attributes:
+        maker: Reads and augments the pictures.
+        examples: What is trained on.
+        shares: float32 [N, n], the class shares of each example.
+        schedule: Order and views.
+        mix: One of mix.MIXES.
+        workers: Number of processes; None is one a processor, 0 none.
+    """
+
+    maker: ViewMaker
+    examples: Sequence[Example]
+    shares: np.ndarray
+    schedule: Schedule
+    mix: str
+    workers: int | None
+
+    def stream(
+        self, first_epoch: int = 0
+    ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+        """Batches without end, epoch after epoch.
+
+        Args:
+            first_epoch: Epoch to begin with.
+
+        Yields:
+            uint8 [B, size, size, 3] and targets: float32 [B, 1] with the share of the
+            second of two classes, else [B, n].
+        """
+        made = self.maker.stream(self._asked(first_epoch), most=1, workers=self.workers)
+        epoch = first_epoch
+        try:
+            while True:
+                for step, batch in enumerate(self.schedule.batches(epoch)):
+                    taken = itertools.islice(made, len(batch.examples))
+                    (pixels,) = grouped((p[0] for p, _ in taken), len(batch.examples))
+                    dice = np.random.default_rng([self.schedule.seed, epoch, step])
+                    pixels, targets = mix_batch(
+                        pixels,
+                        self.shares[batch.examples],
+                        mix=self.mix,
+                        seed=int(dice.integers(2**31)),
+                    )
+                    yield pixels, binary_column(targets)
+                epoch += 1
+        finally:
+            made.close()
+
+    def _asked(self, epoch: int) -> Iterator[Asked]:
+        while True:
+            for batch in self.schedule.batches(epoch):
+                for index, view in zip(*batch, strict=True):
+                    yield Asked(self.examples[index], (int(view),))
+            epoch += 1
 
 
-def make_view(view: View) -> np.ndarray:
-    """Read, fit and augment one picture; runs in a worker.
+def grouped(pictures: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    """Arrays put together in groups.
 
     Args:
-        view: What to make.
+        pictures: Of one shape; copied before the next is asked for.
+        size: Arrays a group; the last may have fewer.
+
+    Yields:
+        [size, *shape], new memory each.
+    """
+    group, filled = np.empty(0), 0
+    for picture in pictures:
+        if not filled:
+            group = np.empty((size, *picture.shape), picture.dtype)
+        group[filled] = picture
+        filled += 1
+        if filled == size:
+            yield group
+            filled = 0
+    if filled:
+        yield group[:filled]
+
+
+def plain_batches(
+    maker: ViewMaker, examples: Sequence[Example], size: int, *, workers: int | None
+) -> Iterator[np.ndarray]:
+    """The plain pictures of some examples.
+
+    Args:
+        maker: How they are read.
+        examples: Which ones.
+        size: Pictures a batch; the last may have fewer.
+        workers: Number of processes; None is one a processor, 0 none.
 
     Returns:
-        uint8 [size, size, 3].
-
-    Raises:
-        UnreadableImage: The file is gone, changed or damaged since it was prepared.
+        An iterator over uint8 [B, S, S, 3].
     """
-    pixels = read_example(view.source, view.example)
-    pixels = images.fit(pixels, view.size, view.resize)
-    if view.draw is None:
-        return pixels
-    # The box is part of the dice: two crops of one photo are two pictures.
-    digest = f"{view.example.sha256}{view.example.box or ''}"
-    changed = augment(
-        pixels, view.policy, digest=digest, draw=view.draw, seed=view.seed
-    )
-    if changed.shape != pixels.shape:
-        changed = images.fit(changed, view.size, "squash")
-    return changed
+    asked = (Asked(example, (PLAIN,)) for example in examples)
+    made = maker.stream(asked, most=1, workers=workers)
+    return grouped((pixels[0] for pixels, _ in made), size)
 
 
 def read_fitted(path: Path, *, size: int, resize: str) -> np.ndarray | str:
@@ -73,126 +138,27 @@ def read_fitted(path: Path, *, size: int, resize: str) -> np.ndarray | str:
     return images.fit(picture.pixels, size, resize)
 
 
-def plain_pictures(
-    manifest: Manifest,
-    examples: Sequence[Example],
-    *,
-    size: int,
-    resize: str,
-    workers: int | None,
-    progress: Progress,
-    task: str,
-) -> np.ndarray:
-    """The pictures of a split without augmentation, all at once.
+def class_shares(targets: np.ndarray, classes: int) -> np.ndarray:
+    """Class indices as shares.
 
     Args:
-        manifest: Knows where the pictures are.
-        examples: Which ones.
-        size: Side of the square, pixels.
-        resize: One of images.RESIZES.
-        workers: Number of processes; None is one a processor, 0 none.
-        progress: Told of every picture.
-        task: What to call it there.
+        targets: int [N], the class of each example.
+        classes: How many there are.
 
     Returns:
-        uint8 [N, size, size, 3], in the order of the examples.
+        float32 [N, classes], a row of zeros with a one.
     """
-    pictures = np.empty((len(examples), size, size, 3), np.uint8)
-    views = (View(manifest.source, example, size, resize) for example in examples)
-    made = in_order(make_view, views, workers=workers)
-    for i, pixels in enumerate(track(made, progress, task, len(examples))):
-        pictures[i] = pixels
-    return pictures
+    shares: np.ndarray = np.eye(classes, dtype=np.float32)[targets]
+    return shares
 
 
-@dataclass(frozen=True)
-class TrainingBatches:
-    """The endless stream of training batches, each epoch a new order and new draws.
-
-    Everything random is a pure function of (seed, epoch), so a stream that starts at
-    a later epoch gives what an uninterrupted one would have given.
-    """
-
-    manifest: Manifest
-    examples: Sequence[Example]
-    size: int
-    resize: str
-    policy: Policy
-    mix: str
-    batch: int
-    seed: int
-    workers: int | None
-
-    @property
-    def steps(self) -> int:
-        """Batches an epoch; the last one may be smaller."""
-        return -(-len(self.examples) // self.batch)
-
-    def order(self, epoch: int) -> np.ndarray:
-        """The order of the examples in an epoch.
-
-        Args:
-            epoch: 0 and up.
-
-        Returns:
-            A permutation of the example indices.
-        """
-        return np.random.default_rng([self.seed, epoch]).permutation(len(self.examples))
-
-    def stream(
-        self, first_epoch: int = 0
-    ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
-        """Batches without end, epoch after epoch.
-
-        Args:
-            first_epoch: Epoch to begin with.
-
-        Yields:
-            uint8 [B, size, size, 3] and targets: float32 [B, 1] with 1 for the second
-            of two classes, else [B, n] with a row of class shares.
-        """
-        made = in_order(make_view, self._views(first_epoch), workers=self.workers)
-        labels = np.asarray(self.manifest.targets(self.examples))
-        classes = len(self.manifest.labels)
-        epoch = first_epoch
-        while True:
-            order = self.order(epoch)
-            for step in range(self.steps):
-                chosen = order[step * self.batch : (step + 1) * self.batch]
-                pixels = np.stack([next(made) for _ in chosen])
-                targets = np.eye(classes, dtype=np.float32)[labels[chosen]]
-                dice = np.random.default_rng([self.seed, epoch, step])
-                pixels, targets = mix_batch(
-                    pixels,
-                    targets,
-                    mix=self.mix,
-                    seed=int(dice.integers(2**31)),
-                )
-                yield pixels, binary_column(targets)
-            epoch += 1
-
-    def _views(self, epoch: int) -> Iterator[View]:
-        while True:
-            for index in self.order(epoch):
-                yield View(
-                    self.manifest.source,
-                    self.examples[index],
-                    self.size,
-                    self.resize,
-                    self.policy,
-                    epoch,
-                    self.seed,
-                )
-            epoch += 1
-
-
-def binary_column(targets: np.ndarray) -> np.ndarray:
+def binary_column(shares: np.ndarray) -> np.ndarray:
     """Targets in the form that the network's output has.
 
     Args:
-        targets: float32 [B, n], rows summing to 1.
+        shares: float32 [B, n], rows summing to 1.
 
     Returns:
         [B, 1], the share of the second class, where there are two; else as given.
     """
-    return targets[:, 1:] if targets.shape[1] == 2 else targets
+    return shares[:, 1:] if shares.shape[1] == 2 else shares

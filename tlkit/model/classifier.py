@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ from tlkit.model.cut import (
     inputs_below,
     output_of,
 )
-from tlkit.model.head import HeadLayer, apply_head
+from tlkit.model.head import MAP_POOLINGS, HeadLayer, apply_head, layer_name
 from tlkit.model.weights import RANDOM, layers_digest, load_weights, weights_digest
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Classifier:
         weights_digest: SHA-256 of names and values of the body as loaded.
         head_parameters: Of the layers above the cut.
         feature_shape: At the cut, (height, width, channels).
+        head: The layers above the cut.
         head_inputs: How many numbers a picture gives to the first dense layer.
     """
 
@@ -56,6 +57,7 @@ class Classifier:
     weights_digest: str
     head_parameters: int
     feature_shape: tuple[int, int, int]
+    head: tuple[HeadLayer, ...]
     head_inputs: int
 
     def frozen_digest(self) -> str:
@@ -122,6 +124,7 @@ def build_classifier(
         weights_digest=digest,
         head_parameters=model.count_params() - cut_body.count_params(),
         feature_shape=tuple(features.shape[1:]),
+        head=head,
         head_inputs=_head_inputs(features, head),
     )
 
@@ -151,29 +154,49 @@ def _head_inputs(features: keras.KerasTensor, head: tuple[HeadLayer, ...]) -> in
     return math.prod(shape) if flat else shape[-1]
 
 
-def split_at_freeze(
-    classifier: Classifier,
-) -> tuple[keras.Model | None, keras.Model]:
-    """The frozen and the trainable part, sharing their layers with the classifier.
+class Parts(NamedTuple):
+    """A classifier in two, sharing their layers with it.
+
+    Attributes:
+        prefix: What never changes: uint8 [B, size, size, 3] to the map at the freeze
+            point, [B, H, W, C]; None if nothing is frozen.
+        pooling: "gap" or "gmp" if the head begins with it right at the freeze point:
+            it has no weights, so that what it gives never changes either. Else "".
+        suffix: What trains: the map, [B, C] after the pooling if there is one, or
+            pixels if nothing is frozen, to probabilities.
+    """
+
+    prefix: keras.Model | None
+    pooling: str
+    suffix: keras.Model
+
+
+def split_at_freeze(classifier: Classifier) -> Parts:
+    """The frozen and the trainable part.
 
     Args:
         classifier: As built.
 
     Returns:
-        Prefix, uint8 [B, size, size, 3] to features at the freeze point, and suffix,
-        those features to probabilities: suffix(prefix(x)) equals model(x). No prefix
-        and the whole model if nothing is frozen. Layers of the suffix then have a
-        second inbound node, so ask `model` for tensors inside it by
+        Both; suffix(pooling(prefix(x))) equals model(x). Layers of the suffix then
+        have a second inbound node, so ask `model` for tensors inside it by
         `tlkit.model.cut.output_of`.
     """
     model = classifier.model
     if classifier.freeze_to == NOTHING:
-        return None, model
+        return Parts(None, "", model)
     operations = {operation.name: operation for operation in model.operations}
     features = output_of(operations[classifier.freeze_to])
     prefix = keras.Model(model.inputs[0], features, name="prefix")
-    suffix = keras.Model(features, model.outputs[0], name="suffix")
-    return prefix, suffix
+    first = classifier.head[0].kind
+    pooling = first if first in MAP_POOLINGS else ""
+    if pooling and classifier.freeze_to == classifier.cut:
+        features = output_of(operations[layer_name(1, first)])
+    else:
+        pooling = ""
+    return Parts(
+        prefix, pooling, keras.Model(features, model.outputs[0], name="suffix")
+    )
 
 
 def probabilities(outputs: np.ndarray) -> np.ndarray:

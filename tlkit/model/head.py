@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 DEFAULT_HEAD = "gap,dropout:0.2"
 OUTPUT = "probabilities"
 
-POOLINGS = ("flatten", "gap", "gmp")
+MAP_POOLINGS = ("gap", "gmp")
+POOLINGS = ("flatten", *MAP_POOLINGS)
 KINDS = (*POOLINGS, "dense", "dropout", "bn")
 
 
@@ -137,7 +138,8 @@ def apply_head(
         )
     seeds = random.Random(seed)
     for i, layer in enumerate(layers, start=1):
-        x = _keras_layer(layer, f"head{i}_{layer.kind}", seeds.randrange(2**31))(x)
+        name = layer_name(i, layer.kind)
+        x = _keras_layer(layer, name, seeds.randrange(2**31))(x)
     return keras.layers.Dense(
         1 if n_classes == 2 else n_classes,
         activation="sigmoid" if n_classes == 2 else "softmax",
@@ -145,6 +147,11 @@ def apply_head(
         name=OUTPUT,
         dtype="float32",
     )(x)
+
+
+def layer_name(place: int, kind: str) -> str:
+    """Returns the name of a head layer in the model; places count from 1."""
+    return f"head{place}_{kind}"
 
 
 def _keras_layer(layer: HeadLayer, name: str, seed: int) -> keras.layers.Layer:

@@ -1,13 +1,14 @@
-"""Training state on disk: after every epoch, whole or not at all.
+"""Training state on disk: of whole epochs, whole or not at all.
 
 state.json is written last, in one step, and names the arrays that belong to it; so a
-kill at any moment leaves the state of the epoch before or of this one.
+kill at any moment leaves the state of an epoch before or of this one.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ import pandas as pd
 
 from tlkit import files
 from tlkit.errors import RunError
+
+# Arrays up to this size are saved after every epoch, larger ones at intervals: writing
+# them can take longer than the epoch that they save.
+SMALL_BYTES = 32 << 20
+INTERVAL = 10.0
 
 # What Keras' callbacks forget between two fits.
 MEMORY = {
@@ -62,8 +68,9 @@ def read_state(directory: Path) -> State:
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """Saves after every epoch, keeps the best, and puts a saved state back.
+    """Keeps the best epoch, saves where training stands, and puts a saved state back.
 
+    Saves after every epoch, if the arrays are large after one every INTERVAL seconds.
     Belongs behind the callbacks whose memory it keeps. Frozen weights are not saved:
     they are in the pretrained file, and do not change.
 
@@ -93,6 +100,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.frozen = frozenset(frozen)
         self.watched = watched
         self.history_csv = history_csv
+        self._best: list[np.ndarray] = []
+        self._saved = time.monotonic()
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Put the saved state back, where there is one."""
@@ -122,43 +131,61 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
                 hint="Try a lower --lr, a tenth of it for a start.",
             )
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        old = (self.state.arrays, self.state.best_arrays)
         self.state.history.append({"epoch": epoch + 1, **row})
         self.state.epochs = epoch + 1
         self.state.stopped = bool(self.model.stop_training)
-        self._save_if_best(epoch, row[self.monitor])
-        self.state.arrays = f"last-{epoch + 1:04d}.npz"
-        save_arrays(self.directory / self.state.arrays, self._all_variables())
-        self.state.callbacks = {
-            type(callback).__name__: _memory(callback) for callback in self.watched
-        }
-        files.write_json(self.directory / "state.json", asdict(self.state))
-        table = pd.DataFrame(self.state.history).to_csv(index=False)
-        files.write_text(self.history_csv, table)
-        for name in set(old) - {self.state.arrays, self.state.best_arrays, ""}:
-            (self.directory / name).unlink(missing_ok=True)
+        self._keep_if_best(epoch, row[self.monitor])
+        variables = self._all_variables()
+        large = sum(math.prod(v.shape) * 4 for v in variables) > SMALL_BYTES
+        if not large or time.monotonic() - self._saved > INTERVAL:
+            self._save(variables)
+            self._saved = time.monotonic()
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Leave the whole table of epochs."""
+        self._write_history()
 
     def restore_best(self, model: keras.Model) -> None:
         """Put the best epoch's weights into the model.
 
         Args:
-            model: The network that was trained.
+            model: The network that was trained, or one like it.
         """
-        load_arrays(
-            self.directory / self.state.best_arrays, self._network_variables(model)
-        )
+        variables = self._network_variables(model)
+        if self._best:
+            assign_arrays(variables, self._best, "the best epoch")
+        else:
+            load_arrays(self.directory / self.state.best_arrays, variables)
 
-    def _save_if_best(self, epoch: int, value: float) -> None:
+    def _keep_if_best(self, epoch: int, value: float) -> None:
         best = self.state.best_value
         higher_is_better = self.monitor.endswith("accuracy")
         if best is not None and (value <= best if higher_is_better else value >= best):
             return
         self.state.best_epoch = epoch + 1
         self.state.best_value = value
-        self.state.best_arrays = f"best-{epoch + 1:04d}.npz"
-        save_arrays(
-            self.directory / self.state.best_arrays, self._network_variables(self.model)
-        )
+        # Copied: the optimizer may go on in the same memory.
+        self._best = [np.array(v) for v in self._network_variables(self.model)]
+
+    def _save(self, variables: list[keras.Variable]) -> None:
+        old = (self.state.arrays, self.state.best_arrays)
+        self.state.best_arrays = f"best-{self.state.best_epoch:04d}.npz"
+        if self.state.best_arrays not in old:
+            save_arrays(self.directory / self.state.best_arrays, self._best)
+        self.state.arrays = f"last-{self.state.epochs:04d}.npz"
+        values = [np.asarray(v) for v in variables]
+        save_arrays(self.directory / self.state.arrays, values)
+        self.state.callbacks = {
+            type(callback).__name__: _memory(callback) for callback in self.watched
+        }
+        files.write_json(self.directory / "state.json", asdict(self.state))
+        self._write_history()
+        for name in set(old) - {self.state.arrays, self.state.best_arrays, ""}:
+            (self.directory / name).unlink(missing_ok=True)
+
+    def _write_history(self) -> None:
+        table = pd.DataFrame(self.state.history).to_csv(index=False)
+        files.write_text(self.history_csv, table)
 
     def _network_variables(self, model: keras.Model) -> list[keras.Variable]:
         """All that training can change, the seeds of Dropout among them."""
@@ -177,15 +204,15 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         return [*self._network_variables(self.model), *optimizer.variables]
 
 
-def save_arrays(path: Path, variables: list[keras.Variable]) -> None:
+def save_arrays(path: Path, values: list[np.ndarray]) -> None:
     """Write the values of variables to a file.
 
     Args:
         path: An .npz file.
-        variables: In an order that the next process will have, too.
+        values: In an order that the next process will have, too.
     """
-    values = {f"{i:05d}": np.asarray(v) for i, v in enumerate(variables)}
-    np.savez(path, **values)  # type: ignore[arg-type]
+    named = {f"{i:05d}": value for i, value in enumerate(values)}
+    np.savez(path, **named)  # type: ignore[arg-type]
 
 
 def load_arrays(path: Path, variables: list[keras.Variable]) -> None:
@@ -196,15 +223,31 @@ def load_arrays(path: Path, variables: list[keras.Variable]) -> None:
         variables: The same ones in the same order.
 
     Raises:
-        RunError: The file is missing, damaged, or belongs to another network.
+        RunError: The file is missing or damaged.
     """
     try:
         with np.load(path) as stored:
             values = [stored[f"{i:05d}"] for i in range(len(stored.files))]
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"Checkpoint {path} cannot be read: {error}.") from error
+    assign_arrays(variables, values, f"checkpoint {path}")
+
+
+def assign_arrays(
+    variables: list[keras.Variable], values: list[np.ndarray], source: str
+) -> None:
+    """Put values into variables.
+
+    Args:
+        variables: Where to.
+        values: As many, of the same shapes.
+        source: Where they come from, for the message.
+
+    Raises:
+        RunError: They belong to another network.
+    """
     if [v.shape for v in values] != [tuple(v.shape) for v in variables]:
-        raise RunError(f"Checkpoint {path} belongs to another network.")
+        raise RunError(f"What {source} holds belongs to another network.")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 

@@ -18,15 +18,17 @@ from sklearn.metrics import (
 )
 
 from tlkit import files
-from tlkit.dataset.manifest import SPLITS, Example
+from tlkit.dataset.manifest import SPLITS, Example, Manifest
 from tlkit.errors import RunError, unknown_name
-from tlkit.inputs.batches import plain_pictures
+from tlkit.inputs.batches import plain_batches
+from tlkit.inputs.views import ViewMaker
 from tlkit.model.classifier import probabilities
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots
 from tlkit.run.record import Run
 
 SILENT = Silent()
+BATCH = 32
 
 
 def evaluate(
@@ -34,7 +36,6 @@ def evaluate(
     *,
     split: str | None = None,
     data: str | Path | None = None,
-    model: keras.Model | None = None,
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
@@ -47,7 +48,6 @@ def evaluate(
         run: A finished run, or its directory.
         split: "train", "val" or "test"; the test split where there is one, else val.
         data: Where the data set lies now, if it was moved.
-        model: The run's network, where it is at hand.
         workers: Number of processes that read pictures; None is one a processor.
         progress: Told of all long work.
 
@@ -74,17 +74,32 @@ def evaluate(
             f"{manifest.directory} has no pictures in its {split} split.",
             hint=f"Splits with pictures: {', '.join(filled)}.",
         )
-    pictures = plain_pictures(
-        manifest,
-        examples,
-        size=run.size,
-        resize=run.config.inputs.resize,
-        workers=workers,
-        progress=progress,
-        task=f"Reading {split} pictures",
-    )
-    scores = predict_pixels(model or run.model(), pictures)
-    truth = np.asarray(manifest.targets(examples))
+    model = run.model()
+    pictures = plain_batches(_maker(run, manifest), examples, BATCH, workers=workers)
+    progress.start(f"Scoring {split} pictures", len(examples))
+    answers = []
+    for pixels in pictures:
+        answers.append(predict_pixels(model, pixels))
+        progress.advance(len(pixels))
+    return report(run, manifest, split, np.concatenate(answers))
+
+
+def report(
+    run: Run, manifest: Manifest, split: str, scores: np.ndarray
+) -> dict[str, Any]:
+    """Write what there is to say of the answers for a split.
+
+    Args:
+        run: Gets the files that `evaluate` names.
+        manifest: The data set.
+        split: Not empty.
+        scores: float32 [N, n], class probabilities in the order of the manifest.
+
+    Returns:
+        What metrics.json holds; see `evaluate`.
+    """
+    examples = manifest.of(split)
+    truth = manifest.targets(examples)
     metrics = measure(truth, scores, run.labels)
     metrics = {"split": split, "chose_the_epoch": split == "val", **metrics}
     folder = run.directory / "evaluation" / split
@@ -99,10 +114,17 @@ def evaluate(
         f" ({scores[i].max():.2f})\n{Path(examples[i].path).name}"
         for i in wrong
     ]
-    plots.draw_gallery(pictures[wrong], captions, folder / "mistakes.png")
+    shown = [examples[i] for i in wrong]
+    batches = plain_batches(_maker(run, manifest), shown, len(shown) or 1, workers=0)
+    pictures = next(batches, np.empty(0))
+    plots.draw_gallery(pictures, captions, folder / "mistakes.png")
     for place in (folder, run.directory):
         files.write_json(place / "metrics.json", metrics)
     return metrics
+
+
+def _maker(run: Run, manifest: Manifest) -> ViewMaker:
+    return ViewMaker(manifest.source, run.size, run.config.inputs.resize)
 
 
 def predict_pixels(

@@ -1,4 +1,4 @@
-"""A classifier and a data set in, trained weights in a checkpoint out."""
+"""A feed and a configuration in, trained weights in a checkpoint out."""
 
 from __future__ import annotations
 
@@ -7,104 +7,79 @@ from collections.abc import Generator
 from typing import Any
 
 import keras
-import numpy as np
 
 from tlkit.config import Config
-from tlkit.dataset.manifest import Manifest
-from tlkit.inputs.augment import load_policy
-from tlkit.inputs.batches import TrainingBatches, binary_column, plain_pictures
 from tlkit.model import optimizers
-from tlkit.model.classifier import Classifier
 from tlkit.progress import Progress
 from tlkit.run.checkpoint import Checkpoint, read_state
 from tlkit.run.epochs import callbacks
+from tlkit.run.feed import Feed
 from tlkit.run.record import Run
 
 CLOSING_SECONDS = 60
+# From so many weights on, the optimizer's passes over memory cost more than compiling
+# the step into one saves; tests/benchmarks/head.py.
+LARGE_HEAD = 2_000_000
+DENSE = (
+    keras.layers.InputLayer,
+    keras.layers.Flatten,
+    keras.layers.Dense,
+    keras.layers.Dropout,
+)
 
 
 def fit(
-    run: Run, manifest: Manifest, classifier: Classifier, progress: Progress
-) -> tuple[Checkpoint, dict[str, float]]:
+    run: Run,
+    feed: Feed,
+    *,
+    frozen: tuple[str, ...],
+    device: str,
+    progress: Progress,
+) -> Checkpoint:
     """Run the epochs that are still to be run.
 
     Args:
         run: Its checkpoint directory says how far training has come.
-        manifest: The data set.
-        classifier: The network; compiled and trained in place.
+        feed: The batches, and the network that takes them; compiled and trained in
+            place.
+        frozen: Names of the layers that do not change.
+        device: From `device.choose_device`.
         progress: Told of every step and epoch.
 
     Returns:
-        The checkpoint, which holds the best weights, and seconds by stage.
+        The checkpoint, which holds the best weights.
     """
     train = run.config.train
-    batches = _batches(run, manifest)
     state = read_state(run.directory / "checkpoint")
     called, checkpoint = callbacks(
         train,
         directory=run.directory,
         state=state,
-        frozen=classifier.frozen,
-        steps=batches.steps,
+        frozen=frozen,
+        steps=feed.schedule.steps,
         progress=progress,
     )
     if state.stopped or state.epochs >= train.epochs:
-        return checkpoint, {}
-    began = time.perf_counter()
-    validation = _validation(run, manifest, progress)
-    _compile(classifier.model, run.config, batches.steps)
-    read = time.perf_counter()
-    stream = batches.stream(first_epoch=state.epochs)
+        return checkpoint
+    _compile(feed.model, run.config, feed.schedule.steps, device)
+    stream = feed.training(state.epochs)
     try:
-        classifier.model.fit(
+        feed.model.fit(
             stream,
-            steps_per_epoch=batches.steps,
+            steps_per_epoch=feed.schedule.steps,
             epochs=train.epochs,
             initial_epoch=state.epochs,
-            validation_data=validation,
-            validation_batch_size=run.config.inputs.batch,
+            validation_data=feed.validation(),
             callbacks=called,
             shuffle=False,
             verbose=0,
         )
     finally:
         _close(stream)
-    return checkpoint, {"read": read - began, "train": time.perf_counter() - read}
+    return checkpoint
 
 
-def _batches(run: Run, manifest: Manifest) -> TrainingBatches:
-    inputs = run.config.inputs
-    return TrainingBatches(
-        manifest,
-        manifest.of("train"),
-        size=run.size,
-        resize=inputs.resize,
-        policy=load_policy(inputs.augment),
-        mix=inputs.mix,
-        batch=inputs.batch,
-        seed=run.config.train.seed,
-        workers=inputs.workers,
-    )
-
-
-def _validation(
-    run: Run, manifest: Manifest, progress: Progress
-) -> tuple[np.ndarray, np.ndarray]:
-    held = manifest.of("val")
-    pictures = plain_pictures(
-        manifest,
-        held,
-        size=run.size,
-        resize=run.config.inputs.resize,
-        workers=run.config.inputs.workers,
-        progress=progress,
-        task="Reading validation pictures",
-    )
-    eye = np.eye(len(run.labels), dtype=np.float32)
-    return pictures, binary_column(eye[manifest.targets(held)])
-
-
-def _compile(model: keras.Model, config: Config, steps: int) -> None:
+def _compile(model: keras.Model, config: Config, steps: int, device: str) -> None:
     train = config.train
     binary = model.output_shape[-1] == 1
     model.compile(
@@ -120,9 +95,21 @@ def _compile(model: keras.Model, config: Config, steps: int) -> None:
         ),
         loss="binary_crossentropy" if binary else "categorical_crossentropy",
         metrics=["accuracy"],
-        # Compiling with XLA costs more than it saves on small data without a GPU.
-        jit_compile=False,
+        jit_compile=_pays_to_compile(model, device),
     )
+
+
+def _pays_to_compile(model: keras.Model, device: str) -> str | bool:
+    """Whether XLA makes the training step faster.
+
+    Returns:
+        "auto" on a GPU, where Keras asks each layer; on a processor, True for large
+        dense networks: their convolutions are slower there than TensorFlow's own.
+    """
+    if device.startswith("gpu"):
+        return "auto"
+    large = model.count_params() >= LARGE_HEAD
+    return large and all(isinstance(layer, DENSE) for layer in model.layers)
 
 
 def _close(stream: Generator[Any, None, None]) -> None:

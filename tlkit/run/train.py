@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,10 @@ from tlkit.model.head import parse_head
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
 from tlkit.run.checkpoint import read_state
+from tlkit.run.clock import Clock
 from tlkit.run.device import choose_device, choose_precision, dtype_policy
-from tlkit.run.evaluate import evaluate
+from tlkit.run.evaluate import report
+from tlkit.run.feed import build_feed, score
 from tlkit.run.fit import fit
 from tlkit.run.record import Run
 
@@ -142,7 +143,7 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
     """Train, whatever happens leave a state that says so, and finish."""
     run = run.update(state="training")
     try:
-        run, model = _train(run, manifest, progress)
+        run = _train(run, manifest, progress)
     except KeyboardInterrupt:
         run.update(state="interrupted")
         if read_state(run.directory / "checkpoint").epochs:
@@ -152,54 +153,68 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
     except BaseException:
         run.update(state="failed")
         raise
-    progress.note("Saving the best epoch and scoring it on the validation side")
-    draft = files.aside(run.directory / "model.keras").with_suffix(".keras")
-    model.save(draft, include_optimizer=False)
-    draft.replace(run.directory / "model.keras")
-    evaluate(run, split="val", data=manifest.directory, model=model, progress=progress)
     run = run.update(state="finished")
     for path in (run.directory / "checkpoint").glob("*.npz"):
         path.unlink()
     return run
 
 
-def _train(run: Run, manifest: Manifest, progress: Progress) -> tuple[Run, keras.Model]:
-    config, began = run.config, time.perf_counter()
+def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
+    config, clock = run.config, Clock()
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
     with keras.device(device):
         with dtype_policy(policy):
             classifier = _build(run)
+        reference = classifier
+        if policy != "float32":
+            with dtype_policy("float32"):
+                reference = _build(run)
         _describe(classifier, manifest, device, policy, progress)
         frozen_before = classifier.frozen_digest()
+        source, digest = config.model.weights, classifier.weights_digest
         run = run.update(
             device=device,
             precision=policy,
-            weights={
-                "source": config.model.weights,
-                "digest": classifier.weights_digest,
-            },
+            weights={"source": source, "digest": digest},
         )
-        checkpoint, seconds = fit(run, manifest, classifier, progress)
+        clock.lap("build")
+        feed = build_feed(
+            run, manifest, classifier, reference, device=device, progress=progress
+        )
+        clock.lap("features")
+        checkpoint = fit(
+            run, feed, frozen=classifier.frozen, device=device, progress=progress
+        )
+        clock.lap("train")
         if classifier.frozen_digest() != frozen_before:
             raise RunError("Frozen weights have changed; this is a fault of tlkit.")
         if classifier.frozen:
             progress.note("Frozen layers are unchanged to the byte")
-        final = classifier
-        if policy != "float32":
-            with dtype_policy("float32"):
-                final = _build(run)
-        checkpoint.restore_best(final.model)
+        exact = feed.exact
+        checkpoint.restore_best(exact)
+        scores = score(exact, feed.val)
+    report(run, manifest, "val", scores)
     state = checkpoint.state
     plots.draw_curves(state.history, run.directory / "curves.png", state.best_epoch)
-    seconds["total"] = time.perf_counter() - began
+    clock.lap("evaluate")
+    _save(reference.model, run.directory / "model.keras")
+    clock.lap("save")
+    progress.note(clock.line())
     return run.update(
         epochs=state.epochs,
         best_epoch=state.best_epoch,
         stopped_early=state.stopped,
         frozen_digest=frozen_before,
-        seconds={name: round(value, 2) for name, value in seconds.items()},
-    ), final.model
+        features=feed.account(),
+        seconds=clock.seconds(),
+    )
+
+
+def _save(model: keras.Model, path: Path) -> None:
+    draft = files.aside(path).with_suffix(".keras")
+    model.save(draft, include_optimizer=False)
+    draft.replace(path)
 
 
 def _build(run: Run) -> Classifier:

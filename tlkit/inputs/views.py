@@ -1,0 +1,149 @@
+"""A picture and view numbers in, uint8 pixels as the network sees them out.
+
+View 0 is the plain picture. View 1 and up are augmented, each a pure function of (the
+picture, the number, policy, seed): they can be made in any order, alone, anywhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tlkit.dataset import images
+from tlkit.dataset.manifest import Example, read_example
+from tlkit.inputs.augment import Policy, augment
+from tlkit.workers import arrays_in_order
+
+PLAIN = 0
+# To be raised whenever the same file would give other pixels.
+DECODE_POLICY = 1
+
+
+class Asked(NamedTuple):
+    """A picture, and which views of it."""
+
+    example: Example
+    views: tuple[int, ...]
+
+
+class Spent(NamedTuple):
+    """Seconds of processor time that views have cost."""
+
+    decode: float
+    augment: float
+
+
+@dataclass(frozen=True)
+class ViewMaker:
+    """How the pictures of a data set become what the network sees.
+
+    Attributes:
+        source: The root that the paths of the examples start from.
+        size: Side of the square, pixels.
+        resize: One of images.RESIZES.
+        policy: Augmentation of views 1 and up.
+        seed: Of the augmentation.
+    """
+
+    source: Path
+    size: int
+    resize: str
+    policy: Policy = ()
+    seed: int = 0
+
+    def key(self, example: Example, view: int) -> bytes:
+        """What stands for the pixels of a view: the same pixels, if the same key.
+
+        Args:
+            example: Which picture.
+            view: Which view of it.
+
+        Returns:
+            32 bytes, a SHA-256 of all that the pixels depend on: the content of the
+            file and the box, decoding, size, and for view 1 and up policy and seed.
+        """
+        parts = f"{self._plain_policy} {example.sha256} {example.box}"
+        if view != PLAIN and self.policy:
+            parts += f" {self._augment_policy} {view}"
+        return hashlib.sha256(parts.encode()).digest()
+
+    @functools.cached_property
+    def _plain_policy(self) -> str:
+        pillow = metadata.version("pillow")
+        return json.dumps([DECODE_POLICY, pillow, self.size, self.resize])
+
+    @functools.cached_property
+    def _augment_policy(self) -> str:
+        versions = [metadata.version("albumentations"), metadata.version("numpy")]
+        return json.dumps([self.policy, self.seed, *versions])
+
+    def make(self, asked: Asked, out: np.ndarray) -> Spent:
+        """Read a picture once and make the views asked for; runs in a worker.
+
+        Args:
+            asked: What to make.
+            out: uint8 [K, size, size, 3], K as many as views or more; written to.
+
+        Returns:
+            What it cost.
+
+        Raises:
+            UnreadableImage: The file is gone, changed or damaged since it was prepared.
+        """
+        began = time.thread_time()
+        plain = images.fit(
+            read_example(self.source, asked.example), self.size, self.resize
+        )
+        decoded = time.thread_time()
+        # The box is part of the dice: two crops of one photo are two pictures.
+        digest = f"{asked.example.sha256}{asked.example.box or ''}"
+        for i, view in enumerate(asked.views):
+            if view == PLAIN:
+                out[i] = plain
+                continue
+            changed = augment(
+                plain, self.policy, digest=digest, draw=view, seed=self.seed
+            )
+            if changed.shape != plain.shape:
+                changed = images.fit(changed, self.size, "squash")
+            out[i] = changed
+        return Spent(decoded - began, time.thread_time() - decoded)
+
+    def stream(
+        self, asked: Iterable[Asked], *, most: int, workers: int | None
+    ) -> Generator[tuple[np.ndarray, Spent], None, None]:
+        """Make views in worker processes, ahead of whoever takes them.
+
+        Args:
+            asked: What to make; may be endless, is drawn as needed.
+            most: No picture is asked for more views than this.
+            workers: Number of processes; None is one a processor, 0 none.
+
+        Yields:
+            uint8 [K, size, size, 3], good until the next is asked for, the views of a
+            picture in the order asked for; and what they cost.
+        """
+        shape = (most, self.size, self.size, 3)
+        counts: deque[int] = deque()
+
+        def counted() -> Iterable[Asked]:
+            for one in asked:
+                counts.append(len(one.views))
+                yield one
+
+        made = arrays_in_order(self.make, counted(), shape, workers=workers)
+        try:
+            for array, spent in made:
+                yield array[: counts.popleft()], spent
+        finally:
+            made.close()

@@ -1,0 +1,31 @@
+"""What a network costs to compute."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+
+from tlkit.model.cut import output_of
+
+
+def flops(model: keras.Model) -> int:
+    """Floating point operations for one picture, a multiplication with addition as two.
+
+    Convolutions and dense layers count, the rest is small beside them.
+
+    Args:
+        model: One flat graph; its outputs have static shapes but for the batch.
+
+    Returns:
+        Their number.
+    """
+    total = 0
+    for layer in model.layers:
+        # A kernel has two axes or more and is used once at every output position;
+        # biases, scales and statistics have one.
+        kernels = [w for w in layer.weights if len(w.shape) >= 2]
+        if kernels:
+            positions = math.prod(output_of(layer).shape[1:-1])
+            total += sum(2 * math.prod(kernel.shape) * positions for kernel in kernels)
+    return total

@@ -1,0 +1,288 @@
+"""What the trainable part is fed with: rows that are kept, or pictures made anew."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tlkit.dataset.manifest import Example, Manifest
+from tlkit.inputs.augment import load_policy
+from tlkit.inputs.batches import (
+    PixelBatches,
+    binary_column,
+    class_shares,
+    plain_batches,
+)
+from tlkit.inputs.schedule import Schedule
+from tlkit.inputs.views import PLAIN, ViewMaker
+from tlkit.model.classifier import Classifier, Parts, probabilities, split_at_freeze
+from tlkit.progress import Progress
+from tlkit.run.engine import Traced, choose_engine
+from tlkit.run.features import Collector, Rows, as_input, frozen_part
+from tlkit.run.machine import Memory
+from tlkit.run.record import Run
+from tlkit.run.store import Shelf, cache_root
+
+Batches = Generator[tuple[np.ndarray, np.ndarray], None, None]
+# Pictures at a time when a split is scored.
+CHUNK = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """One split, as the trainable part sees it.
+
+    Attributes:
+        examples: Of the split.
+        shares: float32 [N, n], the class shares of each.
+        collector: Finds or computes its rows.
+        rows: All of them; None where they are computed batch by batch.
+        pooling: From `split_at_freeze`.
+    """
+
+    examples: Sequence[Example]
+    shares: np.ndarray
+    collector: Collector
+    rows: Rows | None
+    pooling: str
+
+    def account(self) -> dict[str, Any]:
+        """What of it was kept, and what computing it has cost."""
+        spent = dataclasses.asdict(self.collector.spent)
+        return {
+            "kept": self.rows is not None,
+            **{name: round(value, 2) for name, value in spent.items()},
+        }
+
+    def plain(self, chunk: int) -> Iterator[np.ndarray]:
+        """The plain pictures as the trainable part takes them, in order.
+
+        Args:
+            chunk: How many at a time.
+
+        Yields:
+            [B, ...], at most `chunk` of them.
+        """
+        if self.rows is None:
+            maker, workers = self.collector.maker, self.collector.workers
+            groups = plain_batches(maker, self.examples, chunk, workers=workers)
+            for rows in self.collector.frozen.rows(groups):
+                yield as_input(rows, self.pooling)
+            return
+        for start in range(0, len(self.examples), chunk):
+            indices = np.arange(start, min(start + chunk, len(self.examples)))
+            yield as_input(self.rows.take(indices, 0), self.pooling)
+
+
+@dataclasses.dataclass(frozen=True)
+class Feed:
+    """The batches of a training run.
+
+    Attributes:
+        model: What is trained on them; shares its layers with the classifier.
+        exact: The same in float32, sharing its layers with the reference.
+        train: The training side.
+        val: The validation side, from the float32 network.
+        schedule: Which examples and views make up each batch.
+        mix: One of mix.MIXES.
+        engine: Name of the engine that computes the training side, "" where the
+            whole network is trained on pixels.
+    """
+
+    model: keras.Model
+    exact: keras.Model
+    train: Side
+    val: Side
+    schedule: Schedule
+    mix: str
+    engine: str
+
+    def training(self, first_epoch: int) -> Batches:
+        """Training batches without end, epoch after epoch.
+
+        Args:
+            first_epoch: Epoch to begin with.
+
+        Yields:
+            What `model` takes, and targets in the form of what it answers.
+        """
+        if self.train.rows is None:
+            yield from self._streamed(first_epoch)
+        epoch = first_epoch
+        while self.train.rows is not None:
+            for batch in self.schedule.batches(epoch):
+                rows = self.train.rows.take(*batch)
+                targets = binary_column(self.train.shares[batch.examples])
+                yield as_input(rows, self.train.pooling), targets
+            epoch += 1
+
+    def validation(self) -> tf.data.Dataset:
+        """The validation side, once each time it is iterated over.
+
+        Returns:
+            Batches as `training` has them.
+        """
+        inputs = tf.TensorSpec(self.model.input_shape, self.model.inputs[0].dtype)
+        targets = tf.TensorSpec(self.model.output_shape, tf.float32)
+        batches = tf.data.Dataset.from_generator(
+            self._validation, output_signature=(inputs, targets)
+        )
+        # Keras warns at the end of a data set that does not tell its length.
+        count = -(-len(self.val.examples) // CHUNK)
+        return batches.apply(tf.data.experimental.assert_cardinality(count))
+
+    def _validation(self) -> Batches:
+        start = 0
+        for inputs in self.val.plain(CHUNK):
+            shares = self.val.shares[start : start + len(inputs)]
+            yield inputs, binary_column(shares)
+            start += len(inputs)
+
+    def account(self) -> dict[str, Any]:
+        """What the rows are, where they are, and what computing them has cost."""
+        sides = {"train": self.train, "val": self.val}
+        return {
+            "engine": self.engine,
+            "row": list(self.train.collector.frozen.shape),
+            **{name: side.account() for name, side in sides.items()},
+        }
+
+    def _streamed(self, first_epoch: int) -> Batches:
+        """Pictures made anew, through the frozen part where there is one."""
+        collector = self.train.collector
+        pixels = PixelBatches(
+            collector.maker,
+            self.train.examples,
+            self.train.shares,
+            self.schedule,
+            self.mix,
+            collector.workers,
+        ).stream(first_epoch)
+        targets: deque[np.ndarray] = deque()
+
+        def groups() -> Iterator[np.ndarray]:
+            for pictures, wanted in pixels:
+                targets.append(wanted)
+                yield pictures
+
+        try:
+            for rows in collector.frozen.rows(groups()):
+                yield as_input(rows, self.train.pooling), targets.popleft()
+        finally:
+            pixels.close()
+
+
+def build_feed(
+    run: Run,
+    manifest: Manifest,
+    classifier: Classifier,
+    reference: Classifier,
+    *,
+    device: str,
+    progress: Progress,
+) -> Feed:
+    """Decide what is fed to what, and have the rows computed that will be kept.
+
+    Args:
+        run: Knows the configuration.
+        manifest: The data set.
+        classifier: In the precision of the training.
+        reference: The same network in float32; it may be the same one.
+        device: From `device.choose_device`.
+        progress: Told of what is computed.
+
+    Returns:
+        The feed.
+    """
+    inputs, train = run.config.inputs, run.config.train
+    fresh = isinstance(inputs.views, str)
+    # On a GPU it costs less to compute frozen layers there again than to bring their
+    # answers back and forth.
+    whole = fresh and device.startswith("gpu")
+    parts, exact = (
+        Parts(None, "", one.model) if whole else split_at_freeze(one)
+        for one in (classifier, reference)
+    )
+    engine = choose_engine(train.engine, device) if parts.prefix else ""
+    maker = ViewMaker(
+        manifest.source,
+        run.size,
+        inputs.resize,
+        load_policy(inputs.augment),
+        train.seed,
+    )
+    network = Traced(exact.prefix) if exact.prefix else None
+    same = classifier is reference or engine == "openvino"
+    computed = network if same or not parts.prefix else Traced(parts.prefix)
+    make = functools.partial(_collector, run, maker, parts.pooling, progress)
+    val, training = make(network, "keras"), make(computed, engine)
+    held, pictures = manifest.of("val"), manifest.of("train")
+    rows = None
+    if isinstance(inputs.views, int):
+        views = range(inputs.views)
+        rows = training.collect(pictures, views, "Computing training features")
+    val_rows = val.collect(held, [PLAIN], "Computing validation features")
+    return Feed(
+        parts.suffix,
+        exact.suffix,
+        _side(manifest, pictures, training, rows, parts.pooling),
+        _side(manifest, held, val, val_rows, parts.pooling),
+        Schedule(len(pictures), inputs.views or 1, inputs.batch, train.seed),
+        inputs.mix,
+        engine,
+    )
+
+
+def score(model: keras.Model, side: Side) -> np.ndarray:
+    """Class probabilities for the plain pictures of a side.
+
+    Args:
+        model: The trainable part.
+        side: What it sees.
+
+    Returns:
+        float32 [N, n], rows summing to 1.
+    """
+    answers = [np.asarray(model(x, training=False)) for x in side.plain(CHUNK)]
+    return probabilities(np.concatenate(answers))
+
+
+def _side(
+    manifest: Manifest,
+    examples: Sequence[Example],
+    collector: Collector,
+    rows: Rows | None,
+    pooling: str,
+) -> Side:
+    shares = class_shares(manifest.targets(examples), len(manifest.labels))
+    return Side(examples, shares, collector, rows, pooling)
+
+
+def _collector(
+    run: Run,
+    maker: ViewMaker,
+    pooling: str,
+    progress: Progress,
+    network: Traced | None,
+    engine: str,
+) -> Collector:
+    root = cache_root()
+    frozen = frozen_part(
+        network,
+        engine,
+        pooling=pooling,
+        size=run.size,
+        backbone=run.config.model.backbone,
+        memory=Memory(root),
+    )
+    shelf = None
+    if run.config.train.store:
+        shelf = Shelf(root, frozen.about, frozen.shape, frozen.dtype)
+    return Collector(maker, frozen, shelf, run.config.inputs.workers, progress)

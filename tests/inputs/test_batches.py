@@ -2,12 +2,20 @@ import itertools
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tlkit
 from tlkit.dataset import images
 from tlkit.dataset.images import UnreadableImage
 from tlkit.inputs.augment import load_policy
-from tlkit.inputs.batches import TrainingBatches, binary_column, plain_pictures
+from tlkit.inputs.batches import (
+    TrainingBatches,
+    View,
+    binary_column,
+    make_view,
+    plain_pictures,
+    read_fitted,
+)
 from tlkit.progress import Silent
 
 
@@ -45,6 +53,25 @@ def test_plain_pictures_are_the_fitted_files_in_order(manifest):
     for pixels, example in zip(got, examples, strict=True):
         data = (manifest.source / example.path).read_bytes()
         assert np.array_equal(pixels, images.fit(images.decode(data).pixels, 24, "pad"))
+
+
+def test_a_large_jpeg_has_the_same_pixels_in_training_and_predict(tmp_path, draw):
+    for kind in (0, 1):
+        for i in range(6):
+            folder = tmp_path / "photos" / str(kind)
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(draw(kind, i, 256)).save(folder / f"{i}.jpg")
+    source = tmp_path / "photos"
+    manifest = tlkit.prepare(source, tmp_path / "data", workers=0, near=False)
+    for example in manifest.examples[:3]:
+        trained = make_view(View(manifest.source, example, 16, "crop"))
+        predicted = read_fitted(source / example.path, size=16, resize="crop")
+        # 3 * 16 * 4 = 192 <= 256
+        data = (source / example.path).read_bytes()
+        pixels = images.decode(data, reduce=lambda width, height: 4).pixels
+        assert pixels.shape == (64, 64, 3)
+        assert np.array_equal(trained, images.fit(pixels, 16, "crop"))
+        assert np.array_equal(trained, predicted)
 
 
 def test_an_epoch_has_every_example_once(manifest):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tlkit.dataset import images
+from tlkit.dataset.fitted import decode_fitted
 from tlkit.dataset.manifest import Example, Manifest, read_example
 from tlkit.inputs.augment import Policy, augment
 from tlkit.inputs.mix import mix_batch
@@ -41,8 +42,7 @@ def make_view(view: View) -> np.ndarray:
     Raises:
         UnreadableImage: The file is gone, changed or damaged since it was prepared.
     """
-    pixels = read_example(view.source, view.example)
-    pixels = images.fit(pixels, view.size, view.resize)
+    pixels = read_example(view.source, view.example, size=view.size, resize=view.resize)
     if view.draw is None:
         return pixels
     # The box is part of the dice: two crops of one photo are two pictures.
@@ -67,10 +67,9 @@ def read_fitted(path: Path, *, size: int, resize: str) -> np.ndarray | str:
         uint8 [size, size, 3], or why it cannot be read.
     """
     try:
-        picture = images.decode(images.read_bytes(path))
+        return decode_fitted(images.read_bytes(path), size, resize)
     except images.UnreadableImage as error:
         return f"{error.reason}: {error.detail}" if error.detail else error.reason
-    return images.fit(picture.pixels, size, resize)
 
 
 def plain_pictures(

@@ -100,6 +100,15 @@ def test_large_jpegs_are_treated_by_the_same_policy(graph, picture):
         assert differences(graph, data).max() <= 1, name
 
 
+def test_shared_photos_are_served_as_predicted(graph, shared_data):
+    reduced = 0
+    for path in sorted((shared_data / "hymenoptera" / "val").glob("*/*.jpg")):
+        with Image.open(path) as image:
+            reduced += reduction(*image.size, 40, graph[1]) > 1
+        assert differences(graph, path.read_bytes()).max() <= 1, path.name
+    assert reduced > 10
+
+
 @pytest.mark.parametrize("by", [1, *REDUCTIONS])
 def test_a_reduced_jpeg_has_the_same_pixels_in_both_decoders(picture, by):
     for name, data in large_jpegs(picture):

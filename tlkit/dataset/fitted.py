@@ -1,8 +1,8 @@
 """Bytes in, uint8 [size, size, 3] out: how a picture comes to the network.
 
 The same as decoding it whole and fitting that, but a JPEG much larger than `size` is
-decoded at 1/2, 1/4 or 1/8 of its scale, which its blocks allow for little work. The
-fitted pixels then differ by one level of 255 on most photos, see SPARE.
+decoded at 1/2, 1/4 or 1/8 of its scale, which its blocks allow for little work. That
+changes the fitted pixels a little, see SPARE.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from tlkit.dataset import images
 
 REDUCTIONS = (2, 4, 8)
 # A reduced picture is at least this many times the target, so that the antialiasing of
-# `images.fit` still does most of the work. On photos at 3, 99 % of the fitted values
-# are within one level of those from the whole picture, at 2 within three
-# (tests/benchmarks/RESULTS.md); at 4 there is little to gain in either.
+# `images.fit` still does most of the work. Of photos, 99 % of the fitted values then
+# come within 2 levels of 255 of those from the whole picture; with 2 in place of 3 it
+# is 4 levels, with 4 still 2 (tests/benchmarks/RESULTS.md).
 SPARE = 3
 
 

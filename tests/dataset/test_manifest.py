@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tlkit.dataset import images
 from tlkit.dataset.images import UnreadableImage
 from tlkit.dataset.manifest import (
     Example,
@@ -228,6 +229,9 @@ def test_read_example(tmp_path, draw):
     np.testing.assert_array_equal(read_example(tmp_path, whole), pixels)
     part = dataclasses.replace(whole, box=(5, 10, 30, 40))
     np.testing.assert_array_equal(read_example(tmp_path, part), pixels[10:40, 5:30])
+    fitted = read_example(tmp_path, part, size=16, resize="pad")
+    expected = images.fit(pixels[10:40, 5:30], 16, "pad")
+    np.testing.assert_array_equal(fitted, expected)
     changed = dataclasses.replace(whole, sha256="0" * 64)
     with pytest.raises(UnreadableImage, match="prepare again") as caught:
         read_example(tmp_path, changed)

@@ -2,6 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tlkit
 from tlkit.dataset import images
@@ -12,6 +13,7 @@ from tlkit.inputs.batches import (
     class_shares,
     grouped,
     plain_batches,
+    read_fitted,
 )
 from tlkit.inputs.schedule import FRESH, Schedule
 from tlkit.inputs.views import ViewMaker
@@ -118,3 +120,24 @@ def test_shares_of_classes():
 def test_two_classes_become_one_column():
     assert binary_column(np.array([[0.25, 0.75]])).tolist() == [[0.75]]
     assert binary_column(np.eye(3)).shape == (3, 3)
+
+
+def test_a_large_jpeg_has_the_same_pixels_in_training_and_predict(tmp_path, draw):
+    for kind in (0, 1):
+        for i in range(6):
+            folder = tmp_path / "photos" / str(kind)
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(draw(kind, i, 256)).save(folder / f"{i}.jpg")
+    source = tmp_path / "photos"
+    manifest = tlkit.prepare(source, tmp_path / "data", workers=0, near=False)
+    maker = ViewMaker(manifest.source, 16, "crop")
+    examples = manifest.examples[:3]
+    (trained,) = plain_batches(maker, examples, 3, workers=0)
+    for pixels, example in zip(trained, examples, strict=True):
+        predicted = read_fitted(source / example.path, size=16, resize="crop")
+        # 3 * 16 * 4 = 192 <= 256
+        data = (source / example.path).read_bytes()
+        reduced = images.decode(data, reduce=lambda width, height: 4).pixels
+        assert reduced.shape == (64, 64, 3)
+        assert np.array_equal(pixels, images.fit(reduced, 16, "crop"))
+        assert np.array_equal(pixels, predicted)

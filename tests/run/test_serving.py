@@ -1,5 +1,5 @@
 import io
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tlkit.dataset import images
+from tlkit.dataset.fitted import REDUCTIONS, decode_fitted, may_reduce, reduction
 from tlkit.run import serving
 
 
@@ -44,7 +45,7 @@ def graph(request):
 def differences(graph, data):
     serve, resize = graph
     pixels = serve(tf.constant([data]))[0].numpy().astype(int)
-    wanted = images.fit(images.decode(data).pixels, 40, resize).astype(int)
+    wanted = decode_fitted(data, 40, resize).astype(int)
     return np.abs(pixels - wanted)
 
 
@@ -75,6 +76,60 @@ def test_odd_pictures_are_treated_by_the_same_policy(graph, picture):
         "narrow": encoded(picture.crop((0, 0, 3, 47)), "PNG"),
     }.items():
         assert differences(graph, data).max() <= 1, name
+
+
+def large_jpegs(picture):
+    """JPEGs that are reduced for 40 pixels, and one whose sides do not divide."""
+    large = picture.resize((720, 400), Image.Resampling.BICUBIC)
+    grain = np.random.default_rng(0).integers(-30, 31, (400, 720, 3))
+    grainy = Image.fromarray((np.array(large) + grain).clip(0, 255).astype(np.uint8))
+    yield "4:2:0", encoded(grainy, "JPEG", subsampling="4:2:0")
+    yield "4:2:2", encoded(grainy, "JPEG", subsampling="4:2:2")
+    yield "4:4:4", encoded(grainy, "JPEG", subsampling="4:4:4", quality=95)
+    yield "grey", encoded(grainy.convert("L"), "JPEG")
+    yield "cmyk", encoded(grainy.convert("CMYK"), "JPEG")
+    yield "progressive", encoded(grainy, "JPEG", progressive=True)
+    yield "odd", encoded(grainy.crop((0, 0, 717, 399)), "JPEG")
+    for orientation in range(1, 9):
+        options = turned("JPEG", orientation)
+        yield f"orientation {orientation}", encoded(grainy, "JPEG", **options)
+
+
+def test_large_jpegs_are_treated_by_the_same_policy(graph, picture):
+    for name, data in large_jpegs(picture):
+        assert differences(graph, data).max() <= 1, name
+
+
+def test_shared_photos_are_served_as_predicted(graph, shared_data):
+    reduced = 0
+    for path in sorted((shared_data / "hymenoptera" / "val").glob("*/*.jpg")):
+        with Image.open(path) as image:
+            reduced += reduction(*image.size, 40, graph[1]) > 1
+        assert differences(graph, path.read_bytes()).max() <= 1, path.name
+    assert reduced > 10
+
+
+@pytest.mark.parametrize("by", [1, *REDUCTIONS])
+def test_a_reduced_jpeg_has_the_same_pixels_in_both_decoders(picture, by):
+    for name, data in large_jpegs(picture):
+        if name != "odd" and "orientation" not in name:
+            size = 133 // by  # 3 * 133 = 399, of 400
+            assert reduction(720, 400, size, "squash") == by
+            wanted = images.decode(data, reduce=lambda *_: by).pixels
+            assert wanted.shape == (400 // by, 720 // by, 3)
+            pixels = serving.decode(tf.constant(data), size, "squash").numpy()
+            np.testing.assert_array_equal(pixels, wanted, err_msg=name)
+
+
+@pytest.mark.parametrize("resize", images.RESIZES)
+def test_the_rule_is_the_same_for_tensors(resize):
+    sides = np.random.default_rng(0).integers(1, 300, (2, 500)).astype(np.int32) * 4
+    for by in REDUCTIONS:
+        width, height = map(tf.constant, sides)
+        allowed: Any = may_reduce(width, height, by, 20, resize)
+        wanted = [may_reduce(w, h, by, 20, resize) for w, h in sides.T.tolist()]
+        assert 0 < sum(wanted) < 500
+        assert allowed.numpy().tolist() == wanted
 
 
 @pytest.mark.parametrize(

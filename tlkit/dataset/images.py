@@ -1,7 +1,7 @@
 """Bytes in, RGB uint8 [H, W, 3] out, or a named reason why not: THE decode policy.
 
 Every picture in the program goes through `decode`: prepare, training, predict and the
-comparison made at export.
+comparison made at export. Training and predict come by `fitted.decode_fitted`.
 
     what is found                     what is done
     --------------------------------  ------------------------------------------------
@@ -17,6 +17,7 @@ comparison made at export.
     32 bit float                      x * 255 if all of it is within 0..1, else minimum
                                       to maximum; not finite: refused
     animated, several pages, MPO      the first one
+    JPEG far larger than needed       decoded at 1/2, 1/4 or 1/8, by `fitted.reduction`
     more than MAX_PIXELS              refused from the header, before decoding
     cut off, damaged, empty, no image refused, with a reason
     HEIC, SVG, EPS, PDF, raw          refused: save as JPEG or PNG first
@@ -115,8 +116,13 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Decode a picture whole, by the policy of this module.
+def decode(
+    data: bytes,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    reduce: Callable[[int, int], int] | None = None,
+) -> Picture:
+    """Decode a picture by the policy of this module, whole where nothing else is asked.
 
     Python's warning filters are changed while it runs, so use processes rather than
     threads to decode several at once.
@@ -124,6 +130,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     Args:
         data: The content of a picture file.
         max_pixels: Refuse anything larger, before it is decoded.
+        reduce: Told width and height of a JPEG, says how many times smaller it is
+            wanted: 1, 2, 4 or 8, each a divisor of both.
 
     Returns:
         The picture.
@@ -139,6 +147,9 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
         try:
             with _open(data) as image:
                 _check_pixels(image, max_pixels)
+                if reduce and image.format in {"JPEG", "MPO"}:
+                    by = reduce(*image.size)
+                    image.draft(None, (image.width // by, image.height // by))
                 return _picture(image)
         except UnreadableImage:
             raise

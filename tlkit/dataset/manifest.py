@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from tlkit.dataset import images
+from tlkit.dataset.fitted import decode_fitted
 from tlkit.dataset.images import UnreadableImage
 from tlkit.errors import DatasetError
 
@@ -68,15 +69,19 @@ class Example:
 COLUMNS = tuple(column.name for column in dataclasses.fields(Example))
 
 
-def read_example(source: Path, example: Example) -> np.ndarray:
+def read_example(
+    source: Path, example: Example, *, size: int | None = None, resize: str = "squash"
+) -> np.ndarray:
     """Read the pixels of an example.
 
     Args:
         source: The source root.
         example: What to read.
+        size: Side of the square to fit it to, pixels; None leaves it as it is.
+        resize: One of images.RESIZES.
 
     Returns:
-        uint8 [H, W, 3] of the picture, or of its box.
+        uint8 [size, size, 3], or [H, W, 3] of the picture or of its box.
 
     Raises:
         UnreadableImage: It cannot be read, or is not what it was at prepare.
@@ -96,6 +101,8 @@ def read_example(source: Path, example: Example) -> np.ndarray:
             hint=AGAIN,
         )
     try:
+        if size is not None:
+            return decode_fitted(data, size, resize, example.box)
         pixels = images.decode(data).pixels
     except UnreadableImage as error:
         file = str(source / example.path)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tlkit.dataset import images
+from tlkit.dataset.fitted import decode_fitted
 from tlkit.dataset.manifest import Example
 from tlkit.inputs.mix import mix_batch
 from tlkit.inputs.schedule import Schedule
@@ -132,10 +133,9 @@ def read_fitted(path: Path, *, size: int, resize: str) -> np.ndarray | str:
         uint8 [size, size, 3], or why it cannot be read.
     """
     try:
-        picture = images.decode(images.read_bytes(path))
+        return decode_fitted(images.read_bytes(path), size, resize)
     except images.UnreadableImage as error:
         return f"{error.reason}: {error.detail}" if error.detail else error.reason
-    return images.fit(picture.pixels, size, resize)
 
 
 def class_shares(targets: np.ndarray, classes: int) -> np.ndarray:

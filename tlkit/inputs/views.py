@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tlkit.dataset import images
+from tlkit.dataset import fitted, images
 from tlkit.dataset.manifest import Example, read_example
 from tlkit.inputs.augment import Policy, augment
 from tlkit.workers import arrays_in_order
@@ -80,7 +80,7 @@ class ViewMaker:
     @functools.cached_property
     def _plain_policy(self) -> str:
         pillow = metadata.version("pillow")
-        return json.dumps([DECODE_POLICY, pillow, self.size, self.resize])
+        return json.dumps([DECODE_POLICY, fitted.SPARE, pillow, self.size, self.resize])
 
     @functools.cached_property
     def _augment_policy(self) -> str:
@@ -101,8 +101,8 @@ class ViewMaker:
             UnreadableImage: The file is gone, changed or damaged since it was prepared.
         """
         began = time.thread_time()
-        plain = images.fit(
-            read_example(self.source, asked.example), self.size, self.resize
+        plain = read_example(
+            self.source, asked.example, size=self.size, resize=self.resize
         )
         decoded = time.thread_time()
         # The box is part of the dice: two crops of one photo are two pictures.

@@ -2,16 +2,19 @@
 
 Encoded pictures in, fitted uint8 pixels out. It follows `dataset/images.py`: EXIF
 orientation (JPEG, PNG, WebP) applied, transparency laid over white, CMYK converted,
-16 bit to the high byte, first frame; the same resize arithmetic. TensorFlow has no
-TIFF decoder: such bytes are an error of the request.
+16 bit to the high byte, first frame; large JPEGs decoded at the same reduced scale; the
+same resize arithmetic. TensorFlow has no TIFF decoder: such bytes are an error of the
+request.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from tlkit.dataset.fitted import REDUCTIONS, may_reduce
 from tlkit.dataset.images import PAD_COLOUR
 
 JPEG, PNG = b"\xff\xd8", b"\x89PNG"
@@ -30,7 +33,8 @@ def decode_and_fit(data: tf.Tensor, size: int, resize: str) -> tf.Tensor:
     """
 
     def one(encoded: tf.Tensor) -> tf.Tensor:
-        pixels = turn_upright(decode(encoded), orientation(encoded))
+        pixels = decode(encoded, size, resize)
+        pixels = turn_upright(pixels, orientation(encoded))
         return fit(pixels[tf.newaxis], size, resize)[0]
 
     return tf.map_fn(
@@ -38,18 +42,20 @@ def decode_and_fit(data: tf.Tensor, size: int, resize: str) -> tf.Tensor:
     )
 
 
-def decode(data: tf.Tensor) -> tf.Tensor:
+def decode(data: tf.Tensor, size: int, resize: str) -> tf.Tensor:
     """One encoded picture to pixels, not yet turned.
 
     Args:
         data: string scalar.
+        size: Side of the square it will be fitted to, pixels.
+        resize: One of images.RESIZES.
 
     Returns:
-        uint8 [H, W, 3].
+        uint8 [H, W, 3]; of a JPEG reduced by `dataset.fitted.reduction`.
     """
 
     def jpeg() -> tf.Tensor:
-        return tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
+        return _decode_jpeg(data, size, resize)
 
     def png() -> tf.Tensor:
         return over_white(tf.io.decode_png(data, channels=4))
@@ -71,6 +77,20 @@ def decode(data: tf.Tensor) -> tf.Tensor:
         ],
         default=other,
     )
+
+
+def _decode_jpeg(data: tf.Tensor, size: int, resize: str) -> tf.Tensor:
+    shape = tf.io.extract_jpeg_shape(data)
+    height, width = shape[0], shape[1]
+    allowed = [may_reduce(width, height, by, size, resize) for by in REDUCTIONS]
+    # The scale is an attribute of the operation, so each one has its own.
+    scales = [
+        functools.partial(
+            tf.io.decode_jpeg, data, 3, ratio=by, dct_method="INTEGER_ACCURATE"
+        )
+        for by in (1, *REDUCTIONS)
+    ]
+    return tf.switch_case(tf.reduce_sum(tf.cast(allowed, tf.int32)), scales)
 
 
 def over_white(pixels: tf.Tensor) -> tf.Tensor:

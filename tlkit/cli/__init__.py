@@ -11,6 +11,7 @@ import typer
 from tlkit import __version__
 from tlkit.cli import (
     backbones,
+    cache,
     demo,
     doctor,
     evaluate,
@@ -43,6 +44,7 @@ for command in (
     demo.demo,
 ):
     app.command()(command)
+app.add_typer(cache.cache, name="cache")
 
 
 def _version(wanted: bool) -> None:

@@ -12,6 +12,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
+from importlib import metadata
 from typing import Any, NamedTuple, Protocol
 
 import keras
@@ -23,6 +24,8 @@ from tlkit.errors import RunError
 from tlkit.run.machine import Memory
 from tlkit.workers import cpu_count
 
+# In OpenVINO's words.
+PRECISIONS = {"bfloat16": "bf16", "float32": "f32"}
 # Pictures that are handed to an engine at a time.
 GROUP = 16
 # A trial of every plan pays from so many times the pictures that it takes.
@@ -35,6 +38,8 @@ class Engine(Protocol):
     name: str
     # What decides the bits of the answer besides network and pictures.
     numerics: str
+    # In what it multiplies: "float32", "bfloat16" or "float16".
+    compute: str
     # float32 or bfloat16: all that the numbers hold.
     dtype: np.dtype[Any]
 
@@ -128,10 +133,10 @@ class KerasEngine:
 
     def __init__(self, network: Traced) -> None:
         self._network = network
-        compute = network.prefix.layers[-1].compute_dtype
+        self.compute = network.prefix.layers[-1].compute_dtype
         kind = "gpu" if tf.config.list_logical_devices("GPU") else "cpu"
         self.numerics = f"keras {keras.__version__} tensorflow {tf.__version__}"
-        self.numerics += f" {compute} {kind}"
+        self.numerics += f" {self.compute} {kind}"
         self.dtype = np.dtype(np.float32)
 
     def run(
@@ -175,10 +180,10 @@ class OpenVinoEngine:
         able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         # Where there is no such instruction it would be emulated, at a fifth of the
         # speed of float32.
-        self.precision = "bf16" if "BF16" in able else "f32"
-        self.numerics = f"openvino {openvino.__version__} {self.precision}"
-        narrow = self.precision == "bf16"
+        narrow = "BF16" in able
+        self.compute = "bfloat16" if narrow else "float32"
         self.dtype = np.dtype(ml_dtypes.bfloat16 if narrow else np.float32)
+        self.numerics = f"openvino {metadata.version('openvino')} {self.compute}"
         self.plan = Plan(8, cpu_count())
         self._compiled: dict[Plan, list[Any]] = {}
 
@@ -225,7 +230,7 @@ class OpenVinoEngine:
         if plan in self._compiled:
             return self._compiled[plan]
         settings = {
-            "INFERENCE_PRECISION_HINT": self.precision,
+            "INFERENCE_PRECISION_HINT": PRECISIONS[self.compute],
             "NUM_STREAMS": plan.streams,
             "INFERENCE_NUM_THREADS": cpu_count(),
         }

@@ -9,132 +9,23 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from tlkit.dataset.manifest import Example
 from tlkit.inputs.batches import grouped
 from tlkit.inputs.views import Asked, ViewMaker
-from tlkit.model.cost import flops
-from tlkit.model.weights import layers_digest
 from tlkit.progress import Progress
-from tlkit.run.engine import GROUP, Engine, Traced, build_engine
-from tlkit.run.machine import Memory, memory_bytes
-from tlkit.run.store import Shelf, cap_bytes, make_room
+from tlkit.run.cache import KEY_BYTES, cap_bytes, make_room
+from tlkit.run.engine import GROUP
+from tlkit.run.frozen import Frozen
+from tlkit.run.machine import matmul_rate, memory_bytes
+from tlkit.run.store import Shelf
 
 # Of all memory, the share that rows may take which could not be stored.
 SHARE_OF_MEMORY = 0.25
-
-
-@dataclass(frozen=True)
-class Frozen:
-    """The frozen part of a classifier with the engine that computes it.
-
-    Attributes:
-        about: What decides the rows besides the pixels.
-        shape: Of a row: (H, W, C); (2, C), mean and maximum over the map, where the
-            head begins by pooling; (S, S, 3) pixels where nothing is frozen.
-        dtype: "float32", "bfloat16", or "uint8" for pixels.
-        engine: Computes the map; None where nothing is frozen.
-        flops: Operations a picture.
-    """
-
-    about: dict[str, Any]
-    shape: tuple[int, ...]
-    dtype: str
-    engine: Engine | None
-    flops: int
-
-    def rows(
-        self, groups: Iterable[np.ndarray], pictures: int = 0
-    ) -> Generator[np.ndarray, None, None]:
-        """Compute the rows of groups of pictures.
-
-        Args:
-            groups: uint8 [n, S, S, 3] each.
-            pictures: About how many there are in all, 0 if few.
-
-        Yields:
-            [n, *shape] for each group, in order.
-        """
-        if self.engine is None:
-            yield from groups
-            return
-        for maps in self.engine.run(groups, pictures):
-            rounded = maps.astype(self.engine.dtype, copy=False)
-            yield pooled(rounded) if len(self.shape) == 2 else rounded
-
-
-def frozen_part(
-    network: Traced | None,
-    engine: str,
-    *,
-    pooling: str,
-    size: int,
-    backbone: str,
-    memory: Memory,
-) -> Frozen:
-    """Describe a frozen part.
-
-    Args:
-        network: The prefix from `split_at_freeze`; None if nothing is frozen.
-        engine: "openvino" or "keras".
-        pooling: From `split_at_freeze`.
-        size: Side of the pictures.
-        backbone: Name of the network.
-        memory: Where measurements of this machine are kept.
-
-    Returns:
-        The description, and the engine in it; nothing is computed yet.
-    """
-    if network is None:
-        return Frozen({"pixels": size}, (size, size, 3), "uint8", None, 0)
-    prefix = network.prefix
-    built = build_engine(engine, network, memory)
-    height, width, channels = prefix.output_shape[1:]
-    about = {
-        "backbone": backbone,
-        "size": size,
-        "end": prefix.output._keras_history.operation.name,
-        "weights": layers_digest(prefix.layers),
-        "engine": built.numerics,
-    }
-    if pooling:
-        # Both poolings, so that changing the head from one to the other costs nothing.
-        return Frozen(about, (2, channels), "float32", built, flops(prefix))
-    shape = (height, width, channels)
-    return Frozen(about, shape, built.dtype.name, built, flops(prefix))
-
-
-def pooled(maps: np.ndarray) -> np.ndarray:
-    """Mean and maximum over the places of a map.
-
-    Args:
-        maps: [n, H, W, C].
-
-    Returns:
-        float32 [n, 2, C].
-    """
-    wide = maps.astype(np.float32, copy=False)
-    return np.stack([wide.mean(axis=(1, 2)), wide.max(axis=(1, 2))], axis=1)
-
-
-def as_input(rows: np.ndarray, pooling: str) -> np.ndarray:
-    """Rows in the form that the trainable part takes.
-
-    Args:
-        rows: [n, *shape].
-        pooling: "gap", "gmp" or "".
-
-    Returns:
-        float32 [n, C] or [n, H, W, C]; pixels stay uint8.
-    """
-    if pooling:
-        rows = rows[:, 0 if pooling == "gap" else 1]
-    return rows if rows.dtype == np.uint8 else rows.astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True)
@@ -196,6 +87,7 @@ class Collector:
         workers: Number of processes; None is one a processor, 0 none.
         progress: Told of every view that is computed, and of what went wrong.
         spent: What it has cost so far.
+        speed: How fast that was, once `tell` was called.
     """
 
     maker: ViewMaker
@@ -204,6 +96,7 @@ class Collector:
     workers: int | None
     progress: Progress
     spent: Spending = field(default_factory=Spending)
+    speed: dict[str, float] = field(default_factory=dict)
 
     def collect(
         self, examples: Sequence[Example], views: Sequence[int], task: str
@@ -222,16 +115,14 @@ class Collector:
         keys = [[self.maker.key(e, view) for view in views] for e in examples]
         parts, places = self._stored()
         missing = self._missing(examples, views, keys, places)
-        if missing and self.shelf and self._has_room(missing):
-            if self._store(missing, task):
-                self.progress.note(self.speed())
+        if missing and self.shelf and self._has_room(self.shelf, missing):
+            self._store(self.shelf, missing, task)
             parts, places = self._stored()
             missing = self._missing(examples, views, keys, places)
         if missing:
             if not self._affordable(missing):
                 return None
             self._hold(missing, task, parts, places)
-            self.progress.note(self.speed())
         table = np.array([[places[key] for key in row] for row in keys], np.int64)
         return Rows(tuple(parts), table.reshape(len(examples), len(views)))
 
@@ -260,13 +151,31 @@ class Collector:
             self.spent.seconds += time.perf_counter() - began
             self.spent.prefix += time.process_time() - busy
 
-    def speed(self) -> str:
-        """A line on how fast the rows were computed."""
-        spent = self.spent
-        rate = spent.views / max(spent.seconds, 1e-9)
-        return (
-            f"Computed {spent.views} views of {spent.pictures} pictures in "
-            f"{spent.seconds:.1f} s, {rate:.0f} a second"
+    def tell(self) -> None:
+        """Report how fast rows were computed, and where the time went.
+
+        The rates are those of the whole: pictures were made at the same time.
+        """
+        spent, engine = self.spent, self.frozen.engine
+        if engine is None or not spent.views:
+            return
+        rate = spent.views / spent.seconds
+        flops = rate * self.frozen.flops
+        share = flops / matmul_rate(engine.compute)
+        self.speed = {
+            "images_per_s": round(rate, 1),
+            "gflops": round(flops / 1e9, 1),
+            "share_of_matmul": round(share, 3),
+        }
+        self.progress.note(
+            f"Computed {spent.views:,} views of {spent.pictures:,} pictures in "
+            f"{spent.seconds:.1f} s: {rate:.0f} a second by {engine.name} in "
+            f"{engine.compute}, {flops / 1e9:.0f} GFLOP/s, {share:.0%} of what matrix "
+            "multiplication reaches here"
+        )
+        self.progress.note(
+            f"Processor seconds: decode {spent.decode:.1f}, augment "
+            f"{spent.augment:.1f}, prefix {spent.prefix:.1f}"
         )
 
     def _groups(self, asked: Sequence[Asked]) -> Iterator[np.ndarray]:
@@ -291,7 +200,7 @@ class Collector:
         for keys, rows in self.shelf.read() if self.shelf else ():
             parts.append(rows)
             for i in range(len(rows)):
-                places[keys[32 * i : 32 * i + 32]] = first + i
+                places[keys[KEY_BYTES * i : KEY_BYTES * (i + 1)]] = first + i
             first += len(rows)
         return parts, places
 
@@ -315,10 +224,7 @@ class Collector:
                 missing.append(Asked(example, tuple(wanted)))
         return missing
 
-    def _has_room(self, missing: list[Asked]) -> bool:
-        shelf = self.shelf
-        if shelf is None:
-            return False
+    def _has_room(self, shelf: Shelf, missing: list[Asked]) -> bool:
         wanted, cap = _bytes(missing, shelf.row_bytes), cap_bytes()
         if make_room(shelf.root, wanted, cap):
             return True
@@ -328,21 +234,17 @@ class Collector:
         )
         return False
 
-    def _store(self, missing: list[Asked], task: str) -> bool:
-        """Compute into the store; whether all of it got there."""
-        if self.shelf is None:
-            return False
+    def _store(self, shelf: Shelf, missing: list[Asked], task: str) -> None:
+        """Compute into the store, as far as that goes."""
         try:
-            with self.shelf.write() as segment:
+            with shelf.write() as segment:
                 for keys, rows in self.compute(missing, task):
                     segment.append(keys, rows)
         except OSError as error:
             self.progress.warn(
-                f"The feature store in {self.shelf.root} cannot be written to "
+                f"The feature store in {shelf.root} cannot be written to "
                 f"({error.strerror or error}): going on without it"
             )
-            return False
-        return True
 
     def _affordable(self, missing: list[Asked]) -> bool:
         row_bytes = int(np.prod(self.frozen.shape)) * 4

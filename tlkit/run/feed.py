@@ -24,11 +24,14 @@ from tlkit.inputs.schedule import Schedule
 from tlkit.inputs.views import PLAIN, ViewMaker
 from tlkit.model.classifier import Classifier, Parts, probabilities, split_at_freeze
 from tlkit.progress import Progress
+from tlkit.run.agreement import compare
+from tlkit.run.cache import cache_root
 from tlkit.run.engine import Traced, choose_engine
-from tlkit.run.features import Collector, Rows, as_input, frozen_part
+from tlkit.run.features import Collector, Rows
+from tlkit.run.frozen import as_input, frozen_part
 from tlkit.run.machine import Memory
 from tlkit.run.record import Run
-from tlkit.run.store import Shelf, cache_root
+from tlkit.run.store import Shelf
 
 Batches = Generator[tuple[np.ndarray, np.ndarray], None, None]
 # Pictures at a time when a split is scored.
@@ -59,6 +62,7 @@ class Side:
         return {
             "kept": self.rows is not None,
             **{name: round(value, 2) for name, value in spent.items()},
+            **self.collector.speed,
         }
 
     def plain(self, chunk: int) -> Iterator[np.ndarray]:
@@ -94,6 +98,8 @@ class Feed:
         mix: One of mix.MIXES.
         engine: Name of the engine that computes the training side, "" where the
             whole network is trained on pixels.
+        cosine: Between its rows and those of the float32 network, of the picture for
+            which it is the least; None where both are the same or none were compared.
     """
 
     model: keras.Model
@@ -103,6 +109,7 @@ class Feed:
     schedule: Schedule
     mix: str
     engine: str
+    cosine: float | None
 
     def training(self, first_epoch: int) -> Batches:
         """Training batches without end, epoch after epoch.
@@ -123,20 +130,40 @@ class Feed:
                 yield as_input(rows, self.train.pooling), targets
             epoch += 1
 
+    def dataset(self, stream: Batches) -> tf.data.Dataset:
+        """Batches for Keras' fit, two of them ready ahead and no more.
+
+        Args:
+            stream: From `training`.
+
+        Returns:
+            The same batches.
+        """
+        signature = self._signature()
+        batches = tf.data.Dataset.from_generator(
+            lambda: stream, output_signature=signature
+        )
+        return batches.prefetch(2)
+
     def validation(self) -> tf.data.Dataset:
         """The validation side, once each time it is iterated over.
 
         Returns:
             Batches as `training` has them.
         """
-        inputs = tf.TensorSpec(self.model.input_shape, self.model.inputs[0].dtype)
-        targets = tf.TensorSpec(self.model.output_shape, tf.float32)
         batches = tf.data.Dataset.from_generator(
-            self._validation, output_signature=(inputs, targets)
+            self._validation, output_signature=self._signature()
         )
         # Keras warns at the end of a data set that does not tell its length.
         count = -(-len(self.val.examples) // CHUNK)
         return batches.apply(tf.data.experimental.assert_cardinality(count))
+
+    def _signature(self) -> tuple[tf.TensorSpec, tf.TensorSpec]:
+        inputs, outputs = self.model.inputs[0], self.model.outputs[0]
+        return (
+            tf.TensorSpec(inputs.shape, inputs.dtype),
+            tf.TensorSpec(outputs.shape, tf.float32),
+        )
 
     def _validation(self) -> Batches:
         start = 0
@@ -150,6 +177,7 @@ class Feed:
         sides = {"train": self.train, "val": self.val}
         return {
             "engine": self.engine,
+            "worst_cosine": self.cosine,
             "row": list(self.train.collector.frozen.shape),
             **{name: side.account() for name, side in sides.items()},
         }
@@ -228,6 +256,7 @@ def build_feed(
     if isinstance(inputs.views, int):
         views = range(inputs.views)
         rows = training.collect(pictures, views, "Computing training features")
+        training.tell()
     val_rows = val.collect(held, [PLAIN], "Computing validation features")
     return Feed(
         parts.suffix,
@@ -237,6 +266,7 @@ def build_feed(
         Schedule(len(pictures), inputs.views or 1, inputs.batch, train.seed),
         inputs.mix,
         engine,
+        compare(training, val, val_rows, held),
     )
 
 

@@ -65,7 +65,7 @@ def fit(
     stream = feed.training(state.epochs)
     try:
         feed.model.fit(
-            stream,
+            feed.dataset(stream),
             steps_per_epoch=feed.schedule.steps,
             epochs=train.epochs,
             initial_epoch=state.epochs,

@@ -1,0 +1,60 @@
+"""tlkit cache: what the frozen layers gave, kept for the next run."""
+
+from __future__ import annotations
+
+import time
+
+import typer
+from rich.table import Table
+
+from tlkit.cli.terminal import ERR, OUT
+
+cache = typer.Typer(
+    help="List or clear what the frozen layers gave, kept for the next run.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@cache.command("ls")
+def list_() -> None:
+    """List what is kept, the last used first."""
+    from tlkit.run.cache import cache_root, cap_bytes, contents
+
+    root = cache_root()
+    found = contents(root)
+    table = Table(box=None, header_style="bold")
+    for column in ("backbone", "up to", "engine"):
+        table.add_column(column)
+    for column in ("px", "rows", "MB", "last used"):
+        table.add_column(column, justify="right")
+    for content in found:
+        about = content.about
+        table.add_row(
+            str(about.get("backbone", "pictures only")),
+            str(about.get("end", "")),
+            str(about.get("engine", "")),
+            str(about.get("size", "")),
+            f"{content.rows:,}",
+            f"{content.bytes / 1e6:.1f}",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(content.used)),
+        )
+    if found:
+        OUT.print(table)
+    total = sum(content.bytes for content in found)
+    ERR.print(
+        f"{total / 1e6:.1f} MB in {root}, at most {cap_bytes() / 1e6:,.0f} "
+        "(TLKIT_CACHE and TLKIT_CACHE_GB change place and size)",
+        markup=False,
+        highlight=False,
+    )
+
+
+@cache.command()
+def clear() -> None:
+    """Remove all of it; the next run computes it anew."""
+    from tlkit.run.cache import cache_root
+    from tlkit.run.cache import clear as remove
+
+    removed = remove(cache_root())
+    ERR.print(f"Removed {removed / 1e6:.1f} MB", highlight=False)

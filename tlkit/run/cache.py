@@ -1,0 +1,175 @@
+"""The folder where tlkit keeps what it can make again: how much there is, and room.
+
+ROOT/machine.json                 measurements of this machine
+features/SHELF/shelf.json    what the rows of this shelf are
+NAME.data     rows, one after the other
+NAME.keys     the 32 byte key of each
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tlkit.errors import UsageError
+
+FEATURES = "features"
+ABOUT, DATA, KEYS = "shelf.json", ".data", ".keys"
+KEY_BYTES = 32
+DEFAULT_CAP_GB = 10.0
+
+
+def cache_root() -> Path:
+    """Where the cache is: TLKIT_CACHE, or ~/.cache/tlkit."""
+    named = os.environ.get("TLKIT_CACHE")
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "tlkit"
+
+
+def cap_bytes() -> int:
+    """How much features may take: TLKIT_CACHE_GB, or 10 GB (1e9 bytes).
+
+    Returns:
+        Bytes.
+
+    Raises:
+        UsageError: TLKIT_CACHE_GB is no number from 0 up.
+    """
+    text = os.environ.get("TLKIT_CACHE_GB", str(DEFAULT_CAP_GB))
+    try:
+        cap = float(text)
+    except ValueError:
+        cap = math.nan
+    if not 0 <= cap < math.inf:
+        raise UsageError(
+            f"TLKIT_CACHE_GB should be a number of gigabytes, is {text!r}.",
+            hint="For example TLKIT_CACHE_GB=20.",
+        )
+    return int(cap * 1e9)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What one fill wrote.
+
+    Attributes:
+        data: File of the rows.
+        used: When it was last used, seconds since 1970.
+        bytes: Size of data and keys.
+        rows: How many are safe.
+    """
+
+    data: Path
+    used: float
+    bytes: int
+    rows: int
+
+    def remove(self) -> None:
+        """Delete it; who has it mapped keeps it until he lets go."""
+        for path in (self.data.with_suffix(KEYS), self.data):
+            with contextlib.suppress(OSError):
+                path.unlink()
+        shelf = self.data.parent
+        with contextlib.suppress(OSError):
+            if [path.name for path in shelf.iterdir()] == [ABOUT]:
+                shutil.rmtree(shelf)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the cache holds of one network and engine.
+
+    Attributes:
+        about: What the rows depend on; empty if that cannot be read.
+        rows: How many.
+        bytes: How large.
+        used: When it was last used, seconds since 1970.
+    """
+
+    about: dict[str, Any]
+    rows: int
+    bytes: int
+    used: float
+
+
+def segments(root: Path) -> list[Segment]:
+    """Every segment of a cache, the least recently used first."""
+    found = []
+    for data in (root / FEATURES).glob(f"*/*{DATA}"):
+        # Another process may remove it meanwhile.
+        with contextlib.suppress(OSError):
+            facts, keys = data.stat(), data.with_suffix(KEYS).stat()
+            size, rows = facts.st_size + keys.st_size, keys.st_size // KEY_BYTES
+            found.append(Segment(data, facts.st_mtime, size, rows))
+    return sorted(found, key=lambda segment: segment.used)
+
+
+def contents(root: Path) -> list[Content]:
+    """What the cache holds, the most recently used first."""
+    shelves: dict[Path, list[Segment]] = {}
+    for segment in segments(root):
+        shelves.setdefault(segment.data.parent, []).append(segment)
+    found = [
+        Content(
+            _about(shelf / ABOUT),
+            sum(segment.rows for segment in present),
+            sum(segment.bytes for segment in present),
+            max(segment.used for segment in present),
+        )
+        for shelf, present in shelves.items()
+    ]
+    return sorted(found, key=lambda content: -content.used)
+
+
+def clear(root: Path) -> int:
+    """Remove all features.
+
+    Args:
+        root: Of the cache.
+
+    Returns:
+        How many bytes there were.
+    """
+    return _remove(segments(root), math.inf)
+
+
+def make_room(root: Path, wanted: int, cap: int) -> bool:
+    """Remove what was not used for longest until there is room.
+
+    Args:
+        root: Of the cache.
+        wanted: Bytes that are to be added.
+        cap: Bytes that features may take.
+
+    Returns:
+        Whether there is room now; nothing is removed where there can be none.
+    """
+    if wanted > cap:
+        return False
+    present = segments(root)
+    _remove(present, sum(segment.bytes for segment in present) + wanted - cap)
+    return True
+
+
+def _remove(present: Iterable[Segment], enough: float) -> int:
+    removed = 0
+    for segment in present:
+        if removed >= enough:
+            break
+        segment.remove()
+        removed += segment.bytes
+    return removed
+
+
+def _about(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

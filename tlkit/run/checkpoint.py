@@ -164,12 +164,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             return
         self.state.best_epoch = epoch + 1
         self.state.best_value = value
-        # Copied, for the optimizer may go on in the same memory; and into the same
-        # arrays, since new ones take several times as long.
-        values = [np.asarray(v) for v in self._network_variables(self.model)]
-        self._best = self._best or [np.empty_like(value) for value in values]
-        for kept, value in zip(self._best, values, strict=True):
-            np.copyto(kept, value)
+        # Keras hands out copies: the optimizer goes on in memory of its own.
+        self._best = [np.asarray(v) for v in self._network_variables(self.model)]
 
     def _save(self, variables: list[keras.Variable]) -> None:
         old = (self.state.arrays, self.state.best_arrays)

@@ -144,8 +144,10 @@ class Writer:
         trace: TracebackType | None,
     ) -> None:
         """Make safe what can be, and close."""
-        if kind is None or not issubclass(kind, OSError):
-            self.make_safe()
-        with contextlib.suppress(OSError):
-            self._data.close()
-            self._keys.close()
+        try:
+            if kind is None or not issubclass(kind, OSError):
+                self.make_safe()
+        finally:
+            for file in (self._data, self._keys):
+                with contextlib.suppress(OSError):
+                    file.close()

@@ -1,0 +1,73 @@
+"""What the benchmarks share: places, commands timed as whole processes, tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("TLKIT_SHARED", ROOT.parent / "shared"))
+MOBILENET = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
+INCEPTION = "inception_v3_to_mixed8_notop.weights.h5"
+ANTS = SHARED / "data" / "hymenoptera"
+
+
+def weights(name: str) -> str:
+    """The path of a shared weights file."""
+    return str(SHARED / "weights" / name)
+
+
+def tlkit(*arguments: str | Path, cache: Path) -> float:
+    """Run one command as a process of its own; returns its seconds, imports included.
+
+    What it says goes to standard error; a failure ends the benchmark.
+    """
+    began = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "tlkit", *map(str, arguments)],
+        check=True,
+        stdout=sys.stderr,
+        env={**os.environ, "TLKIT_CACHE": str(cache)},
+    )
+    return time.perf_counter() - began
+
+
+def peak_bytes() -> int:
+    """The largest memory any finished child process has had, bytes."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+
+
+def run_info(run: Path) -> dict[str, Any]:
+    """The content of run.json."""
+    found: dict[str, Any] = json.loads((run / "run.json").read_text())
+    return found
+
+
+def accuracy(run: Path) -> float:
+    """The validation accuracy of the epoch that was kept."""
+    return float(json.loads((run / "metrics.json").read_text())["accuracy"])
+
+
+def print_table(rows: Sequence[dict[str, Any]], json_file: Path | None) -> None:
+    """Print rows as a Markdown table, and write them as JSON where asked for."""
+    columns = list(rows[0])
+    print("| " + " | ".join(columns) + " |")
+    print("|" + "---|" * len(columns))
+    for row in rows:
+        print("| " + " | ".join(_cell(row[column]) for column in columns) + " |")
+    sys.stdout.flush()
+    if json_file:
+        json_file.write_text(json.dumps(list(rows), indent=2) + "\n")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+    return str(value)

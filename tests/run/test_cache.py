@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tlkit.errors import UsageError
+from tlkit.run.cache import cache_root, cap_bytes, clear, contents
+from tlkit.run.store import Shelf
+
+
+def test_place_and_size_come_from_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("TLKIT_CACHE", str(tmp_path))
+    assert cache_root() == tmp_path
+    monkeypatch.delenv("TLKIT_CACHE")
+    assert cache_root() == Path.home() / ".cache" / "tlkit"
+    monkeypatch.delenv("TLKIT_CACHE_GB", raising=False)
+    assert cap_bytes() == 10_000_000_000
+    monkeypatch.setenv("TLKIT_CACHE_GB", "0.5")
+    assert cap_bytes() == 500_000_000
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1", "nan", "inf"])
+def test_a_size_that_is_none_is_told(monkeypatch, text):
+    monkeypatch.setenv("TLKIT_CACHE_GB", text)
+    with pytest.raises(UsageError, match="gigabytes"):
+        cap_bytes()
+
+
+def test_clear_removes_features_and_says_how_much(tmp_path):
+    shelf = Shelf(tmp_path, {}, (2,), "float32")
+    with shelf.write() as segment:
+        segment.append([bytes(32)], np.zeros((1, 2), np.float32))
+    (tmp_path / "machine.json").write_text("{}")
+    assert clear(tmp_path) == 8 + 32
+    assert contents(tmp_path) == []
+    assert (tmp_path / "machine.json").exists()
+    assert clear(tmp_path) == 0

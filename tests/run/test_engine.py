@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+
+from tlkit.errors import RunError
+from tlkit.model.backbones import find
+from tlkit.model.classifier import build_classifier, split_at_freeze
+from tlkit.model.head import parse_head
+from tlkit.run import engine
+from tlkit.run.engine import (
+    GROUP,
+    KerasEngine,
+    OpenVinoEngine,
+    Plan,
+    Traced,
+    build_engine,
+    candidates,
+    choose_engine,
+    trial_groups,
+)
+from tlkit.run.machine import Memory
+
+pytest.importorskip("openvino")
+
+SIZE = 40
+
+
+@pytest.fixture(scope="module")
+def network():
+    classifier = build_classifier(
+        find("smallcnn"),
+        size=SIZE,
+        cut=None,
+        freeze_to="block3",
+        head=parse_head("gap"),
+        n_classes=3,
+        weights="none",
+        seed=0,
+    )
+    return Traced(split_at_freeze(classifier).prefix)
+
+
+def pictures(count, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+def split(array, size):
+    return [array[i : i + size] for i in range(0, len(array), size)]
+
+
+def openvino_of(network, tmp_path, plan=None):
+    made = OpenVinoEngine(network, Memory(tmp_path))
+    if plan:
+        made.plan = plan
+    return made
+
+
+def test_both_engines_answer_as_the_network_does(network, tmp_path):
+    x = pictures(10)
+    wanted = np.asarray(network.prefix(x))
+    for name in ("keras", "openvino"):
+        made = build_engine(name, network, Memory(tmp_path))
+        (got,) = made.run([x])
+        assert made.name == name
+        assert got.dtype == np.float32
+        # bfloat16 has 8 bits; on a processor without it both are float32.
+        tolerance = 1e-5 if made.compute == "float32" else 2e-2
+        assert np.abs(got - wanted).max() <= tolerance * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize("plan", [Plan(1, 1), Plan(3, 2), Plan(16, 2)])
+def test_batching_changes_no_bit_and_no_order(network, tmp_path, plan):
+    x = pictures(45)
+    (wanted,) = openvino_of(network, tmp_path, Plan(45, 1)).run([x])
+    groups = split(x, 7)
+    got = list(openvino_of(network, tmp_path, plan).run(groups))
+    assert [len(g) for g in got] == [7, 7, 7, 7, 7, 7, 3]
+    assert np.concatenate(got).tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("name", ["keras", "openvino"])
+def test_answers_are_not_overwritten_later_and_few_pictures_are_ahead(
+    network, tmp_path, name
+):
+    drawn = []
+
+    def groups():
+        for i in range(20):
+            drawn.append(i)
+            yield pictures(2, seed=i)
+
+    made = build_engine(name, network, Memory(tmp_path))
+    answers = made.run(groups())
+    first = next(answers)
+    kept = first.copy()
+    assert len(drawn) <= 8
+    rest = list(answers)
+    assert len(rest) == 19
+    assert np.array_equal(first, kept)
+    (again,) = made.run([pictures(2, seed=19)])
+    np.testing.assert_allclose(rest[-1], again, atol=1e-6)
+
+
+def test_an_engine_that_was_left_in_the_middle_can_be_used_again(network, tmp_path):
+    made = openvino_of(network, tmp_path)
+    answers = made.run(split(pictures(30), 3))
+    next(answers)
+    answers.close()
+    x = pictures(4, seed=9)
+    (got,) = made.run([x])
+    (wanted,) = openvino_of(network, tmp_path).run([x])
+    assert got.tobytes() == wanted.tobytes()
+
+
+def test_many_pictures_choose_the_plan_which_is_remembered(
+    network, tmp_path, monkeypatch
+):
+    plans = [Plan(4, 1), Plan(8, 2)]
+    monkeypatch.setattr(engine, "candidates", lambda cores: plans)
+    needed = GROUP * sum(map(trial_groups, plans))
+    x = pictures(needed + 50)
+    (wanted,) = openvino_of(network, tmp_path / "other", Plan(50, 1)).run([x])
+    made = openvino_of(network, tmp_path)
+    monkeypatch.setattr(engine, "WORTH_A_TRIAL", 1)
+    got = np.concatenate(list(made.run(split(x, GROUP), pictures=len(x))))
+    assert got.tobytes() == wanted.tobytes()
+    assert made.plan in plans
+    later = openvino_of(network, tmp_path)
+    list(later.run([x[:2]]))
+    assert later.plan == made.plan
+
+
+def test_few_pictures_try_nothing(network, tmp_path):
+    made = openvino_of(network, tmp_path)
+    list(made.run(split(pictures(40), GROUP), pictures=40))
+    assert not (tmp_path / "machine.json").exists()
+
+
+def test_plans_fit_the_processor():
+    assert candidates(1) == [Plan(8, 1), Plan(16, 1)]
+    assert candidates(2) == [Plan(8, 2), Plan(16, 2), Plan(16, 1)]
+    assert Plan(16, 4) in candidates(16)
+
+
+def test_numerics_tell_engine_version_and_precision(network, tmp_path):
+    assert openvino_of(network, tmp_path).numerics.startswith("openvino 20")
+    assert KerasEngine(network).numerics.endswith("float32 cpu")
+
+
+def test_who_computes(monkeypatch):
+    assert choose_engine("auto", "cpu:0") == "openvino"
+    assert choose_engine("auto", "gpu:0") == "keras"
+    assert choose_engine("keras", "cpu:0") == "keras"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert choose_engine("auto", "cpu:0") == "keras"
+    with pytest.raises(RunError, match="pip install openvino"):
+        choose_engine("openvino", "cpu:0")

@@ -1,0 +1,161 @@
+import os
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from tlkit.run import store
+from tlkit.run.cache import contents, make_room, segments
+from tlkit.run.store import Shelf
+
+ABOUT = {"backbone": "b", "weights": "w"}
+
+
+def shelf_of(root, shape=(3,), dtype="float32", **about):
+    return Shelf(root, {**ABOUT, **about}, shape, dtype)
+
+
+def key(number):
+    return number.to_bytes(32, "big")
+
+
+def rows_of(*numbers, width=3):
+    return np.array([[float(n)] * width for n in numbers], np.float32)
+
+
+def write(shelf, *numbers):
+    with shelf.write() as segment:
+        segment.append([key(n) for n in numbers], rows_of(*numbers))
+
+
+def read(shelf):
+    """Key number to row."""
+    return {
+        int.from_bytes(keys[32 * i : 32 * i + 32], "big"): row.tolist()
+        for keys, rows in shelf.read()
+        for i, row in enumerate(rows)
+    }
+
+
+def test_what_was_written_is_read_in_any_process(tmp_path):
+    write(shelf_of(tmp_path), 1, 2)
+    write(shelf_of(tmp_path), 3)
+    assert read(shelf_of(tmp_path)) == {1: [1.0] * 3, 2: [2.0] * 3, 3: [3.0] * 3}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "uint8"])
+def test_dtypes_and_shapes(tmp_path, dtype):
+    shelf = shelf_of(tmp_path, (2, 2, 3), dtype)
+    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    rows = np.arange(24).reshape(2, 2, 2, 3).astype(kind)
+    with shelf.write() as segment:
+        segment.append([key(0), key(1)], rows)
+    ((_, found),) = shelf.read()
+    assert found.dtype == kind
+    assert np.array_equal(found, rows)
+
+
+@pytest.mark.parametrize(
+    "change", [{"weights": "v"}, {"engine": "e"}, {"shape": (4,)}, {"dtype": "uint8"}]
+)
+def test_anything_else_is_another_shelf(tmp_path, change):
+    write(shelf_of(tmp_path), 1)
+    assert read(shelf_of(tmp_path, **change)) == {}
+
+
+def test_rows_count_only_once_they_are_safe(tmp_path):
+    """What a killed fill leaves: data without keys, or half a row, or half a key."""
+    shelf = shelf_of(tmp_path)
+    write(shelf, 1, 2)
+    (segment,) = segments(tmp_path)
+    keys = segment.data.with_suffix(".keys")
+    whole = keys.read_bytes()
+    with segment.data.open("ab") as file:
+        file.write(b"\1" * 17)
+    assert set(read(shelf)) == {1, 2}
+    keys.write_bytes(whole[:63])
+    assert set(read(shelf)) == {1}
+    keys.write_bytes(whole + key(3))
+    assert set(read(shelf)) == {1, 2, 3}  # 24 + 17 bytes hold three rows of 12
+    with segment.data.open("r+b") as file:
+        file.truncate(23)
+    assert set(read(shelf)) == {1}
+    keys.unlink()
+    assert read(shelf) == {}
+
+
+def test_rows_become_safe_while_a_fill_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "SAFE_EVERY", 24)
+    shelf = shelf_of(tmp_path)
+    with shelf.write() as segment:
+        segment.append([key(1)], rows_of(1))
+        assert read(shelf) == {}
+        segment.append([key(2)], rows_of(2))
+        assert set(read(shelf)) == {1, 2}
+        segment.append([key(3)], rows_of(3))
+    assert set(read(shelf)) == {1, 2, 3}
+
+
+def test_an_interruption_keeps_what_was_written(tmp_path):
+    shelf = shelf_of(tmp_path)
+    with pytest.raises(KeyboardInterrupt), shelf.write() as segment:
+        segment.append([key(1)], rows_of(1))
+        raise KeyboardInterrupt
+    assert set(read(shelf)) == {1}
+
+
+def test_a_full_disk_keeps_what_was_safe(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "SAFE_EVERY", 12)
+    shelf = shelf_of(tmp_path)
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    def fill():
+        with shelf.write() as segment:
+            segment.append([key(1)], rows_of(1))
+            monkeypatch.setattr(os, "fsync", full)
+            segment.append([key(2)], rows_of(2))
+
+    with pytest.raises(OSError, match="No space"):
+        fill()
+    assert set(read(shelf)) == {1}
+
+
+def test_what_was_used_last_is_kept_longest(tmp_path):
+    shelves = [shelf_of(tmp_path, weights=str(i)) for i in range(3)]
+    for age, shelf in zip((300, 200, 100), shelves, strict=True):
+        write(shelf, 1, 2)
+        (data,) = shelf.folder.glob("*.data")
+        os.utime(data, (1e9 - age, 1e9 - age))
+    read(shelves[0])  # now the last used
+    size = segments(tmp_path)[0].bytes
+    assert size == 2 * (12 + 32)
+    assert make_room(tmp_path, wanted=size, cap=3 * size)
+    assert [bool(read(shelf)) for shelf in shelves] == [True, False, True]
+    # The folder of a shelf goes with its last segment.
+    assert not shelves[1].folder.exists()
+
+
+def test_nothing_is_removed_for_what_can_never_fit(tmp_path):
+    write(shelf_of(tmp_path), 1)
+    assert not make_room(tmp_path, wanted=101, cap=100)
+    assert set(read(shelf_of(tmp_path))) == {1}
+
+
+def test_mapped_rows_outlive_their_file(tmp_path):
+    shelf = shelf_of(tmp_path)
+    write(shelf, 7)
+    ((_, rows),) = shelf.read()
+    make_room(tmp_path, wanted=10, cap=10)
+    assert not segments(tmp_path)
+    assert rows.tolist() == [[7.0] * 3]
+
+
+def test_a_shelf_tells_what_it_is(tmp_path):
+    write(shelf_of(tmp_path), 1, 2)
+    (content,) = contents(tmp_path)
+    assert content.about["backbone"] == "b"
+    assert (content.rows, content.bytes) == (2, 88)
+    (next(iter(shelf_of(tmp_path).folder.glob("shelf.json")))).write_text("{")
+    assert contents(tmp_path)[0].about == {}

@@ -117,6 +117,18 @@ def test_a_size_below_the_least_is_refused():
         resolve(build_config(options={"backbone": "inception", "size": 64}))
 
 
+def test_a_weights_file_is_looked_for_before_anything_slow(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gone = build_config(options={"weights": "gone.h5"})  # a run's record may say so
+    with pytest.raises(UsageError, match=r"gone\.h5 is not there") as caught:
+        resolve(gone)
+    assert str(tmp_path / "gone.h5") in caught.value.message
+    with pytest.raises(UsageError, match="is a folder"):
+        resolve(build_config(options={"weights": str(tmp_path)}))
+    (tmp_path / "gone.h5").write_text("damaged, which is found out later")
+    assert resolve(gone).model.weights == str(tmp_path / "gone.h5")
+
+
 def test_every_recipe_can_be_meant():
     paths = list(recipe_folder().glob("**/*.yaml"))
     assert len(paths) == len(recipe_names()) >= 4

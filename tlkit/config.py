@@ -232,14 +232,12 @@ def resolve(config: Config) -> Config:
         what is computed; `workers` stays open, it belongs to the machine.
 
     Raises:
-        UsageError: A value that the backbone rules out.
+        UsageError: A value that the backbone rules out, or no such weights file.
     """
     model, inputs, train = config.model, config.inputs, config.train
     backbone = backbones.find(model.backbone)
     cut = model.cut or backbone.cuts[-1]
-    weights = model.weights
-    if weights not in {"imagenet", "none"}:
-        weights = str(Path(weights).expanduser().resolve())
+    weights = _weights(model.weights)
     size = model.size or backbone.native
     if size < backbone.least:
         raise UsageError(
@@ -265,6 +263,20 @@ def resolve(config: Config) -> Config:
         inputs=dataclasses.replace(inputs, augment=policy),
         train=dataclasses.replace(train, plateau=plateau),
     )
+
+
+def _weights(given: str) -> str:
+    """A word that stands for weights as it is, a file's path absolute."""
+    if given in {"imagenet", "none"}:
+        return given
+    path = Path(given).expanduser().resolve()
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "not there"
+        raise UsageError(
+            f"The weights file {path} is {kind}.",
+            hint="--weights takes imagenet, none or an .h5 or .weights.h5 file.",
+        )
+    return str(path)
 
 
 def _config(layers: Mapping[str, Any], faults: list[str]) -> Config:

@@ -10,7 +10,7 @@ import typer
 
 from tlkit.cli.evaluate import print_score
 from tlkit.cli.terminal import ERR, Terminal, load_tensorflow, next_step
-from tlkit.config import SECTION_OF, build_config, default_of, recipe_names
+from tlkit.config import SECTION_OF, build_config, default_of, recipe_names, resolve
 from tlkit.errors import UsageError
 
 
@@ -83,7 +83,7 @@ def finetune(
     given = {name: value for name, value in locals().items() if name in SECTION_OF}
     chosen = {name: value for name, value in given.items() if value is not None}
     # A typing error is told before anything slow begins.
-    build_config(recipe=recipe, options=chosen, assignments=set or ())
+    resolve(build_config(recipe=recipe, options=chosen, assignments=set or ()))
     import tlkit
 
     load_tensorflow()

@@ -87,6 +87,20 @@ def test_a_recipe_name_that_is_not_known():
         read_recipe("nowhere.yaml")
 
 
+def test_faults_say_where_they_may_be(tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("train: {epochs: 0}\n")
+    with pytest.raises(ConfigError) as caught:
+        build_config(recipe=recipe)
+    assert caught.value.message.startswith(f"1 fault in {recipe}:\n")
+    with pytest.raises(ConfigError) as caught:
+        build_config(recipe=recipe, assignments=["train.lr=0"])
+    assert caught.value.message.startswith(f"2 faults in {recipe} and the options:\n")
+    with pytest.raises(ConfigError) as caught:
+        build_config(options={"epochs": 0})
+    assert caught.value.message.startswith("1 fault in the options:\n")
+
+
 @pytest.mark.parametrize("text", ["train.lr", "lr=3", "=3", ".=1"])
 def test_an_assignment_of_another_form(text):
     with pytest.raises(UsageError, match=r"section\.option=value"):

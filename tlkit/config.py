@@ -203,9 +203,10 @@ def build_config(
     Raises:
         ConfigError: All faults found.
     """
-    source, layers = "options", dict[str, Any]()
+    source, layers = "the options", dict[str, Any]()
     if recipe is not None:
-        source, layers = read_recipe(recipe)
+        read_from, layers = read_recipe(recipe)
+        source = f"{read_from} and the options" if options or assignments else read_from
     faults: list[str] = []
     for name, value in (options or {}).items():
         if name != "data" and name not in SECTION_OF:

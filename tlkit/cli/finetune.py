@@ -52,7 +52,9 @@ def finetune(
     ),
     mix: str = _option("none | mixup | cutmix | randaugment, by keras-cv.", "mix"),
     batch: int = _option("Pictures a step.", "batch"),
-    workers: int = _option("Processes that read pictures; else one a processor."),
+    workers: int = _option(
+        "Processes that read pictures, 0 for none; else one a processor."
+    ),
     optimizer: str = _option("Any of Keras' optimizers.", "optimizer"),
     lr: float = _option("Learning rate.", "lr"),
     momentum: float = _option("Momentum, for sgd, rmsprop and muon."),

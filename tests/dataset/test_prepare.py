@@ -357,6 +357,7 @@ def test_a_class_that_is_missing_from_a_side(photo_folder, tmp_path, told):
         ({"val": 0.9}, "nothing for train"),
         ({"workers": -1}, "workers is at least 0"),
         ({"source": "folders", "label_by": "shapes"}, "Only labelme"),
+        ({"label_by": "shapes"}, "Leave --label-by away"),
     ],
 )
 def test_options_that_cannot_be_meant(photo_folder, tmp_path, options, message):
@@ -587,14 +588,28 @@ def test_labelme_without_labels(pages, tmp_path, told):
         edit(path, flags={})
     with pytest.raises(DatasetError, match="--label-by shapes") as caught:
         prepare(pages, tmp_path / "data", progress=told)
+    assert caught.value.hint == (
+        "No flag serves as a label, but there are 16 shape(s): "
+        "--label-by shapes labels by these."
+    )
+    assert told.warnings == []
     # eight pages and the seven files that these lead to
     assert "15 rejected as no-flag, as 0.json: No flags." in str(caught.value)
     for path in pages.glob("*.json"):
         edit(path, shapes=[])
     with pytest.raises(DatasetError, match="Flag the pictures in labelme"):
         prepare(pages, tmp_path / "data")
-    with pytest.raises(DatasetError, match="found none"):
+    with pytest.raises(DatasetError, match="found none") as caught:
         prepare(pages, tmp_path / "data", label_by="shapes")
+    assert caught.value.hint.startswith("Draw shapes in labelme")
+
+
+def test_labelme_flags_are_no_shapes(pages, tmp_path):
+    for path in pages.glob("*.json"):
+        edit(path, shapes=[])
+    with pytest.raises(DatasetError, match="found none") as caught:
+        prepare(pages, tmp_path / "data", label_by="shapes")
+    assert "8 true flag(s): --label-by image" in caught.value.hint
 
 
 def test_worker_processes_import_neither_tensorflow_nor_torch(photo_folder, tmp_path):

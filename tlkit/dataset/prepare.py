@@ -177,11 +177,11 @@ def _prepare(
 def _recognise(root: Path, options: Options) -> str:
     kind = options.source
     if kind == "auto":
-        by_shapes = options.label_by == "shapes"
-        kind = "labelme" if by_shapes else sources.detect(root)
+        kind = sources.detect(root, options.label_by)
     if kind != "labelme" and options.label_by == "shapes":
         raise UsageError(
-            "Only labelme annotations have shapes to label by.",
+            "Only labelme annotations have shapes to label by (--label-by shapes); "
+            f"{root} is read as class folders.",
             hint="Leave --label-by away, or say --from labelme.",
         )
     return kind
@@ -308,12 +308,8 @@ def _check_labels(
         lines.append(
             f"  {number} rejected as {reason}, as {example.file}: {example.detail}"
         )
-    hint = "Put the photos of each class into a folder of its name."
-    if any("--label-by shapes" in line for line in scan.warnings):
-        hint = " ".join(scan.warnings)
-    elif kind == "labelme":
-        hint = "Flag the pictures in labelme, or draw shapes and use --label-by shapes."
-    elif labels and (root / labels[0]).is_dir():
+    hint = scan.hint
+    if kind == "folders" and labels and (root / labels[0]).is_dir():
         inner = [entry.name for entry in (root / labels[0]).iterdir() if entry.is_dir()]
         hint = f"Are the classes in {root / labels[0]}?" if len(inner) > 1 else hint
     raise DatasetError("\n".join(lines), hint=hint)

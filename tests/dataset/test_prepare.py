@@ -150,6 +150,26 @@ def test_a_given_split_without_test(photo_folder, tmp_path):
     assert manifest.counts()["b"] == {"train": 6, "val": 3, "test": 2}
 
 
+def test_the_shares_that_were_drawn_are_recorded(photo_folder, tmp_path):
+    def shares(root, name, **options):
+        info = prepare(root, tmp_path / name, near=False, **options).info
+        return info["options"]["val"], info["options"]["test"]
+
+    root = photo_folder({"a": 8, "b": 8})
+    assert shares(root, "usual") == (0.15, 0.15)
+    assert shares(root, "asked", val=0.25, test=0) == (0.25, 0)
+    given = tmp_path / "given"
+    photo_folder({"a": 8, "b": 8}, given / "train")
+    assert shares(given, "train only") == (0.15, 0.15)
+    photo_folder({"x": 1, "y": 1, "a": 3, "b": 3}, tmp_path / "more")
+    for name in "ab":
+        shutil.copytree(tmp_path / "more" / name, given / "val" / name)
+    assert shares(given, "val given") == (None, 0)
+    assert shares(given, "with test", test=0.25) == (None, 0.25)
+    (given / "val").rename(given / "test")
+    assert shares(given, "test given") == (0.15, None)
+
+
 def test_a_label_that_only_val_has(photo_folder, tmp_path, draw):
     root = tmp_path / "photos"
     photo_folder({"a": 4, "b": 4}, root / "train")

@@ -108,6 +108,7 @@ def test_shapes(folder):
 
 def test_labels_of_the_other_way_are_pointed_to(folder):
     folder.picture("a.png")
+    assert "--from folders" in folder.read().hint
     folder.page("a.json", shapes=[RECTANGLE, RECTANGLE], flags={"cat": False})
     scan = folder.read()
     assert "2 shape(s): --label-by shapes" in scan.hint

@@ -27,6 +27,10 @@ SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
     *(".pgm", ".ppm", ".pbm", ".jp2", ".avif"),
 )
+NO_PAGES = (
+    "There is no JSON file, as labelme writes them; for class folders say "
+    "--from folders, without --label-by."
+)
 # So many bytes of JSON are parsed sooner here than in processes started for it.
 FEW_BYTES = 64 << 20
 
@@ -98,7 +102,7 @@ def read(root: Path, label_by: str, *, workers: int | None, progress: Progress) 
         note=f"Read as labelme annotations, labels from {ways[label_by]}.",
         warnings=(),
         named=index.named,
-        hint=_hint(label_by, len(annotations), unasked),
+        hint=_hint(label_by, len(annotations), unasked) if names else NO_PAGES,
     )
 
 

@@ -87,6 +87,20 @@ def test_a_recipe_name_that_is_not_known():
         read_recipe("nowhere.yaml")
 
 
+def test_faults_say_where_they_may_be(tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("train: {epochs: 0}\n")
+    with pytest.raises(ConfigError) as caught:
+        build_config(recipe=recipe)
+    assert caught.value.message.startswith(f"1 fault in {recipe}:\n")
+    with pytest.raises(ConfigError) as caught:
+        build_config(recipe=recipe, assignments=["train.lr=0"])
+    assert caught.value.message.startswith(f"2 faults in {recipe} and the options:\n")
+    with pytest.raises(ConfigError) as caught:
+        build_config(options={"epochs": 0})
+    assert caught.value.message.startswith("1 fault in the options:\n")
+
+
 @pytest.mark.parametrize("text", ["train.lr", "lr=3", "=3", ".=1"])
 def test_an_assignment_of_another_form(text):
     with pytest.raises(UsageError, match=r"section\.option=value"):
@@ -115,6 +129,18 @@ def test_random_weights_are_not_frozen_unless_asked():
 def test_a_size_below_the_least_is_refused():
     with pytest.raises(UsageError, match="75"):
         resolve(build_config(options={"backbone": "inception", "size": 64}))
+
+
+def test_a_weights_file_is_looked_for_before_anything_slow(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gone = build_config(options={"weights": "gone.h5"})  # a run's record may say so
+    with pytest.raises(UsageError, match=r"gone\.h5 is not there") as caught:
+        resolve(gone)
+    assert str(tmp_path / "gone.h5") in caught.value.message
+    with pytest.raises(UsageError, match="is a folder"):
+        resolve(build_config(options={"weights": str(tmp_path)}))
+    (tmp_path / "gone.h5").write_text("damaged, which is found out later")
+    assert resolve(gone).model.weights == str(tmp_path / "gone.h5")
 
 
 def test_every_recipe_can_be_meant():

@@ -24,3 +24,19 @@ def test_exit_codes():
 )
 def test_an_unknown_name_comes_with_what_could_be_meant(name, known, hint):
     assert hint in unknown_name("thing", name, known).hint
+
+
+def test_a_long_list_is_left_to_its_command():
+    def hint(name, number):
+        known = [f"n{i:02d}" for i in range(number)]
+        return unknown_name("thing", name, known, listed_by="tlkit things").hint
+
+    assert hint("zzz", 21) == "List them with: tlkit things"
+    assert hint("n20x", 21).startswith("Did you mean n20 or ")
+    assert hint("zzz", 2) == "Known: n00, n01."
+
+
+def test_faults_are_counted_in_plain_words():
+    one = ConfigError("the options", ["lr: too high"])
+    assert one.message == "1 fault in the options:\n  - lr: too high"
+    assert ConfigError("x.yaml", ["a", "b"]).message.startswith("2 faults in x.yaml:\n")

@@ -211,9 +211,10 @@ def build_config(
     Raises:
         ConfigError: All faults found.
     """
-    source, layers = "options", dict[str, Any]()
+    source, layers = "the options", dict[str, Any]()
     if recipe is not None:
-        source, layers = read_recipe(recipe)
+        read_from, layers = read_recipe(recipe)
+        source = f"{read_from} and the options" if options or assignments else read_from
     faults: list[str] = []
     for name, value in (options or {}).items():
         if name != "data" and name not in SECTION_OF:
@@ -240,14 +241,12 @@ def resolve(config: Config) -> Config:
         what is computed; `workers` stays open, it belongs to the machine.
 
     Raises:
-        UsageError: A value that the backbone rules out.
+        UsageError: A value that the backbone rules out, or no such weights file.
     """
     model, inputs, train = config.model, config.inputs, config.train
     backbone = backbones.find(model.backbone)
     cut = model.cut or backbone.cuts[-1]
-    weights = model.weights
-    if weights not in {"imagenet", "none"}:
-        weights = str(Path(weights).expanduser().resolve())
+    weights = _weights(model.weights)
     size = model.size or backbone.native
     if size < backbone.least:
         raise UsageError(
@@ -285,6 +284,20 @@ def _default_views(
     if not policy:
         return 1
     return FRESH if model.freeze_to == "none" else DEFAULT_VIEWS
+
+
+def _weights(given: str) -> str:
+    """A word that stands for weights as it is, a file's path absolute."""
+    if given in {"imagenet", "none"}:
+        return given
+    path = Path(given).expanduser().resolve()
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "not there"
+        raise UsageError(
+            f"The weights file {path} is {kind}.",
+            hint="--weights takes imagenet, none or an .h5 or .weights.h5 file.",
+        )
+    return str(path)
 
 
 def _config(layers: Mapping[str, Any], faults: list[str]) -> Config:

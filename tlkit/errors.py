@@ -52,23 +52,27 @@ class ConfigError(UsageError):
     """Every fault of a configuration at once.
 
     Args:
-        source: Where the configuration came from, a file name or "options".
+        source: Where the configuration came from, a file name or "the options".
         faults: One line a fault.
     """
 
     def __init__(self, source: str, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)
         lines = "\n".join(f"  - {fault}" for fault in self.faults)
-        super().__init__(f"{source}: {len(self.faults)} fault(s)\n{lines}")
+        number = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        super().__init__(f"{number} in {source}:\n{lines}")
 
 
-def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
+def unknown_name(
+    what: str, name: str, known: Iterable[str], *, listed_by: str = ""
+) -> UsageError:
     """The error for a name that is not in a list, with near-miss suggestions.
 
     Args:
         what: What the name should name, as in "backbone".
         name: What came.
         known: The names that exist.
+        listed_by: The command that lists them, named where they are too many to.
 
     Returns:
         The error, to be raised by the caller.
@@ -80,6 +84,8 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
         hint = "Did you mean " + " or ".join(lowered[n] for n in near) + "?"
     elif len(known) <= 20:
         hint = f"Known: {', '.join(known)}."
+    elif listed_by:
+        hint = f"List them with: {listed_by}"
     else:
         hint = f"{len(known)} are known, {known[0]} and {known[-1]} among them."
     return UsageError(f"Unknown {what} {name!r}.", hint=hint)

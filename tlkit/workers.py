@@ -45,17 +45,16 @@ def cpu_count() -> int:
     return os.cpu_count() or 1
 
 
-def warm_up(function: Callable[[], object], workers: int | None = None) -> None:
+def warm_up(function: Callable[[], None], workers: int | None = None) -> None:
     """Let the worker processes get ready, while this one does something else.
 
     Args:
-        function: A module-level function that imports what their work will need; what
-            it returns stays with them.
+        function: A module-level function that imports what their work will need.
         workers: As for `in_order`.
     """
     workers = cpu_count() if workers is None else workers
     for _ in range(workers):
-        _pool(workers).submit(_call, function)
+        _pool(workers).submit(function)
 
 
 def in_order(
@@ -183,10 +182,6 @@ def _begin(parent: int) -> None:
 
     if os.name == "posix":
         threading.Thread(target=watch, daemon=True).start()
-
-
-def _call(function: Callable[[], object]) -> None:
-    function()
 
 
 def _fill(

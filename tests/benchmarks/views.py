@@ -12,6 +12,7 @@ import argparse
 import statistics
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks import common
 
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="ways with this in their name")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    rows = []
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="tlkit-bench-") as folder:
         work = Path(folder)
         cache = work / "cache"

@@ -22,6 +22,7 @@ def test_help_does_not_load_tensorflow_or_torch():
         "assert tlkit.cli.run(['--help']) == 0\n"
         "assert tlkit.cli.run(['finetune', '--help']) == 0\n"
         "assert tlkit.cli.run(['backbones']) == 0\n"
+        "assert tlkit.cli.run(['finetune', 'x', '--weights', 'gone.h5']) == 2\n"
         "heavy = {'tensorflow', 'keras', 'torch', 'matplotlib', 'sklearn'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
@@ -29,6 +30,7 @@ def test_help_does_not_load_tensorflow_or_torch():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+    assert "gone.h5 is not there" in done.stderr.replace("\n", "")
 
 
 def test_every_command_and_option_has_help():
@@ -55,6 +57,7 @@ def test_finetune_offers_every_option_of_the_configuration(capsys):
         (["finetune", "x", "--backbone", "resnet51"], 2, "ResNet50"),
         (["finetune", "x", "--lr", "fast"], 2, "--lr"),
         (["finetune", "x", "--recipe", "course-mixed8"], 2, "course-mixed7"),
+        (["finetune", "x", "--weights", "gone.h5"], 2, "gone.h5 is not there"),
         (["finetune", "/nowhere"], 1, "tlkit prepare"),
         (["finetune", "x", "--resume", "y"], 1, "not a run directory"),
         (["finetune", "--resume", "y", "--lr", "1"], 2, "no other option"),
@@ -63,7 +66,8 @@ def test_finetune_offers_every_option_of_the_configuration(capsys):
         (["evaluate", "/nowhere"], 1, "not a run directory"),
         (["export", "/nowhere"], 1, "not a run directory"),
         (["layers", "incepton"], 2, "InceptionV3"),
-        (["backbones", "qqq"], 2, "Unknown backbone"),
+        (["backbones", "qqq"], 2, "List them with: tlkit backbones"),
+        (["finetune", "x", "--backbone", "qqq"], 2, "List them with: tlkit backbones"),
         (["prepare", "/nowhere", "--out", "/tmp/x"], 1, "/nowhere"),
         (["prepare", "/nowhere"], 2, "--out"),
     ],
@@ -148,6 +152,8 @@ def test_prepare_and_finetune_work_from_the_command_line(tmp_path, draw, capfd):
     out, err = capfd.readouterr()
     assert "Zürich west" in out
     assert "Next: tlkit finetune" in err
+    told = err.replace("\n", "").split(f"{data}: ")[1].split("Next:")[0].split(", ")
+    assert {name.strip() for name in told} == {p.name for p in data.iterdir()}
     small = "--backbone smallcnn --weights none --size 32 --epochs 1 --workers 0"
     command = ["finetune", str(data), "--out", str(place), *small.split()]
     assert run([*command, "--set", "inputs.batch=4"]) == 0

@@ -150,6 +150,26 @@ def test_a_given_split_without_test(photo_folder, tmp_path):
     assert manifest.counts()["b"] == {"train": 6, "val": 3, "test": 2}
 
 
+def test_the_shares_that_were_drawn_are_recorded(photo_folder, tmp_path):
+    def shares(root, name, **options):
+        info = prepare(root, tmp_path / name, near=False, **options).info
+        return info["options"]["val"], info["options"]["test"]
+
+    root = photo_folder({"a": 8, "b": 8})
+    assert shares(root, "usual") == (0.15, 0.15)
+    assert shares(root, "asked", val=0.25, test=0) == (0.25, 0)
+    given = tmp_path / "given"
+    photo_folder({"a": 8, "b": 8}, given / "train")
+    assert shares(given, "train only") == (0.15, 0.15)
+    photo_folder({"x": 1, "y": 1, "a": 3, "b": 3}, tmp_path / "more")
+    for name in "ab":
+        shutil.copytree(tmp_path / "more" / name, given / "val" / name)
+    assert shares(given, "val given") == (None, 0)
+    assert shares(given, "with test", test=0.25) == (None, 0.25)
+    (given / "val").rename(given / "test")
+    assert shares(given, "test given") == (0.15, None)
+
+
 def test_a_label_that_only_val_has(photo_folder, tmp_path, draw):
     root = tmp_path / "photos"
     photo_folder({"a": 4, "b": 4}, root / "train")
@@ -357,6 +377,7 @@ def test_a_class_that_is_missing_from_a_side(photo_folder, tmp_path, told):
         ({"val": 0.9}, "nothing for train"),
         ({"workers": -1}, "workers is at least 0"),
         ({"source": "folders", "label_by": "shapes"}, "Only labelme"),
+        ({"label_by": "shapes"}, "Leave --label-by away"),
     ],
 )
 def test_options_that_cannot_be_meant(photo_folder, tmp_path, options, message):
@@ -587,14 +608,28 @@ def test_labelme_without_labels(pages, tmp_path, told):
         edit(path, flags={})
     with pytest.raises(DatasetError, match="--label-by shapes") as caught:
         prepare(pages, tmp_path / "data", progress=told)
+    assert caught.value.hint == (
+        "No flag serves as a label, but there are 16 shape(s): "
+        "--label-by shapes labels by these."
+    )
+    assert told.warnings == []
     # eight pages and the seven files that these lead to
     assert "15 rejected as no-flag, as 0.json: No flags." in str(caught.value)
     for path in pages.glob("*.json"):
         edit(path, shapes=[])
     with pytest.raises(DatasetError, match="Flag the pictures in labelme"):
         prepare(pages, tmp_path / "data")
-    with pytest.raises(DatasetError, match="found none"):
+    with pytest.raises(DatasetError, match="found none") as caught:
         prepare(pages, tmp_path / "data", label_by="shapes")
+    assert caught.value.hint.startswith("Draw shapes in labelme")
+
+
+def test_labelme_flags_are_no_shapes(pages, tmp_path):
+    for path in pages.glob("*.json"):
+        edit(path, shapes=[])
+    with pytest.raises(DatasetError, match="found none") as caught:
+        prepare(pages, tmp_path / "data", label_by="shapes")
+    assert "8 true flag(s): --label-by image" in caught.value.hint
 
 
 def test_worker_processes_import_neither_tensorflow_nor_torch(photo_folder, tmp_path):

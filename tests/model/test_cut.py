@@ -24,7 +24,8 @@ def body(name: str) -> keras.Model:
 
 def cut_body(name: str, cut: str) -> keras.Model:
     whole = body(name)
-    return keras.Model(whole.inputs[0], output_of(find_cut(whole, cut)))
+    features = output_of(find_cut(whole, cut))
+    return keras.Model(whole.inputs[0], features, name=whole.name)
 
 
 def freeze_name(part: keras.Model, name: str | None) -> str:
@@ -93,6 +94,17 @@ def test_unknown_cut_suggests(name: str, suggestion: str):
     with pytest.raises(UsageError, match=f"Unknown layer '{name}'") as caught:
         find_cut(body("inception"), name)
     assert suggestion in caught.value.hint
+
+
+def test_a_layer_like_no_other_is_looked_up():
+    listed = "List them with: tlkit layers InceptionV3"
+    with pytest.raises(UsageError, match="Unknown layer 'qqq'") as caught:
+        find_cut(body("inception"), "qqq")
+    assert caught.value.hint == listed
+    part = cut_body("inception", "mixed7")
+    with pytest.raises(UsageError, match="ends at the cut 'mixed7'") as caught:
+        find_freeze(part, "qqq")
+    assert caught.value.hint == listed
 
 
 def test_freeze():

@@ -64,3 +64,38 @@ def test_options_that_do_not_apply_are_refused():
         check("adamm", momentum=None, nesterov=None)
     with pytest.raises(UsageError, match="cosine"):
         check("sgd", momentum=None, nesterov=None, warmup=0.1, schedule="linear")
+
+
+def stepped(name, **options):
+    """A weight of 1 after two steps at rate 0.1 along a gradient of 1."""
+    optimizer = build(name, lr=0.1, steps=10, **options)
+    variable = keras.Variable(np.ones((2, 2), np.float32))
+    for _ in range(2):
+        optimizer.apply([keras.ops.ones((2, 2))], [variable])
+    return float(variable.numpy()[0, 0])
+
+
+def test_nesterov_is_refused_where_it_would_do_nothing():
+    for momentum in (None, 0.0):
+        with pytest.raises(UsageError, match=r"give SGD one above 0"):
+            check("SGD", momentum=momentum, nesterov=True)
+    with pytest.raises(UsageError, match="does nothing"):
+        check("muon", momentum=0.0, nesterov=True)
+    check("sgd", momentum=0.0, nesterov=False)
+    # v = -0.1, w = 1 - 0.05 - 0.1; then v = -0.15, w = 0.85 - 0.075 - 0.1
+    assert stepped("sgd", momentum=0.5, nesterov=True) == pytest.approx(0.675)
+    # v = -0.1, w = 0.9; then v = -0.15, w = 0.75
+    assert stepped("sgd", momentum=0.5, nesterov=False) == pytest.approx(0.75)
+
+
+def test_muon_has_a_momentum_of_its_own():
+    check("muon", momentum=None, nesterov=True)
+    defaults = {
+        name: inspect.signature(getattr(keras.optimizers, kind)).parameters
+        for name, (kind, takes) in OPTIMIZERS.items()
+        if "nesterov" in takes and hasattr(keras.optimizers, kind)
+    }
+    own = {name: found["momentum"].default for name, found in defaults.items()}
+    assert own.pop("sgd") == 0
+    assert set(own) <= {"muon"}
+    assert all(momentum > 0 for momentum in own.values())

@@ -14,8 +14,17 @@ def test_the_interval_is_wilsons():
     # Newcombe 1998, table I: 81 of 263 and 15 of 148.
     assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert wilson_interval(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
-    assert wilson_interval(0, 20)[0] == 0
-    assert wilson_interval(20, 20)[1] == pytest.approx(1)
+
+
+def test_the_interval_ends_exactly_at_none_and_all():
+    z2 = 1.959964**2
+    for n in range(1, 500):
+        low, high = wilson_interval(0, n)
+        assert low == 0.0
+        assert high == pytest.approx(z2 / (n + z2))
+        low, high = wilson_interval(n, n)
+        assert low == pytest.approx(n / (n + z2))
+        assert high == 1.0
 
 
 def test_figures_worked_out_by_hand():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tlkit.inputs.augment import load_policy
-from tlkit.inputs.views import ViewMaker
+from tlkit.inputs.views import Asked, ViewMaker
 from tlkit.progress import Silent
 from tlkit.run import features
 from tlkit.run.cache import segments
@@ -67,7 +67,7 @@ def test_rows_are_what_the_engine_says_of_each_view(prepared, collector):
     assert rows.shape == (3, 2, 2, 2, 3)
     for i, example in enumerate(examples):
         pixels = np.empty((2, 16, 16, 3), np.uint8)
-        made.maker.make(features.Asked(example, (0, 2)), pixels)
+        made.maker.make(Asked(example, (0, 2)), pixels)
         (wanted,) = CountingEngine().run([pixels])
         assert np.array_equal(rows[i], wanted)
 

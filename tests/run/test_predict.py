@@ -51,6 +51,23 @@ def test_files_folders_and_patterns_are_found_in_natural_order(tmp_path):
     assert find_pictures([tmp_path / "b [1].png"]) == [tmp_path / "b [1].png"]
 
 
+def test_a_pattern_that_matches_nothing_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").touch()
+    (tmp_path / "folder.jpg").mkdir()
+    for pattern in ("*.jpg", "b[1].png", "**/?.gif"):
+        with pytest.raises(UsageError, match="matches no file") as caught:
+            find_pictures(["a.png", pattern])
+        assert repr(pattern) in caught.value.message
+        assert str(tmp_path) in caught.value.hint
+    with pytest.raises(UsageError, match="matches no file") as caught:
+        find_pictures([tmp_path / "*.jpg"])
+    assert not caught.value.hint
+    assert [p.name for p in find_pictures(["*.png", "gone.jpg"])] == [
+        "a.png", "gone.jpg",
+    ]  # fmt: skip
+
+
 def test_nothing_to_predict_is_an_error(finished, tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(UsageError, match="empty"):

@@ -98,9 +98,14 @@ def test_rows_become_safe_while_a_fill_goes_on(tmp_path, monkeypatch):
 
 def test_an_interruption_keeps_what_was_written(tmp_path):
     shelf = shelf_of(tmp_path)
-    with pytest.raises(KeyboardInterrupt), shelf.write() as segment:
-        segment.append([key(1)], rows_of(1))
-        raise KeyboardInterrupt
+
+    def fill():
+        with shelf.write() as segment:
+            segment.append([key(1)], rows_of(1))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill()
     assert set(read(shelf)) == {1}
 
 

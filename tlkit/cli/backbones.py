@@ -18,7 +18,7 @@ def backbones(
     name: str = typer.Argument("", help="Only those with this in their name."),
 ) -> None:
     """List the networks that can be tuned."""
-    from tlkit.model.backbones import BACKBONES
+    from tlkit.model.backbones import BACKBONES, LISTED_BY
 
     table = Table(box=None, header_style="bold")
     for column in ("backbone", "preprocessing", "also called"):
@@ -26,7 +26,7 @@ def backbones(
     for column in ("MB", "parameters", "native px", "least px"):
         table.add_column(column, justify="right")
     if not (shown := _named(name)):
-        raise unknown_name("backbone", name, BACKBONES)
+        raise unknown_name("backbone", name, BACKBONES, listed_by=LISTED_BY)
     for backbone in shown:
         table.add_row(
             backbone.name,

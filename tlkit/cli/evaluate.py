@@ -17,7 +17,10 @@ def evaluate(
         None, help="train | val | test.  [default: test where there is one, else val]"
     ),
     data: Path = typer.Option(None, help="Where the data set lies now, if moved."),
-    workers: int = typer.Option(None, help="Processes that read pictures."),
+    workers: int = typer.Option(
+        None,
+        help="Processes that read pictures, 0 for none.  [default: one a processor]",
+    ),
 ) -> None:
     """Score a run: accuracy with its interval, figures a class, mistakes."""
     import tlkit

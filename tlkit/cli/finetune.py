@@ -13,9 +13,11 @@ from tlkit.cli.terminal import ERR, Terminal, load_tensorflow, next_step
 from tlkit.config import (
     DEFAULT_VIEWS,
     SECTION_OF,
+    Config,
     build_config,
     default_of,
     recipe_names,
+    resolve,
 )
 from tlkit.errors import UsageError
 
@@ -63,7 +65,9 @@ def finetune(
     ),
     mix: str = _option("none | mixup | cutmix | randaugment, by keras-cv.", "mix"),
     batch: int = _option("Pictures a step.", "batch"),
-    workers: int = _option("Processes that read pictures; else one a processor."),
+    workers: int = _option(
+        "Processes that read pictures, 0 for none; else one a processor."
+    ),
     optimizer: str = _option("Any of Keras' optimizers.", "optimizer"),
     lr: float = _option("Learning rate.", "lr"),
     momentum: float = _option("Momentum, for sgd, rmsprop and muon."),
@@ -102,7 +106,8 @@ def finetune(
     if views and views.isdecimal():
         chosen["views"] = int(views)
     # A typing error is told before anything slow begins.
-    build_config(recipe=recipe, options=chosen, assignments=set or ())
+    config = resolve(build_config(recipe=recipe, options=chosen, assignments=set or ()))
+    _start_workers(config)
     import tlkit
 
     load_tensorflow()
@@ -132,3 +137,18 @@ def finetune(
     )
     print_score(run.metrics())
     next_step("tlkit", "evaluate", run.directory)
+
+
+def _start_workers(config: Config) -> None:
+    """Let the workers import while TensorFlow loads, if they are likely to be needed.
+
+    Where features of this network are kept, the pictures may not even be read.
+    """
+    from tlkit.inputs.views import get_ready
+    from tlkit.run.cache import cache_root, holds
+    from tlkit.workers import warm_up
+
+    model, inputs = config.model, config.inputs
+    kept = config.train.store and isinstance(inputs.views, int)
+    if not (kept and holds(cache_root(), model.backbone, model.size)):
+        warm_up(get_ready, inputs.workers)

@@ -25,7 +25,10 @@ def predict(
     run: Path = typer.Argument(..., help="The --out folder of a tlkit finetune."),
     pictures: list[str] = typer.Argument(..., help="Files, folders or patterns."),
     format: str = typer.Option("table", help="table | csv | json, on standard output."),
-    workers: int = typer.Option(None, help="Processes that read pictures."),
+    workers: int = typer.Option(
+        None,
+        help="Processes that read pictures, 0 for none.  [default: one a processor]",
+    ),
 ) -> None:
     """Classify pictures; the exit code is 1 if some could not be read."""
     import tlkit

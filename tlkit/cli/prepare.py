@@ -91,7 +91,8 @@ def _print_summary(manifest: Manifest) -> None:
         highlight=False,
     )
     ERR.print(
-        f"{manifest.directory}: manifest.csv, labels.txt, rejected.csv, duplicates.csv",
+        f"{manifest.directory}: manifest.csv, labels.txt, dataset.json, rejected.csv, "
+        "duplicates.csv",
         markup=False,
         highlight=False,
     )

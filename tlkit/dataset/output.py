@@ -45,7 +45,8 @@ class Prepared:
     Attributes:
         root: The source root.
         kind: The layout of the source.
-        options: What was asked for, a dataclass.
+        options: What was asked for, a dataclass; its val and test are the shares drawn,
+            None for a side that the source gives.
         scan: What the source holds.
         facts: The pictures that could be read.
         outcome: What became of copies.

@@ -6,6 +6,7 @@ sources -> facts -> duplicates -> copies -> split -> manifest
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -163,7 +164,9 @@ def _prepare(
     prepared = Prepared(
         root=root,
         kind=kind,
-        options=options,
+        options=dataclasses.replace(
+            options, val=fractions.get("val"), test=fractions.get("test")
+        ),
         scan=scan,
         facts=facts,
         outcome=outcome,
@@ -177,11 +180,11 @@ def _prepare(
 def _recognise(root: Path, options: Options) -> str:
     kind = options.source
     if kind == "auto":
-        by_shapes = options.label_by == "shapes"
-        kind = "labelme" if by_shapes else sources.detect(root)
+        kind = sources.detect(root, options.label_by)
     if kind != "labelme" and options.label_by == "shapes":
         raise UsageError(
-            "Only labelme annotations have shapes to label by.",
+            "Only labelme annotations have shapes to label by (--label-by shapes); "
+            f"{root} is read as class folders.",
             hint="Leave --label-by away, or say --from labelme.",
         )
     return kind
@@ -190,6 +193,7 @@ def _recognise(root: Path, options: Options) -> str:
 def _fractions(
     root: Path, annotations: Iterable[Annotation], options: Options
 ) -> dict[str, float]:
+    """The shares to draw for val and test, but for a side that the source gives."""
     given = {a.split for a in annotations} - {None}
     for side, share in (("val", options.val), ("test", options.test)):
         if share is not None and side in given:
@@ -200,11 +204,12 @@ def _fractions(
     if given and "train" not in given:
         sides = " and ".join(sorted(map(str, given)))
         raise DatasetError(f"{root} holds {sides}, but no train folder.")
-    val = 0.0 if "val" in given else VAL
-    test = 0.0 if given & {"val", "test"} else TEST
+    usual = {"val": VAL, "test": 0.0 if "val" in given else TEST}
+    asked = {"val": options.val, "test": options.test}
     return {
-        "val": val if options.val is None else options.val,
-        "test": test if options.test is None else options.test,
+        side: usual[side] if share is None else share
+        for side, share in asked.items()
+        if side not in given
     }
 
 
@@ -308,12 +313,8 @@ def _check_labels(
         lines.append(
             f"  {number} rejected as {reason}, as {example.file}: {example.detail}"
         )
-    hint = "Put the photos of each class into a folder of its name."
-    if any("--label-by shapes" in line for line in scan.warnings):
-        hint = " ".join(scan.warnings)
-    elif kind == "labelme":
-        hint = "Flag the pictures in labelme, or draw shapes and use --label-by shapes."
-    elif labels and (root / labels[0]).is_dir():
+    hint = scan.hint
+    if kind == "folders" and labels and (root / labels[0]).is_dir():
         inner = [entry.name for entry in (root / labels[0]).iterdir() if entry.is_dir()]
         hint = f"Are the classes in {root / labels[0]}?" if len(inner) > 1 else hint
     raise DatasetError("\n".join(lines), hint=hint)

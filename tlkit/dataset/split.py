@@ -31,7 +31,8 @@ def assign(
     Args:
         labels: The label of each example.
         groups: The group of each; a group may hold several labels.
-        fractions: For "val" and "test" the share of the examples, 0 for no such side.
+        fractions: For "val" and "test" the share of the examples; 0, or none, for no
+            such side.
         seed: Another seed, another draw.
 
     Returns:

@@ -21,7 +21,7 @@ import numpy as np
 
 from tlkit.dataset import fitted, images
 from tlkit.dataset.manifest import Example, read_example
-from tlkit.inputs.augment import Policy, augment
+from tlkit.inputs.augment import Policy, augment, import_albumentations
 from tlkit.workers import arrays_in_order
 
 PLAIN = 0
@@ -41,6 +41,11 @@ class Spent(NamedTuple):
 
     decode: float
     augment: float
+
+
+def get_ready() -> None:
+    """Import what views are made with, in a worker, before there is work."""
+    import_albumentations()
 
 
 @dataclass(frozen=True)

@@ -457,6 +457,7 @@ _TABLE = (
 )
 
 BACKBONES: dict[str, Backbone] = {row.name: row for row in _TABLE}
+LISTED_BY = "tlkit backbones"
 
 
 def _key(name: str) -> str:
@@ -485,6 +486,6 @@ def find(name: str) -> Backbone:
     """
     found = _BY_KEY.get(_key(name))
     if found is None:
-        error = unknown_name("backbone", name, BACKBONES)
+        error = unknown_name("backbone", name, BACKBONES, listed_by=LISTED_BY)
         raise error
     return found

@@ -32,7 +32,8 @@ def build_body(backbone: Backbone, size: int, *, seed: int = 0) -> keras.Model:
         seed: Of the random weights.
 
     Returns:
-        A functional model, uint8 [B, size, size, 3] in, features of the last cut out.
+        A functional model of the backbone's name, uint8 [B, size, size, 3] in, features
+        of the last cut out.
 
     Raises:
         UsageError: If the size is below what the backbone accepts.
@@ -55,7 +56,7 @@ def build_body(backbone: Backbone, size: int, *, seed: int = 0) -> keras.Model:
             )
     renumber(body)
     # keras.applications wraps the input in a list; callers feed a plain array.
-    return keras.Model(image, body.outputs[0], name=body.name)
+    return keras.Model(image, body.outputs[0], name=backbone.name)
 
 
 def preprocess(

@@ -108,7 +108,7 @@ def build_classifier(
     cut_operation = find_cut(body, cut or backbone.cuts[-1])
     features = output_of(cut_operation)
     image = body.inputs[0]
-    cut_body = keras.Model(image, features)
+    cut_body = keras.Model(image, features, name=body.name)
     freeze = find_freeze(cut_body, freeze_to)
     outputs = apply_head(features, head, n_classes, seed)
     load_weights(backbone, body, cut_body, weights)

@@ -115,7 +115,7 @@ def find_cut(model: keras.Model, name: str) -> keras.Operation:
     """The operation of a body to cut at.
 
     Args:
-        model: The whole body.
+        model: The whole body, which bears the name of its backbone.
         name: Of any layer of it.
 
     Returns:
@@ -127,9 +127,11 @@ def find_cut(model: keras.Model, name: str) -> keras.Operation:
     known = {operation.name: operation for operation in body_operations(model)}
     if name in known:
         return known[name]
-    error = unknown_name("layer", name, [point.name for point in cuttable(model)])
+    listed_by = f"tlkit layers {model.name}"
+    points = [point.name for point in cuttable(model)]
+    error = unknown_name("layer", name, points, listed_by=listed_by)
     if not error.hint.startswith("Did you mean"):
-        error = unknown_name("layer", name, known)
+        error = unknown_name("layer", name, known, listed_by=listed_by)
     raise error
 
 
@@ -137,7 +139,7 @@ def find_freeze(model: keras.Model, name: str | None) -> keras.Operation | None:
     """The operation up to which a cut body is frozen.
 
     Args:
-        model: The body, its output the cut.
+        model: The body, its output the cut, which bears the name of its backbone.
         name: Of a layer one can cut at; the cut itself if None; "none" for nothing.
 
     Returns:
@@ -156,7 +158,9 @@ def find_freeze(model: keras.Model, name: str | None) -> keras.Operation | None:
         return points[name]
     order = [operation.name for operation in body_operations(model)]
     if name not in order:
-        error = unknown_name("layer to freeze to", name, points)
+        error = unknown_name(
+            "layer to freeze to", name, points, listed_by=f"tlkit layers {model.name}"
+        )
         raise UsageError(
             f"{error.message} The body ends at the cut {order[-1]!r}.", hint=error.hint
         )

@@ -60,6 +60,13 @@ def check(
             raise UsageError(
                 f"optimizer {name} takes no {option}; {', '.join(able)} do."
             )
+    # Keras' own momentum is 0 for sgd, above 0 for muon.
+    still = momentum == 0 or (momentum is None and name.lower() == "sgd")
+    if nesterov and still:
+        raise UsageError(
+            f"nesterov does nothing without momentum: give {name} one above 0, "
+            "such as momentum 0.9."
+        )
     if warmup and schedule != "cosine":
         raise UsageError(f"warmup goes with schedule cosine, not with {schedule}.")
 

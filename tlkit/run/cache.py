@@ -127,6 +127,14 @@ def contents(root: Path) -> list[Content]:
     return sorted(found, key=lambda content: -content.used)
 
 
+def holds(root: Path, backbone: str, size: int | None) -> bool:
+    """Whether there are features of this network at this size, of whatever pictures."""
+    return any(
+        (content.about.get("backbone"), content.about.get("size")) == (backbone, size)
+        for content in contents(root)
+    )
+
+
 def clear(root: Path) -> int:
     """Remove all features.
 

@@ -205,13 +205,16 @@ def wilson_interval(right: int, n: int, z: float = 1.959964) -> tuple[float, flo
         z: Normal quantile; the default gives 95 %.
 
     Returns:
-        Low and high, within 0 and 1.
+        Low and high, within 0 and 1; exactly 0 where none is right, 1 where all are.
     """
     share = right / n
     middle = share + z * z / (2 * n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+    # Exact at the ends, where rounding would leave 1e-17 or 0.9999999.
+    low = (middle - half) / scale if right else 0.0
+    high = (middle + half) / scale if right < n else 1.0
+    return low, high
 
 
 def _mistakes(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:

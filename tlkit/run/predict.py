@@ -59,7 +59,7 @@ def predict(
         in natural order. A file that cannot be read is among them, with its error.
 
     Raises:
-        UsageError: There is no file at all.
+        UsageError: A pattern matches no file, or there is no file at all.
     """
     paths = find_pictures(inputs)
     run = run if isinstance(run, Run) else Run.read(run)
@@ -97,22 +97,32 @@ def find_pictures(inputs: Iterable[str | Path]) -> list[Path]:
         not exist: it will be reported as missing.
 
     Raises:
-        UsageError: There is no file at all.
+        UsageError: A pattern matches no file, or there is no file at all.
     """
     found: list[Path] = []
     for name in inputs:
         path = Path(name)
         if path.is_dir():
             found.extend(_below(path))
-        elif not path.exists() and (
-            matches := natsorted(glob.glob(str(name), recursive=True))  # noqa: PTH207 - may be absolute
-        ):
-            found.extend(Path(match) for match in matches if Path(match).is_file())
+        elif glob.has_magic(str(name)) and not path.exists():
+            found.extend(_matching(str(name)))
         else:
             found.append(path)
     if not found:
         raise UsageError("No pictures there: the folders are empty.")
     return found
+
+
+def _matching(pattern: str) -> list[Path]:
+    matches = natsorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - may be absolute
+    files = [Path(match) for match in matches if Path(match).is_file()]
+    if not files:
+        hint = f"Looked for from {Path.cwd()}."
+        raise UsageError(
+            f"The pattern {pattern!r} matches no file.",
+            hint="" if Path(pattern).is_absolute() else hint,
+        )
+    return files
 
 
 def _below(folder: Path) -> Iterator[Path]:

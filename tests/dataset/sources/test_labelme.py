@@ -106,10 +106,17 @@ def test_shapes(folder):
     ]
 
 
-def test_shapes_without_flags_suggest_to_label_by_shapes(folder):
+def test_labels_of_the_other_way_are_pointed_to(folder):
     folder.picture("a.png")
-    folder.page("a.json", shapes=[RECTANGLE], flags={})
-    assert "--label-by shapes" in folder.read().warnings[0]
+    assert "--from folders" in folder.read().hint
+    folder.page("a.json", shapes=[RECTANGLE, RECTANGLE], flags={"cat": False})
+    scan = folder.read()
+    assert "2 shape(s): --label-by shapes" in scan.hint
+    assert scan.warnings == ()
+    assert folder.read("shapes").hint.startswith("Draw shapes in labelme")
+    folder.page("a.json", flags={"cat": True, "dog": False})
+    assert "1 true flag(s): --label-by image" in folder.read("shapes").hint
+    assert folder.read().hint.startswith("Flag the pictures in labelme")
 
 
 @pytest.mark.parametrize(

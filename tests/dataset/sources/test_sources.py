@@ -44,6 +44,7 @@ def test_cannot_tell(tmp_path):
     with pytest.raises(DatasetError, match="may be class folders") as caught:
         sources.detect(tmp_path)
     assert "--from folders" in caught.value.hint
+    assert sources.detect(tmp_path, "shapes") == "labelme"
 
 
 def test_json_alone(tmp_path):

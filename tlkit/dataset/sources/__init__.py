@@ -56,11 +56,13 @@ def read(
     return reader(root, label_by=label_by, workers=workers, progress=progress)
 
 
-def detect(src: Path) -> str:
+def detect(src: Path, label_by: str = "image") -> str:
     """Recognise the layout of a source.
 
     Args:
         src: The source root.
+        label_by: What is to be labelled by; only labelme annotations have "shapes", so
+            that a few of them do.
 
     Returns:
         One of SOURCES.
@@ -73,7 +75,8 @@ def detect(src: Path) -> str:
     annotated = sum(_looks_like_labelme(src / file) for file in jsons)
     pictures = sum(file.lower().endswith(labelme.SUFFIXES) for file in files)
     filed = sum("/" in file for file in set(files) - set(jsons))
-    if annotated and (4 * annotated >= pictures or not filed):
+    meant = label_by == "shapes" or 4 * annotated >= pictures or not filed
+    if annotated and meant:
         return "labelme"
     if annotated:
         raise DatasetError(

@@ -67,6 +67,7 @@ class Scan:
         note: How the source was understood, for a person.
         warnings: What the user should act on.
         named: For each picture that an annotation file leads to, that file.
+        hint: What to do where its labels turn out too few.
     """
 
     files: tuple[str, ...]
@@ -75,6 +76,7 @@ class Scan:
     note: str
     warnings: tuple[str, ...]
     named: dict[str, str]
+    hint: str
 
 
 _natural = natsort.natsort_keygen()

@@ -63,6 +63,7 @@ def read(root: Path) -> Scan:
         note=f"Read as class folders{given}.",
         warnings=tuple(_empty_classes(root, by_split, annotations)),
         named={},
+        hint="Put the photos of each class into a folder of its name.",
     )
 
 

@@ -27,6 +27,10 @@ SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
     *(".pgm", ".ppm", ".pbm", ".jp2", ".avif"),
 )
+NO_PAGES = (
+    "There is no JSON file, as labelme writes them; for class folders say "
+    "--from folders, without --label-by."
+)
 # So many bytes of JSON are parsed sooner here than in processes started for it.
 FEW_BYTES = 64 << 20
 
@@ -42,7 +46,7 @@ class Page:
         size: Width and height as annotated, where told.
         labelled: Label, box and shape of each thing to classify.
         rejected: What of it cannot be used.
-        shapes: How many shapes it has.
+        unasked: How many labels it has of the way not asked for.
     """
 
     file: str
@@ -51,7 +55,7 @@ class Page:
     size: tuple[int, int] | None = None
     labelled: tuple[tuple[str, Box | None, str], ...] = ()
     rejected: tuple[Rejection, ...] = ()
-    shapes: int = 0
+    unasked: int = 0
 
 
 def read(root: Path, label_by: str, *, workers: int | None, progress: Progress) -> Scan:
@@ -77,10 +81,10 @@ def read(root: Path, label_by: str, *, workers: int | None, progress: Progress) 
     pages = in_order(parse, names, workers=workers)
     annotations: list[Annotation] = []
     rejected = list(found.rejected)
-    unflagged_shapes = 0
+    unasked = 0
     for page in track(pages, progress, "Reading annotations", len(names)):
         rejected += page.rejected
-        unflagged_shapes += page.shapes if not page.labelled else 0
+        unasked += page.unasked if not page.labelled else 0
         split = SPLIT_NAMES.get(page.file.split("/")[0].lower()) if by_split else None
         outcome = index.picture_of(page)
         if isinstance(outcome, Rejection):
@@ -91,20 +95,32 @@ def read(root: Path, label_by: str, *, workers: int | None, progress: Progress) 
         else:
             annotations += _annotations(page, outcome, split)
     ways = {"image": "the flags of each picture", "shapes": "shapes, cropped"}
-    warnings: tuple[str, ...] = ()
-    if label_by == "image" and not annotations and unflagged_shapes:
-        warnings = (
-            f"No picture has a flag, but there are {unflagged_shapes} shapes: "
-            "label by shapes (--label-by shapes) to use these.",
-        )
     return Scan(
         files=found.files,
         annotations=tuple(annotations),
         rejected=tuple(rejected),
         note=f"Read as labelme annotations, labels from {ways[label_by]}.",
-        warnings=warnings,
+        warnings=(),
         named=index.named,
+        hint=_hint(label_by, len(annotations), unasked) if names else NO_PAGES,
     )
+
+
+def _hint(label_by: str, asked: int, unasked: int) -> str:
+    """What to do where too few labels were found the way that was asked for."""
+    if label_by == "image":
+        if unasked and not asked:
+            return (
+                f"No flag serves as a label, but there are {unasked} shape(s): "
+                "--label-by shapes labels by these."
+            )
+        return "Flag the pictures in labelme, or draw shapes and use --label-by shapes."
+    if unasked and not asked:
+        return (
+            f"No shape serves as a label, but there are {unasked} true flag(s): "
+            "--label-by image labels by these."
+        )
+    return "Draw shapes in labelme, or flag the pictures and use --label-by image."
 
 
 def _size(root: Path, names: Iterable[str]) -> int:
@@ -145,6 +161,7 @@ def parse_page(root: Path, file: str, *, label_by: str) -> Page:
     by_flags = label_by == "image"
     labelled, rejected = _flagged(file, content) if by_flags else _drawn(file, content)
     shapes = content.get("shapes")
+    drawn = len(shapes) if isinstance(shapes, list) else 0
     picture = content.get("imagePath")
     return Page(
         file=file,
@@ -153,7 +170,7 @@ def parse_page(root: Path, file: str, *, label_by: str) -> Page:
         size=_annotated_size(content),
         labelled=tuple(labelled),
         rejected=tuple(rejected),
-        shapes=len(shapes) if isinstance(shapes, list) else 0,
+        unasked=drawn if by_flags else len(_true_flags(content)),
     )
 
 
@@ -171,17 +188,25 @@ def _annotated_size(content: dict[str, Any]) -> tuple[int, int] | None:
     return None
 
 
+def _flags(content: dict[str, Any]) -> dict[str, Any]:
+    flags = content.get("flags")
+    return flags if isinstance(flags, dict) else {}
+
+
+def _true_flags(content: dict[str, Any]) -> list[str]:
+    return [name for name, value in _flags(content).items() if value is True]
+
+
 Labelled = list[tuple[str, Box | None, str]]
 
 
 def _flagged(file: str, content: dict[str, Any]) -> tuple[Labelled, list[Rejection]]:
-    flags = content.get("flags")
-    flags = flags if isinstance(flags, dict) else {}
-    true = [name for name, value in flags.items() if value is True]
+    true = _true_flags(content)
     if any(name in IGNORED for name in true):
         return [], [Rejection(file, "ignored", "Flagged to be ignored.")]
     if not true:
-        detail = f"None of its {len(flags)} flags is true." if flags else "No flags."
+        number = len(_flags(content))
+        detail = f"None of its {number} flags is true." if number else "No flags."
         return [], [Rejection(file, "no-flag", detail)]
     if len(true) > 1:
         detail = f"Flagged as {', '.join(map(repr, true))}."

@@ -11,7 +11,6 @@ import hashlib
 import importlib
 import json
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 import yaml
 
 from tlkit.errors import UsageError, unknown_name
+from tlkit.imports import hidden
 
 Policy = tuple[Mapping[str, Any], ...]
 
@@ -151,14 +151,8 @@ def import_albumentations() -> Any:
         The package.
     """
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    present = "torch" in sys.modules
-    if not present:
-        sys.modules["torch"] = None  # type: ignore[assignment]
-    try:
+    with hidden("torch"):
         return importlib.import_module("albumentations")
-    finally:
-        if not present:
-            del sys.modules["torch"]
 
 
 def _read(name: str) -> Iterable[Mapping[str, Any]]:

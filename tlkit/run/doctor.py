@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from tlkit.model.weights import cache_folder
-from tlkit.run import device, record
+from tlkit.run import cache, device, record
 from tlkit.workers import cpu_count
 
 # Where Keras publishes its weights; only a connection is opened, nothing is fetched.
@@ -44,23 +44,27 @@ def examine() -> list[Check]:
         _graphics(),
         _backend(),
         _disk(Path.cwd(), "Disk here"),
+        _features(),
         _weights_folder(),
         _weights_host(),
     ]
 
 
 def _packages() -> list[Check]:
-    missing = "pip install tlkit again; without it tlkit does not work."
-    return [
-        Check(
-            name,
-            version,
-            version != "not installed",
-            missing if version == "not installed" else "",
-            needed=True,
+    return [_package(name, version) for name, version in record.versions().items()]
+
+
+def _package(name: str, version: str) -> Check:
+    there, needed = version != "not installed", name != "openvino"
+    if there:
+        return Check(name, version, needed=needed)
+    advice = "pip install tlkit again; without it tlkit does not work."
+    if not needed:
+        advice = (
+            "Keras computes the frozen layers instead, more slowly; pip install "
+            "openvino where it has a wheel for this system."
         )
-        for name, version in record.versions().items()
-    ]
+    return Check(name, version, False, advice, needed)
 
 
 def _processor() -> Check:
@@ -100,6 +104,15 @@ def _disk(folder: Path, name: str) -> Check:
     advice = "Runs and weights take up to a gigabyte each: make room."
     fine = free >= LEAST_FREE_GB
     return Check(name, f"{free:.0f} GB free", fine, "" if fine else advice)
+
+
+def _features() -> Check:
+    held = sum(content.bytes for content in cache.contents(cache.cache_root()))
+    return Check(
+        "Feature store",
+        f"{held / 1e9:.2f} GB of at most {cache.cap_bytes() / 1e9:.0f} in "
+        f"{cache.cache_root()}",
+    )
 
 
 def _weights_folder() -> Check:

@@ -7,6 +7,7 @@ measured for each run; for one engine it does not depend on how pictures are bat
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import itertools
 import time
@@ -21,6 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.errors import RunError
+from tlkit.imports import hidden
 from tlkit.run.machine import Memory
 from tlkit.workers import cpu_count
 
@@ -171,8 +173,10 @@ class OpenVinoEngine:
     name = "openvino"
 
     def __init__(self, network: Traced, memory: Memory) -> None:
-        import openvino
-
+        # Its telemetry would send what it converts, and when, to its makers.
+        with hidden("openvino_telemetry"):
+            openvino = importlib.import_module("openvino")
+            importlib.import_module("openvino.tools.ovc")
         self._openvino = openvino
         self._core = openvino.Core()
         self._network = network

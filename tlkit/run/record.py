@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 MARKER = "run.json"
 RECORDED = (
-    "tlkit", "tensorflow", "keras", "keras-cv", "albumentations", "numpy", "pillow",
+    "tlkit", "tensorflow", "keras", "keras-cv", "openvino", "albumentations", "numpy",
+    "pillow",
 )  # fmt: skip
 
 

@@ -1,0 +1,31 @@
+import subprocess
+import sys
+
+import pytest
+
+from tlkit.imports import hidden
+
+
+def test_a_hidden_package_looks_as_if_it_were_not_installed():
+    with hidden("colorsys"), pytest.raises(ImportError):
+        __import__("colorsys")
+    assert __import__("colorsys").rgb_to_hsv(0, 0, 0) == (0, 0, 0)
+
+
+def test_what_was_imported_before_stays():
+    with hidden("sys"):
+        assert __import__("sys") is sys
+
+
+def test_albumentations_comes_without_torch_and_openvino_without_telemetry():
+    code = (
+        "import sys\n"
+        "from tlkit.inputs.augment import import_albumentations\n"
+        "from tlkit.run.engine import OpenVinoEngine\n"
+        "import_albumentations(); OpenVinoEngine(None, None)\n"
+        "print(sorted({'torch', 'openvino_telemetry'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -18,7 +18,7 @@ some 400 pairs are within 6 bits, and all of them differ by 40 levels or more so
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from types import TracebackType
@@ -27,6 +27,7 @@ import numpy as np
 from loky import ProcessPoolExecutor
 
 from tlkit.dataset.facts import Facts
+from tlkit.dataset.neighbours import neighbours
 from tlkit.errors import TlkitError
 
 MAX_DISTANCE = 6
@@ -191,7 +192,8 @@ def _near(facts: Sequence[Facts], chosen: list[int], hasher: Hasher) -> list[Pai
     same = Components()
     lumas = [facts[i].luma for i in chosen]
     coarse = _coarse(lumas)
-    for one, others, distances in neighbours(hasher.hashes(lumas)):
+    hashes = hasher.hashes(lumas)
+    for one, others, distances in neighbours(hashes, MAX_DISTANCE):
         # Of a fixed camera's pictures nearly all are neighbours; most of them go here.
         apart = np.abs(coarse[others] - coarse[one]).max(axis=1) * lumas[one].std()
         likely = np.flatnonzero(apart <= MAX_COARSE)
@@ -216,24 +218,6 @@ def _coarse(lumas: Sequence[np.ndarray]) -> np.ndarray:
         means = luma.reshape(16, side, 16, side).mean(axis=(1, 3))
         fields[i] = ((means - luma.mean()) / luma.std()).ravel()
     return fields
-
-
-def neighbours(hashes: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Find hashes that differ in few bits, comparing all with all.
-
-    Args:
-        hashes: uint64 [N].
-
-    Yields:
-        An index, the higher indices within MAX_DISTANCE, and their distances in bits.
-    """
-    bits = np.array([value.bit_count() for value in range(256)], np.uint8)
-    for first, value in enumerate(hashes[:-1]):
-        octets = (hashes[first + 1 :] ^ value).view(np.uint8).reshape(-1, 8)
-        distances = bits[octets].sum(axis=1)
-        near = np.flatnonzero(distances <= MAX_DISTANCE)
-        if near.size:
-            yield first, near + first + 1, distances[near]
 
 
 def difference(one: Facts, other: Facts) -> float:

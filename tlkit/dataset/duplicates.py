@@ -45,6 +45,7 @@ MIN_DEVIATION = 2.0
 # MIN_COLOUR one is a grey copy.
 MAX_HUE = 64.0
 MIN_COLOUR = 3.0
+HASHED_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,12 @@ class Hasher:
             TlkitError: imagededup cannot be imported, or its process was killed.
         """
         try:
-            texts = self._pool.submit(_hash, lumas).result()
+            # In parts: one message with all of them would hold each twice in memory.
+            jobs = [
+                self._pool.submit(_hash, lumas[i : i + HASHED_AT_ONCE])
+                for i in range(0, len(lumas), HASHED_AT_ONCE)
+            ]
+            texts = [text for job in jobs for text in job.result()]
         except (ImportError, OSError, BrokenProcessPool) as error:
             raise TlkitError(
                 f"imagededup, which finds near copies, cannot be loaded: {error}.",

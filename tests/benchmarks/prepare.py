@@ -152,7 +152,7 @@ def prepare(source: Path, out: Path, rounds: int) -> dict[str, Any]:
 
 def print_reading(reading: Mapping[str, Mapping[str, Any]]) -> None:
     """A Markdown table of rates, and of processor time for one picture."""
-    print("| pictures | decode | prepare's reading | and hash | of decode | ms |")
+    print("| pictures | decode alone | examine | and hash | share | processor ms |")
     print("|---|---|---|---|---|---|")
     for name, row in reading.items():
         rates = " | ".join(f"{row[way]:.0f}/s" for way in ("decode", "examine", "all"))

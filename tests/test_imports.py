@@ -7,9 +7,10 @@ from tlkit.imports import hidden
 
 
 def test_a_hidden_package_looks_as_if_it_were_not_installed():
-    with hidden("colorsys"), pytest.raises(ImportError):
-        __import__("colorsys")
-    assert __import__("colorsys").rgb_to_hsv(0, 0, 0) == (0, 0, 0)
+    sys.modules.pop("tabnanny", None)
+    with hidden("tabnanny"), pytest.raises(ImportError):
+        __import__("tabnanny")
+    assert __import__("tabnanny").check
 
 
 def test_what_was_imported_before_stays():

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from tlkit.dataset import duplicates
-from tlkit.dataset.duplicates import Components, Pair, difference, find, neighbours
+from tlkit.dataset.duplicates import Components, Pair, difference, find
 from tlkit.dataset.facts import Facts, examine, thumbnails
 from tlkit.errors import TlkitError
 
@@ -143,17 +143,6 @@ def test_what_looks_alike_but_is_not_the_same(draw, hasher):
         facts.append(dataclasses.replace(plain, luma=luma, pixel_digest=str(side)))
     pairs = find(facts, hasher)
     assert [(p.first, p.second, p.same) for p in pairs] == [(0, 1, False)]
-
-
-def test_neighbours_by_hand():
-    hashes = np.array([0, 0b111111, 0b1111111, 2**64 - 1, 2**64 - 2], np.uint64)
-    found = [
-        (first, other, distance)
-        for first, others, distances in neighbours(hashes)
-        for other, distance in zip(others.tolist(), distances.tolist(), strict=True)
-    ]
-    assert found == [(0, 1, 6), (1, 2, 1), (3, 4, 1)]
-    assert list(neighbours(hashes[:1])) == []
 
 
 def test_components():

@@ -18,7 +18,7 @@ some 400 pairs are within 6 bits, and all of them differ by 40 levels or more so
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from types import TracebackType
@@ -27,6 +27,7 @@ import numpy as np
 from loky import ProcessPoolExecutor
 
 from tlkit.dataset.facts import Facts
+from tlkit.dataset.neighbours import neighbours
 from tlkit.errors import TlkitError
 
 MAX_DISTANCE = 6
@@ -44,6 +45,7 @@ MIN_DEVIATION = 2.0
 # MIN_COLOUR one is a grey copy.
 MAX_HUE = 64.0
 MIN_COLOUR = 3.0
+HASHED_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,12 @@ class Hasher:
             TlkitError: imagededup cannot be imported, or its process was killed.
         """
         try:
-            texts = self._pool.submit(_hash, lumas).result()
+            # In parts: one message with all of them would hold each twice in memory.
+            jobs = [
+                self._pool.submit(_hash, lumas[i : i + HASHED_AT_ONCE])
+                for i in range(0, len(lumas), HASHED_AT_ONCE)
+            ]
+            texts = [text for job in jobs for text in job.result()]
         except (ImportError, OSError, BrokenProcessPool) as error:
             raise TlkitError(
                 f"imagededup, which finds near copies, cannot be loaded: {error}.",
@@ -191,7 +198,8 @@ def _near(facts: Sequence[Facts], chosen: list[int], hasher: Hasher) -> list[Pai
     same = Components()
     lumas = [facts[i].luma for i in chosen]
     coarse = _coarse(lumas)
-    for one, others, distances in neighbours(hasher.hashes(lumas)):
+    hashes = hasher.hashes(lumas)
+    for one, others, distances in neighbours(hashes, MAX_DISTANCE):
         # Of a fixed camera's pictures nearly all are neighbours; most of them go here.
         apart = np.abs(coarse[others] - coarse[one]).max(axis=1) * lumas[one].std()
         likely = np.flatnonzero(apart <= MAX_COARSE)
@@ -216,24 +224,6 @@ def _coarse(lumas: Sequence[np.ndarray]) -> np.ndarray:
         means = luma.reshape(16, side, 16, side).mean(axis=(1, 3))
         fields[i] = ((means - luma.mean()) / luma.std()).ravel()
     return fields
-
-
-def neighbours(hashes: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Find hashes that differ in few bits, comparing all with all.
-
-    Args:
-        hashes: uint64 [N].
-
-    Yields:
-        An index, the higher indices within MAX_DISTANCE, and their distances in bits.
-    """
-    bits = np.array([value.bit_count() for value in range(256)], np.uint8)
-    for first, value in enumerate(hashes[:-1]):
-        octets = (hashes[first + 1 :] ^ value).view(np.uint8).reshape(-1, 8)
-        distances = bits[octets].sum(axis=1)
-        near = np.flatnonzero(distances <= MAX_DISTANCE)
-        if near.size:
-            yield first, near + first + 1, distances[near]
 
 
 def difference(one: Facts, other: Facts) -> float:

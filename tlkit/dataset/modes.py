@@ -30,7 +30,8 @@ def to_rgb(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
         image = image.convert("RGBA")
         if image.getchannel("A").getextrema() != (255, 255):
             image, notes = _over_white(image), ("alpha-on-white",)
-    return np.array(image.convert("RGB")), notes
+    # Asked for the mode it has, Pillow would copy the picture.
+    return np.array(image if image.mode == "RGB" else image.convert("RGB")), notes
 
 
 def _over_white(image: Image.Image) -> Image.Image:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
+import numpy as np
 from keras.src.backend.common import global_state
 
 from tlkit.errors import UsageError
@@ -110,6 +111,32 @@ def symbolic() -> Iterator[None]:
             yield
     finally:
         global_state.set_global_attribute(key, before)
+
+
+def give_value(variable: keras.Variable, value: np.ndarray) -> None:
+    """Set a variable, also one without memory of its own yet, as `symbolic` leaves it.
+
+    Args:
+        variable: Of any layer.
+        value: Of its shape.
+    """
+    if variable._value is None:
+        variable._initialize(value)
+        variable._initializer = None
+    else:
+        variable.assign(value)
+
+
+def give_memory(model: keras.Model) -> None:
+    """Initialize what `symbolic` left without a value, as the state of dropout seeds.
+
+    Args:
+        model: Its weights were given their values.
+    """
+    for layer in model.layers:
+        for variable in layer.variables:
+            if variable._value is None:
+                variable._deferred_initialize()
 
 
 def snake_case(operation: keras.Operation) -> str:

@@ -7,6 +7,7 @@ where tlkit is not installed.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import keras
 import numpy as np
 
-from tlkit.model.body import build_body
+from tlkit.model.body import build_body, symbolic
 from tlkit.model.cut import (
     NOTHING,
     body_operations,
@@ -104,7 +105,9 @@ def build_classifier(
             point, or the size is too small.
         WeightsError: If the weights cannot be had, do not fit or are damaged.
     """
-    body = build_body(backbone, size, seed=seed)
+    # Random values would only be overwritten, and above the cut not even that.
+    with contextlib.nullcontext() if weights == RANDOM else symbolic():
+        body = build_body(backbone, size, seed=seed)
     cut_operation = find_cut(body, cut or backbone.cuts[-1])
     features = output_of(cut_operation)
     image = body.inputs[0]

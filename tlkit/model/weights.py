@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from tlkit.errors import WeightsError
+from tlkit.model.body import give_memory, give_value
 from tlkit.model.cut import body_operations, cuttable
 from tlkit.model.published import PUBLISHED
 from tlkit.model.weights_file import Piece, open_weights, read_pieces
@@ -52,6 +53,7 @@ def load_weights(
     with open_weights(path) as file:
         pieces = read_pieces(file, path, backbone.name, body, cut_body)
         _assign(pieces, cut_body, path, backbone)
+    give_memory(cut_body)
     if backbone.name.startswith("EfficientNetB"):
         _mend_efficientnet(cut_body)
 
@@ -148,7 +150,7 @@ def _assign(
         for variable, array in zip(piece.variables, piece.read(path), strict=True):
             if not np.isfinite(array).all():
                 raise _not_finite(piece, path, cut_body, backbone)
-            variable.assign(array)
+            give_value(variable, array)
         if isinstance(piece.layer, keras.layers.Normalization):
             piece.layer.finalize_state()
 

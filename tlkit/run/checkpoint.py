@@ -23,7 +23,7 @@ from tlkit.errors import RunError
 # Arrays up to this size are saved after every epoch, larger ones at intervals: writing
 # them can take longer than the epoch that they save.
 SMALL_BYTES = 32 << 20
-INTERVAL = 10.0
+INTERVAL = 30.0
 
 # What Keras' callbacks forget between two fits.
 MEMORY = {

@@ -65,15 +65,21 @@ class Side:
             **self.collector.speed,
         }
 
-    def plain(self, chunk: int) -> Iterator[np.ndarray]:
+    @property
+    def chunk(self) -> int:
+        """Pictures at a time when it is scored, at most CHUNK.
+
+        Evenly, as a step is compiled for each number of them.
+        """
+        return -(-len(self.examples) // -(-len(self.examples) // CHUNK))
+
+    def plain(self) -> Iterator[np.ndarray]:
         """The plain pictures as the trainable part takes them, in order.
 
-        Args:
-            chunk: How many at a time.
-
         Yields:
-            [B, ...], at most `chunk` of them.
+            [chunk, ...], the last with fewer.
         """
+        chunk = self.chunk
         if self.rows is None:
             maker, workers = self.collector.maker, self.collector.workers
             groups = plain_batches(maker, self.examples, chunk, workers=workers)
@@ -155,8 +161,8 @@ class Feed:
             self._validation, output_signature=self._signature()
         )
         # Keras warns at the end of a data set that does not tell its length.
-        count = -(-len(self.val.examples) // CHUNK)
-        return batches.apply(tf.data.experimental.assert_cardinality(count))
+        steps = -(-len(self.val.examples) // self.val.chunk)
+        return batches.apply(tf.data.experimental.assert_cardinality(steps))
 
     def _signature(self) -> tuple[tf.TensorSpec, tf.TensorSpec]:
         inputs, outputs = self.model.inputs[0], self.model.outputs[0]
@@ -167,7 +173,7 @@ class Feed:
 
     def _validation(self) -> Batches:
         start = 0
-        for inputs in self.val.plain(CHUNK):
+        for inputs in self.val.plain():
             shares = self.val.shares[start : start + len(inputs)]
             yield inputs, binary_column(shares)
             start += len(inputs)
@@ -280,7 +286,7 @@ def score(model: keras.Model, side: Side) -> np.ndarray:
     Returns:
         float32 [N, n], rows summing to 1.
     """
-    answers = [np.asarray(model(x, training=False)) for x in side.plain(CHUNK)]
+    answers = [np.asarray(model(x, training=False)) for x in side.plain()]
     return probabilities(np.concatenate(answers))
 
 

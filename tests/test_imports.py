@@ -18,12 +18,16 @@ def test_what_was_imported_before_stays():
         assert __import__("sys") is sys
 
 
-def test_albumentations_comes_without_torch_and_openvino_without_telemetry():
+def test_albumentations_comes_without_torch_and_openvino_without_telemetry(tmp_path):
     code = (
         "import sys\n"
         "from tlkit.inputs.augment import import_albumentations\n"
-        "from tlkit.run.engine import OpenVinoEngine\n"
-        "import_albumentations(); OpenVinoEngine(None, None)\n"
+        "from tlkit.run.openvino_engine import OpenVinoEngine\n"
+        "from tlkit.run.machine import Memory\n"
+        "from pathlib import Path\n"
+        "import_albumentations()\n"
+        f"OpenVinoEngine(None, Memory(Path({str(tmp_path)!r})))\n"
+        "assert 'openvino.tools.ovc' in sys.modules\n"
         "print(sorted({'torch', 'openvino_telemetry'} & set(sys.modules)))"
     )
     done = subprocess.run(

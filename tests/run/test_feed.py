@@ -86,8 +86,8 @@ def test_another_head_or_optimizer_never_runs_the_prefix(
     def never(self, groups, pictures=0):
         raise AssertionError("the frozen part was computed again")
 
-    for engine in ("KerasEngine", "OpenVinoEngine"):
-        monkeypatch.setattr(f"tlkit.run.engine.{engine}.run", never)
+    for engine in ("keras_engine.KerasEngine", "openvino_engine.OpenVinoEngine"):
+        monkeypatch.setattr(f"tlkit.run.{engine}.run", never)
     finetune(prepared, tmp_path / "second", **{**settings, **change})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import shlex
@@ -100,6 +101,8 @@ def load_tensorflow() -> None:
         try:
             importlib.import_module("tensorflow")
             importlib.import_module("keras")
+            # A million objects that stay: no garbage collection need look at them.
+            gc.freeze()
         except BaseException:
             held.seek(0)
             os.write(shown, held.read())

@@ -19,10 +19,10 @@ from tlkit.inputs.batches import grouped
 from tlkit.inputs.views import Asked, ViewMaker
 from tlkit.progress import Progress
 from tlkit.run.cache import KEY_BYTES, cap_bytes, make_room
-from tlkit.run.engine import GROUP
 from tlkit.run.frozen import Frozen
 from tlkit.run.machine import matmul_rate, memory_bytes
 from tlkit.run.store import Shelf
+from tlkit.run.traced import GROUP
 
 # Of all memory, the share that rows may take which could not be stored.
 SHARE_OF_MEMORY = 0.25

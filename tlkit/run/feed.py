@@ -26,12 +26,13 @@ from tlkit.model.classifier import Classifier, Parts, probabilities, split_at_fr
 from tlkit.progress import Progress
 from tlkit.run.agreement import compare
 from tlkit.run.cache import cache_root
-from tlkit.run.engine import Traced, choose_engine
+from tlkit.run.engine import choose_engine
 from tlkit.run.features import Collector, Rows
 from tlkit.run.frozen import as_input, frozen_part
 from tlkit.run.machine import Memory
 from tlkit.run.record import Run
 from tlkit.run.store import Shelf
+from tlkit.run.traced import Traced
 
 Batches = Generator[tuple[np.ndarray, np.ndarray], None, None]
 # Pictures at a time when a split is scored.

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from tlkit.model.cost import flops
-from tlkit.model.weights import layers_digest
-from tlkit.run.engine import Engine, Traced, build_engine
+from tlkit.run.engine import build_engine
 from tlkit.run.machine import Memory
+from tlkit.run.traced import Engine, Traced
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def frozen_part(
         "backbone": backbone,
         "size": size,
         "end": prefix.output._keras_history.operation.name,
-        "weights": layers_digest(prefix.layers),
+        "weights": network.digest,
         "engine": built.numerics,
     }
     if pooling:

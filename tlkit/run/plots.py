@@ -5,14 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from matplotlib import get_data_path
 from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
 
 from tlkit import files
 
 GALLERY = 24
+# Side of a picture in the gallery, pixels.
+TILE = 256
 
 
 def draw_curves(history: Sequence[dict[str, float]], path: Path, best: int) -> None:
@@ -78,32 +81,36 @@ def draw_gallery(pictures: np.ndarray, captions: Sequence[str], path: Path) -> N
 
     Args:
         pictures: uint8 [N, S, S, 3].
-        captions: N texts.
+        captions: N texts of two lines.
         path: The PNG file.
     """
-    columns = min(6, max(1, len(pictures)))
+    columns, gap = min(6, max(1, len(pictures))), 14
     rows = max(1, -(-len(pictures) // columns))
-    figure = Figure(figsize=(2.6 * max(columns, 2), 2.9 * rows))
-    # A computed layout takes longer than all the rest; here the captions are known.
-    margins = {
-        "left": 0.01,
-        "right": 0.99,
-        "bottom": 0.01,
-        "top": 1 - 0.45 / rows / 2.9,
-    }
-    grid: Any = figure.subplots(
-        rows, columns, squeeze=False, gridspec_kw={**margins, "hspace": 0.2}
-    )
-    for axes in grid.flat:
-        axes.axis("off")
-    for axes, pixels, caption in zip(
-        grid.flat, pictures, _plain(captions), strict=False
-    ):
-        axes.imshow(pixels)
-        axes.set_title(caption, fontsize=8)
+    # The font that matplotlib brings has far more of the world's letters than Pillow's.
+    font = ImageFont.truetype(Path(get_data_path(), "fonts/ttf/DejaVuSans.ttf"), 13)
+    width, height = TILE + gap, TILE + 3 * gap + gap // 2
+    sheet = Image.new("RGB", (columns * width + gap, rows * height + gap), "white")
+    pen = ImageDraw.Draw(sheet)
+    for i, (pixels, caption) in enumerate(zip(pictures, captions, strict=True)):
+        left, top = gap + i % columns * width, gap + i // columns * height
+        lines = [_shortened(line, font, TILE) for line in caption.split("\n")]
+        pen.text((left, top), "\n".join(lines), "black", font, spacing=2)
+        picture = Image.fromarray(pixels).resize((TILE, TILE))
+        sheet.paste(picture, (left, top + height - TILE - gap))
     if not len(pictures):
-        figure.suptitle("No mistakes")
-    _save(figure, path)
+        pen.text((gap, gap), "No mistakes", "black", font)
+    draft = files.aside(path)
+    sheet.save(draft, format="png", compress_level=3)
+    draft.replace(path)
+
+
+def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """A text that is no wider than so many pixels; what is left out shows as dots."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(f"{text}…") > width:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def _plain(texts: Sequence[str]) -> list[str]:

@@ -1,0 +1,67 @@
+"""A frozen network as one function, and what is asked of an engine that computes it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Generator, Iterable
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tlkit.model.weights import layers_digest
+
+# Pictures that are handed to an engine at a time.
+GROUP = 16
+
+
+class Traced:
+    """A network as one TensorFlow function, traced when first used, for any batch.
+
+    Args:
+        prefix: uint8 [B, S, S, 3] to [B, H, W, C]; its weights stay as they are.
+    """
+
+    def __init__(self, prefix: keras.Model) -> None:
+        self.prefix = prefix
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of names and values of its weights."""
+        return layers_digest(self.prefix.layers)
+
+    @functools.cached_property
+    def function(self) -> Any:
+        """A tf ConcreteFunction with the same input and output."""
+        image = tf.TensorSpec(self.prefix.input_shape, tf.uint8, "image")
+        function = tf.function(
+            lambda image: self.prefix(image, training=False), input_signature=[image]
+        )
+        return function.get_concrete_function()
+
+
+class Engine(Protocol):
+    """Computes maps from pictures."""
+
+    name: str
+    # What decides the bits of the answer besides network and pictures.
+    numerics: str
+    # In what it multiplies: "float32", "bfloat16" or "float16".
+    compute: str
+    # float32 or bfloat16: all that the numbers hold.
+    dtype: np.dtype[Any]
+
+    def run(
+        self, groups: Iterable[np.ndarray], pictures: int = 0
+    ) -> Generator[np.ndarray, None, None]:
+        """Compute the maps of groups of pictures, several ahead.
+
+        Args:
+            groups: uint8 [n, S, S, 3] each; left alone until their answer came.
+            pictures: About how many there are in all, 0 if few.
+
+        Yields:
+            float32 [n, H, W, C] for each group, in order.
+        """
+        ...

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -37,11 +36,6 @@ def tlkit(*arguments: str | Path, cache: Path) -> float:
         env={**os.environ, "TLKIT_CACHE": str(cache)},
     )
     return time.perf_counter() - began
-
-
-def peak_bytes() -> int:
-    """The largest memory any finished child process has had, bytes."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
 
 
 def run_info(run: Path) -> dict[str, Any]:

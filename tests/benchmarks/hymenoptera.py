@@ -10,40 +10,26 @@ bright side, as published ones for this set are.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = Path(os.environ.get("TLKIT_SHARED", ROOT.parent / "shared"))
-MOBILENET = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
-INCEPTION = "inception_v3_to_mixed8_notop.weights.h5"
+from tests.benchmarks import common
 
 WAYS = {
     "MobileNetV2, 224 px, defaults": [
         *("--backbone", "mobilenet_v2"),
-        *("--weights", str(SHARED / "weights" / MOBILENET)),
+        *("--weights", common.weights(common.MOBILENET)),
     ],
     "MobileNetV2, recipe mobilenetv2-quick": [
         *("--recipe", "mobilenetv2-quick"),
-        *("--weights", str(SHARED / "weights" / MOBILENET)),
+        *("--weights", common.weights(common.MOBILENET)),
     ],
     "InceptionV3 to mixed7, 150 px, recipe course-mixed7": [
         *("--recipe", "course-mixed7"),
-        *("--weights", str(SHARED / "weights" / INCEPTION)),
+        *("--weights", common.weights(common.INCEPTION)),
     ],
 }
-
-
-def tlkit(*arguments: str) -> None:
-    """Run one command; its output goes to standard error."""
-    command = [sys.executable, "-m", "tlkit", *arguments]
-    subprocess.run(command, check=True, stdout=sys.stderr)
 
 
 def main() -> None:
@@ -55,7 +41,8 @@ def main() -> None:
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
     data = work / "ants"
-    tlkit("prepare", str(SHARED / "data" / "hymenoptera"), "--out", str(data))
+    cache = work / "cache"
+    common.tlkit("prepare", common.ANTS, "--out", data, cache=cache)
     print("| way | " + " | ".join(f"seed {s}" for s in options.seeds) + " | mean | s |")
     print("|---|" + "---|" * (len(options.seeds) + 2))
     for way, (name, arguments) in enumerate(WAYS.items()):
@@ -64,11 +51,11 @@ def main() -> None:
         scores, seconds = [], []
         for seed in options.seeds:
             run = work / f"way-{way}-seed-{seed}"
-            extra = ("--seed", str(seed), "--out", str(run))
-            began = time.perf_counter()
-            tlkit("finetune", str(data), *arguments, *extra)
-            seconds.append(time.perf_counter() - began)
-            scores.append(json.loads((run / "metrics.json").read_text())["accuracy"])
+            extra = ("--seed", str(seed), "--out", run)
+            seconds.append(
+                common.tlkit("finetune", data, *arguments, *extra, cache=cache)
+            )
+            scores.append(common.accuracy(run))
         shown = " | ".join(f"{score:.3f}" for score in scores)
         mean, median = statistics.mean(scores), statistics.median(seconds)
         print(f"| {name} | {shown} | {mean:.3f} | {median:.0f} |", flush=True)

@@ -38,7 +38,7 @@ from tlkit.run.store import Shelf
 from tlkit.run.traced import GROUP, Traced
 from tlkit.workers import warm_up
 
-# Name, cut, size, goal, operations that may be spent on a round.
+# Name, cut, size, goal.
 NETWORKS = (
     ("InceptionV3", "mixed7", 150, 0.7),
     ("ResNet50", None, 224, 0.9),
@@ -46,7 +46,7 @@ NETWORKS = (
     ("MobileNetV2", None, 224, 0.7),
 )
 # A round of a network takes about as long as any other.
-ROUND_FLOPS = 1.0e12
+ROUND_FLOPS = 2.0e12
 
 
 def network(name: str, cut: str | None, size: int) -> Traced:
@@ -91,7 +91,7 @@ def measure(
     )  # fmt: skip
     alone = frozen.engine
     if not isinstance(alone, OpenVinoEngine):
-        raise AssertionError("the engine is not OpenVINO")
+        raise TypeError("The engine is not OpenVINO.")
     rng = np.random.default_rng(0)
     arrays = rng.integers(0, 256, (total, size, size, 3), dtype=np.uint8)
     groups = [arrays[i : i + GROUP] for i in range(0, total, GROUP)]

@@ -55,6 +55,12 @@ def test_all_faults_are_shown_at_once():
         ({"schedule": "cosine", "plateau": 2}, "schedule 'cosine'"),
         ({"patience": 3, "plateau": 3}, "never come to pass"),
         ({"head": "dense:3"}, "flatten"),
+        ({"views": "many"}, "fresh"),
+        ({"views": 0}, "1 to 1000"),
+        ({"views": 3, "mix": "mixup"}, "views fresh or mix none"),
+        ({"views": 3, "augment": "none"}, "every view is the same"),
+        ({"views": "fresh", "augment": "none"}, "every view is the same"),
+        ({"engine": "onnx"}, "auto | openvino | keras"),
         ({"augment": "strog"}, "strong"),
         ({"epochs": True}, "a whole number"),
     ],
@@ -150,3 +156,22 @@ def test_every_recipe_can_be_meant():
         config = resolve(build_config(recipe=path))
         assert not config.data, "a recipe is for anybody's data"
         assert len(path.read_text().splitlines()) < 40
+
+
+@pytest.mark.parametrize(
+    ("options", "views"),
+    [
+        ({}, 4),
+        ({"augment": "none"}, 1),
+        ({"augment": "none", "mix": "cutmix"}, "fresh"),
+        ({"mix": "mixup"}, "fresh"),
+        ({"freeze_to": "none"}, "fresh"),
+        ({"weights": "none"}, "fresh"),
+        ({"weights": "none", "augment": "none"}, 1),
+        ({"weights": "none", "freeze_to": "block_1_expand"}, 4),
+        ({"views": 2, "freeze_to": "none"}, 2),
+        ({"views": "fresh"}, "fresh"),
+    ],
+)
+def test_views_that_can_be_kept_are_kept(options, views):
+    assert resolve(build_config(options=options)).inputs.views == views

@@ -19,7 +19,7 @@ BEGIN = "<!-- reference: made by python -m tests.test_readme -->\n"
 END = "<!-- end of reference -->\n"
 COMMANDS = (
     "prepare", "finetune", "evaluate", "predict", "export", "backbones", "layers",
-    "doctor", "demo",
+    "doctor", "demo", "cache", "cache ls", "cache clear",
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def reference() -> str:
     parts = []
     for command in COMMANDS:
         shown = subprocess.run(
-            [sys.executable, "-m", "tlkit", command, "--help"],
+            [sys.executable, "-m", "tlkit", *command.split(), "--help"],
             env=environment,
             capture_output=True,
             text=True,
@@ -59,6 +59,8 @@ def test_every_command_line_names_a_command_and_known_options():
     assert len(lines) > 12
     for line in lines:
         command, *words = shlex.split(line.replace("[", "").replace("]", ""))
+        if command == "cache" and words:
+            command, *words = f"cache {words[0]}", *words[1:]
         assert command in COMMANDS, line
         assert {w for w in words if w.startswith("--")} <= known[command], line
 

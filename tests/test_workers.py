@@ -1,9 +1,17 @@
 import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tlkit import shared_arrays
 from tlkit.errors import TlkitError
-from tlkit.workers import in_order
+from tlkit.shared_arrays import SharedArrays
+from tlkit.workers import arrays_in_order, in_order, warm_up
 
 
 def square(x):
@@ -41,3 +49,122 @@ def test_zero_workers_work_in_this_process():
 def test_a_dead_worker_is_an_error_that_says_what_to_do():
     with pytest.raises(TlkitError, match="memory"):
         list(in_order(die, [1, 2, 3], workers=1))
+
+
+def test_processes_are_kept_between_calls():
+    first = set(in_order(process, range(20), workers=2))
+    again = set(in_order(process, range(20), workers=2))
+    assert again <= first
+    assert os.getpid() not in first
+
+
+def process(_):
+    return os.getpid()
+
+
+def test_after_a_death_there_are_new_ones():
+    with pytest.raises(TlkitError, match="memory"):
+        list(in_order(die, [1], workers=1))
+    assert list(in_order(square, [3], workers=1)) == [9]
+
+
+def fill(number, out):
+    out[:] = number
+    return number * number
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_arrays_are_filled_in_order(workers):
+    shape = (2, 3)
+    stream = arrays_in_order(fill, range(100), shape, workers=workers)
+    for i, (array, said) in enumerate(stream):
+        assert array.shape == shape
+        assert (array == i).all()
+        assert said == i * i
+    assert i == 99
+
+
+def test_arrays_are_drawn_only_as_needed_and_their_file_is_removed(monkeypatch):
+    made = []
+    reserve = shared_arrays._reserve
+    monkeypatch.setattr(
+        shared_arrays, "_reserve", lambda size: made.append(reserve(size)) or made[-1]
+    )
+    drawn = []
+
+    def endless():
+        while True:
+            drawn.append(len(drawn) % 200)
+            yield drawn[-1]
+
+    stream = arrays_in_order(fill, endless(), (4,), workers=2)
+    taken = [next(stream)[0].copy() for _ in range(30)]
+    assert [array[0] for array in taken] == list(range(30))
+    # 4 a worker, and the one that is with the caller.
+    assert len(drawn) <= 30 + 9
+    assert Path(made[0]).exists()
+    stream.close()
+    assert not Path(made[0]).exists()
+
+
+def test_memory_for_arrays_is_bounded():
+    assert SharedArrays.affordable((4, 224, 224, 3), 9) == 9
+    # 100 MB each: two fit into 256 MiB.
+    assert SharedArrays.affordable((100_000_000,), 9) == 2
+    assert SharedArrays.affordable((500_000_000,), 9) == 2
+
+
+def test_without_room_in_memory_a_file_on_disk_serves(monkeypatch):
+    sizes = []
+    allocate = os.posix_fallocate
+
+    def full_once(handle, start, size):
+        sizes.append(size)
+        if len(sizes) == 1:
+            raise OSError(28, "No space left on device")
+        allocate(handle, start, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", full_once)
+    with SharedArrays(3, (5,)) as arrays:
+        arrays.array[:] = 7
+        assert (np.fromfile(arrays.path, np.uint8) == 7).all()
+        place = arrays.path
+    assert not Path(place).exists()
+
+
+def get_ready():
+    return None
+
+
+def test_workers_can_be_warmed_up():
+    warm_up(get_ready, 1)
+    warm_up(get_ready, 0)
+    assert list(in_order(square, [2], workers=1)) == [4]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
+def test_workers_end_with_a_parent_that_is_killed():
+    code = (
+        "import os, time\n"
+        "from tlkit.workers import arrays_in_order\n"
+        "from tests.test_workers import tell\n"
+        "stream = arrays_in_order(tell, range(99), (8,), workers=2)\n"
+        "for _ in range(5): print(next(stream)[1], flush=True)\n"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout
+        workers = {int(parent.stdout.readline()) for _ in range(5)}
+        assert all(Path(f"/proc/{worker}").exists() for worker in workers)
+        parent.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < deadline, "workers outlived their parent"
+        time.sleep(0.1)
+
+
+def tell(_, out):
+    out[:] = 0
+    return os.getpid()

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tlkit.cli import app, run
 from tlkit.cli.terminal import Interrupted, Terminal
-from tlkit.config import SECTION_OF
+from tlkit.config import SECTION_OF, build_config
 
 COMMANDS = (
     "prepare", "finetune", "evaluate", "predict", "export", "backbones", "layers",
@@ -41,6 +41,36 @@ def test_every_command_and_option_has_help():
         assert callback.__doc__
         for name, parameter in inspect.signature(callback).parameters.items():
             assert len(parameter.default.help) > 5, (callback, name)
+
+
+QUICK = (
+    "--backbone", "smallcnn", "--weights", "none", "--size", "32",
+    "--freeze-to", "block2", "--epochs", "1", "--workers", "0",
+)  # fmt: skip
+
+
+def test_cache_lists_and_clears(own_store, prepared, tmp_path, capsys):
+    place = tmp_path / "run"
+    run(["finetune", str(prepared.directory), *QUICK, "--out", str(place)])
+    capsys.readouterr()
+    assert run(["cache", "ls"]) == 0
+    shown = capsys.readouterr()
+    train, val = (len(prepared.of(side)) for side in ("train", "val"))
+    rows = {line.split()[-4] for line in shown.out.splitlines()[1:]}
+    assert rows == {str(4 * train), str(val)}
+    assert "block2" in shown.out
+    assert str(own_store) in shown.err
+    assert run(["cache", "clear"]) == 0
+    assert run(["cache", "ls"]) == 0
+    assert "0.0 MB in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("views", ["2", "fresh"])
+def test_views_are_a_number_or_a_word(prepared, tmp_path, views):
+    place = ("--views", views, "--out", str(tmp_path / "run"))
+    assert run(["finetune", str(prepared.directory), *QUICK, *place]) == 0
+    config = build_config(recipe=tmp_path / "run" / "config.yaml")
+    assert str(config.inputs.views) == views
 
 
 def test_finetune_offers_every_option_of_the_configuration(capsys):

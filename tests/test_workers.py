@@ -85,12 +85,15 @@ def test_arrays_are_filled_in_order(workers):
 
 
 def test_arrays_are_drawn_only_as_needed_and_their_file_is_removed(monkeypatch):
-    made = []
+    made: list[str] = []
+    drawn: list[int] = []
     reserve = shared_arrays._reserve
-    monkeypatch.setattr(
-        shared_arrays, "_reserve", lambda size: made.append(reserve(size)) or made[-1]
-    )
-    drawn = []
+
+    def noted(size):
+        made.append(reserve(size))
+        return made[-1]
+
+    monkeypatch.setattr(shared_arrays, "_reserve", noted)
 
     def endless():
         while True:

@@ -5,6 +5,7 @@ from tlkit.errors import RunError
 from tlkit.model.backbones import find
 from tlkit.model.classifier import build_classifier, split_at_freeze
 from tlkit.model.head import parse_head
+from tlkit.progress import Silent
 from tlkit.run import openvino_engine
 from tlkit.run.engine import build_engine, choose_engine
 from tlkit.run.keras_engine import KerasEngine
@@ -142,10 +143,15 @@ def test_numerics_tell_engine_version_and_precision(network, tmp_path):
 
 
 def test_who_computes(monkeypatch):
-    assert choose_engine("auto", "cpu:0") == "openvino"
-    assert choose_engine("auto", "gpu:0") == "keras"
-    assert choose_engine("keras", "cpu:0") == "keras"
+    told: list[str] = []
+    progress = Silent()
+    monkeypatch.setattr(progress, "note", told.append)
+    assert choose_engine("auto", "cpu:0", progress) == "openvino"
+    assert choose_engine("auto", "gpu:0", progress) == "keras"
+    assert choose_engine("keras", "cpu:0", progress) == "keras"
+    assert told == []
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert choose_engine("auto", "cpu:0") == "keras"
+    assert choose_engine("auto", "cpu:0", progress) == "keras"
+    assert "OpenVINO is not installed" in told[0]
     with pytest.raises(RunError, match="pip install openvino"):
-        choose_engine("openvino", "cpu:0")
+        choose_engine("openvino", "cpu:0", progress)

@@ -121,21 +121,22 @@ def plain_batches(
     return grouped((pixels[0] for pixels, _ in made), size)
 
 
-def read_fitted(path: Path, *, size: int, resize: str) -> np.ndarray | str:
+def read_fitted(path: Path, out: np.ndarray, *, resize: str) -> str:
     """Read a picture as the network takes it; runs in a worker.
 
     Args:
         path: The file.
-        size: Side of the square, pixels.
+        out: uint8 [size, size, 3], written to.
         resize: One of images.RESIZES.
 
     Returns:
-        uint8 [size, size, 3], or why it cannot be read.
+        Why it cannot be read, "" if it could.
     """
     try:
-        return decode_fitted(images.read_bytes(path), size, resize)
+        out[:] = decode_fitted(images.read_bytes(path), len(out), resize)
     except images.UnreadableImage as error:
         return f"{error.reason}: {error.detail}" if error.detail else error.reason
+    return ""
 
 
 def class_shares(targets: np.ndarray, classes: int) -> np.ndarray:

@@ -9,19 +9,21 @@ from __future__ import annotations
 import importlib.util
 
 from tlkit.errors import RunError
+from tlkit.progress import Progress
 from tlkit.run.keras_engine import KerasEngine
 from tlkit.run.machine import Memory
 from tlkit.run.openvino_engine import OpenVinoEngine
 from tlkit.run.traced import Engine, Traced
 
 
-def choose_engine(engine: str, device: str) -> str:
+def choose_engine(engine: str, device: str, progress: Progress) -> str:
     """Which engine a run uses.
 
     Args:
         engine: "auto" is OpenVINO on a processor where it is installed; "openvino"
             and "keras" insist.
         device: From `device.choose_device`.
+        progress: Told if there is a faster one that is not installed.
 
     Returns:
         "openvino" or "keras".
@@ -36,22 +38,32 @@ def choose_engine(engine: str, device: str) -> str:
             hint="pip install openvino, where it has a wheel for this system; or use "
             "--engine keras.",
         )
-    if engine == "auto":
-        return "openvino" if installed and not device.startswith("gpu") else "keras"
-    return engine
+    if engine != "auto":
+        return engine
+    if device.startswith("gpu"):
+        return "keras"
+    if not installed:
+        progress.note(
+            "OpenVINO is not installed here: Keras computes the frozen layers, more "
+            "slowly"
+        )
+    return "openvino" if installed else "keras"
 
 
-def build_engine(name: str, network: Traced, memory: Memory) -> Engine:
+def build_engine(
+    name: str, network: Traced, memory: Memory, device: str = "cpu:0"
+) -> Engine:
     """The engine of this name for a network.
 
     Args:
         name: "openvino" or "keras".
         network: What it computes.
         memory: Where measurements of this machine are kept.
+        device: Where Keras computes, from `device.choose_device`.
 
     Returns:
         The engine; nothing slow has happened yet.
     """
     if name == "openvino":
         return OpenVinoEngine(network, memory)
-    return KerasEngine(network)
+    return KerasEngine(network, device)

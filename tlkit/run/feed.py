@@ -245,7 +245,7 @@ def build_feed(
         Parts(None, "", one.model) if whole else split_at_freeze(one)
         for one in (classifier, reference)
     )
-    engine = choose_engine(train.engine, device) if parts.prefix else ""
+    engine = choose_engine(train.engine, device, progress) if parts.prefix else ""
     maker = ViewMaker(
         manifest.source,
         run.size,
@@ -256,7 +256,7 @@ def build_feed(
     network = Traced(exact.prefix) if exact.prefix else None
     same = classifier is reference or engine == "openvino"
     computed = network if same or not parts.prefix else Traced(parts.prefix)
-    make = functools.partial(_collector, run, maker, parts.pooling, progress)
+    make = functools.partial(_collector, run, maker, parts.pooling, device, progress)
     val, training = make(network, "keras"), make(computed, engine)
     held, pictures = manifest.of("val"), manifest.of("train")
     rows = None
@@ -306,6 +306,7 @@ def _collector(
     run: Run,
     maker: ViewMaker,
     pooling: str,
+    device: str,
     progress: Progress,
     network: Traced | None,
     engine: str,
@@ -318,6 +319,7 @@ def _collector(
         size=run.size,
         backbone=run.config.model.backbone,
         memory=Memory(root),
+        device=device,
     )
     shelf = None
     if run.config.train.store:

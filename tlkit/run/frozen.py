@@ -61,6 +61,7 @@ def frozen_part(
     size: int,
     backbone: str,
     memory: Memory,
+    device: str = "cpu:0",
 ) -> Frozen:
     """Describe a frozen part.
 
@@ -71,6 +72,7 @@ def frozen_part(
         size: Side of the pictures.
         backbone: Name of the network.
         memory: Where measurements of this machine are kept.
+        device: From `device.choose_device`.
 
     Returns:
         The description, and the engine in it; nothing is computed yet.
@@ -78,7 +80,7 @@ def frozen_part(
     if network is None:
         return Frozen({"pixels": size}, (size, size, 3), "uint8", None, 0)
     prefix = network.prefix
-    built = build_engine(engine, network, memory)
+    built = build_engine(engine, network, memory, device)
     height, width, channels = prefix.output_shape[1:]
     about = {
         "backbone": backbone,

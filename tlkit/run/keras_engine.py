@@ -18,18 +18,18 @@ class KerasEngine:
 
     Args:
         network: What it computes.
+        device: Where, from `device.choose_device`.
     """
 
     name = "keras"
     # One is computed while the one before is fetched from the device.
     AHEAD = 1
 
-    def __init__(self, network: Traced) -> None:
+    def __init__(self, network: Traced, device: str = "cpu:0") -> None:
         self._network = network
         self.compute = network.prefix.layers[-1].compute_dtype
-        kind = "gpu" if tf.config.list_logical_devices("GPU") else "cpu"
         self.numerics = f"keras {keras.__version__} tensorflow {tf.__version__}"
-        self.numerics += f" {self.compute} {kind}"
+        self.numerics += f" {self.compute} {device.partition(':')[0]}"
         self.dtype = np.dtype(np.float32)
 
     def run(

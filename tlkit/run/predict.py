@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import keras
 import numpy as np
 from natsort import natsorted, ns
 
@@ -18,7 +19,7 @@ from tlkit.inputs.batches import read_fitted
 from tlkit.progress import Progress, Silent, track
 from tlkit.run.evaluate import predict_pixels
 from tlkit.run.record import Run
-from tlkit.workers import in_order
+from tlkit.workers import arrays_in_order
 
 SILENT = Silent()
 BATCH = 32
@@ -68,22 +69,41 @@ def predict(
             "This run was trained on crops of shapes; predict takes pictures whole."
         )
     model = run.model()
-    read = functools.partial(
-        read_fitted, size=run.size, resize=run.config.inputs.resize
-    )
+    read = functools.partial(read_fitted, resize=run.config.inputs.resize)
+    shape = (run.size, run.size, 3)
     made = track(
-        in_order(read, paths, workers=workers), progress, "Predicting", len(paths)
+        arrays_in_order(read, paths, shape, workers=workers),
+        progress,
+        "Predicting",
+        len(paths),
     )
     predictions: list[Prediction] = []
-    for names, chunk in _chunks(paths, made):
-        readable = [pixels for pixels in chunk if isinstance(pixels, np.ndarray)]
-        scores = iter(predict_pixels(model, np.stack(readable)) if readable else ())
-        for name, pixels in zip(names, chunk, strict=True):
-            if isinstance(pixels, str):
-                predictions.append(Prediction(str(name), error=pixels))
-            else:
-                predictions.append(_answer(str(name), next(scores), run.labels))
+    for start in range(0, len(paths), BATCH):
+        names = [str(path) for path in paths[start : start + BATCH]]
+        predictions += _answers(model, names, made, shape, run.labels)
     return predictions
+
+
+def _answers(
+    model: keras.Model,
+    names: Sequence[str],
+    made: Iterator[tuple[np.ndarray, str]],
+    shape: tuple[int, int, int],
+    labels: Sequence[str],
+) -> Iterator[Prediction]:
+    """Classify one batch of files, the readable ones of them together."""
+    pixels = np.empty((len(names), *shape), np.uint8)
+    faults = []
+    for i, (read, fault) in enumerate(itertools.islice(made, len(names))):
+        pixels[i] = read
+        faults.append(fault)
+    readable = np.array([not fault for fault in faults])
+    scores = iter(predict_pixels(model, pixels[readable]) if readable.any() else ())
+    for name, fault in zip(names, faults, strict=True):
+        if fault:
+            yield Prediction(name, error=fault)
+        else:
+            yield _answer(name, next(scores), labels)
 
 
 def find_pictures(inputs: Iterable[str | Path]) -> list[Path]:
@@ -131,14 +151,6 @@ def _below(folder: Path) -> Iterator[Path]:
         for name in natsorted(names, alg=ns.IGNORECASE):
             if not name.startswith("."):
                 yield Path(here, name)
-
-
-def _chunks(
-    paths: Sequence[Path], made: Iterator[np.ndarray | str]
-) -> Iterator[tuple[Sequence[Path], list[np.ndarray | str]]]:
-    for start in range(0, len(paths), BATCH):
-        names = paths[start : start + BATCH]
-        yield names, list(itertools.islice(made, len(names)))
 
 
 def _answer(name: str, scores: np.ndarray, labels: Sequence[str]) -> Prediction:

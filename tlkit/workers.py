@@ -34,6 +34,9 @@ IDLE = 60
 # way of the process that trains.
 ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 
+KILLED = "A worker process was killed before it had finished a picture."
+KILLED_HINT = "Most often memory ran out: try fewer workers or smaller pictures."
+
 _pools: dict[int, ProcessPoolExecutor] = {}
 _lock = threading.Lock()
 
@@ -121,6 +124,46 @@ def arrays_in_order(
             yield arrays.array[i % ahead], said
 
 
+class Aside:
+    """Calls that a process of its own makes, while this one goes on.
+
+    Args:
+        get_ready: A module-level function that imports what they will need.
+        workers: 0 makes every call at once, in this process.
+    """
+
+    def __init__(self, get_ready: Callable[[], None], workers: int | None) -> None:
+        self._pool = None if workers == 0 else _pool(1)
+        self._pending: list[Future[None]] = []
+        if self._pool:
+            self._pending.append(self._pool.submit(get_ready))
+
+    def __call__(self, function: Callable[..., None], *arguments: object) -> None:
+        """Make a call, or have it made.
+
+        Args:
+            function: A module-level function.
+            *arguments: What can be sent to another process.
+        """
+        if self._pool:
+            self._pending.append(self._pool.submit(function, *arguments))
+        else:
+            function(*arguments)
+
+    def wait(self) -> None:
+        """Return when all calls are made.
+
+        Raises:
+            TlkitError: The process was killed.
+        """
+        try:
+            for future in self._pending:
+                future.result()
+        except BrokenProcessPool as error:
+            _discard(1)
+            raise TlkitError(KILLED, hint=KILLED_HINT) from error
+
+
 def _results(
     calls: Iterator[tuple[Any, ...]],
     workers: int,
@@ -139,10 +182,7 @@ def _results(
             yield result
     except BrokenProcessPool as error:
         _discard(workers)
-        raise TlkitError(
-            "A worker process was killed before it had finished a picture.",
-            hint="Most often memory ran out: try fewer workers or smaller pictures.",
-        ) from error
+        raise TlkitError(KILLED, hint=KILLED_HINT) from error
     except KeyboardInterrupt:
         _discard(workers)
         raise

@@ -26,6 +26,7 @@ from tlkit.model.classifier import probabilities
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots
 from tlkit.run.record import Run
+from tlkit.workers import Aside
 
 SILENT = Silent()
 BATCH = 32
@@ -81,11 +82,12 @@ def evaluate(
     for pixels in pictures:
         answers.append(predict_pixels(model, pixels))
         progress.advance(len(pixels))
-    return report(run, manifest, split, np.concatenate(answers))
+    draw = Aside(plots.get_ready, workers=0)
+    return report(run, manifest, split, np.concatenate(answers), draw)
 
 
 def report(
-    run: Run, manifest: Manifest, split: str, scores: np.ndarray
+    run: Run, manifest: Manifest, split: str, scores: np.ndarray, draw: Aside
 ) -> dict[str, Any]:
     """Write what there is to say of the answers for a split.
 
@@ -94,6 +96,7 @@ def report(
         manifest: The data set.
         split: Not empty.
         scores: float32 [N, n], class probabilities in the order of the manifest.
+        draw: Makes the pictures.
 
     Returns:
         What metrics.json holds; see `evaluate`.
@@ -105,9 +108,8 @@ def report(
     folder = run.directory / "evaluation" / split
     folder.mkdir(parents=True, exist_ok=True)
     _write_tables(folder, examples, truth, scores, run.labels)
-    plots.draw_confusion(
-        np.array(metrics["confusion"]), run.labels, folder / "confusion.png"
-    )
+    matrix = np.array(metrics["confusion"])
+    draw(plots.draw_confusion, matrix, run.labels, folder / "confusion.png")
     wrong = _mistakes(truth, scores)[: plots.GALLERY]
     captions = [
         f"{run.labels[truth[i]]}, called {run.labels[scores[i].argmax()]}"
@@ -117,7 +119,7 @@ def report(
     shown = [examples[i] for i in wrong]
     batches = plain_batches(_maker(run, manifest), shown, len(shown) or 1, workers=0)
     pictures = next(batches, np.empty(0))
-    plots.draw_gallery(pictures, captions, folder / "mistakes.png")
+    draw(plots.draw_gallery, pictures, captions, folder / "mistakes.png")
     for place in (folder, run.directory):
         files.write_json(place / "metrics.json", metrics)
     return metrics

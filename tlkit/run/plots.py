@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import get_data_path
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from tlkit import files
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 GALLERY = 24
 # Side of a picture in the gallery, pixels.
 TILE = 256
+
+
+def get_ready() -> None:
+    """Import what drawing needs, which takes longer than drawing."""
+    importlib.import_module("matplotlib.figure")
+    importlib.import_module("matplotlib.backends.backend_agg")
 
 
 def draw_curves(history: Sequence[dict[str, float]], path: Path, best: int) -> None:
@@ -26,6 +35,8 @@ def draw_curves(history: Sequence[dict[str, float]], path: Path, best: int) -> N
         path: The PNG file.
         best: The epoch whose weights were kept, counted from 1.
     """
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(10, 4), layout="constrained")
     epochs = [row["epoch"] for row in history]
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
@@ -47,6 +58,8 @@ def draw_confusion(matrix: np.ndarray, labels: Sequence[str], path: Path) -> Non
         labels: The n class names.
         path: The PNG file.
     """
+    from matplotlib.figure import Figure
+
     n = len(labels)
     side = min(4 + 0.45 * n, 24)
     figure = Figure(figsize=(side + 1, side), layout="constrained")
@@ -84,6 +97,8 @@ def draw_gallery(pictures: np.ndarray, captions: Sequence[str], path: Path) -> N
         captions: N texts of two lines.
         path: The PNG file.
     """
+    from matplotlib import get_data_path
+
     columns, gap = min(6, max(1, len(pictures))), 14
     rows = max(1, -(-len(pictures) // columns))
     # The font that matplotlib brings has far more of the world's letters than Pillow's.

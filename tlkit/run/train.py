@@ -25,6 +25,7 @@ from tlkit.run.evaluate import report
 from tlkit.run.feed import build_feed, score
 from tlkit.run.fit import fit
 from tlkit.run.record import Run
+from tlkit.workers import Aside
 
 SILENT = Silent()
 
@@ -183,6 +184,7 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
             run, manifest, classifier, reference, device=device, progress=progress
         )
         clock.lap("features")
+        draw = Aside(plots.get_ready, config.inputs.workers)
         checkpoint = fit(
             run, feed, frozen=classifier.frozen, device=device, progress=progress
         )
@@ -194,11 +196,13 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         exact = feed.exact
         checkpoint.restore_best(exact)
         scores = score(exact, feed.val)
-    report(run, manifest, "val", scores)
+    report(run, manifest, "val", scores, draw)
     state = checkpoint.state
-    plots.draw_curves(state.history, run.directory / "curves.png", state.best_epoch)
+    curves = run.directory / "curves.png"
+    draw(plots.draw_curves, state.history, curves, state.best_epoch)
     clock.lap("evaluate")
     _save(reference.model, run.directory / "model.keras")
+    draw.wait()
     clock.lap("save")
     progress.note(clock.line())
     return run.update(

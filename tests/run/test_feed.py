@@ -190,6 +190,12 @@ def test_the_worst_cosine():
     assert agreement.worst_cosine(a, a) == pytest.approx(1)
     turned = np.array([[3.0, 3.0], [0.0, 1.0]])
     assert agreement.worst_cosine(a, turned) == pytest.approx(0.5**0.5)
+    # Networks with random weights may give next to nothing.
+    tiny = (1e-20 * a).astype(np.float32)
+    assert agreement.worst_cosine(tiny, tiny) == pytest.approx(1)
+    nothing = np.zeros((2, 2))
+    assert agreement.worst_cosine(nothing, nothing) == 1
+    assert agreement.worst_cosine(nothing, a) == 0
 
 
 def test_a_feed_has_every_example_once_an_epoch(prepared, tmp_path, own_store):

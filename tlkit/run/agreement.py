@@ -74,4 +74,10 @@ def worst_cosine(a: np.ndarray, b: np.ndarray) -> float:
     flat = [rows.reshape(len(rows), -1).astype(np.float64) for rows in (a, b)]
     norms = [np.linalg.norm(rows, axis=1) for rows in flat]
     products = (flat[0] * flat[1]).sum(axis=1)
-    return float((products / np.maximum(norms[0] * norms[1], 1e-30)).min())
+    lengths = norms[0] * norms[1]
+    # A picture of which both say nothing at all is one they agree about.
+    nothing = (norms[0] == 0) & (norms[1] == 0)
+    cosines = np.divide(
+        products, lengths, out=np.zeros_like(lengths), where=lengths > 0
+    )
+    return float(np.where(nothing, 1.0, cosines).min())

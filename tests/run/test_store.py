@@ -30,11 +30,9 @@ def write(shelf, *numbers):
 
 def read(shelf):
     """Key number to row."""
-    return {
-        int.from_bytes(keys[32 * i : 32 * i + 32], "big"): row.tolist()
-        for keys, rows in shelf.read()
-        for i, row in enumerate(rows)
-    }
+    parts, places = shelf.find({key(n) for n in range(10)})
+    rows = [row.tolist() for part in parts for row in part]
+    return {int.from_bytes(k, "big"): rows[place] for k, place in places.items()}
 
 
 def test_what_was_written_is_read_in_any_process(tmp_path):
@@ -50,7 +48,8 @@ def test_dtypes_and_shapes(tmp_path, dtype):
     rows = np.arange(24).reshape(2, 2, 2, 3).astype(kind)
     with shelf.write() as segment:
         segment.append([key(0), key(1)], rows)
-    ((_, found),) = shelf.read()
+    (found,), places = shelf.find([key(1), key(7)])
+    assert places == {key(1): 1}
     assert found.dtype == kind
     assert np.array_equal(found, rows)
 
@@ -142,6 +141,22 @@ def test_what_was_used_last_is_kept_longest(tmp_path):
     assert not shelves[1].folder.exists()
 
 
+def test_only_what_is_wanted_counts_as_used(tmp_path):
+    shelf = shelf_of(tmp_path)
+    write(shelf, 1)
+    write(shelf, 2)
+    for data in shelf.folder.glob("*.data"):
+        os.utime(data, (1e9, 1e9))
+    parts, places = shelf.find([key(2)])
+    assert places == {key(2): 0}
+    assert parts[0].tolist() == [[2.0] * 3]
+    old, new = segments(tmp_path)
+    assert old.used == 1e9
+    assert new.used > 1e9
+    assert make_room(tmp_path, wanted=44, cap=2 * 44)
+    assert set(read(shelf)) == {2}
+
+
 def test_nothing_is_removed_for_what_can_never_fit(tmp_path):
     write(shelf_of(tmp_path), 1)
     assert not make_room(tmp_path, wanted=101, cap=100)
@@ -151,7 +166,7 @@ def test_nothing_is_removed_for_what_can_never_fit(tmp_path):
 def test_mapped_rows_outlive_their_file(tmp_path):
     shelf = shelf_of(tmp_path)
     write(shelf, 7)
-    ((_, rows),) = shelf.read()
+    (rows,), _ = shelf.find([key(7)])
     make_room(tmp_path, wanted=10, cap=10)
     assert not segments(tmp_path)
     assert rows.tolist() == [[7.0] * 3]

@@ -18,10 +18,10 @@ from tlkit.dataset.manifest import Example
 from tlkit.inputs.batches import grouped
 from tlkit.inputs.views import Asked, ViewMaker
 from tlkit.progress import Progress
-from tlkit.run.cache import KEY_BYTES, cap_bytes, make_room
+from tlkit.run.cache import cap_bytes, make_room
 from tlkit.run.frozen import Frozen
 from tlkit.run.machine import matmul_rate, memory_bytes
-from tlkit.run.store import Shelf
+from tlkit.run.store import Places, Shelf
 from tlkit.run.traced import GROUP
 
 # Of all memory, the share that rows may take which could not be stored.
@@ -113,11 +113,12 @@ class Collector:
             into the store nor into memory.
         """
         keys = [[self.maker.key(e, view) for view in views] for e in examples]
-        parts, places = self._stored()
+        wanted = {key for row in keys for key in row}
+        parts, places = self._stored(wanted)
         missing = self._missing(examples, views, keys, places)
         if missing and self.shelf and self._has_room(self.shelf, missing):
             self._store(self.shelf, missing, task)
-            parts, places = self._stored()
+            parts, places = self._stored(wanted)
             missing = self._missing(examples, views, keys, places)
         if missing:
             if not self._affordable(missing):
@@ -192,24 +193,16 @@ class Collector:
 
         yield from grouped(pictures(), GROUP)
 
-    def _stored(self) -> tuple[list[np.ndarray], dict[bytes, int]]:
-        """All rows of the shelf, and the place of each key."""
-        parts: list[np.ndarray] = []
-        places: dict[bytes, int] = {}
-        first = 0
-        for keys, rows in self.shelf.read() if self.shelf else ():
-            parts.append(rows)
-            for i in range(len(rows)):
-                places[keys[KEY_BYTES * i : KEY_BYTES * (i + 1)]] = first + i
-            first += len(rows)
-        return parts, places
+    def _stored(self, wanted: set[bytes]) -> tuple[list[np.ndarray], Places]:
+        """What the shelf has of it."""
+        return self.shelf.find(wanted) if self.shelf else ([], {})
 
     def _missing(
         self,
         examples: Sequence[Example],
         views: Sequence[int],
         keys: list[list[bytes]],
-        places: dict[bytes, int],
+        places: Places,
     ) -> list[Asked]:
         """What is neither stored nor stands for the same pixels as another."""
         seen: set[bytes] = set()
@@ -255,15 +248,20 @@ class Collector:
         missing: list[Asked],
         task: str,
         parts: list[np.ndarray],
-        places: dict[bytes, int],
+        places: Places,
     ) -> None:
         """Compute into memory."""
         first = sum(map(len, parts))
+        total, filled = sum(len(one.views) for one in missing), 0
+        held = np.empty((0,))
         for keys, rows in self.compute(missing, task):
-            parts.append(rows)
-            for i, key in enumerate(keys):
-                places[key] = first + i
-            first += len(rows)
+            if not filled:
+                held = np.empty((total, *rows.shape[1:]), rows.dtype)
+            held[filled : filled + len(rows)] = rows
+            for key in keys:
+                places[key] = first + filled
+                filled += 1
+        parts.append(held)
 
 
 def _bytes(missing: list[Asked], row_bytes: int) -> int:

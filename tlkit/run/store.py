@@ -15,7 +15,7 @@ import math
 import os
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -30,6 +30,10 @@ from tlkit.run.cache import ABOUT, DATA, FEATURES, KEY_BYTES, KEYS
 SAFE_EVERY = 32 << 20
 # To be raised when the same shelf.json would mean other rows.
 FORMAT = 1
+
+
+# Key to number of the row.
+Places = dict[bytes, int]
 
 
 class Shelf:
@@ -54,25 +58,41 @@ class Shelf:
         digest = hashlib.sha256(text.encode()).hexdigest()
         self.folder = root / FEATURES / digest[:32]
 
-    def read(self) -> Iterator[tuple[bytes, np.ndarray]]:
-        """Every segment that can be read, and notes that it was used.
+    def find(self, wanted: Collection[bytes]) -> tuple[list[np.ndarray], Places]:
+        """Look rows up, and note that they were used.
 
-        Yields:
-            The keys, KEY_BYTES each, and as many rows, mapped: [n, *shape].
+        Args:
+            wanted: Keys.
+
+        Returns:
+            Rows, mapped, [n, *shape] each; and for each key that is there, the number
+            of its row, counted over all of them.
         """
+        parts: list[np.ndarray] = []
+        places: Places = {}
+        first = 0
         for data in sorted(self.folder.glob(f"*{DATA}")):
             try:
-                keys = data.with_suffix(KEYS).read_bytes()
-                safe = data.stat().st_size // self.row_bytes
-                count = min(len(keys) // KEY_BYTES, safe)
-                if not count:
+                keys = self._keys(data)
+                found = {key: first + i for i, key in enumerate(keys) if key in wanted}
+                if not found:
                     continue
-                rows = np.memmap(data, self.dtype, "r", shape=(count, *self.shape))
+                shape = (len(keys), *self.shape)
+                rows = np.memmap(data, self.dtype, "r", shape=shape)
             except OSError:
                 continue  # removed by another process, or no longer readable
             with contextlib.suppress(OSError):
                 os.utime(data)
-            yield keys[: count * KEY_BYTES], rows
+            parts.append(rows)
+            places |= found
+            first += len(rows)
+        return parts, places
+
+    def _keys(self, data: Path) -> list[bytes]:
+        """The keys of the rows of a segment that are safe."""
+        keys = data.with_suffix(KEYS).read_bytes()
+        count = min(len(keys) // KEY_BYTES, data.stat().st_size // self.row_bytes)
+        return [keys[KEY_BYTES * i : KEY_BYTES * (i + 1)] for i in range(count)]
 
     def write(self) -> Writer:
         """A new segment, to be used in a `with`.

@@ -5,14 +5,19 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
+import tempfile
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from importlib import metadata
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
+from tensorflow.python.framework.convert_to_constants import (
+    convert_variables_to_constants_v2,
+)
 
 from tlkit.imports import hidden
 from tlkit.run.machine import Memory
@@ -66,20 +71,20 @@ class OpenVinoEngine:
         return precision
 
     @functools.cached_property
-    def _openvino(self) -> Any:
-        # Its telemetry would send what it converts, and when, to its makers.
-        with hidden("openvino_telemetry"):
-            package = importlib.import_module("openvino")
-            importlib.import_module("openvino.tools.ovc")
-        return package
-
-    @functools.cached_property
     def _core(self) -> Any:
-        return self._openvino.Core()
+        # Its telemetry would send what is converted, and when, to its makers.
+        with hidden("openvino_telemetry"):
+            return importlib.import_module("openvino").Core()
 
     @functools.cached_property
     def _model(self) -> Any:
-        return self._openvino.convert_model(self._network.function)
+        # By way of a file: three times as fast as openvino.convert_model, which
+        # decodes every operation in Python.
+        graph = convert_variables_to_constants_v2(self._network.function).graph
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            path = Path(folder, "prefix.pb")
+            path.write_bytes(graph.as_graph_def().SerializeToString())
+            return self._core.read_model(path)
 
     def run(
         self, groups: Iterable[np.ndarray], pictures: int = 0

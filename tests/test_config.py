@@ -8,12 +8,10 @@ from tlkit.config import (
     Config,
     TrainConfig,
     build_config,
-    read_recipe,
-    recipe_folder,
-    recipe_names,
     resolve,
 )
 from tlkit.errors import ConfigError, UsageError
+from tlkit.recipe import read_recipe, recipe_folder, recipe_names
 
 
 def test_option_names_are_unique_over_the_sections():

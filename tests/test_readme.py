@@ -11,8 +11,8 @@ import sys
 import yaml
 
 from tests.conftest import ROOT
-from tlkit.config import recipe_names
 from tlkit.inputs.augment import load_policy
+from tlkit.recipe import recipe_names
 
 README = ROOT / "README.md"
 BEGIN = "<!-- reference: made by python -m tests.test_readme -->\n"

@@ -2,9 +2,10 @@ import re
 
 import pytest
 
-from tlkit.config import build_config, recipe_folder, recipe_names, resolve
+from tlkit.config import build_config, resolve
 from tlkit.model import backbones
 from tlkit.model.cut import cut_points
+from tlkit.recipe import recipe_folder, recipe_names
 from tlkit.run.train import finetune
 
 TOLD = ("Data:", "Score:", "Time:", "Machine:")

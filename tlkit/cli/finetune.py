@@ -16,10 +16,10 @@ from tlkit.config import (
     Config,
     build_config,
     default_of,
-    recipe_names,
     resolve,
 )
 from tlkit.errors import UsageError
+from tlkit.recipe import recipe_names
 
 
 def _option(text: str, name: str = "") -> Any:

@@ -11,7 +11,7 @@ from tlkit.config import (
     resolve,
 )
 from tlkit.errors import ConfigError, UsageError
-from tlkit.recipe import read_recipe, recipe_folder, recipe_names
+from tlkit.recipe import recipe_folder, recipe_names
 
 
 def test_option_names_are_unique_over_the_sections():
@@ -82,13 +82,6 @@ def test_a_recipe_that_is_none(tmp_path, content, word):
     path.write_text(content)
     with pytest.raises(ConfigError, match=word):
         build_config(recipe=path)
-
-
-def test_a_recipe_name_that_is_not_known():
-    with pytest.raises(UsageError, match="course-mixed7"):
-        read_recipe("course-mixed8")
-    with pytest.raises(UsageError, match="no recipe file"):
-        read_recipe("nowhere.yaml")
 
 
 def test_faults_say_where_they_may_be(tmp_path):

@@ -18,11 +18,10 @@ from tlkit.inputs.batches import (
     PixelBatches,
     binary_column,
     class_shares,
-    plain_batches,
 )
 from tlkit.inputs.schedule import Schedule
 from tlkit.inputs.views import PLAIN, ViewMaker
-from tlkit.model.classifier import Classifier, Parts, probabilities, split_at_freeze
+from tlkit.model.classifier import Classifier, Parts, split_at_freeze
 from tlkit.progress import Progress
 from tlkit.run.agreement import compare
 from tlkit.run.cache import cache_root
@@ -31,65 +30,11 @@ from tlkit.run.features import Collector, Rows
 from tlkit.run.frozen import as_input, frozen_part
 from tlkit.run.machine import Memory
 from tlkit.run.record import Run
+from tlkit.run.side import Side
 from tlkit.run.store import Shelf
 from tlkit.run.traced import Traced
 
 Batches = Generator[tuple[np.ndarray, np.ndarray], None, None]
-# Pictures at a time when a split is scored.
-CHUNK = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class Side:
-    """One split, as the trainable part sees it.
-
-    Attributes:
-        examples: Of the split.
-        shares: float32 [N, n], the class shares of each.
-        collector: Finds or computes its rows.
-        rows: All of them; None where they are computed batch by batch.
-        pooling: From `split_at_freeze`.
-    """
-
-    examples: Sequence[Example]
-    shares: np.ndarray
-    collector: Collector
-    rows: Rows | None
-    pooling: str
-
-    def account(self) -> dict[str, Any]:
-        """What of it was kept, and what computing it has cost."""
-        spent = dataclasses.asdict(self.collector.spent)
-        return {
-            "kept": self.rows is not None,
-            **{name: round(value, 2) for name, value in spent.items()},
-            **self.collector.speed,
-        }
-
-    @property
-    def chunk(self) -> int:
-        """Pictures at a time when it is scored, at most CHUNK.
-
-        Evenly, as a step is compiled for each number of them.
-        """
-        return -(-len(self.examples) // -(-len(self.examples) // CHUNK))
-
-    def plain(self) -> Iterator[np.ndarray]:
-        """The plain pictures as the trainable part takes them, in order.
-
-        Yields:
-            [chunk, ...], the last with fewer.
-        """
-        chunk = self.chunk
-        if self.rows is None:
-            maker, workers = self.collector.maker, self.collector.workers
-            groups = plain_batches(maker, self.examples, chunk, workers=workers)
-            for rows in self.collector.frozen.rows(groups):
-                yield as_input(rows, self.pooling)
-            return
-        for start in range(0, len(self.examples), chunk):
-            indices = np.arange(start, min(start + chunk, len(self.examples)))
-            yield as_input(self.rows.take(indices, 0), self.pooling)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -275,20 +220,6 @@ def build_feed(
         engine,
         compare(training, val, val_rows, held),
     )
-
-
-def score(model: keras.Model, side: Side) -> np.ndarray:
-    """Class probabilities for the plain pictures of a side.
-
-    Args:
-        model: The trainable part.
-        side: What it sees.
-
-    Returns:
-        float32 [N, n], rows summing to 1.
-    """
-    answers = [np.asarray(model(x, training=False)) for x in side.plain()]
-    return probabilities(np.concatenate(answers))
 
 
 def _side(

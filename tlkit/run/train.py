@@ -22,9 +22,10 @@ from tlkit.run.checkpoint import read_state
 from tlkit.run.clock import Clock
 from tlkit.run.device import choose_device, choose_precision, dtype_policy
 from tlkit.run.evaluate import report
-from tlkit.run.feed import build_feed, score
+from tlkit.run.feed import build_feed
 from tlkit.run.fit import fit
 from tlkit.run.record import Run
+from tlkit.run.side import score
 from tlkit.workers import Aside
 
 SILENT = Silent()

@@ -20,10 +20,17 @@ def write_text(path: Path, text: str) -> None:
     Args:
         path: Where to; the folder exists.
         text: UTF-8 is written, newlines as they are.
+
+    Raises:
+        OSError: It cannot be written; nothing is left of the attempt.
     """
     draft = aside(path)
-    draft.write_text(text, encoding="utf-8", newline="\n")
-    draft.replace(path)
+    try:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:

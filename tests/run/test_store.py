@@ -1,4 +1,5 @@
 import os
+import time
 
 import ml_dtypes
 import numpy as np
@@ -69,18 +70,55 @@ def test_rows_count_only_once_they_are_safe(tmp_path):
     (segment,) = segments(tmp_path)
     keys = segment.data.with_suffix(".keys")
     whole = keys.read_bytes()
+    assert len(whole) == 2 * 36
     with segment.data.open("ab") as file:
         file.write(b"\1" * 17)
     assert set(read(shelf)) == {1, 2}
-    keys.write_bytes(whole[:63])
+    keys.write_bytes(whole[:71])
     assert set(read(shelf)) == {1}
-    keys.write_bytes(whole + key(3))
-    assert set(read(shelf)) == {1, 2, 3}  # 24 + 17 bytes hold three rows of 12
+    keys.write_bytes(whole)
     with segment.data.open("r+b") as file:
         file.truncate(23)
     assert set(read(shelf)) == {1}
     keys.unlink()
     assert read(shelf) == {}
+
+
+def test_a_damaged_row_is_not_taken(tmp_path):
+    shelf = shelf_of(tmp_path)
+    write(shelf, 1, 2, 3)
+    (segment,) = segments(tmp_path)
+    content = bytearray(segment.data.read_bytes())
+    content[12 + 5] ^= 1  # one bit of the second row
+    segment.data.write_bytes(content)
+    assert read(shelf) == {1: [1.0] * 3, 3: [3.0] * 3}
+
+
+def test_what_was_abandoned_is_swept_and_what_is_new_is_left(tmp_path):
+    shelf = shelf_of(tmp_path)
+    write(shelf, 1)
+    for name, age in (("old", 2 * store.ABANDONED), ("new", 0)):
+        data = shelf.folder / f"{name}.data"
+        data.write_bytes(b"x" * 99)
+        data.with_suffix(".keys").touch()
+        os.utime(data, (time.time() - age,) * 2)
+    write(shelf, 2)
+    names = {path.stem for path in shelf.folder.glob("*.data")}
+    assert "new" in names
+    assert "old" not in names
+    assert set(read(shelf)) == {1, 2}
+
+
+def test_rows_become_safe_after_a_while_too(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("tlkit.run.store.time.monotonic", lambda: now[0])
+    shelf = shelf_of(tmp_path)
+    with shelf.write() as segment:
+        segment.append([key(1)], rows_of(1))
+        assert read(shelf) == {}
+        now[0] = store.SAFE_SECONDS + 1
+        segment.append([key(2)], rows_of(2))
+        assert set(read(shelf)) == {1, 2}
 
 
 def test_rows_become_safe_while_a_fill_goes_on(tmp_path, monkeypatch):
@@ -124,6 +162,21 @@ def test_a_full_disk_keeps_what_was_safe(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         fill()
     assert set(read(shelf)) == {1}
+    (data,) = shelf.folder.glob("*.data")
+    assert data.stat().st_size == 12
+
+
+def test_a_fill_that_came_to_nothing_leaves_nothing(tmp_path):
+    shelf = shelf_of(tmp_path)
+
+    def fill():
+        with shelf.write() as segment:
+            segment.append([key(1)], rows_of(1))
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        fill()
+    assert [path.name for path in shelf.folder.iterdir()] == ["shelf.json"]
 
 
 def test_what_was_used_last_is_kept_longest(tmp_path):
@@ -134,7 +187,7 @@ def test_what_was_used_last_is_kept_longest(tmp_path):
         os.utime(data, (1e9 - age, 1e9 - age))
     read(shelves[0])  # now the last used
     size = segments(tmp_path)[0].bytes
-    assert size == 2 * (12 + 32)
+    assert size == 2 * (12 + 36)
     assert make_room(tmp_path, wanted=size, cap=3 * size)
     assert [bool(read(shelf)) for shelf in shelves] == [True, False, True]
     # The folder of a shelf goes with its last segment.
@@ -153,7 +206,7 @@ def test_only_what_is_wanted_counts_as_used(tmp_path):
     old, new = segments(tmp_path)
     assert old.used == 1e9
     assert new.used > 1e9
-    assert make_room(tmp_path, wanted=44, cap=2 * 44)
+    assert make_room(tmp_path, wanted=48, cap=2 * 48)
     assert set(read(shelf)) == {2}
 
 
@@ -176,6 +229,6 @@ def test_a_shelf_tells_what_it_is(tmp_path):
     write(shelf_of(tmp_path), 1, 2)
     (content,) = contents(tmp_path)
     assert content.about["backbone"] == "b"
-    assert (content.rows, content.bytes) == (2, 88)
+    assert (content.rows, content.bytes) == (2, 96)
     (next(iter(shelf_of(tmp_path).folder.glob("shelf.json")))).write_text("{")
     assert contents(tmp_path)[0].about == {}

@@ -19,9 +19,11 @@ cache = typer.Typer(
 @cache.command("ls")
 def list_() -> None:
     """List what is kept, the last used first."""
-    from tlkit.run.cache import cache_root, cap_bytes, contents
+    from tlkit.run.cache import cache_root, cap_bytes, contents, fault
 
     root = cache_root()
+    if wrong := fault(root):
+        ERR.print(f"warning: {wrong}: nothing new is kept", style="yellow")
     found = contents(root)
     table = Table(box=None, header_style="bold")
     for column in ("backbone", "up to", "engine"):
@@ -31,7 +33,7 @@ def list_() -> None:
     for content in found:
         about = content.about
         table.add_row(
-            str(about.get("backbone", "pictures only")),
+            str(about.get("backbone", "pictures only" if about else "?")),
             str(about.get("end", "")),
             str(about.get("engine", "")),
             str(about.get("size", "")),
@@ -43,7 +45,7 @@ def list_() -> None:
         OUT.print(table)
     total = sum(content.bytes for content in found)
     ERR.print(
-        f"{total / 1e6:.1f} MB in {root}, at most {cap_bytes() / 1e6:,.0f} "
+        f"{total / 1e6:.1f} MB in {root}, at most {cap_bytes() / 1e6:,g} "
         "(TLKIT_CACHE and TLKIT_CACHE_GB change place and size)",
         markup=False,
         highlight=False,

@@ -103,7 +103,7 @@ def finetune(
     """Train a classifier: frozen backbone up to a cut, a head on top."""
     given = {name: value for name, value in locals().items() if name in SECTION_OF}
     chosen = {name: value for name, value in given.items() if value is not None}
-    if views and views.isdecimal():
+    if views and views.removeprefix("-").isdecimal():
         chosen["views"] = int(views)
     # A typing error is told before anything slow begins.
     config = resolve(build_config(recipe=recipe, options=chosen, assignments=set or ()))

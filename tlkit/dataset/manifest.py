@@ -361,7 +361,10 @@ def _find_source(directory: Path, info: dict[str, Any]) -> Path:
     for candidate in candidates:
         if candidate.is_dir():
             return candidate
-    places = " nor in ".join(map(str, candidates)) or "any place that is named"
+    places = (
+        " nor in ".join(map(str, dict.fromkeys(candidates)))
+        or "any place that is named"
+    )
     raise DatasetError(
         f"The photos of {directory} are not in {places}.",
         hint=f'Put them back, or write their new place as "path" under "source" in '

@@ -22,7 +22,8 @@ from tlkit.errors import UsageError
 
 FEATURES = "features"
 ABOUT, DATA, KEYS = "shelf.json", ".data", ".keys"
-KEY_BYTES = 32
+# Of a key, and of the CRC-32 of its row.
+KEY_BYTES, SUM_BYTES = 32, 4
 DEFAULT_CAP_GB = 10.0
 
 
@@ -30,6 +31,16 @@ def cache_root() -> Path:
     """Where the cache is: TLKIT_CACHE, or ~/.cache/tlkit."""
     named = os.environ.get("TLKIT_CACHE")
     return Path(named).expanduser() if named else Path.home() / ".cache" / "tlkit"
+
+
+def fault(root: Path) -> str:
+    """Why the cache cannot be written to, "" if it can."""
+    place = root
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        return f"{place} is not a folder"
+    return "" if os.access(place, os.W_OK) else f"{place} cannot be written to"
 
 
 def cap_bytes() -> int:
@@ -41,7 +52,7 @@ def cap_bytes() -> int:
     Raises:
         UsageError: TLKIT_CACHE_GB is no number from 0 up.
     """
-    text = os.environ.get("TLKIT_CACHE_GB", str(DEFAULT_CAP_GB))
+    text = os.environ.get("TLKIT_CACHE_GB") or str(DEFAULT_CAP_GB)
     try:
         cap = float(text)
     except ValueError:
@@ -105,7 +116,10 @@ def segments(root: Path) -> list[Segment]:
         # Another process may remove it meanwhile.
         with contextlib.suppress(OSError):
             facts, keys = data.stat(), data.with_suffix(KEYS).stat()
-            size, rows = facts.st_size + keys.st_size, keys.st_size // KEY_BYTES
+            size, rows = (
+                facts.st_size + keys.st_size,
+                keys.st_size // (KEY_BYTES + SUM_BYTES),
+            )
             found.append(Segment(data, facts.st_mtime, size, rows))
     return sorted(found, key=lambda segment: segment.used)
 

@@ -107,12 +107,16 @@ def _disk(folder: Path, name: str) -> Check:
 
 
 def _features() -> Check:
-    held = sum(content.bytes for content in cache.contents(cache.cache_root()))
-    return Check(
-        "Feature store",
-        f"{held / 1e9:.2f} GB of at most {cache.cap_bytes() / 1e9:.0f} in "
-        f"{cache.cache_root()}",
-    )
+    root = cache.cache_root()
+    wrong = cache.fault(root)
+    if wrong:
+        advice = (
+            "Runs go on without it. Mend that, or set TLKIT_CACHE to another folder."
+        )
+        return Check("Feature store", wrong, False, advice)
+    held = sum(content.bytes for content in cache.contents(root))
+    most = cache.cap_bytes() / 1e9
+    return Check("Feature store", f"{held / 1e9:.2f} GB of at most {most:g} in {root}")
 
 
 def _weights_folder() -> Check:

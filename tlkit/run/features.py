@@ -62,12 +62,13 @@ class Rows:
 
 @dataclass
 class Spending:
-    """What computing rows has cost: pictures, views, seconds.
+    """What rows have cost: `stored` views were there, `views` were computed.
 
     `decode`, `augment` and `prefix` are seconds of processor time, over all processes
     and threads; `seconds` are those that passed.
     """
 
+    stored: int = 0
     pictures: int = 0
     views: int = 0
     seconds: float = 0.0
@@ -115,6 +116,7 @@ class Collector:
         keys = [[self.maker.key(e, view) for view in views] for e in examples]
         wanted = {key for row in keys for key in row}
         parts, places = self._stored(wanted)
+        self.spent.stored += sum(key in places for row in keys for key in row)
         missing = self._missing(examples, views, keys, places)
         if missing and self.shelf and self._has_room(self.shelf, missing):
             self._store(self.shelf, missing, task)
@@ -158,6 +160,8 @@ class Collector:
         The rates are those of the whole: pictures were made at the same time.
         """
         spent, engine = self.spent, self.frozen.engine
+        if spent.stored:
+            self.progress.note(f"Took {spent.stored:,} views from the store")
         if engine is None or not spent.views:
             return
         rate = spent.views / spent.seconds

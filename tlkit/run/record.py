@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tlkit import files
 from tlkit.config import Config, build_config
 from tlkit.dataset.manifest import Manifest
-from tlkit.errors import RunError, UsageError
+from tlkit.errors import DatasetError, RunError, UsageError
 from tlkit.progress import Progress
 
 if TYPE_CHECKING:
@@ -112,8 +112,15 @@ class Run:
 
         Raises:
             RunError: It has changed since.
+            DatasetError: It is not there.
         """
-        manifest = Manifest.read(data or self.config.data)
+        try:
+            manifest = Manifest.read(data or self.config.data)
+        except DatasetError as error:
+            if data is not None:
+                raise
+            hint = f"If it was moved, say where to with --data. {error.hint}"
+            raise DatasetError(error.message, hint=hint) from error
         if manifest.labels != self.labels:
             raise RunError(
                 f"The classes of {manifest.directory} are {list(manifest.labels)}, "

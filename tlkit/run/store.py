@@ -3,7 +3,8 @@
 The files are those of `cache.py`. A shelf holds what one network and engine give, a key
 stands for the pixels. Every fill writes a segment of its own, so that processes do not
 wait for each other; data reach the disk before their keys do, and only rows with a key
-count. So a fill that was killed leaves a shorter segment, and nothing half.
+and the right checksum count. So a fill that was killed leaves a shorter segment, and
+nothing half.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import math
 import os
 import time
 import uuid
+import zlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,13 +26,18 @@ import ml_dtypes
 import numpy as np
 
 from tlkit import files
-from tlkit.run.cache import ABOUT, DATA, FEATURES, KEY_BYTES, KEYS
+from tlkit.run.cache import ABOUT, DATA, FEATURES, KEY_BYTES, KEYS, SUM_BYTES
 
-# Rows are made safe, and count, after so many bytes.
+# Rows are made safe, and count, after so many bytes or seconds.
 SAFE_EVERY = 32 << 20
+SAFE_SECONDS = 2.0
 # To be raised when the same shelf.json would mean other rows.
-FORMAT = 1
+FORMAT = 2
+# Seconds after which a segment without rows has nobody any more who writes to it.
+ABANDONED = 3600.0
 
+
+RECORD = KEY_BYTES + SUM_BYTES
 
 # Key to number of the row.
 Places = dict[bytes, int]
@@ -73,26 +80,37 @@ class Shelf:
         first = 0
         for data in sorted(self.folder.glob(f"*{DATA}")):
             try:
-                keys = self._keys(data)
-                found = {key: first + i for i, key in enumerate(keys) if key in wanted}
-                if not found:
-                    continue
-                shape = (len(keys), *self.shape)
-                rows = np.memmap(data, self.dtype, "r", shape=shape)
+                rows, found = self._search(data, wanted)
             except OSError:
                 continue  # removed by another process, or no longer readable
+            if not found:
+                continue
             with contextlib.suppress(OSError):
                 os.utime(data)
             parts.append(rows)
-            places |= found
+            places |= {key: first + i for key, i in found.items()}
             first += len(rows)
         return parts, places
 
-    def _keys(self, data: Path) -> list[bytes]:
-        """The keys of the rows of a segment that are safe."""
-        keys = data.with_suffix(KEYS).read_bytes()
-        count = min(len(keys) // KEY_BYTES, data.stat().st_size // self.row_bytes)
-        return [keys[KEY_BYTES * i : KEY_BYTES * (i + 1)] for i in range(count)]
+    def _search(
+        self, data: Path, wanted: Collection[bytes]
+    ) -> tuple[np.ndarray, Places]:
+        """The rows of a segment that are safe, and which of the wanted are sound."""
+        records = data.with_suffix(KEYS).read_bytes()
+        count = len(records) // RECORD
+        count = min(count, data.stat().st_size // self.row_bytes)
+        starts = range(0, RECORD * count, RECORD)
+        keys = [records[start : start + KEY_BYTES] for start in starts]
+        hits = [i for i in range(count) if keys[i] in wanted]
+        if not hits:
+            return np.empty(0), {}
+        raw = np.memmap(data, np.uint8, "r", shape=(count, self.row_bytes))
+        found = {}
+        for i in hits:
+            start = RECORD * i + KEY_BYTES
+            if crc(raw[i]) == records[start : start + SUM_BYTES]:
+                found[keys[i]] = i
+        return raw.view(self.dtype).reshape(count, *self.shape), found
 
     def write(self) -> Writer:
         """A new segment, to be used in a `with`.
@@ -107,7 +125,19 @@ class Shelf:
         about = self.folder / ABOUT
         if not about.is_file():
             files.write_json(about, self.about)
-        return Writer(self.folder / f"{time.time_ns():x}-{uuid.uuid4().hex[:8]}{DATA}")
+        self._sweep()
+        name = f"{time.time_ns():x}-{uuid.uuid4().hex[:8]}{DATA}"
+        return Writer(self.folder / name, self.row_bytes)
+
+    def _sweep(self) -> None:
+        """Remove what killed fills have left without a row that is safe."""
+        for data in self.folder.glob(f"*{DATA}"):
+            keys = data.with_suffix(KEYS)
+            with contextlib.suppress(OSError):
+                empty = not keys.exists() or keys.stat().st_size < RECORD
+                if empty and time.time() - data.stat().st_mtime > ABANDONED:
+                    data.unlink()
+                    keys.unlink(missing_ok=True)
 
 
 class Writer:
@@ -115,14 +145,17 @@ class Writer:
 
     Args:
         data: File of the rows, not existing.
+        row_bytes: Size of a row.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, row_bytes: int) -> None:
+        self._path = data
+        self._row_bytes = row_bytes
         self._data: IO[bytes] = data.open("xb")
         self._keys: IO[bytes] = data.with_suffix(KEYS).open("xb")
         self._pending: list[bytes] = []
-        self._unsafe = 0
-        self.data = data
+        self._safe = 0
+        self._last = time.monotonic()
 
     def append(self, keys: Sequence[bytes], rows: np.ndarray) -> None:
         """Add rows.
@@ -134,10 +167,12 @@ class Writer:
         Raises:
             OSError: There is no room; what was safe before stays.
         """
-        self._data.write(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
-        self._pending += keys
-        self._unsafe += rows.nbytes
-        if self._unsafe >= SAFE_EVERY:
+        raw = np.ascontiguousarray(rows).reshape(-1).view(np.uint8)
+        self._data.write(raw.data)
+        each = raw.reshape(len(rows), self._row_bytes)
+        self._pending += [key + crc(row) for key, row in zip(keys, each, strict=True)]
+        unsafe = len(self._pending) * self._row_bytes
+        if unsafe >= SAFE_EVERY or time.monotonic() - self._last > SAFE_SECONDS:
             self.make_safe()
 
     def make_safe(self) -> None:
@@ -150,8 +185,9 @@ class Writer:
         os.fsync(self._data.fileno())
         self._keys.write(b"".join(self._pending))
         self._keys.flush()
+        self._safe += len(self._pending)
         self._pending = []
-        self._unsafe = 0
+        self._last = time.monotonic()
 
     def __enter__(self) -> Writer:
         """Nothing to do, it is open."""
@@ -163,7 +199,7 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Make safe what can be, and close."""
+        """Make safe what can be, close, and leave nothing else."""
         try:
             if kind is None or not issubclass(kind, OSError):
                 self.make_safe()
@@ -171,3 +207,21 @@ class Writer:
             for file in (self._data, self._keys):
                 with contextlib.suppress(OSError):
                     file.close()
+            with contextlib.suppress(OSError):
+                if self._safe:
+                    os.truncate(self._path, self._safe * self._row_bytes)
+                else:
+                    self._path.unlink()
+                    self._path.with_suffix(KEYS).unlink()
+
+
+def crc(row: np.ndarray) -> bytes:
+    """The CRC-32 of a row.
+
+    Args:
+        row: uint8 [n].
+
+    Returns:
+        4 bytes, least first.
+    """
+    return zlib.crc32(row.data).to_bytes(4, "little")

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from tlkit import files
-from tlkit.config import Config, build_config, resolve
+from tlkit.config import Config, InputsConfig, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.model import backbones
@@ -18,6 +18,7 @@ from tlkit.model.classifier import Classifier, build_classifier
 from tlkit.model.head import parse_head
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
+from tlkit.run.cache import cap_bytes
 from tlkit.run.checkpoint import read_state
 from tlkit.run.clock import Clock
 from tlkit.run.device import choose_device, choose_precision, dtype_policy
@@ -71,6 +72,8 @@ def finetune(
             "No data set was named.",
             hint="tlkit finetune DATASET, where DATASET is what tlkit prepare wrote.",
         )
+    if config.train.store:
+        cap_bytes()
     manifest = check_splits(Manifest.read(config.data))
     place = Path(out) if out is not None else free_place(config)
     with record.run_place(place, overwrite=overwrite, progress=progress) as directory:
@@ -151,6 +154,11 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
         if read_state(run.directory / "checkpoint").epochs:
             command = ("tlkit", "finetune", "--resume", str(run.directory))
             progress.note(f"Go on with: {shlex.join(command)}")
+        elif run.config.train.store:
+            progress.note(
+                "What the frozen layers gave so far is kept: the same command again "
+                "goes on from there"
+            )
         raise
     except BaseException:
         run.update(state="failed")
@@ -172,7 +180,7 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         if policy != "float32":
             with dtype_policy("float32"):
                 reference = _build(run)
-        _describe(classifier, manifest, device, policy, progress)
+        _describe(classifier, manifest, config.inputs, device, policy, progress)
         frozen_before = classifier.frozen_digest()
         source, digest = config.model.weights, classifier.weights_digest
         run = run.update(
@@ -239,6 +247,7 @@ def _build(run: Run) -> Classifier:
 def _describe(
     classifier: Classifier,
     manifest: Manifest,
+    inputs: InputsConfig,
     device: str,
     policy: str,
     progress: Progress,
@@ -257,6 +266,8 @@ def _describe(
         f"Network: {classifier.backbone.name} up to {classifier.cut} ({shape}), "
         f"{frozen}; head of {classifier.head_parameters:,} weights; {device}, {policy}"
     )
+    if inputs.views == 1 and inputs.augment:
+        progress.note("One view is the plain picture: no augmentation takes place")
     # More weights than all the numbers they are fitted to.
     if classifier.head_parameters > classifier.head_inputs * pictures:
         progress.warn(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -91,11 +91,7 @@ class Feed:
         Returns:
             The same batches.
         """
-        signature = self._signature()
-        batches = tf.data.Dataset.from_generator(
-            lambda: stream, output_signature=signature
-        )
-        return batches.prefetch(2)
+        return self._batches(lambda: stream).prefetch(2)
 
     def validation(self) -> tf.data.Dataset:
         """The validation side, once each time it is iterated over.
@@ -103,19 +99,23 @@ class Feed:
         Returns:
             Batches as `training` has them.
         """
-        batches = tf.data.Dataset.from_generator(
-            self._validation, output_signature=self._signature()
-        )
+        batches = self._batches(self._validation)
         # Keras warns at the end of a data set that does not tell its length.
         steps = -(-len(self.val.examples) // self.val.chunk)
         return batches.apply(tf.data.experimental.assert_cardinality(steps))
 
-    def _signature(self) -> tuple[tf.TensorSpec, tf.TensorSpec]:
+    def _batches(self, stream: Callable[[], Batches]) -> tf.data.Dataset:
         inputs, outputs = self.model.inputs[0], self.model.outputs[0]
-        return (
+        signature = (
             tf.TensorSpec(inputs.shape, inputs.dtype),
             tf.TensorSpec(outputs.shape, tf.float32),
         )
+        options = tf.data.Options()
+        # There is nothing to tune, and at the end of an iterator TensorFlow would wait
+        # for its tuner to wake up: as long again as the training has taken.
+        options.autotune.enabled = False
+        batches = tf.data.Dataset.from_generator(stream, output_signature=signature)
+        return batches.with_options(options)
 
     def _validation(self) -> Batches:
         start = 0

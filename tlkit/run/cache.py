@@ -1,9 +1,11 @@
 """The folder where tlkit keeps what it can make again: how much there is, and room.
 
-ROOT/machine.json                 measurements of this machine
-features/SHELF/shelf.json    what the rows of this shelf are
-NAME.data     rows, one after the other
-NAME.keys     the 32 byte key of each
+What lies where:
+
+    ROOT/machine.json                     measurements of this machine
+    ROOT/features/SHELF/shelf.json        what the rows of this shelf are
+    ROOT/features/SHELF/NAME.data         rows, one after the other
+    ROOT/features/SHELF/NAME.keys         32 bytes of key and 4 of checksum for each
 """
 
 from __future__ import annotations
@@ -116,10 +118,8 @@ def segments(root: Path) -> list[Segment]:
         # Another process may remove it meanwhile.
         with contextlib.suppress(OSError):
             facts, keys = data.stat(), data.with_suffix(KEYS).stat()
-            size, rows = (
-                facts.st_size + keys.st_size,
-                keys.st_size // (KEY_BYTES + SUM_BYTES),
-            )
+            size = facts.st_size + keys.st_size
+            rows = keys.st_size // (KEY_BYTES + SUM_BYTES)
             found.append(Segment(data, facts.st_mtime, size, rows))
     return sorted(found, key=lambda segment: segment.used)
 

@@ -21,7 +21,21 @@ def prepare(
         "auto", "--from", help="auto | folders | labelme: how the photos are labelled."
     ),
     label_by: str = typer.Option(
-        "image", help="image | shapes: labelme flags, or a crop for each shape."
+        None,
+        help="image | shapes: an example a picture, or a crop for each shape.  "
+        "[default: image, if pictures have labels]",
+    ),
+    multi_label: bool = typer.Option(
+        False, "--multi-label", help="Keep several labels of a picture."
+    ),
+    pad: float = typer.Option(
+        0.0, help="Margin around a shape, as a share of its longer side."
+    ),
+    min_size: int = typer.Option(8, help="Shapes of fewer pixels across are left out."),
+    allow_outside: bool = typer.Option(
+        False,
+        "--allow-outside",
+        help="Read what links and annotations name outside of SOURCE.",
     ),
     val: float = typer.Option(
         None, help="Share that chooses the epoch.  [default: 0.15]"
@@ -53,6 +67,10 @@ def prepare(
             out,
             source=source_format,
             label_by=label_by,
+            multi_label=multi_label,
+            pad=pad,
+            min_size=min_size,
+            allow_outside=allow_outside,
             val=val,
             test=test,
             seed=seed,

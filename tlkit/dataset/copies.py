@@ -17,28 +17,14 @@ from dataclasses import dataclass, field, replace
 
 from tlkit.dataset.duplicates import Components, Pair
 from tlkit.dataset.facts import Facts
-from tlkit.dataset.sources.annotation import Annotation, Box, Rejection, natural_key
+from tlkit.dataset.labelling import Candidate
+from tlkit.dataset.sources.page import Rejection
 
 # Sides by what they are worth: a copy goes from the lower one.
 WORTH = {None: 0, "train": 1, "val": 2, "test": 3}
 # Two boxes that share this much of their union are drawn around the same thing.
 SAME_PLACE = 0.8
 GROUP_DIGITS = 12
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """Something labelled, its picture decoded, its box within the picture."""
-
-    annotation: Annotation
-    facts: Facts
-    box: Box | None
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What candidates are sorted by, whatever order they were found in."""
-        a = self.annotation
-        return natural_key(a.path), self.box or (), a.label, a.annotation, a.shape
 
 
 @dataclass(frozen=True)
@@ -111,7 +97,7 @@ class Decisions:
         """
         table = defaultdict(list)
         for candidate in self.alive:
-            table[components[self.index[candidate.facts.path]]].append(candidate)
+            table[components[self.index[candidate.path]]].append(candidate)
         return table
 
     def conflicts(self, keep: bool) -> None:
@@ -123,11 +109,11 @@ class Decisions:
         action = "kept" if keep else "left out"
         found = {}
         for members in self.classes(self.same).values():
-            if len({member.annotation.label for member in members}) < 2:
+            if len({member.labels for member in members}) < 2:
                 continue
             for one in members:
                 for other in members:
-                    differ = one.annotation.label != other.annotation.label
+                    differ = one.labels != other.labels
                     if differ and _overlap(one, other) >= SAME_PLACE:
                         found[id(one)] = other
                         self._note(one, other, "conflict", action)
@@ -158,9 +144,9 @@ class Decisions:
         for candidate in self.alive:
             best = found.get(id(candidate), candidate)
             if best is not candidate:
-                side = candidate.annotation.split
+                side = candidate.split
                 self._note(candidate, best, "leak", f"removed from {side}")
-                self._note(best, candidate, "leak", f"kept in {best.annotation.split}")
+                self._note(best, candidate, "leak", f"kept in {best.split}")
         self._take_out(found, "leak", "a copy is in {split}: {file}")
 
     def duplicates(self) -> None:
@@ -170,8 +156,7 @@ class Decisions:
         for members in self.classes(self.exact).values():
             kept: list[Candidate] = []
             for one in members:
-                label = one.annotation.label
-                twins = [k for k in kept if k.annotation.label == label]
+                twins = [k for k in kept if k.labels == one.labels]
                 twin = next((k for k in twins if _overlap(one, k) >= SAME_PLACE), None)
                 if twin is None:
                     kept.append(one)
@@ -190,7 +175,7 @@ class Decisions:
         for link in self._links(classes):
             together.join(*link)
         leads = {
-            root: self.facts[self.index[members[0].facts.path]].sha256[:GROUP_DIGITS]
+            root: self.facts[self.index[members[0].path]].sha256[:GROUP_DIGITS]
             for root, members in classes.items()
         }
         pictures: dict[str, dict[str, Candidate]] = defaultdict(dict)
@@ -198,9 +183,9 @@ class Decisions:
             group = leads[together[root]]
             for member in members:
                 self.outcome.kept.append((member, group))
-                pictures[group].setdefault(member.facts.path, member)
+                pictures[group].setdefault(member.path, member)
         self._note_near(pictures)
-        named = {c.facts.path: group for c, group in self.outcome.kept}
+        named = {c.path: group for c, group in self.outcome.kept}
         self.outcome.copies = [
             replace(
                 copy, group=named.get(copy.file) or named.get(copy.twin, copy.group)
@@ -233,7 +218,7 @@ class Decisions:
                 self._note(member, twin, "exact" if exact else "near", "grouped")
 
     def _exact_root(self, candidate: Candidate) -> int:
-        return self.exact[self.index[candidate.facts.path]]
+        return self.exact[self.index[candidate.path]]
 
     def _distance(self, one: Candidate, other: Candidate) -> int | None:
         roots = [self._exact_root(one), self._exact_root(other)]
@@ -241,24 +226,23 @@ class Decisions:
 
     def _note(self, one: Candidate, twin: Candidate, kind: str, action: str) -> None:
         distance = self._distance(one, twin)
-        lead = self.same[self.index[one.facts.path]]
+        lead = self.same[self.index[one.path]]
         group = self.facts[lead].sha256[:GROUP_DIGITS]
-        path, label = one.facts.path, one.annotation.label
-        line = Copy(group, path, label, kind, distance, action, twin.facts.path)
+        path, label = one.path, one.label
+        line = Copy(group, path, label, kind, distance, action, twin.path)
         self.outcome.copies.append(line)
 
     def _take_out(self, found: dict[int, Candidate], reason: str, wording: str) -> None:
         for candidate in self.alive:
             other = found.get(id(candidate))
             if other is not None:
-                a = other.annotation
-                detail = wording.format(file=a.file, label=a.label, split=a.split)
+                detail = wording.format(
+                    file=other.shown, label=other.label, split=other.split
+                )
                 if candidate.box is not None:
-                    detail = (
-                        f"{candidate.annotation.label} at {candidate.box}: {detail}"
-                    )
+                    detail = f"{candidate.label} at {candidate.box}: {detail}"
                 detail = f"{detail[0].upper()}{detail[1:]}."
-                rejection = Rejection(candidate.annotation.file, reason, detail)
+                rejection = Rejection(candidate.shown, reason, detail)
                 self.outcome.rejected.append(rejection)
         self.alive = [c for c in self.alive if id(c) not in found]
 
@@ -290,7 +274,7 @@ def decide(
 
 
 def _worth(candidate: Candidate) -> int:
-    return WORTH[candidate.annotation.split]
+    return WORTH[candidate.split]
 
 
 def _overlap(one: Candidate, other: Candidate) -> float:

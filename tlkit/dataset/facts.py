@@ -11,7 +11,7 @@ from PIL import Image
 
 from tlkit.dataset import images
 from tlkit.dataset.images import Picture, UnreadableImage
-from tlkit.dataset.sources.annotation import Rejection
+from tlkit.dataset.sources.page import Rejection
 
 # Sides of the thumbnails by which near copies are told: fine enough for a stroke or a
 # scratch to show, 19 KB a picture in all.
@@ -39,6 +39,9 @@ class Facts:
         height: Likewise.
         format: As in "JPEG".
         notes: What decoding did that one may want to know.
+        orientation: 1 to 8 as in EXIF, how the stored picture was turned.
+        camera: Make and model; "" where it does not say.
+        taken: When, as EXIF writes it; "" where it does not say.
         luma: uint8 [LUMA_SIDE, LUMA_SIDE], the whole picture in grey.
         colour: uint8 [COLOUR_SIDE, COLOUR_SIDE, 3], the whole picture.
     """
@@ -50,6 +53,9 @@ class Facts:
     height: int
     format: str
     notes: tuple[str, ...] = ()
+    orientation: int = 1
+    camera: str = ""
+    taken: str = ""
     luma: np.ndarray = field(compare=False, repr=False, kw_only=True)
     colour: np.ndarray = field(compare=False, repr=False, kw_only=True)
 
@@ -83,6 +89,9 @@ def examine(root: Path, path: str) -> Facts | Rejection:
         height=height,
         format=picture.format,
         notes=picture.notes + _suffix_note(path, picture),
+        orientation=picture.orientation,
+        camera=picture.camera,
+        taken=picture.taken,
         luma=luma,
         colour=colour,
     )

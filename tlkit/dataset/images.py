@@ -31,7 +31,7 @@ import io
 import json
 import stat
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,10 @@ BEGINNINGS = {
     b"MM\0*": "TIFF",
 }
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
-ORIENTATION_TAG = 0x0112
+ORIENTATION_TAG, MAKE_TAG, MODEL_TAG = 0x0112, 0x010F, 0x0110
+EXIF_IFD, TAKEN_TAG, SUBSECOND_TAG = 0x8769, 0x9003, 0x9291
+# Longer names of cameras are noise.
+MAX_LINE = 100
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -109,11 +112,17 @@ class Picture:
         pixels: uint8 [H, W, 3], RGB, upright.
         format: What it was, in Pillow's words, as in "JPEG".
         notes: What was done that one may want to know, as in "exif-orientation-6".
+        orientation: 1 to 8 as in EXIF, how the stored picture was turned.
+        camera: Make and model by its EXIF data; "" for none.
+        taken: When, as EXIF writes it, "2024:05:17 11:02:33.25"; "" for unknown.
     """
 
     pixels: np.ndarray
     format: str
     notes: tuple[str, ...] = ()
+    orientation: int = 1
+    camera: str = ""
+    taken: str = ""
 
 
 def decode(
@@ -212,15 +221,46 @@ def _picture(image: Image.Image) -> Picture:
     pixels, treatment = to_rgb(upright)
     turned = tuple(f"exif-orientation-{value}" for value in notes)
     paged = ("first-frame",) if _is_animated(image) else ()
-    return Picture(pixels, name, turned + treatment + paged)
+    # What a TIFF was turned by stands in `before`, see above.
+    turn = max(before, after)
+    camera, taken = _origin(image)
+    return Picture(pixels, name, turned + treatment + paged, turn, camera, taken)
 
 
 def _orientation(image: Image.Image) -> int:
-    try:
-        value = image.getexif().get(ORIENTATION_TAG, 1)
-    except Exception:  # noqa: BLE001 - broken metadata must not cost a good picture
-        return 1
+    value = _exif(image).get(ORIENTATION_TAG, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _exif(image: Image.Image) -> Mapping[int, Any]:
+    try:
+        return image.getexif()
+    except Exception:  # noqa: BLE001 - broken metadata must not cost a good picture
+        return {}
+
+
+def _origin(image: Image.Image) -> tuple[str, str]:
+    exif = _exif(image)
+    try:
+        inner = exif.get_ifd(EXIF_IFD) if isinstance(exif, Image.Exif) else {}
+    except Exception:  # noqa: BLE001 - as above
+        inner = {}
+    make, model, taken, part = (
+        _line(value)
+        for value in (
+            exif.get(MAKE_TAG),
+            exif.get(MODEL_TAG),
+            inner.get(TAKEN_TAG),
+            inner.get(SUBSECOND_TAG),
+        )
+    )
+    camera = model if model.startswith(make) else f"{make} {model}".strip()
+    return camera, f"{taken}.{part}" if taken and part else taken
+
+
+def _line(value: Any) -> str:
+    text = value.split("\0")[0] if isinstance(value, str) else ""
+    return "".join(c for c in text if c.isprintable()).strip()[:MAX_LINE]
 
 
 def _is_animated(image: Image.Image) -> bool:

@@ -1,6 +1,7 @@
 """A data set directory in, a Manifest out, and back: who is in it, and as what.
 
 manifest.csv    one row per example, columns as the fields of Example
+objects.jsonl   what was drawn on its pictures, whole; only where anything was
 labels.txt      the class order, one label a line
 rejected.csv    every file that is not used, with its reason
 duplicates.csv  copies, near copies and what was done about them
@@ -25,12 +26,14 @@ import numpy as np
 from tlkit.dataset import images
 from tlkit.dataset.fitted import decode_fitted
 from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset.labelling import BETWEEN
 from tlkit.errors import DatasetError
 
 SPLITS = ("train", "val", "test")
-FORMAT = 1
+FORMAT = 2
 MANIFEST, LABELS, INFO = "manifest.csv", "labels.txt", "dataset.json"
 REJECTED, DUPLICATES = "rejected.csv", "duplicates.csv"
+
 AGAIN = "Run tlkit prepare again with --overwrite."
 
 
@@ -44,7 +47,7 @@ class Example:
         sha256: Of the encoded picture.
         width: Of the whole picture, upright, in pixels.
         height: Likewise.
-        label: One of the labels.
+        label: One of the labels; of a multi-label data set several, "|" between.
         split: One of SPLITS.
         group: Examples of one group are never parted by a split.
         box: x0, y0, x1, y1 in pixels of the upright picture, x1 and y1 outside of it;
@@ -141,8 +144,17 @@ class Manifest:
         """
         return tuple(example for example in self.examples if example.split == split)
 
+    @property
+    def multi_label(self) -> bool:
+        """Whether an example may have several labels."""
+        return bool(self.info.get("multi_label"))
+
+    def labels_of(self, example: Example) -> tuple[str, ...]:
+        """The labels of an example: one, or several in a multi-label data set."""
+        return _labels(example, self.multi_label)
+
     def targets(self, examples: str | Sequence[Example]) -> np.ndarray:
-        """The class indices of examples.
+        """The class indices of examples that have one label each.
 
         Args:
             examples: A side of the split, or examples.
@@ -160,7 +172,11 @@ class Manifest:
         Returns:
             For each label, in order, the number on each side, zeros included.
         """
-        number = Counter((example.label, example.split) for example in self.examples)
+        number = Counter(
+            (label, example.split)
+            for example in self.examples
+            for label in self.labels_of(example)
+        )
         return {
             label: {split: number[label, split] for split in SPLITS}
             for label in self.labels
@@ -184,7 +200,7 @@ class Manifest:
         info = _read_info(directory)
         labels = _read_labels(directory / LABELS)
         examples = _read_examples(directory / MANIFEST)
-        _check(directory, labels, examples)
+        _check(directory, labels, examples, multi_label=bool(info.get("multi_label")))
         digest = digest_of(labels, examples)
         if digest != info["digest"]:
             changed = MANIFEST if list(labels) == info.get("labels") else LABELS
@@ -327,15 +343,23 @@ def _box(text: str) -> tuple[int, int, int, int] | None:
     return x0, y0, x1, y1
 
 
+def _labels(example: Example, multi_label: bool) -> tuple[str, ...]:
+    return tuple(example.label.split(BETWEEN)) if multi_label else (example.label,)
+
+
 def _check(
-    directory: Path, labels: tuple[str, ...], examples: tuple[Example, ...]
+    directory: Path,
+    labels: tuple[str, ...],
+    examples: tuple[Example, ...],
+    *,
+    multi_label: bool,
 ) -> None:
     known = set(labels)
     ids: set[str] = set()
     sides: dict[str, str] = {}
     for example in examples:
         fault = ""
-        if example.label not in known:
+        if not known.issuperset(_labels(example, multi_label)):
             fault = f"label {example.label!r} is not in {LABELS}"
         elif example.split not in SPLITS:
             fault = f"split {example.split!r} is none of {', '.join(SPLITS)}"

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.copies import GROUP_DIGITS, Candidate, Copy, Outcome
+from tlkit.dataset.copies import GROUP_DIGITS, Copy, Outcome
 from tlkit.dataset.facts import Facts
+from tlkit.dataset.labelling import Candidate
 from tlkit.dataset.manifest import (
     DUPLICATES,
     FORMAT,
@@ -30,11 +31,12 @@ from tlkit.dataset.manifest import (
     write_contents,
     write_table,
 )
+from tlkit.dataset.objects import OBJECTS, write_objects
 from tlkit.dataset.sources import Rejection, Scan
-from tlkit.dataset.sources.annotation import in_natural_order, natural_key
+from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.errors import DatasetError, UsageError
 
-OURS = {MANIFEST, LABELS, INFO, REJECTED, DUPLICATES, "report.html", "report"}
+OURS = {MANIFEST, LABELS, INFO, REJECTED, DUPLICATES, OBJECTS, "report.html"}
 ID_DIGITS = 16
 
 
@@ -79,12 +81,18 @@ class Prepared:
     @functools.cached_property
     def labels(self) -> list[str]:
         """The class order."""
-        return in_natural_order({example.label for example in self.examples})
+        return in_natural_order({n for c, _ in self.outcome.kept for n in c.labels})
+
+    @functools.cached_property
+    def numbers(self) -> Counter[tuple[str, str]]:
+        """How many examples a label has on a side."""
+        kept = zip(self.outcome.kept, self.sides, strict=True)
+        return Counter((label, side) for (c, _), side in kept for label in c.labels)
 
     @functools.cached_property
     def asked(self) -> set[str]:
         """The pictures that have a label."""
-        return {annotation.path for annotation in self.scan.annotations}
+        return {page.path for page in self.scan.pages if page.labels or page.things}
 
 
 def check_place(src: Path, out: Path, *, overwrite: bool) -> tuple[Path, Path]:
@@ -146,25 +154,25 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
     # Only ASCII, so that a source in a place whose name is not UTF-8 can be written.
     text = json.dumps(_info(place, prepared), indent=2)
     (draft / INFO).write_text(text + "\n", encoding="utf-8")
+    write_objects(draft, prepared.scan.pages)
 
 
 def _example(candidate: Candidate, group: str, side: str) -> Example:
-    a, fact = candidate.annotation, candidate.facts
-    box = candidate.box
+    fact, box = candidate.facts, candidate.box
     # Not the annotation file's name: the same path, box, shape and label are one thing.
-    identity = json.dumps([a.path, box, a.shape, a.label])
+    identity = json.dumps([fact.path, box, candidate.shape, candidate.label])
     return Example(
         id=hashlib.sha256(identity.encode()).hexdigest()[:ID_DIGITS],
-        path=a.path,
+        path=fact.path,
         sha256=fact.sha256,
         width=fact.width,
         height=fact.height,
-        label=a.label,
+        label=candidate.label,
         split=side,
         group=group,
         box=box,
-        shape=a.shape,
-        annotation=a.annotation,
+        shape=candidate.shape,
+        annotation=candidate.annotation,
     )
 
 
@@ -188,7 +196,7 @@ def _info(place: Path, prepared: Prepared) -> dict[str, Any]:
         relative = Path(os.path.relpath(prepared.root, place)).as_posix()
     except ValueError:  # another drive
         relative = ""
-    given = {a.split for a in prepared.scan.annotations if a.split}
+    given = {page.split for page in prepared.scan.pages}
     return {
         "format": FORMAT,
         "digest": digest_of(prepared.labels, prepared.examples),
@@ -197,10 +205,12 @@ def _info(place: Path, prepared: Prepared) -> dict[str, Any]:
             "relative": relative,
             "layout": prepared.kind,
             "given": [side for side in SPLITS if side in given],
+            "lists": in_natural_order(prepared.scan.consumed),
         },
         "options": dataclasses.asdict(prepared.options),
         "seed": prepared.options.seed,
         "labels": prepared.labels,
+        "multi_label": prepared.options.labelling.multi_label,
         "counts": _counts(prepared),
         "classes": _classes(prepared),
         "warnings": [*prepared.scan.warnings, *prepared.warnings],
@@ -227,9 +237,8 @@ def _counts(prepared: Prepared) -> dict[str, Any]:
 
 
 def _classes(prepared: Prepared) -> dict[str, dict[str, int]]:
-    number = Counter((e.label, e.split) for e in prepared.examples)
     return {
-        label: {side: number[label, side] for side in SPLITS}
+        label: {side: prepared.numbers[label, side] for side in SPLITS}
         for label in prepared.labels
     }
 

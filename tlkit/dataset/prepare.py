@@ -1,6 +1,6 @@
 """A folder of photos in, a data set directory out.
 
-sources -> facts -> duplicates -> copies -> split -> manifest
+sources -> facts -> labelling -> duplicates -> copies -> split -> manifest
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import dataclasses
 import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tlkit.dataset import sources, split
-from tlkit.dataset.copies import Candidate, Outcome, decide
+from tlkit.dataset import labelling, sources, split
+from tlkit.dataset.copies import Outcome, decide
 from tlkit.dataset.duplicates import Hasher, find
 from tlkit.dataset.facts import Facts, examine
+from tlkit.dataset.labelling import MIN_SIZE, Labelling, upright_page
 from tlkit.dataset.manifest import INFO, Manifest
 from tlkit.dataset.output import Prepared, check_place, write
 from tlkit.dataset.review import review
-from tlkit.dataset.sources import Annotation, Rejection, Scan
-from tlkit.dataset.sources.annotation import Box, in_natural_order, natural_key
-from tlkit.dataset.sources.labelme import LABEL_BY
+from tlkit.dataset.sources import Page, Reading, Rejection, Scan, Source
+from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.errors import DatasetError, UsageError, unknown_name
 from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent, track
@@ -39,13 +39,14 @@ SILENT = Silent()
 class Options:
     """What was asked for, as `prepare` takes it."""
 
-    source: str
-    label_by: str
-    val: float | None
-    test: float | None
-    seed: int
-    keep_conflicts: bool
-    near: bool
+    source: str = "auto"
+    labelling: Labelling = field(default_factory=Labelling)
+    reading: Reading = field(default_factory=Reading)
+    val: float | None = None
+    test: float | None = None
+    seed: int = 0
+    keep_conflicts: bool = False
+    near: bool = True
 
     def check(self, workers: int | None) -> None:
         """Refuse what cannot be meant, before anything slow starts.
@@ -57,13 +58,10 @@ class Options:
             UsageError: A wrong name or number.
         """
         known = ("auto", *sources.SOURCES)
-        error: UsageError | None = None
         if self.source not in known:
             error = unknown_name("source", self.source, known)
-        elif self.label_by not in LABEL_BY:
-            error = unknown_name("way to label (label_by)", self.label_by, LABEL_BY)
-        if error is not None:
             raise error
+        self.labelling.check()
         for side, share in (("val", self.val), ("test", self.test)):
             if share is not None and not 0 <= share < 1:
                 raise UsageError(
@@ -87,7 +85,15 @@ def prepare(
     out: Path | str,
     *,
     source: str = "auto",
-    label_by: str = "image",
+    label_by: str | None = None,
+    multi_label: bool = False,
+    pad: float = 0.0,
+    min_size: int = MIN_SIZE,
+    attribute: str | None = None,
+    separator: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    limit: int | None = None,
+    allow_outside: bool = False,
     val: float | None = None,
     test: float | None = None,
     seed: int = 0,
@@ -100,11 +106,19 @@ def prepare(
     """Check, deduplicate and split labelled photos; they stay as and where they are.
 
     Args:
-        src: A folder of photos: class folders, or labelme annotations.
+        src: A folder of photos, or an annotation file beside them.
         out: The data set directory to make, outside of `src`.
-        source: "auto", "folders" or "labelme".
-        label_by: For labelme, "image" for the flags of pictures, "shapes" to make each
-            shape an example of its own.
+        source: "auto", or how they are labelled, one of sources.SOURCES.
+        label_by: "image" for one example a picture, "shapes" to make each shape an
+            example of its own; None for pictures, if any of them has a label.
+        multi_label: Keep several labels of a picture.
+        pad: Margin around a shape on each side, as a share of its longer side.
+        min_size: Shapes of fewer pixels across are left out.
+        attribute: For VIA, the attribute that is the label.
+        separator: For tables, what stands between several labels.
+        columns: For tables, the columns that are "path", "label", "split" or "group".
+        limit: Of generated pictures, at most so many a class.
+        allow_outside: Read what links and annotations name outside of `src`.
         val: Share of the pictures that chooses the epoch, 0.15 unless the source has
             such a folder or both other ones.
         test: Share that is held back, 0.15 unless the source has a val or test folder.
@@ -126,7 +140,22 @@ def prepare(
     Example:
         manifest = prepare("photos", "data", test=0)
     """
-    options = Options(source, label_by, val, test, seed, keep_conflicts, near)
+    options = Options(
+        source=source,
+        labelling=Labelling(label_by, multi_label, pad, min_size),
+        reading=Reading(
+            attribute=attribute,
+            separator=separator,
+            columns=tuple(sorted((columns or {}).items())),
+            limit=limit,
+            allow_outside=allow_outside,
+        ),
+        val=val,
+        test=test,
+        seed=seed,
+        keep_conflicts=keep_conflicts,
+        near=near,
+    )
     options.check(workers)
     root, place = check_place(Path(src), Path(out), overwrite=overwrite)
     with replaced_directory(
@@ -140,61 +169,66 @@ def prepare(
 def _prepare(
     root: Path, options: Options, workers: int | None, progress: Progress
 ) -> Prepared:
-    kind = _recognise(root, options)
-    scan = sources.read(
-        root, kind, label_by=options.label_by, workers=workers, progress=progress
+    source = sources.open_source(
+        root, reading=options.reading, workers=workers, progress=progress
     )
+    kind = _recognise(source, options)
+    scan = sources.read(source, kind)
     progress.note(scan.note)
     for line in scan.warnings:
         progress.warn(line)
-    fractions = _fractions(root, scan.annotations, options)
-    paths = in_natural_order({a.path for a in scan.annotations})
+    how = labelling.settled(scan.pages, options.labelling)
+    fractions = _fractions(source.root, scan.pages, options)
+    paths = in_natural_order({page.path for page in scan.pages})
     hashing = options.near and len(paths) > 1
     with Hasher() if hashing else contextlib.nullcontext() as hasher:
-        facts, unreadable = _examine(root, paths, workers, progress)
+        facts, unreadable = _examine(source.root, paths, workers, progress)
         progress.start("Looking for copies")
         pairs = find(facts, hasher)
-    candidates, unfit = _candidates(scan.annotations, facts, unreadable)
+    known = {fact.path: fact for fact in facts}
+    pages, unfit = _readable(scan.pages, known, unreadable)
+    candidates, unlabelled = labelling.label(pages, known, how)
     outcome = decide(candidates, facts, pairs, keep_conflicts=options.keep_conflicts)
-    rejected = [*scan.rejected, *unreadable, *unfit, *outcome.rejected]
+    rejected = [*scan.rejected, *unreadable, *unfit, *unlabelled, *outcome.rejected]
     rejected += _unaccounted(scan, outcome, rejected)
     rejected = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
-    _check_labels(root, kind, outcome, rejected, scan)
-    sides = _sides(outcome, fractions, options.seed)
+    _check_labels(source, kind, outcome, rejected, how)
     prepared = Prepared(
-        root=root,
+        root=source.root,
         kind=kind,
         options=dataclasses.replace(
-            options, val=fractions.get("val"), test=fractions.get("test")
+            options,
+            labelling=how,
+            val=fractions.get("val"),
+            test=fractions.get("test"),
         ),
-        scan=scan,
+        scan=dataclasses.replace(scan, pages=tuple(pages)),
         facts=facts,
         outcome=outcome,
-        sides=sides,
+        sides=_sides(outcome, fractions, options.seed),
         rejected=rejected,
     )
     review(prepared, progress)
     return prepared
 
 
-def _recognise(root: Path, options: Options) -> str:
+def _recognise(source: Source, options: Options) -> str:
+    by = options.labelling.label_by
     kind = options.source
     if kind == "auto":
-        kind = sources.detect(root, options.label_by)
-    if kind != "labelme" and options.label_by == "shapes":
+        kind = sources.detect(source, by)
+    if kind == "folders" and (by == "shapes" or options.labelling.multi_label):
         raise UsageError(
-            "Only labelme annotations have shapes to label by (--label-by shapes); "
-            f"{root} is read as class folders.",
-            hint="Leave --label-by away, or say --from labelme.",
+            "Class folders give each picture one label, and no shapes "
+            f"(--label-by shapes, --multi-label); {source.place} is read as these.",
+            hint="Leave it away, or say by --from how the photos are annotated.",
         )
     return kind
 
 
-def _fractions(
-    root: Path, annotations: Iterable[Annotation], options: Options
-) -> dict[str, float]:
+def _fractions(root: Path, pages: Iterable[Page], options: Options) -> dict[str, float]:
     """The shares to draw for val and test, but for a side that the source gives."""
-    given = {a.split for a in annotations} - {None}
+    given = {page.split for page in pages} - {None}
     for side, share in (("val", options.val), ("test", options.test)):
         if share is not None and side in given:
             raise UsageError(
@@ -229,45 +263,27 @@ def _examine(
     return facts, unreadable
 
 
-def _candidates(
-    annotations: Iterable[Annotation],
-    facts: Iterable[Facts],
+def _readable(
+    pages: Iterable[Page],
+    known: Mapping[str, Facts],
     unreadable: Iterable[Rejection],
-) -> tuple[list[Candidate], list[Rejection]]:
-    known = {fact.path: fact for fact in facts}
+) -> tuple[list[Page], list[Rejection]]:
+    """The pages of pictures that could be read, upright."""
     faults = {rejection.file: rejection for rejection in unreadable}
-    candidates = []
+    readable: list[Page] = []
     rejected = []
-    for annotation in annotations:
-        fact = known.get(annotation.path)
-        if fact is None:
-            fault = faults[annotation.path]
-            detail = f"Its picture {annotation.path}: {fault.detail}"
-            if annotation.file != annotation.path:
-                rejected.append(Rejection(annotation.file, fault.reason, detail))
-        elif annotation.box is None:
-            candidates.append(Candidate(annotation, fact, None))
-        else:
-            box = _clipped(annotation, fact)
-            if isinstance(box, Rejection):
-                rejected.append(box)
+    for page in pages:
+        if page.path in known:
+            turned = upright_page(page, known[page.path])
+            if isinstance(turned, Page):
+                readable.append(turned)
             else:
-                candidates.append(Candidate(annotation, fact, box))
-    return candidates, rejected
-
-
-def _clipped(annotation: Annotation, fact: Facts) -> Box | Rejection:
-    width, height = fact.width, fact.height
-    if annotation.size not in {None, (width, height)}:
-        drawn = " x ".join(map(str, annotation.size or ()))
-        detail = f"Drawn on {drawn} pixels, the picture has {width} x {height}."
-        return Rejection(annotation.file, "size-mismatch", detail)
-    x0, y0, x1, y1 = annotation.box or (0, 0, width, height)
-    box = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
-    if box[0] >= box[2] or box[1] >= box[3]:
-        detail = f"{annotation.label} at {annotation.box} is outside of the picture."
-        return Rejection(annotation.file, "no-area", detail)
-    return box
+                rejected.append(turned)
+        elif page.shown != page.path:
+            fault = faults[page.path]
+            detail = f"Its picture {page.path}: {fault.detail}"
+            rejected.append(Rejection(page.shown, fault.reason, detail))
+    return readable, rejected
 
 
 def _unaccounted(
@@ -277,8 +293,8 @@ def _unaccounted(
     reasons: dict[str, Rejection] = {}
     for rejection in rejected:
         reasons.setdefault(rejection.file, rejection)
-    used = {c.annotation.path for c, _ in outcome.kept}
-    used |= {c.annotation.file for c, _ in outcome.kept}
+    used = {c.path for c, _ in outcome.kept} | scan.consumed
+    used |= {c.annotation for c, _ in outcome.kept}
     lines = []
     for file in scan.files:
         if file in used or file in reasons:
@@ -297,15 +313,16 @@ def _unaccounted(
 
 
 def _check_labels(
-    root: Path,
+    source: Source,
     kind: str,
     outcome: Outcome,
     rejected: Sequence[Rejection],
-    scan: Scan,
+    how: Labelling,
 ) -> None:
-    labels = in_natural_order({c.annotation.label for c, _ in outcome.kept})
+    labels = in_natural_order({label for c, _ in outcome.kept for label in c.labels})
     if len(labels) > 1:
         return
+    root = source.place
     found = f"only one, {labels[0]!r}" if labels else "none"
     lines = [f"{root}: expected pictures of two classes or more, found {found}."]
     for reason, number in Counter(r.reason for r in rejected).most_common():
@@ -313,18 +330,39 @@ def _check_labels(
         lines.append(
             f"  {number} rejected as {reason}, as {example.file}: {example.detail}"
         )
-    hint = scan.hint
-    if kind == "folders" and labels and (root / labels[0]).is_dir():
+    raise DatasetError("\n".join(lines), hint=_hint(root, kind, labels, rejected, how))
+
+
+def _hint(
+    root: Path,
+    kind: str,
+    labels: Sequence[str],
+    rejected: Iterable[Rejection],
+    how: Labelling,
+) -> str:
+    """What to do where too few labels were found."""
+    reasons = {rejection.reason for rejection in rejected}
+    if kind != "folders":
+        if "several-labels" in reasons:
+            return (
+                "Pictures have several labels: --multi-label keeps them, --label-by "
+                "shapes makes a crop of each shape."
+            )
+        if how.label_by == "shapes":
+            return "Draw shapes, or label whole pictures and say --label-by image."
+        return "Label the pictures, or draw shapes and say --label-by shapes."
+    if labels and (root / labels[0]).is_dir():
         inner = [entry.name for entry in (root / labels[0]).iterdir() if entry.is_dir()]
-        hint = f"Are the classes in {root / labels[0]}?" if len(inner) > 1 else hint
-    raise DatasetError("\n".join(lines), hint=hint)
+        if len(inner) > 1:
+            return f"Are the classes in {root / labels[0]}?"
+    return "Put the photos of each class into a folder of its name."
 
 
 def _sides(outcome: Outcome, fractions: Mapping[str, float], seed: int) -> list[str]:
-    given = [c.annotation.split for c, _ in outcome.kept]
+    given = [c.split for c, _ in outcome.kept]
     pool = [i for i, side in enumerate(given) if side in {None, "train"}]
     drawn = split.assign(
-        [outcome.kept[i][0].annotation.label for i in pool],
+        [outcome.kept[i][0].labels for i in pool],
         [outcome.kept[i][1] for i in pool],
         fractions,
         seed,
@@ -332,11 +370,10 @@ def _sides(outcome: Outcome, fractions: Mapping[str, float], seed: int) -> list[
     sides = [side or "train" for side in given]
     for i, side in zip(pool, drawn, strict=True):
         sides[i] = side
-    labels = [c.annotation.label for c, _ in outcome.kept]
-    trained = {
-        label for label, side in zip(labels, sides, strict=True) if side == "train"
-    }
-    if missing := in_natural_order(set(labels) - trained):
+    labels = {label for c, _ in outcome.kept for label in c.labels}
+    kept = zip(outcome.kept, sides, strict=True)
+    trained = {n for (c, _), side in kept if side == "train" for n in c.labels}
+    if missing := in_natural_order(labels - trained):
         raise DatasetError(
             f"No pictures to train on for {', '.join(missing)}: only val or test has "
             "any.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tlkit.dataset.manifest import SPLITS
 from tlkit.dataset.output import Prepared
-from tlkit.dataset.sources.annotation import in_natural_order
+from tlkit.dataset.sources.page import in_natural_order
 from tlkit.progress import Progress
 
 FEW_TO_TRAIN = 10
@@ -52,7 +52,7 @@ def _warnings(prepared: Prepared) -> Iterator[str]:
 
 
 def _class_warnings(prepared: Prepared) -> Iterator[str]:
-    number = Counter((e.label, e.split) for e in prepared.examples)
+    number = prepared.numbers
     present = {e.split for e in prepared.examples}
     for label in prepared.labels:
         missing = [s for s in SPLITS if s in present and not number[label, s]]

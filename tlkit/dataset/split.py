@@ -17,7 +17,7 @@ DRAWS = 30
 
 
 def assign(
-    labels: Sequence[str],
+    labels: Sequence[Sequence[str]],
     groups: Sequence[str],
     fractions: Mapping[str, float],
     seed: int,
@@ -29,7 +29,7 @@ def assign(
     make it deviate from that.
 
     Args:
-        labels: The label of each example.
+        labels: The labels of each example, one at least.
         groups: The group of each; a group may hold several labels.
         fractions: For "val" and "test" the share of the examples; 0, or none, for no
             such side.
@@ -43,16 +43,17 @@ def assign(
     """
     sides = ["train", *(side for side, share in fractions.items() if share > 0)]
     members: dict[str, Counter[str]] = defaultdict(Counter)
-    for label, group in zip(labels, groups, strict=True):
-        members[group][label] += 1
+    counts: Counter[str] = Counter()
+    for own, group in zip(labels, groups, strict=True):
+        members[group].update(own)
+        counts.update(own)
     holders: dict[str, list[str]] = defaultdict(list)
-    for group, counts in members.items():
-        for label in counts:
+    for group, held in members.items():
+        for label in held:
             holders[label].append(group)
-    _check(holders, Counter(labels), sides)
+    _check(holders, counts, sides)
     wanted = {
-        label: _wanted(count, fractions, sides)
-        for label, count in Counter(labels).items()
+        label: _wanted(count, fractions, sides) for label, count in counts.items()
     }
     best: tuple[float, dict[str, str]] | None = None
     lacking: list[str] = []

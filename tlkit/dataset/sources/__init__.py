@@ -1,68 +1,72 @@
-"""Where labelled pictures come from: one reader a layout, all yield a Scan."""
+"""Where labelled pictures come from: one reader a format, all yield a Scan."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 
 from tlkit.dataset.sources import folders, labelme
-from tlkit.dataset.sources.annotation import Annotation, Rejection, Scan
-from tlkit.dataset.sources.walk import walk
+from tlkit.dataset.sources.page import Page, Rejection, Scan, Thing
+from tlkit.dataset.sources.pictures import SUFFIXES
+from tlkit.dataset.sources.source import Reading, Source, open_source
 from tlkit.errors import DatasetError
-from tlkit.progress import Progress
 
-__all__ = ["SOURCES", "Annotation", "Rejection", "Scan", "detect", "read"]
-
-# So much of each end of a JSON is looked at; labelme's own keys stand at the ends, the
-# picture, which may be large, between them.
-GLANCE = 1 << 16
-
-
-def _read_folders(
-    root: Path, *, label_by: str, workers: int | None, progress: Progress
-) -> Scan:
-    del label_by, workers, progress  # folders say it all by their names
-    return folders.read(root)
-
-
-def _read_labelme(
-    root: Path, *, label_by: str, workers: int | None, progress: Progress
-) -> Scan:
-    return labelme.read(root, label_by, workers=workers, progress=progress)
+__all__ = [
+    "SOURCES",
+    "Page",
+    "Reading",
+    "Rejection",
+    "Scan",
+    "Source",
+    "Thing",
+    "detect",
+    "open_source",
+    "read",
+]
 
 
-SOURCES: dict[str, Callable[..., Scan]] = {
-    "folders": _read_folders,
-    "labelme": _read_labelme,
+@dataclass(frozen=True)
+class Format:
+    """A way in which pictures are labelled.
+
+    Attributes:
+        read: The reader.
+        claims: How many files of a source look like this format's; cheap. None for what
+            is read where nothing else claims it.
+        what: What it is, for messages.
+    """
+
+    read: Callable[[Source], Scan]
+    claims: Callable[[Source], int] | None
+    what: str
+
+
+SOURCES = {
+    "folders": Format(folders.read, None, "class folders (SRC/<class>/photo.jpg)"),
+    "labelme": Format(labelme.read, labelme.claims, "labelme JSON files"),
 }
 
 
-def read(
-    root: Path, source: str, *, label_by: str, workers: int | None, progress: Progress
-) -> Scan:
+def read(source: Source, name: str) -> Scan:
     """Read a source.
 
     Args:
-        root: The source root.
-        source: One of SOURCES.
-        label_by: Where labelme's labels are, "image" or "shapes".
-        workers: Number of processes; None decides by the amount.
-        progress: Where to report.
+        source: What was walked.
+        name: One of SOURCES.
 
     Returns:
         What it holds.
     """
-    reader = SOURCES[source]
-    return reader(root, label_by=label_by, workers=workers, progress=progress)
+    return SOURCES[name].read(source)
 
 
-def detect(src: Path, label_by: str = "image") -> str:
-    """Recognise the layout of a source.
+def detect(source: Source, label_by: str | None = None) -> str:
+    """Recognise the format of a source.
 
     Args:
-        src: The source root.
-        label_by: What is to be labelled by; only labelme annotations have "shapes", so
-            that a few of them do.
+        source: What was walked.
+        label_by: What is to be labelled by; class folders have no "shapes", so that a
+            few annotations do.
 
     Returns:
         One of SOURCES.
@@ -70,39 +74,38 @@ def detect(src: Path, label_by: str = "image") -> str:
     Raises:
         DatasetError: It is none of them, or one cannot tell which.
     """
-    files = walk(src).files
-    jsons = [file for file in files if file.lower().endswith(".json")]
-    annotated = sum(_looks_like_labelme(src / file) for file in jsons)
-    pictures = sum(file.lower().endswith(labelme.SUFFIXES) for file in files)
-    filed = sum("/" in file for file in set(files) - set(jsons))
-    meant = label_by == "shapes" or 4 * annotated >= pictures or not filed
-    if annotated and meant:
-        return "labelme"
-    if annotated:
+    claimed = {
+        name: number
+        for name, each in SOURCES.items()
+        if each.claims and (number := each.claims(source))
+    }
+    if len(claimed) > 1:
+        found = ", ".join(f"{SOURCES[name].what} ({n})" for name, n in claimed.items())
         raise DatasetError(
-            f"{src} may be class folders ({pictures} pictures) or labelme annotations "
-            f"({annotated} JSON files, for less than a quarter of them).",
-            hint="Say which: --from folders or --from labelme.",
+            f"{source.place} holds annotations in several formats: {found}.",
+            hint="Say which: "
+            + " or ".join(f"--from {name}" for name in claimed)
+            + ".",
         )
-    if filed > 0:
+    pictures = sum(file.lower().endswith(SUFFIXES) for file in source.files)
+    filed = sum("/" in f for f in source.files if not f.lower().endswith(".json"))
+    for name, number in claimed.items():
+        # A format that has one file for all pictures says so by claiming them all.
+        meant = label_by == "shapes" or 4 * number >= pictures or not filed
+        if meant or source.only:
+            return name
+        raise DatasetError(
+            f"{source.place} may be class folders ({pictures} pictures) or hold "
+            f"{SOURCES[name].what} ({number}, for less than a quarter of them).",
+            hint=f"Say which: --from folders or --from {name}.",
+        )
+    if filed and not source.only:
         return "folders"
     raise DatasetError(
-        f"{src} holds {len(files)} file(s), {pictures} of them named as pictures, but "
-        "neither class folders (SRC/<class>/photo.jpg, SRC/train/<class>/photo.jpg) "
-        "nor labelme annotations (JSON with shapes or flags).",
+        f"{source.place} holds {len(source.files)} file(s), {pictures} of them named "
+        "as pictures, but neither class folders (SRC/<class>/photo.jpg, "
+        "SRC/train/<class>/photo.jpg) nor annotations in a known format: "
+        + "; ".join(each.what for each in list(SOURCES.values())[1:])
+        + ".",
         hint="Put the photos of each class into a folder of its name.",
     )
-
-
-def _looks_like_labelme(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        with path.open("rb") as file:
-            start = file.read(GLANCE)
-            file.seek(max(path.stat().st_size - GLANCE, 0))
-            text = start + file.read(GLANCE)
-    except OSError:
-        return False
-    picture = b'"imagePath"' in text or b'"imageData"' in text
-    return picture and (b'"shapes"' in text or b'"flags"' in text)

@@ -11,37 +11,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tlkit.dataset.sources.annotation import Annotation, Rejection, Scan, is_label
-from tlkit.dataset.sources.walk import folders, walk
+from tlkit.dataset.sources.page import SPLIT_NAMES, Page, Rejection, Scan, is_label
+from tlkit.dataset.sources.source import Source
+from tlkit.dataset.sources.walk import folders
 from tlkit.errors import DatasetError
 
-SPLIT_NAMES = {
-    "train": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
 
-
-def read(root: Path) -> Scan:
+def read(source: Source) -> Scan:
     """List what lies in class folders.
 
     Args:
-        root: The source root.
+        source: What was walked.
 
     Returns:
-        One annotation for each file in a class folder, whatever its suffix: whether it
-        is a picture is told by its content, later.
+        One page for each file in a class folder, whatever its suffix: whether it is a
+        picture is told by its content, later.
 
     Raises:
         DatasetError: One cannot tell whether folders are classes or sides of a split.
     """
-    by_split = is_split(root)
-    found = walk(root)
-    rejected = list(found.rejected)
-    annotations = []
-    for path in found.files:
+    by_split = is_split(source.root)
+    rejected = list(source.rejected)
+    pages = []
+    for path in source.files:
         above = path.split("/")[:-1]
         split = SPLIT_NAMES[above.pop(0).lower()] if by_split and above else None
         if not above:
@@ -53,17 +45,15 @@ def read(root: Path) -> Scan:
         elif not is_label(above[0]):
             rejected.append(Rejection(path, "bad-label", "Control characters."))
         else:
-            annotations.append(Annotation(path, above[0], split))
-    sides = sorted({a.split for a in annotations if a.split})
+            pages.append(Page(path, labels=(above[0],), split=split))
+    sides = sorted({page.split for page in pages if page.split})
     given = f" with a given {'/'.join(sides)} split" if by_split else ""
     return Scan(
-        files=found.files,
-        annotations=tuple(annotations),
+        files=source.files,
+        pages=tuple(pages),
         rejected=tuple(rejected),
         note=f"Read as class folders{given}.",
-        warnings=tuple(_empty_classes(root, by_split, annotations)),
-        named={},
-        hint="Put the photos of each class into a folder of its name.",
+        warnings=tuple(_empty_classes(source.root, by_split, pages)),
     )
 
 
@@ -101,10 +91,8 @@ def is_split(root: Path) -> bool:
     return False
 
 
-def _empty_classes(
-    root: Path, by_split: bool, annotations: list[Annotation]
-) -> list[str]:
-    filled = {"/".join(a.path.split("/")[: 2 if by_split else 1]) for a in annotations}
+def _empty_classes(root: Path, by_split: bool, pages: list[Page]) -> list[str]:
+    filled = {"/".join(p.path.split("/")[: 2 if by_split else 1]) for p in pages}
     names = [
         f"{side}/{name}" for side in folders(root) for name in folders(root / side)
     ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlkit.dataset.sources.annotation import Rejection, natural_key
+from tlkit.dataset.sources.page import Rejection, natural_key
 
 # What systems and notebooks leave behind. Dot-files and dot-folders are junk as well.
 JUNK_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information"}
@@ -20,19 +20,20 @@ class Found:
 
     Attributes:
         files: POSIX paths relative to the folder, in natural order.
-        rejected: Junk, loops of links, folders without permission, names that are not
-            UTF-8.
+        rejected: Junk, loops of links, links that lead out, folders without
+            permission, names that are not UTF-8.
     """
 
     files: tuple[str, ...]
     rejected: tuple[Rejection, ...]
 
 
-def walk(root: Path) -> Found:
+def walk(root: Path, *, allow_outside: bool = False) -> Found:
     """List the files below a folder, links followed, each folder of a loop once.
 
     Args:
         root: An existing folder.
+        allow_outside: Follow links that lead out of it as well.
 
     Returns:
         The files.
@@ -41,6 +42,7 @@ def walk(root: Path) -> Found:
     rejected: list[Rejection] = []
     # A folder is a loop if it is among the folders above itself.
     stack = [("", frozenset[tuple[int, int]]())]
+    inside = None if allow_outside else root.resolve()
     while stack:
         folder, above = stack.pop()
         try:
@@ -57,6 +59,8 @@ def walk(root: Path) -> Found:
             is_folder = _is_folder(entry)
             if refusal := _refusal(path, entry.name, is_folder):
                 rejected.append(refusal)
+            elif inside is not None and _leads_out(entry, inside):
+                rejected.append(_outside(path, is_folder))
             elif is_folder:
                 stack.append((path, above | {identity}))
             else:
@@ -118,6 +122,20 @@ def _refusal(path: str, name: str, is_folder: bool) -> Rejection | None:
     if not is_folder and shown(path) != path:
         return Rejection(shown(path), "name-not-utf8", "The name is not UTF-8.")
     return None
+
+
+def _leads_out(entry: os.DirEntry[str], inside: Path) -> bool:
+    if not entry.is_symlink():
+        return False
+    try:
+        return not Path(entry.path).resolve().is_relative_to(inside)
+    except (OSError, RuntimeError):  # a link to itself; reading it says so
+        return False
+
+
+def _outside(path: str, is_folder: bool) -> Rejection:
+    detail = "A link out of the source (--allow-outside follows it)."
+    return Rejection(shown(path) + "/" * is_folder, "outside-source", detail)
 
 
 def _loop(folder: str) -> Rejection:

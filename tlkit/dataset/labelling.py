@@ -1,0 +1,303 @@
+"""Pages and what is known of their pictures in, candidates out: what gets which label.
+
+    image     one example a picture: its own label or, where no picture of the source
+              has one, that of the things on it
+    shapes    one example a thing, cut out of the picture
+
+A picture with several different labels is left out unless several are asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tlkit.dataset.facts import Facts
+from tlkit.dataset.geometry import BadShape, Bounds, rectangle, upright
+from tlkit.dataset.sources.page import (
+    IGNORED,
+    Page,
+    Rejection,
+    Thing,
+    in_natural_order,
+    natural_key,
+)
+from tlkit.errors import DatasetError, UsageError, unknown_name
+
+LABEL_BY = ("image", "shapes")
+# Between the labels of one example in manifest.csv.
+BETWEEN = "|"
+# A thing of fewer pixels across shows too little to be told by.
+MIN_SIZE = 8
+# A longer outline is not kept in manifest.csv, where readers stop at fields of 131,072;
+# objects.jsonl has it.
+MAX_OUTLINE = 100_000
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """What of a page becomes an example.
+
+    Attributes:
+        label_by: One of LABEL_BY; None for pictures, if any of them has a label.
+        multi_label: Keep several labels of a picture.
+        pad: Margin around a thing on each side, as a share of its longer side.
+        min_size: Things of fewer pixels across are left out.
+    """
+
+    label_by: str | None = None
+    multi_label: bool = False
+    pad: float = 0.0
+    min_size: int = MIN_SIZE
+
+    def check(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            UsageError: A wrong name or number, or options that exclude each other.
+        """
+        if self.label_by is not None and self.label_by not in LABEL_BY:
+            error = unknown_name("way to label (label_by)", self.label_by, LABEL_BY)
+            raise error
+        if not 0 <= self.pad <= 10:
+            raise UsageError(f"pad is a share from 0 to 10. Received: {self.pad}.")
+        if self.min_size < 1:
+            raise UsageError(f"min_size is at least 1. Received: {self.min_size}.")
+        if self.label_by == "shapes" and self.multi_label:
+            raise UsageError(
+                "Each shape has one label, so --multi-label has no meaning with "
+                "--label-by shapes.",
+                hint="Leave one of them away.",
+            )
+        if self.label_by != "shapes" and (self.pad or self.min_size != MIN_SIZE):
+            raise UsageError(
+                "--pad and --min-size are about the crops of --label-by shapes.",
+                hint="Add --label-by shapes, or leave them away.",
+            )
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something labelled, its picture decoded, its box within the picture.
+
+    Attributes:
+        facts: Of its picture.
+        labels: One, or several in natural order.
+        split: The side it was given, None for none.
+        box: The part of the picture; None for the whole.
+        shape: What was drawn, as JSON; "" where nothing was.
+        annotation: Path of the annotation file; "" where folders tell the label.
+        shown: The file that the user would look at.
+        group: What it must not be parted from; "" for nothing.
+    """
+
+    facts: Facts
+    labels: tuple[str, ...]
+    split: str | None = None
+    box: Box | None = None
+    shape: str = ""
+    annotation: str = ""
+    shown: str = ""
+    group: str = ""
+
+    @property
+    def path(self) -> str:
+        """Of its picture, relative to the source root."""
+        return self.facts.path
+
+    @property
+    def label(self) -> str:
+        """Its labels in one text."""
+        return BETWEEN.join(self.labels)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What candidates are sorted by, whatever order they were found in."""
+        return natural_key(self.path), self.box or (), self.labels, self.shape
+
+
+def settled(pages: Sequence[Page], how: Labelling) -> Labelling:
+    """Decide what labels come from, before anything slow starts.
+
+    Args:
+        pages: What the source says.
+        how: What was asked for.
+
+    Returns:
+        The same with a way to label.
+
+    Raises:
+        DatasetError: Only things have labels, so that one has to be asked for.
+    """
+    if how.label_by is not None:
+        return how
+    things = sum(len(page.things) for page in pages)
+    if things and not any(page.labels for page in pages) and not how.multi_label:
+        raise DatasetError(
+            f"{things} shapes have labels here, the pictures themselves have none: "
+            "expected to be told what to classify.",
+            hint="Say --label-by shapes for a crop of each, --label-by image if all "
+            "shapes of a picture have the same label, or --multi-label to learn all "
+            "labels of a picture.",
+        )
+    return replace(how, label_by="image")
+
+
+def upright_page(page: Page, facts: Facts) -> Page | Rejection:
+    """Bring what was drawn to the pixels of the upright picture.
+
+    Args:
+        page: As the source has it.
+        facts: Of its picture.
+
+    Returns:
+        The page, turned where the picture's EXIF tag turns it and the size tells that
+        it was drawn on the picture as stored; or why it cannot be.
+    """
+    size = facts.width, facts.height
+    if page.size in {None, size} or not page.things:
+        return page
+    stored = size[::-1] if facts.orientation >= 5 else size
+    if page.size != stored:
+        drawn = " x ".join(map(str, page.size or ()))
+        detail = f"Drawn on {drawn} pixels, the picture has {size[0]} x {size[1]}."
+        return Rejection(page.shown, "size-mismatch", detail)
+    try:
+        things = tuple(
+            _turned(thing, facts.orientation, stored) for thing in page.things
+        )
+    except BadShape as error:
+        return Rejection(page.shown, error.args[0], f"{error.args[1]}.")
+    return replace(page, things=things, size=size)
+
+
+def _turned(thing: Thing, orientation: int, size: tuple[int, int]) -> Thing:
+    told = thing.told and upright(rectangle(thing.told), orientation, size).bounds
+    shapes = tuple(upright(shape, orientation, size) for shape in thing.shapes)
+    return replace(thing, shapes=shapes, told=told)
+
+
+def label(
+    pages: Iterable[Page], facts: Mapping[str, Facts], how: Labelling
+) -> tuple[list[Candidate], list[Rejection]]:
+    """Give every page its examples.
+
+    Args:
+        pages: Upright, their pictures all known.
+        facts: Of the pictures, by path.
+        how: With a way to label.
+
+    Returns:
+        The candidates, and what has no label that can be used.
+    """
+    pages = list(pages)
+    # Labels of pictures and of things are never mixed within a source.
+    own = any(page.labels for page in pages)
+    candidates: list[Candidate] = []
+    rejected: list[Rejection] = []
+    for page in pages:
+        made = (
+            _crops(page, facts[page.path], how)
+            if how.label_by == "shapes"
+            else [_whole(page, facts[page.path], how, own=own)]
+        )
+        for one in made:
+            if isinstance(one, Rejection):
+                rejected.append(one)
+            else:
+                candidates.append(one)
+    return candidates, rejected
+
+
+def _whole(
+    page: Page, facts: Facts, how: Labelling, *, own: bool
+) -> Candidate | Rejection:
+    things = (thing.label for thing in page.things if not is_ignored(thing))
+    labels = in_natural_order(set(page.labels if own else things) - {""})
+    if ignored := [name for name in page.labels if name in IGNORED]:
+        return Rejection(page.shown, "ignored", f"Marked as {ignored[0]}.")
+    if not labels:
+        what = "Neither it nor anything on it" if not own else "The picture itself"
+        return Rejection(page.shown, "no-label", f"{what} has a label.")
+    if len(labels) > 1 and not how.multi_label:
+        detail = f"Labelled as {', '.join(map(repr, labels))}."
+        return Rejection(page.shown, "several-labels", detail)
+    if how.multi_label and (odd := [name for name in labels if BETWEEN in name]):
+        detail = f"The label {odd[0]!r} holds {BETWEEN!r}, which stands between labels."
+        return Rejection(page.shown, "bad-label", detail)
+    return Candidate(
+        facts=facts,
+        labels=tuple(labels),
+        split=page.split,
+        annotation=page.file,
+        shown=page.shown,
+        group=page.group,
+    )
+
+
+def is_ignored(thing: Thing) -> bool:
+    """Whether a thing is marked as none of the classes."""
+    flags = thing.attributes.get("flags")
+    flagged = isinstance(flags, Mapping) and flags.get("__ignore__") is True
+    return thing.label in IGNORED or flagged
+
+
+def _crops(page: Page, facts: Facts, how: Labelling) -> Iterator[Candidate | Rejection]:
+    if not page.things:
+        yield Rejection(page.shown, "no-shape", "Nothing is drawn on it.")
+    for number, thing in enumerate(page.things, 1):
+        what = f"Shape {number}, {thing.label or 'without label'}"
+        fault = _unfit(thing, how)
+        box = None if fault else _box(thing.bounds, how.pad, facts)
+        if fault or box is None:
+            reason, detail = fault or ("no-area", "outside of the picture")
+            yield Rejection(page.shown, reason, f"{what}: {detail}.")
+            continue
+        yield Candidate(
+            facts=facts,
+            labels=(thing.label,),
+            split=page.split,
+            box=box,
+            shape=_outline(thing),
+            annotation=page.file,
+            shown=page.shown,
+            group=page.group,
+        )
+
+
+def _unfit(thing: Thing, how: Labelling) -> tuple[str, str] | None:
+    x0, y0, x1, y1 = thing.bounds
+    if is_ignored(thing):
+        return "ignored", "marked to be ignored"
+    if not thing.label:
+        return "no-label", "has no label"
+    if thing.attributes.get("iscrowd") == 1:
+        return "crowd", "stands for a crowd of them"
+    if x1 <= x0 or y1 <= y0:
+        return "no-area", f"a {thing.shapes[0].kind} without width or height"
+    if min(x1 - x0, y1 - y0) < how.min_size:
+        size = f"{x1 - x0:.4g} x {y1 - y0:.4g}"
+        return "too-small", f"{size} pixels, below --min-size {how.min_size}"
+    return None
+
+
+def _box(bounds: Bounds, pad: float, facts: Facts) -> Box | None:
+    x0, y0, x1, y1 = bounds
+    margin = pad * max(x1 - x0, y1 - y0)
+    # What is drawn to a thousandth of a pixel is meant to lie on the edge.
+    left, top = (max(math.floor(v - margin + 1e-3), 0) for v in (x0, y0))
+    right = min(math.ceil(x1 + margin - 1e-3), facts.width)
+    bottom = min(math.ceil(y1 + margin - 1e-3), facts.height)
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _outline(thing: Thing) -> str:
+    parts = [shape.json() for shape in thing.shapes]
+    text = json.dumps(parts if len(parts) > 1 else parts[0], separators=(",", ":"))
+    if len(text) > MAX_OUTLINE:
+        return json.dumps({"shape_type": parts[0]["shape_type"]}, separators=(",", ":"))
+    return text

@@ -1,0 +1,113 @@
+"""What was drawn on pictures in, objects.jsonl out, and back: nothing of it is lost.
+
+One line a picture that has anything drawn on it, in the order of the source:
+
+    {"path": "a/1.jpg", "file": "a/1.json", "labels": [], "split": null, "group": "",
+     "size": [640, 480], "attributes": {}, "things": [
+       {"label": "cat", "attributes": {"difficult": 1}, "told": [4, 8, 60, 70],
+        "shapes": [{"shape_type": "polygon", "points": [[4, 8], [60, 9], [30, 70]]}]}]}
+
+Shapes are as labelme writes them (and "ellipse", see `geometry`), in pixels of the
+upright picture; "told" is the box that the source gives beside them, or null.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tlkit.dataset.geometry import BadShape, Shape
+from tlkit.dataset.sources.page import Page, Thing
+from tlkit.errors import DatasetError
+
+OBJECTS = "objects.jsonl"
+
+
+def write_objects(directory: Path, pages: Iterable[Page]) -> None:
+    """Write objects.jsonl, if anything was drawn.
+
+    Args:
+        directory: Where to; it exists.
+        pages: Upright.
+    """
+    drawn = [page for page in pages if page.things]
+    if not drawn:
+        return
+    with (directory / OBJECTS).open("w", encoding="utf-8", newline="\n") as file:
+        for page in drawn:
+            file.write(json.dumps(_content(page), ensure_ascii=False) + "\n")
+
+
+def read_objects(directory: Path) -> Iterator[Page]:
+    """Read objects.jsonl.
+
+    Args:
+        directory: What prepare wrote.
+
+    Yields:
+        The pages; none where nothing was drawn.
+
+    Raises:
+        DatasetError: It is no longer as it was written.
+    """
+    path = directory / OBJECTS
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield _page(json.loads(line))
+            except (ValueError, KeyError, TypeError, BadShape) as error:
+                raise DatasetError(
+                    f"{path}, line {number} is not what prepare wrote: {error!r}.",
+                    hint="Run tlkit prepare again with --overwrite.",
+                ) from error
+
+
+def _content(page: Page) -> dict[str, Any]:
+    return {
+        "path": page.path,
+        "file": page.file,
+        "labels": page.labels,
+        "split": page.split,
+        "group": page.group,
+        "size": page.size,
+        "attributes": page.attributes,
+        "things": [
+            {
+                "label": thing.label,
+                "attributes": thing.attributes,
+                "told": thing.told,
+                "shapes": [shape.json() for shape in thing.shapes],
+            }
+            for thing in page.things
+        ],
+    }
+
+
+def _page(content: dict[str, Any]) -> Page:
+    things = tuple(
+        Thing(
+            label=thing["label"],
+            shapes=tuple(
+                Shape.make(s["shape_type"], s["points"], s.get("mask"))
+                for s in thing["shapes"]
+            ),
+            told=thing["told"] and tuple(thing["told"]),
+            attributes=thing["attributes"],
+        )
+        for thing in content["things"]
+    )
+    size = content["size"]
+    return Page(
+        path=content["path"],
+        file=content["file"],
+        labels=tuple(content["labels"]),
+        things=things,
+        split=content["split"],
+        group=content["group"],
+        size=size and tuple(size),
+        attributes=content["attributes"],
+    )

@@ -1,0 +1,160 @@
+"""What every source yields: pages, one a picture, and the files that give none.
+
+A page says of one picture what was written or drawn about it. What of that becomes an
+example, and under which label, is decided later, in `labelling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import natsort
+
+from tlkit.dataset.geometry import Bounds, Shape, around
+
+# Labels and flags by which labelme's users say "none of the classes".
+IGNORED = ("__ignore__", "_background_")
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One object on a picture.
+
+    Attributes:
+        label: Its class; "" where it has none.
+        shapes: Its parts, one at least.
+        told: The box that the source gives beside the shapes; None where it gives none.
+        attributes: What else the source says of it, as JSON values.
+    """
+
+    label: str
+    shapes: tuple[Shape, ...]
+    told: Bounds | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bounds(self) -> Bounds:
+        """The box around all of it."""
+        return self.told or around(self.shapes)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a source says of one picture.
+
+    Attributes:
+        path: Of the picture, POSIX, relative to the source root; of a JSON where the
+            picture is inside it.
+        file: The annotation file, likewise; "" where folders tell the label.
+        labels: Of the whole picture.
+        things: Objects on it.
+        split: The side it was given, one of "train", "val", "test"; None for none.
+        group: What it must not be parted from; "" for nothing.
+        size: Width and height of the picture that was drawn on, where told.
+        attributes: What else the source says of it, as JSON values.
+    """
+
+    path: str
+    file: str = ""
+    labels: tuple[str, ...] = ()
+    things: tuple[Thing, ...] = ()
+    split: str | None = None
+    group: str = ""
+    size: tuple[int, int] | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """The file that the user would look at: the annotation, else the picture."""
+        return self.file or self.path
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A file, or a part of it, that is not used.
+
+    Attributes:
+        file: POSIX, relative to the source root.
+        reason: A short word for tables, as in "truncated".
+        detail: What was found, for a person.
+        sha256: Of the encoded picture, where it could be read but not decoded.
+    """
+
+    file: str
+    reason: str
+    detail: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a source holds.
+
+    Attributes:
+        files: Every file found, junk aside.
+        pages: What it says of its pictures; several pages may be about one picture.
+        rejected: What cannot be used, as far as one can tell without decoding.
+        note: How the source was understood, for a person.
+        warnings: What the user should act on.
+        named: For each picture that an annotation file leads to, that file.
+        consumed: Files that were read and are no pictures: lists of names, of splits.
+    """
+
+    files: tuple[str, ...]
+    pages: tuple[Page, ...]
+    rejected: tuple[Rejection, ...] = ()
+    note: str = ""
+    warnings: tuple[str, ...] = ()
+    named: Mapping[str, str] = field(default_factory=dict)
+    consumed: frozenset[str] = frozenset()
+
+
+_natural = natsort.natsort_keygen()
+
+
+def natural_key(text: str) -> tuple[object, str]:
+    """Sort key: 2 before 10; total, so that no two texts compare equal.
+
+    Args:
+        text: A label or a path.
+
+    Returns:
+        The key.
+    """
+    return _natural(text), text
+
+
+def in_natural_order(texts: Iterable[str]) -> list[str]:
+    """Sort labels or paths the way a person counts, 2 before 10.
+
+    Args:
+        texts: What to sort.
+
+    Returns:
+        The same, sorted; the order they came in has no influence.
+    """
+    return sorted(texts, key=natural_key)
+
+
+def is_label(text: str) -> bool:
+    """Whether a text can be a line of labels.txt.
+
+    Args:
+        text: What came as a label.
+
+    Returns:
+        Whether it holds more than space, and no control characters.
+    """
+    return bool(text.strip()) and all(c >= " " and c != "\x7f" for c in text)

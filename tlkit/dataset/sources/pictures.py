@@ -1,0 +1,121 @@
+"""The names that annotations give their pictures in, the files they mean out.
+
+Annotations are moved, renamed and made on other systems, so that a name is often stale.
+It means, the first of these that is there:
+
+1. the file that it leads to from the folder of the annotation, then from the root;
+2. a picture of the annotation's own name beside it;
+3. the one file whose path ends as the name does, as far as that tells files apart;
+4. the one picture of its name but for the suffix.
+
+Nothing outside of the source root is meant, unless that is allowed.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from tlkit.dataset.sources.page import Rejection
+
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
+    *(".pgm", ".ppm", ".pbm", ".jp2", ".avif", ".mpo", ".heic", ".heif"),
+)
+
+
+class Pictures:
+    """The files of a source by what may name them.
+
+    Args:
+        root: The source root.
+        files: POSIX paths relative to it.
+        allow_outside: Whether a name may lead out of the root.
+    """
+
+    def __init__(
+        self, root: Path, files: Sequence[str], *, allow_outside: bool = False
+    ) -> None:
+        self.root = root
+        self.allow_outside = allow_outside
+        self.named: dict[str, str] = {}
+        self._known = set(files)
+        self._by_name = defaultdict(list)
+        self._by_stem = defaultdict(list)
+        self._beside = defaultdict(list)
+        for file in files:
+            name = posixpath.basename(file)
+            self._by_name[name].append(file)
+            if file.lower().endswith(SUFFIXES):
+                self._by_stem[posixpath.splitext(name)[0]].append(file)
+                self._beside[posixpath.splitext(file)[0]].append(file)
+
+    def find(self, named: str, file: str, *, embedded: bool = False) -> str | Rejection:
+        """Find the picture that an annotation is about.
+
+        Args:
+            named: What the annotation calls it, as on whatever system; "" for nothing.
+            file: The annotation file, POSIX, relative to the root.
+            embedded: Whether the picture is inside the annotation as well.
+
+        Returns:
+            The picture's path relative to the root, the annotation's own where the
+            picture is inside, or why there is none.
+        """
+        path, outside = _relative(named, file)
+        if outside and self.allow_outside and (self.root / path).is_file():
+            return path
+        exact = [p for p in (path, _inside(named)) if p in self._known and p != file]
+        if exact and not outside:
+            return self._found(exact[0], file)
+        tail = self._tail(path)
+        if embedded:
+            if len(tail) == 1:
+                self.named.setdefault(tail[0], file)
+            return file
+        beside = self._beside.get(posixpath.splitext(file)[0], [])
+        stem = posixpath.splitext(posixpath.basename(path))[0]
+        for candidates in (beside, tail, self._by_stem.get(stem, [])):
+            if len(candidates) == 1:
+                return self._found(candidates[0], file)
+        if outside:
+            detail = f"Its picture {named!r} lies outside of the source"
+            detail += "." if self.allow_outside else " (--allow-outside reads it)."
+            return Rejection(file, "outside-source", detail)
+        several = len(tail) > 1 or len(beside) > 1
+        reason = "picture-ambiguous" if several else "picture-missing"
+        what = "several pictures" if several else "no picture"
+        return Rejection(file, reason, f"Its picture {named!r} leads to {what}.")
+
+    def _tail(self, path: str) -> list[str]:
+        # those that share most of the end of the path, folder by folder
+        left = self._by_name.get(posixpath.basename(path), [])
+        parts = path.split("/")
+        for i in range(2, len(parts) + 1):
+            end = "/" + "/".join(parts[-i:])
+            longer = [file for file in left if f"/{file}".endswith(end)]
+            if not longer:
+                break
+            left = longer
+        return left
+
+    def _found(self, path: str, file: str) -> str:
+        self.named[path] = file
+        return path
+
+
+def _relative(named: str, file: str) -> tuple[str, bool]:
+    path = named.replace("\\", "/")
+    if path.startswith("/"):
+        return posixpath.normpath(path), True
+    if re.match("[A-Za-z]:", path):
+        return posixpath.basename(path), True
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(file), path))
+    return path, path == ".." or path.startswith("../")
+
+
+def _inside(named: str) -> str:
+    return posixpath.normpath(named.replace("\\", "/"))

@@ -1,0 +1,115 @@
+"""What a reader is given: a folder that was walked, and how to read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tlkit.dataset.sources.page import Rejection
+from tlkit.dataset.sources.pictures import Pictures
+from tlkit.dataset.sources.walk import Found, walk
+from tlkit.progress import Progress, Silent
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source is to be read, where it could be read in several ways.
+
+    Attributes:
+        attribute: For VIA, the attribute that is the label; None for the only one.
+        separator: For tables, what stands between several labels; None for one label.
+        columns: For tables, the column that is "path", "label", "split" or "group";
+            those left out are known by their names.
+        limit: Of generated pictures, at most so many a class; None for all.
+        allow_outside: Whether links and names may lead out of the source.
+    """
+
+    attribute: str | None = None
+    separator: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    limit: int | None = None
+    allow_outside: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source, walked once.
+
+    Attributes:
+        root: The folder that all paths are relative to.
+        found: The files in it.
+        only: The one annotation file that was asked for; "" for all of them.
+        reading: How to read it.
+        workers: Number of processes; None decides by the amount.
+        progress: Where to report.
+    """
+
+    root: Path
+    found: Found
+    only: str = ""
+    reading: Reading = field(default_factory=Reading)
+    workers: int | None = None
+    progress: Progress = field(default_factory=Silent)
+
+    @property
+    def place(self) -> Path:
+        """What was named as the source: the folder, or the file in it."""
+        return self.root / self.only
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """POSIX paths relative to the root, in natural order."""
+        return self.found.files
+
+    @property
+    def rejected(self) -> tuple[Rejection, ...]:
+        """What the walk could not use."""
+        return self.found.rejected
+
+    def ending(self, *suffixes: str) -> list[str]:
+        """Annotation files by their suffix.
+
+        Args:
+            *suffixes: As in ".json", in lower case.
+
+        Returns:
+            Their paths; the one that was asked for where only that one was.
+        """
+        files = (self.only,) if self.only else self.files
+        return [file for file in files if file.lower().endswith(suffixes)]
+
+    def pictures(self) -> Pictures:
+        """An index of the files by what may name them."""
+        outside = self.reading.allow_outside
+        return Pictures(self.root, self.files, allow_outside=outside)
+
+
+def open_source(
+    place: Path,
+    *,
+    reading: Reading | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Source:
+    """Walk a source.
+
+    Args:
+        place: A folder, or an annotation file that is to be read alone; the folder
+            it lies in is the root then.
+        reading: How to read it.
+        workers: Number of processes; None decides by the amount.
+        progress: Where to report.
+
+    Returns:
+        The source.
+    """
+    reading = reading or Reading()
+    root, only = (place, "") if place.is_dir() else (place.parent, place.name)
+    return Source(
+        root=root,
+        found=walk(root, allow_outside=reading.allow_outside),
+        only=only,
+        reading=reading,
+        workers=workers,
+        progress=progress or Silent(),
+    )

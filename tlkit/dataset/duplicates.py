@@ -26,7 +26,8 @@ from types import TracebackType
 import numpy as np
 from loky import ProcessPoolExecutor
 
-from tlkit.dataset.facts import Facts
+from tlkit.dataset.facts import Facts, Look
+from tlkit.dataset.ledger import Ledger
 from tlkit.dataset.neighbours import neighbours
 from tlkit.errors import TlkitError
 
@@ -162,22 +163,24 @@ def _hash(lumas: Sequence[np.ndarray]) -> list[str]:  # pragma: no cover - elsew
     return [method.encode_image(image_array=luma) for luma in lumas]
 
 
-def find(facts: Sequence[Facts], hasher: Hasher | None) -> list[Pair]:
+def find(facts: Sequence[Facts], ledger: Ledger | None) -> list[Pair]:
     """Find the copies among pictures.
 
     Args:
         facts: Pictures.
-        hasher: What hashes them; None leaves near copies alone.
+        ledger: What has their hashes and looks; None leaves near copies alone.
 
     Returns:
         Exact pairs, each with the first of its kind, and near pairs among these firsts.
         Near pairs that follow from others as the same picture may be left out.
     """
     firsts, pairs = _exact(facts)
-    if hasher is not None:
+    if ledger is not None:
+        deviations = ledger.deviations([facts[i].path for i in firsts])
         # Hash and correlation of a plain picture are noise.
-        telling = [i for i in firsts if facts[i].luma.std() >= MIN_DEVIATION]
-        pairs += _near(facts, telling, hasher)
+        telling = np.flatnonzero(deviations >= MIN_DEVIATION)
+        chosen = [firsts[i] for i in telling]
+        pairs += _near(facts, chosen, deviations[telling], ledger)
     return pairs
 
 
@@ -193,21 +196,23 @@ def _exact(facts: Sequence[Facts]) -> tuple[list[int], list[Pair]]:
     return firsts, pairs
 
 
-def _near(facts: Sequence[Facts], chosen: list[int], hasher: Hasher) -> list[Pair]:
+def _near(
+    facts: Sequence[Facts], chosen: list[int], deviations: np.ndarray, ledger: Ledger
+) -> list[Pair]:
     pairs = []
     same = Components()
-    lumas = [facts[i].luma for i in chosen]
-    coarse = _coarse(lumas)
-    hashes = hasher.hashes(lumas)
+    paths = [facts[i].path for i in chosen]
+    coarse = ledger.fields(paths)
+    hashes = np.array(ledger.hashes(paths), np.uint64)
     for one, others, distances in neighbours(hashes, MAX_DISTANCE):
         # Of a fixed camera's pictures nearly all are neighbours; most of them go here.
-        apart = np.abs(coarse[others] - coarse[one]).max(axis=1) * lumas[one].std()
+        apart = np.abs(coarse[others] - coarse[one]).max(axis=1) * deviations[one]
         likely = np.flatnonzero(apart <= MAX_COARSE)
         for other, distance in zip(others[likely], distances[likely], strict=True):
             first, second = chosen[one], chosen[other]
             if same[first] == same[second]:
                 continue
-            spot = difference(facts[first], facts[second])
+            spot = difference(ledger.look(paths[one]), ledger.look(paths[other]))
             if spot <= MAX_SPOT_SAME:
                 same.join(first, second)
             if spot <= MAX_SPOT:
@@ -216,17 +221,7 @@ def _near(facts: Sequence[Facts], chosen: list[int], hasher: Hasher) -> list[Pai
     return pairs
 
 
-def _coarse(lumas: Sequence[np.ndarray]) -> np.ndarray:
-    # [N, 256] means of 16 x 16 fields, brightness and contrast taken away
-    fields = np.empty((len(lumas), 256), np.float32)
-    for i, luma in enumerate(lumas):
-        side = luma.shape[0] // 16
-        means = luma.reshape(16, side, 16, side).mean(axis=(1, 3))
-        fields[i] = ((means - luma.mean()) / luma.std()).ravel()
-    return fields
-
-
-def difference(one: Facts, other: Facts) -> float:
+def difference(one: Look, other: Look) -> float:
     """Compare two pictures by their thumbnails.
 
     Args:

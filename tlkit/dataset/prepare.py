@@ -5,9 +5,7 @@ sources -> facts -> labelling -> duplicates -> copies -> split -> manifest
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,24 +13,23 @@ from pathlib import Path
 
 from tlkit.dataset import groups, labelling, sources, split
 from tlkit.dataset.copies import Outcome, decide
-from tlkit.dataset.duplicates import Hasher, find
-from tlkit.dataset.facts import Facts, examine
+from tlkit.dataset.duplicates import find
+from tlkit.dataset.facts import Facts
 from tlkit.dataset.labelling import MIN_SIZE, Candidate, Labelling, upright_page
+from tlkit.dataset.ledger import open_ledger
 from tlkit.dataset.manifest import INFO, Manifest
 from tlkit.dataset.output import Prepared, check_place, write
 from tlkit.dataset.previous import read_previous, settle
 from tlkit.dataset.review import review
 from tlkit.dataset.sources import Page, Reading, Rejection, Scan, Source
 from tlkit.dataset.sources.page import in_natural_order, natural_key
+from tlkit.dataset.survey import survey
 from tlkit.errors import DatasetError, UsageError, unknown_name
 from tlkit.files import replaced_directory
-from tlkit.progress import Progress, Silent, track
-from tlkit.workers import in_order
+from tlkit.progress import Progress, Silent
 
 VAL = 0.15
 TEST = 0.15
-# Fewer pictures are read sooner than processes are started.
-FEW = 32
 SILENT = Silent()
 
 
@@ -201,21 +198,27 @@ def _prepare(
         earlier, source.root, dataclasses.asdict(options)
     )
     paths = in_natural_order({page.path for page in scan.pages})
-    hashing = options.near and len(paths) > 1
-    with Hasher() if hashing else contextlib.nullcontext() as hasher:
-        facts, unreadable = _examine(source.root, paths, workers, progress)
+    near = options.near and len(paths) > 1
+    with open_ledger(source.place) as ledger:
+        facts, unreadable = survey(
+            source.root,
+            paths,
+            ledger,
+            hashed=near,
+            workers=workers,
+            progress=progress,
+        )
         progress.start("Looking for copies")
-        pairs = find(facts, hasher)
+        pairs = find(facts, ledger if near else None)
     known = {fact.path: fact for fact in facts}
     pages, unfit = _readable(scan.pages, known, unreadable)
     pages = _grouped(pages, facts, options, progress)
     candidates, unlabelled = labelling.label(pages, known, how)
     if previous:
-        candidates = settle(candidates, previous, list(fractions))
-        number = sum(candidate.earlier is not None for candidate in candidates)
+        candidates, new = settle(candidates, previous, list(fractions))
         progress.note(
-            f"Of {len(candidates)} examples {number} were here before and keep their "
-            "side."
+            f"{new} of {len(candidates)} examples are of new pictures, the others keep "
+            "their side."
         )
     outcome = decide(candidates, facts, pairs, keep_conflicts=options.keep_conflicts)
     rejected = [*scan.rejected, *unreadable, *unfit, *unlabelled, *outcome.rejected]
@@ -289,22 +292,6 @@ def _fractions(root: Path, pages: Iterable[Page], options: Options) -> dict[str,
         for side, share in asked.items()
         if side not in given
     }
-
-
-def _examine(
-    root: Path, paths: Sequence[str], workers: int | None, progress: Progress
-) -> tuple[list[Facts], list[Rejection]]:
-    if workers is None and len(paths) < FEW:
-        workers = 0
-    results = in_order(functools.partial(examine, root), paths, workers=workers)
-    facts: list[Facts] = []
-    unreadable: list[Rejection] = []
-    for result in track(results, progress, "Reading pictures", len(paths)):
-        if isinstance(result, Facts):
-            facts.append(result)
-        else:
-            unreadable.append(result)
-    return facts, unreadable
 
 
 def _readable(

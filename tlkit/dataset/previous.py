@@ -89,7 +89,7 @@ def read_previous(
 
 def settle(
     candidates: Iterable[Candidate], previous: Previous, drawn: Sequence[str]
-) -> list[Candidate]:
+) -> tuple[list[Candidate], int]:
     """Give candidates the sides that they had.
 
     Args:
@@ -98,13 +98,15 @@ def settle(
         drawn: The sides that are drawn; a side that the source gives wins otherwise.
 
     Returns:
-        The same, with their earlier sides.
+        The same, with their earlier sides, and how many are of new pictures.
     """
     free = {"train", *drawn}
     settled = []
+    new = 0
     for candidate in candidates:
         side = previous.side(candidate.path, candidate.facts.sha256)
+        new += side is None
         if side in free and candidate.split in {None, "train"}:
             candidate = replace(candidate, earlier=side)
         settled.append(candidate)
-    return settled
+    return settled, new

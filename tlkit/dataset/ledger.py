@@ -238,4 +238,5 @@ def _prune(root: Path, own: Path) -> None:
 
 def _facts(text: str) -> Facts:
     values: list[Any] = json.loads(text)
-    return Facts(*[tuple(v) if isinstance(v, list) else v for v in values])
+    listed: list[Any] = [tuple(v) if isinstance(v, list) else v for v in values]
+    return Facts(*listed)

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from tlkit.dataset import images
+from tlkit.dataset.hashing import perceptual_hash
 from tlkit.dataset.images import Picture, UnreadableImage
 from tlkit.dataset.sources.page import Rejection
 
@@ -80,12 +81,14 @@ class Examined:
     Attributes:
         facts: What is known of it.
         look: Its thumbnails.
+        hash: Of the grey one, 64 bits.
         deviation: Standard deviation of the grey one.
         fields: float16 [256], see `coarse`.
     """
 
     facts: Facts
     look: Look
+    hash: int
     deviation: float
     fields: np.ndarray
 
@@ -123,7 +126,8 @@ def examine(root: Path, path: str) -> Examined | Rejection:
         camera=picture.camera,
         taken=picture.taken,
     )
-    return Examined(facts, look, float(look.luma.std()), coarse(look.luma))
+    luma = look.luma
+    return Examined(facts, look, perceptual_hash(luma), float(luma.std()), coarse(luma))
 
 
 def thumbnails(pixels: np.ndarray) -> Look:

@@ -115,12 +115,14 @@ class Ledger:
             self._data.execute("begin")
         facts = examined.facts
         self._data.execute(
-            "insert or replace into pictures values (?, ?, ?, ?, null, ?, ?, ?, ?)",
+            "insert or replace into pictures values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 facts.path,
                 size,
                 modified,
                 json.dumps([getattr(facts, name) for name in FIELDS]),
+                # SQLite's integers are signed.
+                int(np.uint64(examined.hash).view(np.int64)),
                 examined.deviation,
                 examined.fields.tobytes(),
                 examined.look.luma.tobytes(),
@@ -157,18 +159,11 @@ class Ledger:
             found[i] = np.frombuffer(row[0], np.float16)
         return found
 
-    def hashes(self, paths: Sequence[str]) -> list[int | None]:
-        """The hashes of pictures, None where none was written down."""
-        rows = (row[0] for row in self._each("hash", paths))
-        return [None if value is None else value + 2**63 for value in rows]
-
-    def add_hashes(self, paths: Sequence[str], hashes: np.ndarray) -> None:
-        """Write down hashes, uint64 [N], of pictures that are known."""
-        # SQLite's integers are signed.
-        rows = ((int(h) - 2**63, p) for p, h in zip(paths, hashes, strict=True))
-        self._data.execute("begin")
-        self._data.executemany("update pictures set hash = ? where path = ?", rows)
-        self._data.execute("commit")
+    def hashes(self, paths: Sequence[str]) -> np.ndarray:
+        """The hashes of pictures, uint64 [N]."""
+        rows = self._each("hash", paths)
+        signed = np.fromiter((row[0] for row in rows), np.int64, len(paths))
+        return signed.view(np.uint64)
 
     def _each(self, columns: str, paths: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         query = f"select {columns} from pictures where path = ?"

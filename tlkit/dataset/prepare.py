@@ -204,7 +204,6 @@ def _prepare(
             source.root,
             paths,
             ledger,
-            hashed=near,
             workers=workers,
             progress=progress,
         )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tlkit.dataset.duplicates import HASHED_AT_ONCE, Hasher
 from tlkit.dataset.facts import Examined, Facts, examine
 from tlkit.dataset.ledger import Ledger
 from tlkit.dataset.sources.page import Rejection
@@ -26,7 +24,6 @@ def survey(
     paths: Sequence[str],
     ledger: Ledger,
     *,
-    hashed: bool,
     workers: int | None,
     progress: Progress,
 ) -> tuple[list[Facts], list[Rejection]]:
@@ -36,7 +33,6 @@ def survey(
         root: The source root.
         paths: Of the pictures, relative to it.
         ledger: What is known of them; the new ones are added.
-        hashed: Whether all of them are to have hashes in it.
         workers: Number of processes, 0 for none; None decides by the amount.
         progress: Where to report.
 
@@ -55,21 +51,17 @@ def survey(
             f"{len(paths) - len(new)} of {len(paths)} pictures are as they were when "
             "they were read before."
         )
-    with Hasher() if hashed and new else contextlib.nullcontext() as hasher:
-        rejected = []
-        results = _examined(root, [paths[i] for i in new], workers)
-        reading = track(results, progress, "Reading pictures", len(new))
-        for i, result in zip(new, reading, strict=True):
-            if isinstance(result, Rejection):
-                rejected.append(result)
-            else:
-                known[i] = result.facts
-                ledger.add(result, *(stamps[i] or (-1, -1)))
-        ledger.flush()
-        facts = [each for each in known if each is not None]
-        if hashed:
-            _hash([each.path for each in facts], ledger, hasher, progress)
-    return facts, rejected
+    rejected = []
+    results = _examined(root, [paths[i] for i in new], workers)
+    reading = track(results, progress, "Reading pictures", len(new))
+    for i, result in zip(new, reading, strict=True):
+        if isinstance(result, Rejection):
+            rejected.append(result)
+        else:
+            known[i] = result.facts
+            ledger.add(result, *(stamps[i] or (-1, -1)))
+    ledger.flush()
+    return [facts for facts in known if facts is not None], rejected
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -92,22 +84,3 @@ def _examined(
 
 def _examine(root: Path, paths: Sequence[str]) -> list[Examined | Rejection]:
     return [examine(root, path) for path in paths]
-
-
-def _hash(
-    paths: Sequence[str], ledger: Ledger, hasher: Hasher | None, progress: Progress
-) -> None:
-    hashes = ledger.hashes(paths)
-    missing = [p for p, found in zip(paths, hashes, strict=True) if found is None]
-    if not missing:
-        return None
-    if hasher is None:
-        with Hasher() as own:
-            return _hash(paths, ledger, own, progress)
-    progress.start("Hashing", len(missing))
-    for i in range(0, len(missing), HASHED_AT_ONCE):
-        part = missing[i : i + HASHED_AT_ONCE]
-        found = hasher.hashes([ledger.look(path).luma for path in part])
-        ledger.add_hashes(part, found)
-        progress.advance(len(part))
-    return None

@@ -4,10 +4,10 @@ import random
 
 import numpy as np
 
-from tlkit.dataset.copies import Candidate, Outcome, decide
+from tlkit.dataset.copies import Outcome, decide
 from tlkit.dataset.duplicates import Pair
 from tlkit.dataset.facts import Facts
-from tlkit.dataset.sources import Annotation
+from tlkit.dataset.labelling import Candidate
 
 NOTHING = np.zeros((0, 0), np.uint8)
 
@@ -23,8 +23,16 @@ def world(*rows):
     candidates = []
     for path, label, split, box in rows:
         json_file = f"{path}.json" if box else ""
-        annotation = Annotation(path, label, split, box, "", json_file)
-        candidates.append(Candidate(annotation, by_path[path], box))
+        candidates.append(
+            Candidate(
+                by_path[path],
+                tuple(label.split("|")),
+                split,
+                box,
+                annotation=json_file,
+                shown=json_file or path,
+            )
+        )
     return candidates, facts
 
 

@@ -46,7 +46,7 @@ def written(tmp_path):
     (tmp_path / "photos").mkdir()
     write_contents(directory, LABELS, EXAMPLES)
     info = {
-        "format": 1,
+        "format": 2,
         "digest": digest_of(LABELS, EXAMPLES),
         "labels": list(LABELS),
         "source": {"path": str(tmp_path / "photos"), "relative": "../photos"},
@@ -128,7 +128,7 @@ def test_no_directory(tmp_path, photo_folder):
         ("{", "is not JSON"),
         ("[]", "is not from tlkit prepare"),
         ("{}", "is not from tlkit prepare"),
-        ('{"digest": "", "format": 2}', "has format 2"),
+        ('{"digest": "", "format": 1}', "has format 1, this tlkit reads 2"),
     ],
 )
 def test_broken_info(written, content, message):

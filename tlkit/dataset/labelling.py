@@ -221,8 +221,9 @@ def _whole(
     if ignored := [name for name in page.labels if name in IGNORED]:
         return Rejection(page.shown, "ignored", f"Marked as {ignored[0]}.")
     if not labels:
-        what = "Neither it nor anything on it" if not own else "The picture itself"
-        return Rejection(page.shown, "no-label", f"{what} has a label.")
+        nothing = "Neither it nor anything on it has a label."
+        detail = "The picture itself has no label." if own else nothing
+        return Rejection(page.shown, "no-label", detail)
     if len(labels) > 1 and not how.multi_label:
         detail = f"Labelled as {', '.join(map(repr, labels))}."
         return Rejection(page.shown, "several-labels", detail)

@@ -32,7 +32,7 @@ from tlkit.dataset.manifest import (
     write_table,
 )
 from tlkit.dataset.objects import OBJECTS, write_objects
-from tlkit.dataset.sources import Rejection, Scan
+from tlkit.dataset.sources import Page, Rejection, Scan
 from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.errors import DatasetError, UsageError
 
@@ -50,6 +50,7 @@ class Prepared:
         options: What was asked for, a dataclass; its val and test are the shares drawn,
             None for a side that the source gives.
         scan: What the source holds.
+        pages: What it says of pictures that could be read, upright.
         facts: The pictures that could be read.
         outcome: What became of copies.
         sides: The side of each candidate that is kept.
@@ -62,6 +63,7 @@ class Prepared:
     kind: str
     options: Any
     scan: Scan
+    pages: list[Page]
     facts: list[Facts]
     outcome: Outcome
     sides: list[str]
@@ -154,7 +156,7 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
     # Only ASCII, so that a source in a place whose name is not UTF-8 can be written.
     text = json.dumps(_info(place, prepared), indent=2)
     (draft / INFO).write_text(text + "\n", encoding="utf-8")
-    write_objects(draft, prepared.scan.pages)
+    write_objects(draft, prepared.pages)
 
 
 def _example(candidate: Candidate, group: str, side: str) -> Example:

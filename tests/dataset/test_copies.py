@@ -165,6 +165,20 @@ def test_copies_on_one_side_of_a_given_split():
     assert gone(outcome)["b"][0] == "duplicate"
 
 
+def test_copies_with_the_same_labels_of_several():
+    rows = [("a", "x|y"), ("b", "x|y"), ("c", "x")]
+    outcome = run(rows, [Pair(0, 1, "exact")])
+    assert sorted(kept(outcome)) == ["a", "c"]
+    assert gone(outcome)["b"][0] == "duplicate"
+
+
+def test_copies_that_share_only_some_labels_are_a_conflict():
+    rows = [("a", "x|y"), ("b", "x")]
+    outcome = run(rows, [Pair(0, 1, "exact")])
+    assert outcome.kept == []
+    assert gone(outcome)["b"] == ("conflict", "Also here as x|y: a.")
+
+
 BOX, SAME, OTHER = (10, 10, 50, 50), (11, 10, 50, 51), (60, 60, 90, 90)
 
 

@@ -50,6 +50,23 @@ def test_usual_suffixes_are_not_worth_a_note(tmp_path, draw):
         assert facts.notes == ()
 
 
+def test_sizes_that_are_worth_a_note(tmp_path):
+    notes = {
+        (32, 32): (),
+        (319, 32): (),
+        (320, 32): ("narrow",),
+        (31, 40): ("tiny",),
+        (1, 1): ("tiny",),
+        (10, 100): ("tiny", "narrow"),
+        (2000, 10): ("tiny", "narrow"),
+    }
+    for size, expected in notes.items():
+        Image.new("RGB", size).save(tmp_path / "a.png")
+        facts = examine(tmp_path, "a.png")
+        assert isinstance(facts, Facts)
+        assert facts.notes == expected
+
+
 def test_what_cannot_be_used(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"notes")
     digest = hashlib.sha256(b"notes").hexdigest()

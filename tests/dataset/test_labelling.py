@@ -150,6 +150,13 @@ def test_a_label_that_holds_what_stands_between_labels():
     assert [r[:2] for r in refused(MULTI, odd)] == [("1.json", "bad-label")]
 
 
+def test_more_labels_than_a_field_holds():
+    labels = tuple(f"{i:0200}" for i in range(500))
+    ((file, reason, detail),) = refused(MULTI, page(labels=labels))
+    assert (file, reason, detail) == ("1.json", "bad-label", "500 labels are too many.")
+    assert len(names(MULTI, page(labels=labels[:400]))[0][1]) == 400
+
+
 @pytest.mark.parametrize("how", [IMAGE, MULTI])
 def test_pictures_without_label(how):
     expected = [("1.json", "no-label", "Neither it nor anything on it has a label.")]

@@ -93,7 +93,7 @@ def test_class_folders(photo_folder, tmp_path, told):
     assert told.done == 40
     assert sorted(p.name for p in manifest.directory.iterdir()) == [
         *("dataset.json", "duplicates.csv", "labels.txt", "manifest.csv"),
-        "rejected.csv",
+        *("notes.csv", "rejected.csv"),
     ]
     assert not list(manifest.directory.parent.glob(".*"))
 
@@ -106,7 +106,10 @@ def test_same_command_same_result(photo_folder, tmp_path):
         path.write_bytes(path.read_bytes())
     two = prepare(copy, tmp_path / "two", seed=5, workers=1)
     assert one.digest == two.digest
-    for name in ("manifest.csv", "labels.txt", "rejected.csv", "duplicates.csv"):
+    for name in (
+        *("manifest.csv", "labels.txt", "notes.csv", "rejected.csv"),
+        "duplicates.csv",
+    ):
         texts = [(d / name).read_bytes() for d in (one.directory, two.directory)]
         assert texts[0] == texts[1]
     assert prepare(root, tmp_path / "three", seed=6).digest != one.digest

@@ -24,6 +24,7 @@ from tlkit.dataset.manifest import (
     INFO,
     LABELS,
     MANIFEST,
+    NOTES,
     REJECTED,
     SPLITS,
     Example,
@@ -36,7 +37,9 @@ from tlkit.dataset.sources import Page, Rejection, Scan
 from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.errors import DatasetError, UsageError
 
-OURS = {MANIFEST, LABELS, INFO, REJECTED, DUPLICATES, OBJECTS, "report.html"}
+OURS = {MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, OBJECTS, "report.html"}
+# Longer explanations are of no use to anybody; they quote what came.
+MAX_DETAIL = 1000
 ID_DIGITS = 16
 
 
@@ -146,8 +149,12 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
         prepared: What to write.
     """
     write_contents(draft, prepared.labels, prepared.examples)
-    rows = [(r.file, r.reason, r.detail) for r in prepared.rejected]
+    rows = [(r.file, r.reason, r.detail[:MAX_DETAIL]) for r in prepared.rejected]
     write_table(draft / REJECTED, ("file", "reason", "detail"), rows)
+    used = {example.path for example in prepared.examples}
+    remarks = [(f.path, note) for f in prepared.facts for note in f.notes]
+    remarks = [row for row in remarks if row[0] in used]
+    write_table(draft / NOTES, ("file", "note"), remarks)
     columns = [column.name for column in dataclasses.fields(Copy)]
     copies = sorted(
         _copies(prepared), key=lambda c: (c.group, natural_key(c.file), c.kind)

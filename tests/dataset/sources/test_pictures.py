@@ -140,7 +140,15 @@ def test_outside_that_is_allowed(tmp_path, named):
 
 @pytest.mark.parametrize(
     "named",
-    ["/none/x.png", "../../x.png", "C:\\x.png", "/" + "x" * 5000, "/a\0b", "/"],
+    [
+        "/none/x.png",
+        "../../x.png",
+        "C:\\x.png",
+        "/" + "x" * 5000,
+        "/a\0b",
+        "/",
+        "/\udcff.png",
+    ],
 )
 def test_outside_is_allowed_but_nothing_is_there(tmp_path, named):
     (tmp_path / "source").mkdir()

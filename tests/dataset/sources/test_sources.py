@@ -167,4 +167,6 @@ def test_natural_order_is_total():
 
 def test_labels():
     assert is_label("steam train é")
-    assert not any(map(is_label, ["", "  ", "a\nb", "a\tb", "a\x7f"]))
+    assert is_label("写" * 255)
+    assert not any(map(is_label, ["", "  ", "a\nb", "a\tb", "a\x7f", "\ud800"]))
+    assert not is_label("a" * 256)

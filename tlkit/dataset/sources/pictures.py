@@ -122,8 +122,12 @@ def _relative(named: str, file: str, root: str) -> tuple[str, bool]:
 
 def _is_file(path: Path) -> bool:
     try:
+        path.as_posix().encode()
         return path.is_file()
-    except OSError:  # a name that no file can have
+    except (
+        OSError,
+        UnicodeEncodeError,
+    ):  # a name that no file can have, or none of ours
         return False
 
 

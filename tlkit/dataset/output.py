@@ -24,6 +24,7 @@ from tlkit.dataset.manifest import (
     INFO,
     LABELS,
     MANIFEST,
+    NOTES,
     REJECTED,
     SPLITS,
     Example,
@@ -32,11 +33,13 @@ from tlkit.dataset.manifest import (
     write_table,
 )
 from tlkit.dataset.objects import OBJECTS, write_objects
-from tlkit.dataset.sources import Rejection, Scan
+from tlkit.dataset.sources import Page, Rejection, Scan
 from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.errors import DatasetError, UsageError
 
-OURS = {MANIFEST, LABELS, INFO, REJECTED, DUPLICATES, OBJECTS, "report.html"}
+OURS = {MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, OBJECTS, "report.html"}
+# Longer explanations are of no use to anybody; they quote what came.
+MAX_DETAIL = 1000
 ID_DIGITS = 16
 
 
@@ -50,6 +53,7 @@ class Prepared:
         options: What was asked for, a dataclass; its val and test are the shares drawn,
             None for a side that the source gives.
         scan: What the source holds.
+        pages: What it says of pictures that could be read, upright.
         facts: The pictures that could be read.
         outcome: What became of copies.
         sides: The side of each candidate that is kept.
@@ -62,6 +66,7 @@ class Prepared:
     kind: str
     options: Any
     scan: Scan
+    pages: list[Page]
     facts: list[Facts]
     outcome: Outcome
     sides: list[str]
@@ -143,8 +148,12 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
         prepared: What to write.
     """
     write_contents(draft, prepared.labels, prepared.examples)
-    rows = [(r.file, r.reason, r.detail) for r in prepared.rejected]
+    rows = [(r.file, r.reason, r.detail[:MAX_DETAIL]) for r in prepared.rejected]
     write_table(draft / REJECTED, ("file", "reason", "detail"), rows)
+    used = {example.path for example in prepared.examples}
+    remarks = [(f.path, note) for f in prepared.facts for note in f.notes]
+    remarks = [row for row in remarks if row[0] in used]
+    write_table(draft / NOTES, ("file", "note"), remarks)
     columns = [column.name for column in dataclasses.fields(Copy)]
     copies = sorted(
         _copies(prepared), key=lambda c: (c.group, natural_key(c.file), c.kind)
@@ -153,7 +162,7 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
     # Only ASCII, so that a source in a place whose name is not UTF-8 can be written.
     text = json.dumps(_info(place, prepared), indent=2)
     (draft / INFO).write_text(text + "\n", encoding="utf-8")
-    write_objects(draft, prepared.scan.pages)
+    write_objects(draft, prepared.pages)
 
 
 def _example(candidate: Candidate, group: str, side: str) -> Example:

@@ -223,13 +223,14 @@ def _prepare(
     rejected = [*scan.rejected, *unreadable, *unfit, *unlabelled, *outcome.rejected]
     rejected += _unaccounted(scan, outcome, rejected)
     rejected = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
-    _check_labels(source, kind, outcome, rejected, how)
+    _check_labels(source.place, kind, scan, outcome, rejected, how)
     _check_lost(candidates, outcome)
     prepared = Prepared(
         root=source.root,
         kind=kind,
         options=options,
-        scan=dataclasses.replace(scan, pages=tuple(pages)),
+        scan=scan,
+        pages=pages,
         facts=facts,
         outcome=outcome,
         sides=_sides(outcome, fractions, options.seed),
@@ -343,8 +344,9 @@ def _unaccounted(
 
 
 def _check_labels(
-    source: Source,
+    root: Path,
     kind: str,
+    scan: Scan,
     outcome: Outcome,
     rejected: Sequence[Rejection],
     how: Labelling,
@@ -352,7 +354,6 @@ def _check_labels(
     labels = in_natural_order({label for c, _ in outcome.kept for label in c.labels})
     if len(labels) > 1:
         return
-    root = source.place
     found = f"only one, {labels[0]!r}" if labels else "none"
     lines = [f"{root}: expected pictures of two classes or more, found {found}."]
     for reason, number in Counter(r.reason for r in rejected).most_common():
@@ -360,7 +361,13 @@ def _check_labels(
         lines.append(
             f"  {number} rejected as {reason}, as {example.file}: {example.detail}"
         )
-    raise DatasetError("\n".join(lines), hint=_hint(root, kind, labels, rejected, how))
+    several = any(rejection.reason == "several-labels" for rejection in rejected)
+    hint = (
+        _hint_for_folders(root, labels)
+        if kind == "folders"
+        else _hint_for_annotations(scan.pages, how, several=several)
+    )
+    raise DatasetError("\n".join(lines), hint=hint)
 
 
 def _check_lost(candidates: Iterable[Candidate], outcome: Outcome) -> None:
@@ -383,24 +390,29 @@ def _check_lost(candidates: Iterable[Candidate], outcome: Outcome) -> None:
     )
 
 
-def _hint(
-    root: Path,
-    kind: str,
-    labels: Sequence[str],
-    rejected: Iterable[Rejection],
-    how: Labelling,
+def _hint_for_annotations(
+    pages: Iterable[Page], how: Labelling, *, several: bool
 ) -> str:
     """What to do where too few labels were found."""
-    reasons = {rejection.reason for rejection in rejected}
-    if kind != "folders":
-        if "several-labels" in reasons:
-            return (
-                "Pictures have several labels: --multi-label keeps them, --label-by "
-                "shapes makes a crop of each shape."
-            )
-        if how.label_by == "shapes":
-            return "Draw shapes, or label whole pictures and say --label-by image."
-        return "Label the pictures, or draw shapes and say --label-by shapes."
+    own = things = 0
+    for page in pages:
+        own += bool(page.labels)
+        things += len(page.things)
+    if several:
+        return (
+            "Pictures have several labels: --multi-label keeps them, --label-by "
+            "shapes makes a crop of each shape."
+        )
+    if how.label_by == "shapes":
+        if own:
+            return f"{own} picture(s) have a label of their own: --label-by image."
+        return "Draw shapes, or label whole pictures and say --label-by image."
+    if own and things:
+        return f"{things} shape(s) are drawn on pictures: --label-by shapes."
+    return "Label the pictures, or draw shapes and say --label-by shapes."
+
+
+def _hint_for_folders(root: Path, labels: Sequence[str]) -> str:
     if labels and (root / labels[0]).is_dir():
         inner = [entry.name for entry in (root / labels[0]).iterdir() if entry.is_dir()]
         if len(inner) > 1:

@@ -17,6 +17,8 @@ from tlkit.dataset.geometry import Bounds, Shape, around
 
 # Labels and flags by which labelme's users say "none of the classes".
 IGNORED = ("__ignore__", "_background_")
+# Characters; folders, which are labels, cannot have longer names.
+MAX_LABEL = 255
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -159,6 +161,13 @@ def is_label(text: str) -> bool:
         text: What came as a label.
 
     Returns:
-        Whether it holds more than space, and no control characters.
+        Whether it holds more than space, no control characters and no halves of
+        characters, and is no longer than a name of a file can be.
     """
-    return bool(text.strip()) and all(c >= " " and c != "\x7f" for c in text)
+    return (
+        bool(text.strip())
+        and len(text) <= MAX_LABEL
+        and all(
+            c >= " " and c != "\x7f" and not "\ud800" <= c <= "\udfff" for c in text
+        )
+    )

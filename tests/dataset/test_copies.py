@@ -2,21 +2,17 @@ from __future__ import annotations
 
 import random
 
-import numpy as np
-
 from tlkit.dataset.copies import Outcome, decide
 from tlkit.dataset.duplicates import Pair
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.labelling import Candidate
-
-NOTHING = np.zeros((0, 0), np.uint8)
 
 
 def world(*rows):
     """Candidates and facts from rows of path, label, split and box."""
     paths = sorted({row[0] for row in rows})
     facts = [
-        Facts(path, f"{i:x}" * 64, "", 100, 100, "PNG", luma=NOTHING, colour=NOTHING)
+        Facts(path, f"{i:x}" * 64, "", 100, 100, "PNG")
         for i, path in enumerate(paths, 1)
     ]
     by_path = dict(zip(paths, facts, strict=True))

@@ -19,7 +19,6 @@ from tlkit.dataset.labelling import (
 from tlkit.dataset.sources import Page, Rejection, Thing
 from tlkit.errors import DatasetError, UsageError
 
-NOTHING = np.zeros((0, 0), np.uint8)
 IMAGE, SHAPES = Labelling("image"), Labelling("shapes")
 MULTI = Labelling("image", multi_label=True)
 
@@ -28,8 +27,6 @@ def facts_of(path="1.jpg", width=100, height=80, orientation=1) -> Facts:
     return Facts(
         *(path, "", "", width, height, "JPEG"),
         orientation=orientation,
-        luma=NOTHING,
-        colour=NOTHING,
     )
 
 

@@ -20,8 +20,6 @@ from tlkit.dataset.manifest import Example, Manifest, read_example
 from tlkit.dataset.prepare import prepare
 from tlkit.errors import DatasetError, UsageError
 
-pytestmark = pytest.mark.usefixtures("shared_hasher")
-
 
 def table(directory: Path, name: str) -> list[dict[str, str]]:
     with (directory / name).open(encoding="utf-8", newline="") as file:
@@ -397,7 +395,7 @@ def test_an_existing_output(photo_folder, tmp_path):
     out = tmp_path / "data"
     out.mkdir()  # empty: nothing to lose
     first = prepare(root, out)
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="split by other options: seed was 0, is 1"):
         prepare(root, out, seed=1)
     assert Manifest.read(out).digest == first.digest
     assert prepare(root, out, seed=1, overwrite=True).digest != first.digest

@@ -29,6 +29,7 @@ SUFFIXES = {
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
     "JPEG2000": (".jp2", ".j2k", ".jpx"),
     "WEBP": (".webp",),
+    "HEIF": (".heic", ".heif", ".hif"),
 }
 
 

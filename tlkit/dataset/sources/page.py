@@ -67,6 +67,7 @@ class Page:
         group: What it must not be parted from; "" for nothing.
         size: Width and height of the picture that was drawn on, where told.
         attributes: What else the source says of it, as JSON values.
+        shared: Whether the annotation file is about other pictures as well.
     """
 
     path: str
@@ -77,11 +78,12 @@ class Page:
     group: str = ""
     size: tuple[int, int] | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    shared: bool = False
 
     @property
     def shown(self) -> str:
-        """The file that the user would look at: the annotation, else the picture."""
-        return self.file or self.path
+        """The file that the user would look at: its own annotation or the picture."""
+        return self.path if self.shared else self.file or self.path
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ example, and under which label, is decided later, in `labelling`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,6 +113,8 @@ class Scan:
         warnings: What the user should act on.
         named: For each picture that an annotation file leads to, that file.
         consumed: Files that were read and are no pictures: lists of names, of splits.
+        classes: Those that the source lists, in its order, whether or not anything
+            bears them; () where it lists none.
     """
 
     files: tuple[str, ...]
@@ -121,6 +124,7 @@ class Scan:
     warnings: tuple[str, ...] = ()
     named: Mapping[str, str] = field(default_factory=dict)
     consumed: frozenset[str] = frozenset()
+    classes: tuple[str, ...] = ()
 
 
 _natural = natsort.natsort_keygen()
@@ -157,6 +161,7 @@ def is_label(text: str) -> bool:
         text: What came as a label.
 
     Returns:
-        Whether it holds more than space, and no control characters.
+        Whether it holds more than space, and neither control characters nor halves of
+        others, which JSON can hold and UTF-8 cannot.
     """
-    return bool(text.strip()) and all(c >= " " and c != "\x7f" for c in text)
+    return bool(text.strip()) and not re.search("[\0-\x1f\x7f\ud800-\udfff]", text)

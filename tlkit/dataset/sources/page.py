@@ -6,6 +6,7 @@ example, and under which label, is decided later, in `labelling`.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -128,8 +129,11 @@ class Scan:
 
 
 _natural = natsort.natsort_keygen()
+# The same paths are sorted several times; so many keys fit into some 60 MB.
+KEYS = 1 << 17
 
 
+@functools.lru_cache(maxsize=KEYS)
 def natural_key(text: str) -> tuple[object, str]:
     """Sort key: 2 before 10; total, so that no two texts compare equal.
 

@@ -11,7 +11,6 @@ source or data set -> facts -> sheets -> copies and annotations
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
 from collections import Counter, defaultdict
@@ -19,29 +18,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from tlkit.dataset import images, sources
-from tlkit.dataset.facts import Facts, examine
+from tlkit.dataset.facts import Facts
 from tlkit.dataset.images import UnreadableImage
 from tlkit.dataset.labelling import upright_page
+from tlkit.dataset.ledger import open_ledger
 from tlkit.dataset.manifest import INFO, REJECTED, Manifest, write_table
 from tlkit.dataset.objects import read_objects
 from tlkit.dataset.output import check_place
 from tlkit.dataset.sheets import Sheets, make_sheets
 from tlkit.dataset.sources import Page, Reading, Rejection
 from tlkit.dataset.sources.page import in_natural_order, natural_key
+from tlkit.dataset.survey import survey
 from tlkit.dataset.writers import WRITERS
 from tlkit.dataset.writers.sheet import Loss
 from tlkit.errors import TlkitError, UsageError, unknown_name
 from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent, track
-from tlkit.workers import in_order
 
 LOST, RECORD = "lost.csv", "convert.json"
 PICTURES = ("copy", "none")
-# Fewer pictures are read sooner than processes are started.
-FEW = 32
 SILENT = Silent()
 
 
@@ -163,7 +159,7 @@ def _check_options(to: str, source: str, pictures: str) -> None:
 
 def _check_place(src: Path, out: Path, *, overwrite: bool) -> Path:
     folder = src.parent if src.is_file() else src
-    root, place = check_place(folder, out, overwrite=False)
+    root, place = check_place(folder, out)
     if place in root.parents:
         raise UsageError(
             f"{src} lies within {out}, which would be replaced.",
@@ -254,20 +250,17 @@ def _sheets(
     found: _Found, workers: int | None, progress: Progress
 ) -> tuple[Sheets, list[Rejection]]:
     paths = in_natural_order({page.path for page in found.pages})
-    if workers is None and len(paths) < FEW:
-        workers = 0
-    results = in_order(functools.partial(examine, found.root), paths, workers=workers)
+    with open_ledger(found.root) as ledger:
+        read, rejected = survey(
+            found.root, paths, ledger, workers=workers, progress=progress
+        )
+    rejected += found.rejected
     facts: dict[str, Facts] = {}
-    rejected = list(found.rejected)
-    for result in track(results, progress, "Reading pictures", len(paths)):
-        if isinstance(result, Rejection):
-            rejected.append(result)
-        elif found.digests.get(result.path, result.sha256) != result.sha256:
-            rejected.append(_changed(result.path))
+    for fact in read:
+        if found.digests.get(fact.path, fact.sha256) != fact.sha256:
+            rejected.append(_changed(fact.path))
         else:
-            # Thumbnails are for telling copies.
-            empty = np.empty(0, np.uint8)
-            facts[result.path] = dataclasses.replace(result, luma=empty, colour=empty)
+            facts[fact.path] = fact
     pages = []
     for page in found.pages:
         if page.path in facts:

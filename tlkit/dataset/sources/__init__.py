@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tlkit.dataset.sources import coco, folders, labelme
+from tlkit.dataset.sources import coco, folders, labelme, masks, via
 from tlkit.dataset.sources.page import Page, Rejection, Scan, Thing
 from tlkit.dataset.sources.pictures import SUFFIXES
 from tlkit.dataset.sources.source import Reading, Source, open_source
@@ -45,6 +45,8 @@ SOURCES = {
     "folders": Format(folders.read, None, "class folders (SRC/<class>/photo.jpg)"),
     "labelme": Format(labelme.read, labelme.claims, "labelme JSON files"),
     "coco": Format(coco.read, coco.claims, "COCO JSON files"),
+    "via": Format(via.read, via.claims, "VGG Image Annotator files (JSON or CSV)"),
+    "masks": Format(masks.read, masks.claims, "masks of PixelAnnotationTool"),
 }
 
 

@@ -7,6 +7,7 @@ example, and under which label, is decided later, in `labelling`.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,6 +116,8 @@ class Scan:
         warnings: What the user should act on.
         named: For each picture that an annotation file leads to, that file.
         consumed: Files that were read and are no pictures: lists of names, of splits.
+        classes: Those that the source lists, in its order, whether or not anything
+            bears them; () where it lists none.
     """
 
     files: tuple[str, ...]
@@ -124,6 +127,7 @@ class Scan:
     warnings: tuple[str, ...] = ()
     named: Mapping[str, str] = field(default_factory=dict)
     consumed: frozenset[str] = frozenset()
+    classes: tuple[str, ...] = ()
 
 
 _natural = natsort.natsort_keygen()
@@ -166,10 +170,5 @@ def is_label(text: str) -> bool:
         Whether it holds more than space, no control characters and no halves of
         characters, and is no longer than a name of a file can be.
     """
-    return (
-        bool(text.strip())
-        and len(text) <= MAX_LABEL
-        and all(
-            c >= " " and c != "\x7f" and not "\ud800" <= c <= "\udfff" for c in text
-        )
-    )
+    odd = re.search("[\0-\x1f\x7f\ud800-\udfff]", text)
+    return bool(text.strip()) and len(text) <= MAX_LABEL and not odd

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import natsort
@@ -112,6 +113,8 @@ class Scan:
         warnings: What the user should act on.
         named: For each picture that an annotation file leads to, that file.
         consumed: Files that were read and are no pictures: lists of names, of splits.
+        root: Where the paths of the pages start, where the reader made the pictures;
+            None for the root of the source.
     """
 
     files: tuple[str, ...]
@@ -121,6 +124,7 @@ class Scan:
     warnings: tuple[str, ...] = ()
     named: Mapping[str, str] = field(default_factory=dict)
     consumed: frozenset[str] = frozenset()
+    root: Path | None = None
 
 
 _natural = natsort.natsort_keygen()

@@ -10,6 +10,7 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import natsort
@@ -118,6 +119,8 @@ class Scan:
         consumed: Files that were read and are no pictures: lists of names, of splits.
         classes: Those that the source lists, in its order, whether or not anything
             bears them; () where it lists none.
+        root: Where the paths of the pages start, where the reader made the pictures;
+            None for the root of the source.
     """
 
     files: tuple[str, ...]
@@ -128,6 +131,7 @@ class Scan:
     named: Mapping[str, str] = field(default_factory=dict)
     consumed: frozenset[str] = frozenset()
     classes: tuple[str, ...] = ()
+    root: Path | None = None
 
 
 _natural = natsort.natsort_keygen()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tlkit.dataset.sources import folders, labelme, yolo
+from tlkit.dataset.sources import folders, labelme, voc, yolo
 from tlkit.dataset.sources.page import Page, Rejection, Scan, Thing
 from tlkit.dataset.sources.pictures import SUFFIXES
 from tlkit.dataset.sources.source import Reading, Source, open_source
@@ -45,6 +45,7 @@ SOURCES = {
     "folders": Format(folders.read, None, "class folders (SRC/<class>/photo.jpg)"),
     "labelme": Format(labelme.read, labelme.claims, "labelme JSON files"),
     "yolo": Format(yolo.read, yolo.claims, "YOLO label files"),
+    "voc": Format(voc.read, voc.claims, "Pascal VOC annotations"),
 }
 
 

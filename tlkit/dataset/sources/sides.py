@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from itertools import combinations
 
-from tlkit.dataset.sources.page import in_natural_order
+from tlkit.dataset.sources.page import SPLIT_NAMES, in_natural_order
 
 
 def settle(
@@ -53,3 +53,17 @@ def _line(
 ) -> str:
     example = in_natural_order(some)[0]
     return f"{told_by}: {len(some)} of {len(known)} pictures {what}, as {example}."
+
+
+def side_by_folder(path: str) -> str | None:
+    """Tell a side by the folders that a picture lies in.
+
+    Args:
+        path: Of the picture.
+
+    Returns:
+        The side that one of them is named as; None where none is, or several differ.
+    """
+    folders = path.lower().split("/")[:-1]
+    sides = {SPLIT_NAMES[name] for name in folders if name in SPLIT_NAMES}
+    return sides.pop() if len(sides) == 1 else None

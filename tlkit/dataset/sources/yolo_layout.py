@@ -18,11 +18,13 @@ from dataclasses import dataclass, field, replace
 from tlkit.dataset.images import UnreadableImage
 from tlkit.dataset.sources.page import SPLIT_NAMES, Rejection
 from tlkit.dataset.sources.pictures import Pictures
+from tlkit.dataset.sources.sides import side_by_folder
 from tlkit.dataset.sources.source import Source
 from tlkit.dataset.sources.text import read_lines
+from tlkit.dataset.sources.walk import upwards
 from tlkit.dataset.sources.yolo_config import Config, is_config, read_config
 from tlkit.dataset.sources.yolo_lines import looks_like_label
-from tlkit.dataset.sources.yolo_places import Places, upwards
+from tlkit.dataset.sources.yolo_places import Places
 
 # What stands twice in a list of names is told of so many of them.
 MOST_TOLD = 5
@@ -112,7 +114,7 @@ class Layout:
         self.consumed.update(self.lists.values())
         if not sides:
             for path in self.places.inside[""]:
-                if named_side := _side_by_folder(path):
+                if named_side := side_by_folder(path):
                     sides[named_side].add(path)
             told_by = ["the names of folders"] if sides else []
         return sides, ", ".join(dict.fromkeys(told_by))
@@ -231,9 +233,3 @@ def _lines(source: Source, file: str) -> list[str]:
         return read_lines(source.root / file)
     except UnreadableImage:
         return []  # who takes it for labels says what is wrong with it
-
-
-def _side_by_folder(path: str) -> str | None:
-    folders = path.lower().split("/")[:-1]
-    sides = {SPLIT_NAMES[name] for name in folders if name in SPLIT_NAMES}
-    return sides.pop() if len(sides) == 1 else None

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from tlkit.dataset.sources.pictures import SUFFIXES
+from tlkit.dataset.sources.walk import upwards
 from tlkit.dataset.sources.yolo_config import Config
 
 # Of a longer path only so many of its last folders are looked for.
@@ -48,21 +49,6 @@ class Places:
             if path in self.files or path in self.inside:
                 return path
         return None
-
-
-def upwards(folder: str) -> Iterator[str]:
-    """List a folder and those above it.
-
-    Args:
-        folder: POSIX, relative to the root.
-
-    Yields:
-        Their paths, "" for the root at last.
-    """
-    while folder:
-        yield folder
-        folder = posixpath.dirname(folder)
-    yield ""
 
 
 def _candidates(place: str, config: Config) -> Iterator[str]:

@@ -1,25 +1,10 @@
-"""One process that hashes for all tests: loading imagededup takes seconds."""
+"""What the tests of the data set stage share."""
 
 from __future__ import annotations
 
-import contextlib
 from types import SimpleNamespace
 
 import pytest
-
-from tlkit.dataset import prepare as module
-from tlkit.dataset.duplicates import Hasher
-
-
-@pytest.fixture(scope="session")
-def hasher():
-    with Hasher() as one:
-        yield one
-
-
-@pytest.fixture
-def shared_hasher(hasher, monkeypatch):
-    monkeypatch.setattr(module, "Hasher", lambda: contextlib.nullcontext(hasher))
 
 
 @pytest.fixture

@@ -44,6 +44,11 @@ def prepare(
         None, help="Share held back for the test.  [default: 0.15]"
     ),
     seed: int = typer.Option(0, help="Seed of the split."),
+    group_by: str = typer.Option(
+        None,
+        help="folder | burst | COLUMN | PATTERN: what stays on one side, as the frames "
+        "of a clip. burst goes by EXIF time, PATTERN is searched in the path.",
+    ),
     near: bool = typer.Option(True, help="Look for near copies, too."),
     keep_conflicts: bool = typer.Option(
         False,
@@ -55,7 +60,9 @@ def prepare(
         help="Processes that read pictures, 0 for none.  [default: one a processor]",
     ),
     overwrite: bool = typer.Option(
-        False, "--overwrite", help="Replace an earlier data set in --out."
+        False,
+        "--overwrite",
+        help="Draw the split of an earlier data set in --out anew; else it is kept.",
     ),
 ) -> None:
     """Check, deduplicate and split photos; they stay where they are."""
@@ -74,6 +81,7 @@ def prepare(
             val=val,
             test=test,
             seed=seed,
+            group_by=group_by,
             near=near,
             keep_conflicts=keep_conflicts,
             workers=workers,

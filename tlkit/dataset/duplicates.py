@@ -19,16 +19,13 @@ some 400 pairs are within 6 bits, and all of them differ by 40 levels or more so
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from types import TracebackType
 
 import numpy as np
-from loky import ProcessPoolExecutor
 
-from tlkit.dataset.facts import Facts
+from tlkit.dataset.facts import Facts, Look
+from tlkit.dataset.ledger import Ledger
 from tlkit.dataset.neighbours import neighbours
-from tlkit.errors import TlkitError
 
 MAX_DISTANCE = 6
 MAX_SPOT = 32.0
@@ -45,7 +42,6 @@ MIN_DEVIATION = 2.0
 # MIN_COLOUR one is a grey copy.
 MAX_HUE = 64.0
 MIN_COLOUR = 3.0
-HASHED_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -102,82 +98,24 @@ class Components:
         return root
 
 
-class Hasher:
-    """imagededup's perceptual hash, in a process of its own.
-
-    Importing it takes seconds, for it brings torch, and torch and TensorFlow abort
-    each other in one process; so it is loaded apart, while pictures are decoded. Its
-    own search forks a pool of processes, which is not safe in a process with threads,
-    so the hashes are compared here.
-    """
-
-    def __init__(self) -> None:
-        self._pool = ProcessPoolExecutor(
-            max_workers=1, env={"CUDA_VISIBLE_DEVICES": ""}
-        )
-        self._pool.submit(_hash, ())
-
-    def __enter__(self) -> Hasher:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._pool.shutdown(wait=True, kill_workers=True)
-
-    def hashes(self, lumas: Sequence[np.ndarray]) -> np.ndarray:
-        """Hash pictures.
-
-        Args:
-            lumas: Grey pictures uint8 [H, W].
-
-        Returns:
-            uint64 [N].
-
-        Raises:
-            TlkitError: imagededup cannot be imported, or its process was killed.
-        """
-        try:
-            # In parts: one message with all of them would hold each twice in memory.
-            jobs = [
-                self._pool.submit(_hash, lumas[i : i + HASHED_AT_ONCE])
-                for i in range(0, len(lumas), HASHED_AT_ONCE)
-            ]
-            texts = [text for job in jobs for text in job.result()]
-        except (ImportError, OSError, BrokenProcessPool) as error:
-            raise TlkitError(
-                f"imagededup, which finds near copies, cannot be loaded: {error}.",
-                hint="Install it again, or leave near copies alone (--no-near).",
-            ) from error
-        return np.array([int(text, 16) for text in texts], np.uint64)
-
-
-def _hash(lumas: Sequence[np.ndarray]) -> list[str]:  # pragma: no cover - elsewhere
-    from imagededup.methods import PHash
-
-    method = PHash(verbose=False)
-    return [method.encode_image(image_array=luma) for luma in lumas]
-
-
-def find(facts: Sequence[Facts], hasher: Hasher | None) -> list[Pair]:
+def find(facts: Sequence[Facts], ledger: Ledger | None) -> list[Pair]:
     """Find the copies among pictures.
 
     Args:
         facts: Pictures.
-        hasher: What hashes them; None leaves near copies alone.
+        ledger: What has their hashes and looks; None leaves near copies alone.
 
     Returns:
         Exact pairs, each with the first of its kind, and near pairs among these firsts.
         Near pairs that follow from others as the same picture may be left out.
     """
     firsts, pairs = _exact(facts)
-    if hasher is not None:
+    if ledger is not None:
+        deviations = ledger.deviations([facts[i].path for i in firsts])
         # Hash and correlation of a plain picture are noise.
-        telling = [i for i in firsts if facts[i].luma.std() >= MIN_DEVIATION]
-        pairs += _near(facts, telling, hasher)
+        telling = np.flatnonzero(deviations >= MIN_DEVIATION)
+        chosen = [firsts[i] for i in telling]
+        pairs += _near(facts, chosen, deviations[telling], ledger)
     return pairs
 
 
@@ -193,21 +131,23 @@ def _exact(facts: Sequence[Facts]) -> tuple[list[int], list[Pair]]:
     return firsts, pairs
 
 
-def _near(facts: Sequence[Facts], chosen: list[int], hasher: Hasher) -> list[Pair]:
+def _near(
+    facts: Sequence[Facts], chosen: list[int], deviations: np.ndarray, ledger: Ledger
+) -> list[Pair]:
     pairs = []
     same = Components()
-    lumas = [facts[i].luma for i in chosen]
-    coarse = _coarse(lumas)
-    hashes = hasher.hashes(lumas)
+    paths = [facts[i].path for i in chosen]
+    coarse = ledger.fields(paths)
+    hashes = ledger.hashes(paths)
     for one, others, distances in neighbours(hashes, MAX_DISTANCE):
         # Of a fixed camera's pictures nearly all are neighbours; most of them go here.
-        apart = np.abs(coarse[others] - coarse[one]).max(axis=1) * lumas[one].std()
+        apart = np.abs(coarse[others] - coarse[one]).max(axis=1) * deviations[one]
         likely = np.flatnonzero(apart <= MAX_COARSE)
         for other, distance in zip(others[likely], distances[likely], strict=True):
             first, second = chosen[one], chosen[other]
             if same[first] == same[second]:
                 continue
-            spot = difference(facts[first], facts[second])
+            spot = difference(ledger.look(paths[one]), ledger.look(paths[other]))
             if spot <= MAX_SPOT_SAME:
                 same.join(first, second)
             if spot <= MAX_SPOT:
@@ -216,17 +156,7 @@ def _near(facts: Sequence[Facts], chosen: list[int], hasher: Hasher) -> list[Pai
     return pairs
 
 
-def _coarse(lumas: Sequence[np.ndarray]) -> np.ndarray:
-    # [N, 256] means of 16 x 16 fields, brightness and contrast taken away
-    fields = np.empty((len(lumas), 256), np.float32)
-    for i, luma in enumerate(lumas):
-        side = luma.shape[0] // 16
-        means = luma.reshape(16, side, 16, side).mean(axis=(1, 3))
-        fields[i] = ((means - luma.mean()) / luma.std()).ravel()
-    return fields
-
-
-def difference(one: Facts, other: Facts) -> float:
+def difference(one: Look, other: Look) -> float:
     """Compare two pictures by their thumbnails.
 
     Args:

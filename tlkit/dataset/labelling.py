@@ -92,7 +92,8 @@ class Candidate:
         shape: What was drawn, as JSON; "" where nothing was.
         annotation: Path of the annotation file; "" where folders tell the label.
         shown: The file that the user would look at.
-        group: What it must not be parted from; "" for nothing.
+        group: Pictures of one group are not parted; "" for none.
+        earlier: The side it was on when its data set was prepared before, if it was.
     """
 
     facts: Facts
@@ -103,6 +104,12 @@ class Candidate:
     annotation: str = ""
     shown: str = ""
     group: str = ""
+    earlier: str | None = None
+
+    @property
+    def side(self) -> str | None:
+        """The side that it should stay on, None for whichever comes."""
+        return self.earlier or self.split
 
     @property
     def path(self) -> str:

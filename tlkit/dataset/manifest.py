@@ -14,6 +14,7 @@ import csv
 import dataclasses
 import hashlib
 import json
+import operator
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -70,6 +71,8 @@ class Example:
 
 
 COLUMNS = tuple(column.name for column in dataclasses.fields(Example))
+# Many times as fast as dataclasses.astuple, which copies.
+_values = operator.attrgetter(*COLUMNS)
 
 
 def read_example(
@@ -225,7 +228,7 @@ def digest_of(labels: Sequence[str], examples: Iterable[Example]) -> str:
     """
     digest = hashlib.sha256(json.dumps([FORMAT, *labels]).encode())
     for example in examples:
-        digest.update(b"\n" + json.dumps(dataclasses.astuple(example)).encode())
+        digest.update(b"\n" + json.dumps(_values(example)).encode())
     return digest.hexdigest()
 
 
@@ -265,9 +268,10 @@ def write_table(
 
 
 def _row(example: Example) -> list[object]:
-    values = dataclasses.asdict(example)
-    values["box"] = "" if example.box is None else " ".join(map(str, example.box))
-    return [values[column] for column in COLUMNS]
+    row = list(_values(example))
+    box = COLUMNS.index("box")
+    row[box] = "" if example.box is None else " ".join(map(str, example.box))
+    return row
 
 
 def _read_info(directory: Path) -> dict[str, Any]:

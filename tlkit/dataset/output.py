@@ -95,13 +95,12 @@ class Prepared:
         return {page.path for page in self.scan.pages if page.labels or page.things}
 
 
-def check_place(src: Path, out: Path, *, overwrite: bool) -> tuple[Path, Path]:
+def check_place(src: Path, out: Path) -> tuple[Path, Path]:
     """Refuse places that cannot be read, or must not be written to.
 
     Args:
         src: The folder of photos.
         out: Where the data set directory is to be.
-        overwrite: Whether an earlier one may be replaced.
 
     Returns:
         Both, absolute.
@@ -123,7 +122,7 @@ def check_place(src: Path, out: Path, *, overwrite: bool) -> tuple[Path, Path]:
             f"{out} lies within {src}, where it would be taken for a class next time.",
             hint="Choose an --out outside of the photos.",
         )
-    if overwrite and (place / INFO).is_file():
+    if (place / INFO).is_file():
         foreign = in_natural_order({entry.name for entry in place.iterdir()} - OURS)
         foreign = [name for name in foreign if not name.startswith(".")]
         if foreign:

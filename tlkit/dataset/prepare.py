@@ -5,33 +5,31 @@ sources -> facts -> labelling -> duplicates -> copies -> split -> manifest
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tlkit.dataset import labelling, sources, split
+from tlkit.dataset import groups, labelling, sources, split
 from tlkit.dataset.copies import Outcome, decide
-from tlkit.dataset.duplicates import Hasher, find
-from tlkit.dataset.facts import Facts, examine
-from tlkit.dataset.labelling import MIN_SIZE, Labelling, upright_page
+from tlkit.dataset.duplicates import find
+from tlkit.dataset.facts import Facts
+from tlkit.dataset.labelling import MIN_SIZE, Candidate, Labelling, upright_page
+from tlkit.dataset.ledger import open_ledger
 from tlkit.dataset.manifest import INFO, Manifest
 from tlkit.dataset.output import Prepared, check_place, write
+from tlkit.dataset.previous import read_previous, settle
 from tlkit.dataset.review import review
 from tlkit.dataset.sources import Page, Reading, Rejection, Scan, Source
 from tlkit.dataset.sources.page import in_natural_order, natural_key
+from tlkit.dataset.survey import survey
 from tlkit.errors import DatasetError, UsageError, unknown_name
 from tlkit.files import replaced_directory
-from tlkit.progress import Progress, Silent, track
-from tlkit.workers import in_order
+from tlkit.progress import Progress, Silent
 
 VAL = 0.15
 TEST = 0.15
-# Fewer pictures are read sooner than processes are started.
-FEW = 32
 SILENT = Silent()
 
 
@@ -45,6 +43,7 @@ class Options:
     val: float | None = None
     test: float | None = None
     seed: int = 0
+    group_by: str | None = None
     keep_conflicts: bool = False
     near: bool = True
 
@@ -97,6 +96,7 @@ def prepare(
     val: float | None = None,
     test: float | None = None,
     seed: int = 0,
+    group_by: str | None = None,
     keep_conflicts: bool = False,
     near: bool = True,
     workers: int | None = None,
@@ -123,11 +123,14 @@ def prepare(
             such a folder or both other ones.
         test: Share that is held back, 0.15 unless the source has a val or test folder.
         seed: Another seed, another split.
+        group_by: Pictures to keep on one side: "folder", "burst", a column, or a
+            regular expression, see `groups`.
         keep_conflicts: Keep pictures that stand under two labels.
         near: Look for near copies, too; takes a few seconds to load.
         workers: Processes that read pictures, 0 for none; one a processor where it is
             None and there is enough to read.
-        overwrite: Replace an earlier data set directory.
+        overwrite: Draw the split anew where `out` is an earlier data set; otherwise all
+            that it has keeps its side.
         progress: Where to report.
 
     Returns:
@@ -153,21 +156,27 @@ def prepare(
         val=val,
         test=test,
         seed=seed,
+        group_by=group_by,
         keep_conflicts=keep_conflicts,
         near=near,
     )
     options.check(workers)
-    root, place = check_place(Path(src), Path(out), overwrite=overwrite)
+    root, place = check_place(Path(src), Path(out))
     with replaced_directory(
-        place, marker=INFO, overwrite=overwrite, what="data set directory"
+        place, marker=INFO, overwrite=True, what="data set directory"
     ) as draft:
-        prepared = _prepare(root, options, workers, progress)
+        again = None if overwrite else place
+        prepared = _prepare(root, again, options, workers, progress)
         write(draft, place, prepared)
     return Manifest.read(place)
 
 
 def _prepare(
-    root: Path, options: Options, workers: int | None, progress: Progress
+    root: Path,
+    earlier: Path | None,
+    options: Options,
+    workers: int | None,
+    progress: Progress,
 ) -> Prepared:
     source = sources.open_source(
         root, reading=options.reading, workers=workers, progress=progress
@@ -179,29 +188,47 @@ def _prepare(
         progress.warn(line)
     how = labelling.settled(scan.pages, options.labelling)
     fractions = _fractions(source.root, scan.pages, options)
+    options = dataclasses.replace(
+        options,
+        labelling=how,
+        val=fractions.get("val"),
+        test=fractions.get("test"),
+    )
+    previous = earlier and read_previous(
+        earlier, source.root, dataclasses.asdict(options)
+    )
     paths = in_natural_order({page.path for page in scan.pages})
-    hashing = options.near and len(paths) > 1
-    with Hasher() if hashing else contextlib.nullcontext() as hasher:
-        facts, unreadable = _examine(source.root, paths, workers, progress)
+    near = options.near and len(paths) > 1
+    with open_ledger(source.place) as ledger:
+        facts, unreadable = survey(
+            source.root,
+            paths,
+            ledger,
+            workers=workers,
+            progress=progress,
+        )
         progress.start("Looking for copies")
-        pairs = find(facts, hasher)
+        pairs = find(facts, ledger if near else None)
     known = {fact.path: fact for fact in facts}
     pages, unfit = _readable(scan.pages, known, unreadable)
+    pages = _grouped(pages, facts, options, progress)
     candidates, unlabelled = labelling.label(pages, known, how)
+    if previous:
+        candidates, new = settle(candidates, previous, list(fractions))
+        progress.note(
+            f"{new} of {len(candidates)} examples are of new pictures, the others keep "
+            "their side."
+        )
     outcome = decide(candidates, facts, pairs, keep_conflicts=options.keep_conflicts)
     rejected = [*scan.rejected, *unreadable, *unfit, *unlabelled, *outcome.rejected]
     rejected += _unaccounted(scan, outcome, rejected)
     rejected = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
     _check_labels(source, kind, outcome, rejected, how)
+    _check_lost(candidates, outcome)
     prepared = Prepared(
         root=source.root,
         kind=kind,
-        options=dataclasses.replace(
-            options,
-            labelling=how,
-            val=fractions.get("val"),
-            test=fractions.get("test"),
-        ),
+        options=options,
         scan=dataclasses.replace(scan, pages=tuple(pages)),
         facts=facts,
         outcome=outcome,
@@ -210,6 +237,25 @@ def _prepare(
     )
     review(prepared, progress)
     return prepared
+
+
+def _grouped(
+    pages: Sequence[Page],
+    facts: Sequence[Facts],
+    options: Options,
+    progress: Progress,
+) -> list[Page]:
+    if options.group_by is None:
+        return list(pages)
+    found, alone = groups.groups(options.group_by, pages, facts)
+    number = len(set(found.values()))
+    progress.note(f"{len(found)} pictures in {number} groups by {options.group_by}.")
+    if alone:
+        progress.warn(
+            f"{len(alone)} pictures have no group by {options.group_by}, as "
+            f"{alone[0]}; each is one of its own."
+        )
+    return [replace(page, group=found.get(page.path, "")) for page in pages]
 
 
 def _recognise(source: Source, options: Options) -> str:
@@ -245,22 +291,6 @@ def _fractions(root: Path, pages: Iterable[Page], options: Options) -> dict[str,
         for side, share in asked.items()
         if side not in given
     }
-
-
-def _examine(
-    root: Path, paths: Sequence[str], workers: int | None, progress: Progress
-) -> tuple[list[Facts], list[Rejection]]:
-    if workers is None and len(paths) < FEW:
-        workers = 0
-    results = in_order(functools.partial(examine, root), paths, workers=workers)
-    facts: list[Facts] = []
-    unreadable: list[Rejection] = []
-    for result in track(results, progress, "Reading pictures", len(paths)):
-        if isinstance(result, Facts):
-            facts.append(result)
-        else:
-            unreadable.append(result)
-    return facts, unreadable
 
 
 def _readable(
@@ -333,6 +363,26 @@ def _check_labels(
     raise DatasetError("\n".join(lines), hint=_hint(root, kind, labels, rejected, how))
 
 
+def _check_lost(candidates: Iterable[Candidate], outcome: Outcome) -> None:
+    """Refuse to let a class vanish because of its copies."""
+    kept = {label for c, _ in outcome.kept for label in c.labels}
+    asked = {label for candidate in candidates for label in candidate.labels}
+    lost = in_natural_order(asked - kept)
+    if not lost:
+        return
+    lines = [
+        f"  {copy.file}: {copy.label}, {copy.kind} with {copy.twin}"
+        for copy in outcome.copies
+        if copy.label in lost
+    ]
+    raise DatasetError(
+        f"Nothing would be left of {', '.join(lost)}: all of its pictures stand under "
+        "another label as well, or on another side.\n" + "\n".join(lines[:10]),
+        hint="Correct the labels, take the class out, or keep such pictures "
+        "(--keep-conflicts).",
+    )
+
+
 def _hint(
     root: Path,
     kind: str,
@@ -359,15 +409,23 @@ def _hint(
 
 
 def _sides(outcome: Outcome, fractions: Mapping[str, float], seed: int) -> list[str]:
-    given = [c.split for c, _ in outcome.kept]
-    pool = [i for i, side in enumerate(given) if side in {None, "train"}]
+    # A group has at most one side that was given or drawn before.
+    given: dict[str, str] = {}
+    settled: dict[str, str] = {}
+    for candidate, group in outcome.kept:
+        if candidate.earlier:
+            settled[group] = candidate.earlier
+        elif candidate.split not in {None, "train"}:
+            given[group] = candidate.split
+    pool = [i for i, (_, group) in enumerate(outcome.kept) if group not in given]
     drawn = split.assign(
         [outcome.kept[i][0].labels for i in pool],
         [outcome.kept[i][1] for i in pool],
         fractions,
         seed,
+        settled=settled,
     )
-    sides = [side or "train" for side in given]
+    sides = [given.get(group, "train") for _, group in outcome.kept]
     for i, side in zip(pool, drawn, strict=True):
         sides[i] = side
     labels = {label for c, _ in outcome.kept for label in c.labels}

@@ -81,12 +81,12 @@ def folders(root: Path) -> Iterator[str]:
         Names, in natural order; none where there is no permission.
     """
     try:
-        entries = sorted(os.scandir(root), key=lambda entry: natural_key(entry.name))
+        names = [entry.name for entry in os.scandir(root) if _is_folder(entry)]
     except OSError:  # `walk` reports it
         return
-    for entry in entries:
-        if _is_folder(entry) and _refusal(entry.name, entry.name, True) is None:
-            yield entry.name
+    for name in sorted(names, key=natural_key):
+        if _refusal(name, name, True) is None:
+            yield name
 
 
 def upwards(folder: str) -> Iterator[str]:

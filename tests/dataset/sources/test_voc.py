@@ -423,9 +423,12 @@ def test_masks_that_cannot_be_used(folder):
     folder.mask("SegmentationClass/a.png", KINDS[:10])
     assert set(reasons(folder.read()).values()) == {"size-mismatch"}
     folder.place("SegmentationClass/a.png").write_bytes(b"\x89PNG")
-    assert set(reasons(folder.read()).values()) == {"damaged"}
+    assert set(reasons(folder.read()).values()) == {"not-png"}
     whole = folder.place("SegmentationObject/a.png").read_bytes()
     folder.place("SegmentationClass/a.png").write_bytes(whole[:-30])
+    assert set(reasons(folder.read()).values()) == {"damaged"}
+    deep = Image.fromarray(np.zeros((20, 40), np.uint16))
+    deep.save(folder.root / "SegmentationClass/a.png")
     assert set(reasons(folder.read()).values()) == {"bad-mask"}
     folder.mask("SegmentationClass/a.png", KINDS * 0)
     scan = folder.read()

@@ -220,9 +220,9 @@ def test_roboflow_and_lists_in_a_yaml(folder):
     assert scan.consumed == {"data.yaml", "a.txt", "lists/b.txt"}
     assert scan.rejected == ()
     assert scan.warnings == (
+        "data.yaml: its test, 'gone', is not in here.",
         "a.txt: 1 of 2 lines lead to no picture. Its picture './train/images/0.png' "
         "leads to no picture.",
-        "data.yaml: its test, 'gone', is not in here.",
     )
 
 
@@ -258,6 +258,20 @@ def test_train_and_val_that_are_the_same(folder):
     scan = folder.read()
     assert splits(scan) == {"images/1.png": "train", "images/2.png": None}
     assert "1 of 2 pictures are on several sides" in scan.warnings[0]
+
+
+def test_the_same_folder_twice_that_is_named_as_a_side(folder):
+    folder.picture("images/val/1.png", "images/test/2.png")
+    folder.text("labels/val/1.txt", BOX)
+    folder.text("labels/test/2.txt", BOX)
+    places = "train: images/val\nval: [images/val]\ntest: images/test\n"
+    folder.text("data.yaml", f"{places}names: [cat, dog]\n")
+    scan = folder.read()
+    assert splits(scan) == {"images/test/2.png": "test", "images/val/1.png": "val"}
+    assert scan.warnings == (
+        "data.yaml: train and val are both images/val, which is taken as val.",
+    )
+    assert scan.classes == ("cat", "dog")
 
 
 def test_names_that_are_missing_or_too_few(folder):

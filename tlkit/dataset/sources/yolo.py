@@ -15,15 +15,15 @@ from __future__ import annotations
 
 import functools
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tlkit.dataset.sources.glance import glance
-from tlkit.dataset.sources.page import Page, Rejection, Scan
+from tlkit.dataset.sources.page import Page, Rejection, Scan, is_label
 from tlkit.dataset.sources.pictures import Pictures
 from tlkit.dataset.sources.sides import settle
 from tlkit.dataset.sources.source import Source
-from tlkit.dataset.sources.yolo_config import is_config
+from tlkit.dataset.sources.yolo_config import Config, is_config
 from tlkit.dataset.sources.yolo_labels import Task, named_things, read_labels, told
 from tlkit.dataset.sources.yolo_layout import Layout, find_layout
 from tlkit.dataset.sources.yolo_lines import looks_like_label
@@ -102,7 +102,13 @@ def read(source: Source) -> Scan:
         warnings=(*layout.warnings, *warnings),
         named=pairs,
         consumed=frozenset(layout.consumed),
+        classes=_classes(used),
     )
+
+
+def _classes(used: Iterable[Config]) -> tuple[str, ...]:
+    in_order = (name for one in used for _, name in sorted(one.names.items()))
+    return tuple(dict.fromkeys(filter(is_label, in_order)))
 
 
 def _pairs(

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tlkit.dataset import images
 from tlkit.dataset.images import Picture, UnreadableImage
+from tlkit.dataset.looks import looks
 from tlkit.dataset.sources.page import Rejection
 
 # Sides of the thumbnails by which near copies are told: fine enough for a stroke or a
@@ -42,6 +43,10 @@ class Facts:
         orientation: 1 to 8 as in EXIF, how the stored picture was turned.
         camera: Make and model; "" where it does not say.
         taken: When, as EXIF writes it; "" where it does not say.
+        brightness: Mean grey level, 0 to 255.
+        contrast: Standard deviation of the grey levels.
+        sharpness: How fine what it shows is, see `looks.sharpness`.
+        border: Mean colour of its edge, RGB.
         luma: uint8 [LUMA_SIDE, LUMA_SIDE], the whole picture in grey.
         colour: uint8 [COLOUR_SIDE, COLOUR_SIDE, 3], the whole picture.
     """
@@ -56,6 +61,10 @@ class Facts:
     orientation: int = 1
     camera: str = ""
     taken: str = ""
+    brightness: float = 128.0
+    contrast: float = 64.0
+    sharpness: float = 1.0
+    border: tuple[int, int, int] = (128, 128, 128)
     luma: np.ndarray = field(compare=False, repr=False, kw_only=True)
     colour: np.ndarray = field(compare=False, repr=False, kw_only=True)
 
@@ -92,6 +101,7 @@ def examine(root: Path, path: str) -> Facts | Rejection:
         orientation=picture.orientation,
         camera=picture.camera,
         taken=picture.taken,
+        **looks(luma, colour),
         luma=luma,
         colour=colour,
     )

@@ -6,6 +6,7 @@ labels.txt      the class order, one label a line
 rejected.csv    every file that is not used, with its reason
 duplicates.csv  copies, near copies and what was done about them
 dataset.json    source, options, seed, counts, versions, digest
+report.html     all of it to look at
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ SPLITS = ("train", "val", "test")
 FORMAT = 2
 MANIFEST, LABELS, INFO = "manifest.csv", "labels.txt", "dataset.json"
 REJECTED, DUPLICATES = "rejected.csv", "duplicates.csv"
+REPORT = "report.html"
 
 AGAIN = "Run tlkit prepare again with --overwrite."
 

@@ -25,6 +25,7 @@ from tlkit.dataset.manifest import (
     LABELS,
     MANIFEST,
     REJECTED,
+    REPORT,
     SPLITS,
     Example,
     digest_of,
@@ -32,11 +33,12 @@ from tlkit.dataset.manifest import (
     write_table,
 )
 from tlkit.dataset.objects import OBJECTS, write_objects
+from tlkit.dataset.quality import Finding
 from tlkit.dataset.sources import Rejection, Scan
 from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.errors import DatasetError, UsageError
 
-OURS = {MANIFEST, LABELS, INFO, REJECTED, DUPLICATES, OBJECTS, "report.html"}
+OURS = {MANIFEST, LABELS, INFO, REJECTED, DUPLICATES, OBJECTS, REPORT}
 ID_DIGITS = 16
 
 
@@ -56,6 +58,7 @@ class Prepared:
         rejected: What is not used.
         warnings: What the user should act on.
         remarks: What is worth a look.
+        findings: About the quality of the set; warnings or remarks tell them, too.
     """
 
     root: Path
@@ -68,6 +71,7 @@ class Prepared:
     rejected: list[Rejection]
     warnings: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
     @functools.cached_property
     def examples(self) -> list[Example]:
@@ -88,6 +92,11 @@ class Prepared:
         """How many examples a label has on a side."""
         kept = zip(self.outcome.kept, self.sides, strict=True)
         return Counter((label, side) for (c, _), side in kept for label in c.labels)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The digest of the data set."""
+        return digest_of(self.labels, self.examples)
 
     @functools.cached_property
     def asked(self) -> set[str]:
@@ -199,7 +208,7 @@ def _info(place: Path, prepared: Prepared) -> dict[str, Any]:
     given = {page.split for page in prepared.scan.pages}
     return {
         "format": FORMAT,
-        "digest": digest_of(prepared.labels, prepared.examples),
+        "digest": prepared.digest,
         "source": {
             "path": str(prepared.root),
             "relative": relative,

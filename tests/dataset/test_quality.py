@@ -10,8 +10,8 @@ from PIL import Image, ImageFilter
 
 from tlkit.dataset import images
 from tlkit.dataset.facts import Facts, thumbnails
-from tlkit.dataset.looks import looks
 from tlkit.dataset.manifest import Example
+from tlkit.dataset.measures import measure
 from tlkit.dataset.quality import odd_pictures, size_of
 
 NOTHING = np.zeros((1, 1), np.uint8)
@@ -161,7 +161,7 @@ def judged(path: str, pixels: np.ndarray) -> Facts:
     sha256 = hashlib.sha256(path.encode()).hexdigest()
     return Facts(
         *(path, sha256, "", width, height, "JPEG"),
-        **looks(luma, colour),
+        **measure(luma, colour),
         luma=luma,
         colour=colour,
     )

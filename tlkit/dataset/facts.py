@@ -11,7 +11,7 @@ from PIL import Image
 
 from tlkit.dataset import images
 from tlkit.dataset.images import Picture, UnreadableImage
-from tlkit.dataset.looks import looks
+from tlkit.dataset.measures import measure
 from tlkit.dataset.sources.page import Rejection
 
 # Sides of the thumbnails by which near copies are told: fine enough for a stroke or a
@@ -45,7 +45,7 @@ class Facts:
         taken: When, as EXIF writes it; "" where it does not say.
         brightness: Mean grey level, 0 to 255.
         contrast: Standard deviation of the grey levels.
-        sharpness: How fine what it shows is, see `looks.sharpness`.
+        sharpness: How fine what it shows is, see `measures.sharpness`.
         border: Mean colour of its edge, RGB.
         luma: uint8 [LUMA_SIDE, LUMA_SIDE], the whole picture in grey.
         colour: uint8 [COLOUR_SIDE, COLOUR_SIDE, 3], the whole picture.
@@ -101,7 +101,7 @@ def examine(root: Path, path: str) -> Facts | Rejection:
         orientation=picture.orientation,
         camera=picture.camera,
         taken=picture.taken,
-        **looks(luma, colour),
+        **measure(luma, colour),
         luma=luma,
         colour=colour,
     )

@@ -26,7 +26,7 @@ def review(prepared: Prepared, progress: Progress) -> None:
         prepared: What is about to be written; the lines are added to it.
         progress: Where to report.
     """
-    labels = defaultdict(set)
+    labels: defaultdict[str, set[str]] = defaultdict(set)
     for candidate, _ in prepared.outcome.kept:
         labels[candidate.path].update(candidate.labels)
     prepared.findings += telltales(labels, prepared.facts)

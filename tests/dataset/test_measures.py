@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from tlkit.dataset.facts import Facts, examine
-from tlkit.dataset.looks import looks, sharpness
+from tlkit.dataset.measures import measure, sharpness
 
 
 def test_a_plain_picture_with_a_frame():
@@ -13,7 +13,7 @@ def test_a_plain_picture_with_a_frame():
     luma[:, 64:] = 60
     colour = np.zeros((32, 32, 3), np.uint8)
     colour[0, :] = (124, 248, 0)
-    told = looks(luma, colour)
+    told = measure(luma, colour)
     assert told["brightness"] == 50
     assert told["contrast"] == 10
     # 32 of the 124 pixels of the edge have that colour

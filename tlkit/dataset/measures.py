@@ -7,7 +7,7 @@ from typing import TypedDict
 import numpy as np
 
 
-class Looks(TypedDict):
+class Measures(TypedDict):
     """How a picture looks, as the fields of Facts.
 
     Attributes:
@@ -23,7 +23,7 @@ class Looks(TypedDict):
     border: tuple[int, int, int]
 
 
-def looks(luma: np.ndarray, colour: np.ndarray) -> Looks:
+def measure(luma: np.ndarray, colour: np.ndarray) -> Measures:
     """Measure a picture.
 
     Args:
@@ -34,7 +34,7 @@ def looks(luma: np.ndarray, colour: np.ndarray) -> Looks:
         The numbers.
     """
     red, green, blue = _edge(colour).mean(axis=0).round().astype(int).tolist()
-    return Looks(
+    return Measures(
         brightness=float(luma.mean()),
         contrast=float(luma.std()),
         sharpness=sharpness(luma),

@@ -114,3 +114,5 @@ def _print_summary(manifest: Manifest) -> None:
         markup=False,
         highlight=False,
     )
+    report = manifest.directory / "report.html"
+    ERR.print(f"Look: {report}", style="bold", markup=False, highlight=False)

@@ -156,10 +156,8 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
     rows = [(r.file, r.reason, r.detail) for r in prepared.rejected]
     write_table(draft / REJECTED, ("file", "reason", "detail"), rows)
     columns = [column.name for column in dataclasses.fields(Copy)]
-    copies = sorted(
-        _copies(prepared), key=lambda c: (c.group, natural_key(c.file), c.kind)
-    )
-    write_table(draft / DUPLICATES, columns, map(dataclasses.astuple, copies))
+    copies = map(dataclasses.astuple, copies_of(prepared))
+    write_table(draft / DUPLICATES, columns, copies)
     # Only ASCII, so that a source in a place whose name is not UTF-8 can be written.
     text = json.dumps(_info(place, prepared), indent=2)
     (draft / INFO).write_text(text + "\n", encoding="utf-8")
@@ -185,8 +183,8 @@ def _example(candidate: Candidate, group: str, side: str) -> Example:
     )
 
 
-def _copies(prepared: Prepared) -> list[Copy]:
-    # those of files that cannot be read included: they are copies all the same
+def copies_of(prepared: Prepared) -> list[Copy]:
+    """The rows of duplicates.csv, those of files that cannot be read included."""
     alike = defaultdict(list)
     for rejection in prepared.rejected:
         if rejection.sha256:
@@ -197,7 +195,7 @@ def _copies(prepared: Prepared) -> list[Copy]:
             if file != twin:
                 group = sha256[:GROUP_DIGITS]
                 copies.append(Copy(group, file, "", "exact", 0, "unreadable", twin))
-    return copies
+    return sorted(copies, key=lambda c: (c.group, natural_key(c.file), c.kind))
 
 
 def _info(place: Path, prepared: Prepared) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tlkit.dataset.facts import Facts, examine
 from tlkit.dataset.labelling import MIN_SIZE, Labelling, upright_page
 from tlkit.dataset.manifest import INFO, Manifest
 from tlkit.dataset.output import Prepared, check_place, write
+from tlkit.dataset.report import write_report
 from tlkit.dataset.review import review
 from tlkit.dataset.sources import Page, Reading, Rejection, Scan, Source
 from tlkit.dataset.sources.page import in_natural_order, natural_key
@@ -163,6 +164,7 @@ def prepare(
     ) as draft:
         prepared = _prepare(root, options, workers, progress)
         write(draft, place, prepared)
+        write_report(draft, prepared, workers=workers, progress=progress)
     return Manifest.read(place)
 
 

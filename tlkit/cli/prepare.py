@@ -110,7 +110,7 @@ def _print_summary(manifest: Manifest) -> None:
     )
     ERR.print(
         f"{manifest.directory}: manifest.csv, labels.txt, dataset.json, rejected.csv, "
-        "duplicates.csv",
+        "duplicates.csv, report.html",
         markup=False,
         highlight=False,
     )

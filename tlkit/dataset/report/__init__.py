@@ -2,7 +2,7 @@
 
 The page needs nothing but itself: pictures are in it as small JPEGs, there is no
 script, and nothing is fetched. However much there is, it stays below 10 MB: pictures
-are chosen (`album`, `classes`), lists are cut and say so. The same data set and options
+are chosen (`album`, `sheets`), lists are cut and say so. The same data set and options
 give the same bytes.
 """
 
@@ -18,12 +18,14 @@ from tlkit.dataset.copies import Copy
 from tlkit.dataset.manifest import REPORT
 from tlkit.dataset.output import Prepared, copies_of
 from tlkit.dataset.report.album import Album
-from tlkit.dataset.report.classes import numbers, sheets, sizes
+from tlkit.dataset.report.classes import classes
 from tlkit.dataset.report.copies import copies
 from tlkit.dataset.report.markup import Child, document, node
 from tlkit.dataset.report.masthead import masthead
 from tlkit.dataset.report.odd import odd
 from tlkit.dataset.report.rejected import rejected
+from tlkit.dataset.report.sheets import sheets
+from tlkit.dataset.report.sizes import sizes
 from tlkit.dataset.report.warnings import warnings
 from tlkit.progress import Progress, Silent
 
@@ -70,7 +72,7 @@ def write_report(
 def _sections(prepared: Prepared, album: Album, rows: Sequence[Copy]) -> list[Element]:
     sections = (
         warnings(prepared),
-        numbers(prepared),
+        classes(prepared),
         sheets(prepared, album),
         odd(prepared, album),
         copies(prepared, album, rows),

@@ -53,6 +53,8 @@ def copies(prepared: Prepared, album: Album, rows: Sequence[Copy]) -> Element:
         if ordered
         else "No copies were found."
     )
+    if not prepared.options.near:
+        text += " Only exact ones were looked for."
     more = f"... and {number(hidden, 'group')} more in duplicates.csv"
     return node(
         "section",

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from tlkit.dataset.output import Prepared
 from tlkit.dataset.report.album import Album
-from tlkit.dataset.report.markup import name, node, number
+from tlkit.dataset.report.markup import name, node
 from tlkit.dataset.report.tiles import grid, tile
 from tlkit.dataset.sources import Rejection
 
@@ -107,7 +107,7 @@ def _reason(
         node(
             "summary",
             node("h3", title, " ", node("code", reason)),
-            node("span", number(len(rows), "entry").replace("entrys", "entries")),
+            node("span", f"{len(rows):,} listed"),
         ),
         grid(tiles) if tiles else None,
         node("ul", lines, class_="files"),

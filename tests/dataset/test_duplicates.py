@@ -29,9 +29,8 @@ def seen(pixels, path: str = "") -> Examined:
 
 
 def looking(facts: Facts, look: Look) -> Examined:
-    luma = look.luma
-    deviation = float(luma.std())
-    return Examined(facts, look, perceptual_hash(luma), deviation, coarse(luma))
+    facts = dataclasses.replace(facts, contrast=float(look.luma.std()))
+    return Examined(facts, look, perceptual_hash(look.luma), coarse(look.luma))
 
 
 def relit(one: Examined, luma: np.ndarray, digest: str) -> Examined:

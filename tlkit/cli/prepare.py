@@ -118,7 +118,9 @@ def _print_summary(manifest: Manifest) -> None:
     )
     ERR.print(
         f"{manifest.directory}: manifest.csv, labels.txt, dataset.json, rejected.csv, "
-        "notes.csv, duplicates.csv",
+        "notes.csv, duplicates.csv, report.html",
         markup=False,
         highlight=False,
     )
+    report = manifest.directory / "report.html"
+    ERR.print(f"Look: {report}", style="bold", markup=False, highlight=False)

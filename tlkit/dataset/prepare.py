@@ -21,6 +21,7 @@ from tlkit.dataset.ledger import open_ledger
 from tlkit.dataset.manifest import INFO, Manifest
 from tlkit.dataset.output import PICTURES, Prepared, check_place, write
 from tlkit.dataset.previous import read_previous, settle
+from tlkit.dataset.report import write_report
 from tlkit.dataset.review import review
 from tlkit.dataset.sources import Page, Reading, Rejection, Scan, Source
 from tlkit.dataset.sources.frame import placed
@@ -187,7 +188,9 @@ def prepare(
             leave={draft, place},
         )
         again = None if overwrite else place
-        write(draft, place, _prepare(opened, again, options, workers, progress))
+        prepared = _prepare(opened, again, options, workers, progress)
+        write(draft, place, prepared)
+        write_report(draft, prepared, workers=workers, progress=progress)
     return Manifest.read(place)
 
 

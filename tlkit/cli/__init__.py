@@ -10,6 +10,7 @@ import typer
 
 from tlkit import __version__
 from tlkit.cli import (
+    annotate,
     backbones,
     cache,
     demo,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for command in (
     prepare.prepare,
+    annotate.annotate,
     finetune.finetune,
     evaluate.evaluate,
     predict.predict,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tlkit.dataset import groups, labelling, sources, split
 from tlkit.dataset.copies import Outcome, decide
+from tlkit.dataset.corrections import apply
 from tlkit.dataset.duplicates import find
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.labelling import MIN_SIZE, Candidate, Labelling, upright_page
@@ -46,6 +47,7 @@ class Options:
     group_by: str | None = None
     keep_conflicts: bool = False
     near: bool = True
+    corrections: str | None = None
 
     def check(self, workers: int | None) -> None:
         """Refuse what cannot be meant, before anything slow starts.
@@ -99,6 +101,7 @@ def prepare(
     group_by: str | None = None,
     keep_conflicts: bool = False,
     near: bool = True,
+    corrections: Path | str | None = None,
     workers: int | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
@@ -127,6 +130,7 @@ def prepare(
             regular expression, see `groups`.
         keep_conflicts: Keep pictures that stand under two labels.
         near: Look for near copies, too; takes a few seconds to load.
+        corrections: A work folder of `annotate`, to take in what was changed there.
         workers: Processes that read pictures, 0 for none; one a processor where it is
             None and there is enough to read.
         overwrite: Draw the split anew where `out` is an earlier data set; otherwise all
@@ -159,6 +163,7 @@ def prepare(
         group_by=group_by,
         keep_conflicts=keep_conflicts,
         near=near,
+        corrections=None if corrections is None else str(Path(corrections).resolve()),
     )
     options.check(workers)
     root, place = check_place(Path(src), Path(out))
@@ -187,6 +192,8 @@ def _prepare(
     for line in scan.warnings:
         progress.warn(line)
     how = labelling.settled(scan.pages, options.labelling)
+    if options.corrections is not None:
+        scan = apply(scan, Path(options.corrections), how, progress)
     fractions = _fractions(source.root, scan.pages, options)
     options = dataclasses.replace(
         options,

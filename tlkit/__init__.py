@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Config": "tlkit.config",
+    "Converted": "tlkit.dataset.convert",
     "Exported": "tlkit.run.export",
     "Manifest": "tlkit.dataset.manifest",
     "Prediction": "tlkit.run.predict",
@@ -25,6 +26,7 @@ _HOMES = {
     "Run": "tlkit.run.record",
     "TlkitError": "tlkit.errors",
     "annotate": "tlkit.run.annotate",
+    "convert": "tlkit.dataset.convert",
     "evaluate": "tlkit.run.evaluate",
     "export": "tlkit.run.export",
     "finetune": "tlkit.run.train",
@@ -35,6 +37,7 @@ _HOMES = {
 
 __all__ = [
     "Config",
+    "Converted",
     "Exported",
     "Manifest",
     "Prediction",
@@ -42,6 +45,7 @@ __all__ = [
     "Run",
     "TlkitError",
     "annotate",
+    "convert",
     "evaluate",
     "export",
     "finetune",
@@ -52,6 +56,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tlkit.config import Config
+    from tlkit.dataset.convert import Converted, convert
     from tlkit.dataset.manifest import Manifest
     from tlkit.dataset.prepare import prepare
     from tlkit.errors import TlkitError

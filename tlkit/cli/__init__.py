@@ -13,6 +13,7 @@ from tlkit.cli import (
     annotate,
     backbones,
     cache,
+    convert,
     demo,
     doctor,
     evaluate,
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 for command in (
     prepare.prepare,
+    convert.convert,
     annotate.annotate,
     finetune.finetune,
     evaluate.evaluate,

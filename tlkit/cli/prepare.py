@@ -122,7 +122,7 @@ def _print_summary(manifest: Manifest) -> None:
     )
     ERR.print(
         f"{manifest.directory}: manifest.csv, labels.txt, dataset.json, rejected.csv, "
-        "duplicates.csv",
+        "notes.csv, duplicates.csv",
         markup=False,
         highlight=False,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import fields as columns
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,8 @@ from tlkit.dataset.sources.page import Rejection
 # scratch to show, 19 KB a picture in all.
 LUMA_SIDE = 128
 COLOUR_SIDE = 32
+# Pictures of fewer pixels across, and those so many times as long as wide, are noted.
+TINY, NARROW = 32, 10
 SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "MPO": (".jpg", ".jpeg", ".mpo"),
@@ -26,6 +29,7 @@ SUFFIXES = {
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
     "JPEG2000": (".jp2", ".j2k", ".jpx"),
     "WEBP": (".webp",),
+    "HEIF": (".heic", ".heif", ".hif"),
 }
 
 
@@ -40,7 +44,7 @@ class Facts:
         width: Of the upright picture, in pixels.
         height: Likewise.
         format: As in "JPEG".
-        notes: What decoding did that one may want to know.
+        notes: What one may want to know of it, as in "exif-orientation-6", "tiny".
         orientation: 1 to 8 as in EXIF, how the stored picture was turned.
         camera: Make and model; "" where it does not say.
         taken: When, as EXIF writes it; "" where it does not say.
@@ -121,7 +125,11 @@ def examine(root: Path, path: str) -> Examined | Rejection:
         width=width,
         height=height,
         format=picture.format,
-        notes=picture.notes + _suffix_note(path, picture),
+        notes=(
+            *picture.notes,
+            *_suffix_note(path, picture),
+            *_size_notes(width, height),
+        ),
         orientation=picture.orientation,
         camera=picture.camera,
         taken=picture.taken,
@@ -170,3 +178,11 @@ def _suffix_note(path: str, picture: Picture) -> tuple[str, ...]:
     if not suffix or suffix == ".json" or suffix in usual:
         return ()
     return (f"suffix {suffix} is {picture.format}",)
+
+
+def _size_notes(width: int, height: int) -> Iterator[str]:
+    short, long = sorted((width, height))
+    if short < TINY:
+        yield "tiny"
+    if long >= NARROW * short:
+        yield "narrow"

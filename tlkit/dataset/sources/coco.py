@@ -21,7 +21,9 @@ from tlkit.dataset.images import MAX_JSON_BYTES, UnreadableImage, read_json
 from tlkit.dataset.sources.coco_entries import (
     EMPTY,
     EXTRA,
+    Category,
     Faults,
+    Id,
     image_size,
     named,
     read_categories,
@@ -99,6 +101,7 @@ def read(source: Source) -> Scan:
     pages: list[Page] = []
     rejected = list(source.rejected)
     consumed = set()
+    classes: list[str] = []
     for file in track(names, source.progress, "Reading annotations", len(names)):
         try:
             content = read_json(source.root / file)
@@ -110,11 +113,15 @@ def read(source: Source) -> Scan:
             rejected.append(Rejection(file, "not-coco", detail))
             continue
         consumed.add(file)
-        for found in _pages(content, file, index):
+        faults = Faults(file)
+        categories = read_categories(content, faults)
+        classes += [category.label for category in categories.values()]
+        for found in _pages(content, categories, faults, index):
             if isinstance(found, Page):
                 pages.append(found)
             else:
                 rejected.append(found)
+        rejected += faults.rejections()
     number = sum(len(page.things) for page in pages)
     return Scan(
         files=source.files,
@@ -123,27 +130,27 @@ def read(source: Source) -> Scan:
         note=f"Read as COCO annotations, {number} objects on {len(pages)} pictures.",
         named=index.named,
         consumed=frozenset(consumed),
+        classes=tuple(dict.fromkeys(classes)),
     )
 
 
 def _pages(
-    content: Mapping[str, Any], file: str, index: Pictures
+    content: Mapping[str, Any],
+    categories: Mapping[Id, Category],
+    faults: Faults,
+    index: Pictures,
 ) -> Iterable[Page | Rejection]:
-    faults = Faults(file)
+    file = faults.file
     images = read_images(content, faults)
-    things = read_things(content, images, read_categories(content, faults), faults)
-    words = _words(posixpath.splitext(posixpath.basename(file))[0])
+    things = read_things(content, images, categories, faults)
+    stem = posixpath.splitext(posixpath.basename(file))[0]
+    words = re.findall("[a-z]+[0-9]*", stem.lower())
     for key, entry in images.items():
         path = _find(named(entry), file, words, index)
         if isinstance(path, Rejection):
             yield path
         else:
             yield _page(entry, path, file, words, things.get(key, ()))
-    yield from faults.rejections()
-
-
-def _words(stem: str) -> list[str]:
-    return re.findall("[a-z]+[0-9]*", stem.lower())
 
 
 def _find(

@@ -231,10 +231,11 @@ def _thing(
     shapes = tuple(drawn) if drawn or box is None else (rectangle(box),)
     extra = entry.get(EXTRA)
     extra = extra if isinstance(extra, dict) else {}
+    shapes = _exact(extra.get("shapes"), content, box, size) or shapes
     kept = extra.get("attributes")
     return Thing(
         label=category.label,
-        shapes=_exact(extra.get("shapes"), content, box, size) or shapes,
+        shapes=shapes,
         told=box,
         attributes={
             **_attributes(entry, shapes, box),

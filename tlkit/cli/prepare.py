@@ -55,6 +55,9 @@ def prepare(
         "--keep-conflicts",
         help="Keep pictures that stand under two labels.",
     ),
+    corrections: Path = typer.Option(
+        None, help="A work folder of tlkit annotate: take in what was changed there."
+    ),
     workers: int = typer.Option(
         None,
         help="Processes that read pictures, 0 for none.  [default: one a processor]",
@@ -84,6 +87,7 @@ def prepare(
             group_by=group_by,
             near=near,
             keep_conflicts=keep_conflicts,
+            corrections=corrections,
             workers=workers,
             overwrite=overwrite,
             progress=progress,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tlkit.dataset import groups, labelling, sources, split
 from tlkit.dataset.copies import Outcome, decide
+from tlkit.dataset.corrections import apply
 from tlkit.dataset.duplicates import find
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.labelling import MIN_SIZE, Candidate, Labelling, upright_page
@@ -52,6 +53,7 @@ class Options:
     group_by: str | None = None
     keep_conflicts: bool = False
     near: bool = True
+    corrections: str | None = None
 
     def check(self, workers: int | None) -> None:
         """Refuse what cannot be meant, before anything slow starts.
@@ -106,6 +108,7 @@ def prepare(
     group_by: str | None = None,
     keep_conflicts: bool = False,
     near: bool = True,
+    corrections: Path | str | None = None,
     workers: int | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
@@ -137,6 +140,7 @@ def prepare(
             regular expression, see `groups`.
         keep_conflicts: Keep pictures that stand under two labels.
         near: Look for near copies, too; takes a few seconds to load.
+        corrections: A work folder of `annotate`, to take in what was changed there.
         workers: Processes that read pictures, 0 for none; one a processor where it is
             None and there is enough to read.
         overwrite: Draw the split anew where `out` is an earlier data set; otherwise all
@@ -169,6 +173,7 @@ def prepare(
         group_by=group_by,
         keep_conflicts=keep_conflicts,
         near=near,
+        corrections=None if corrections is None else str(Path(corrections).resolve()),
     )
     options.check(workers)
     frame = None
@@ -207,6 +212,8 @@ def _prepare(
     for line in scan.warnings:
         progress.warn(line)
     how = labelling.settled(scan.pages, options.labelling)
+    if options.corrections is not None:
+        scan = apply(scan, Path(options.corrections), how, progress)
     fractions = _fractions(source.place, scan.pages, options)
     options = dataclasses.replace(
         options,

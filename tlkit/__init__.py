@@ -18,12 +18,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Config": "tlkit.config",
+    "Converted": "tlkit.dataset.convert",
     "Exported": "tlkit.run.export",
     "Manifest": "tlkit.dataset.manifest",
     "Prediction": "tlkit.run.predict",
     "Progress": "tlkit.progress",
     "Run": "tlkit.run.record",
     "TlkitError": "tlkit.errors",
+    "convert": "tlkit.dataset.convert",
     "evaluate": "tlkit.run.evaluate",
     "export": "tlkit.run.export",
     "finetune": "tlkit.run.train",
@@ -34,12 +36,14 @@ _HOMES = {
 
 __all__ = [
     "Config",
+    "Converted",
     "Exported",
     "Manifest",
     "Prediction",
     "Progress",
     "Run",
     "TlkitError",
+    "convert",
     "evaluate",
     "export",
     "finetune",
@@ -50,6 +54,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tlkit.config import Config
+    from tlkit.dataset.convert import Converted, convert
     from tlkit.dataset.manifest import Manifest
     from tlkit.dataset.prepare import prepare
     from tlkit.errors import TlkitError

@@ -320,7 +320,7 @@ def test_one_class_or_none(photo_folder, tmp_path):
         prepare(tmp_path / "wrapped", tmp_path / "data")
     with pytest.raises(DatasetError, match="does not exist"):
         prepare(tmp_path / "none", tmp_path / "data")
-    with pytest.raises(DatasetError, match="is not a folder"):
+    with pytest.raises(DatasetError, match="is no file of annotations"):
         prepare(root / "a" / "a_000.png", tmp_path / "data")
     assert not (tmp_path / "data").exists()
     assert not list(tmp_path.glob(".data*"))

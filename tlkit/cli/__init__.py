@@ -12,6 +12,7 @@ from tlkit import __version__
 from tlkit.cli import (
     backbones,
     cache,
+    convert,
     demo,
     doctor,
     evaluate,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for command in (
     prepare.prepare,
+    convert.convert,
     finetune.finetune,
     evaluate.evaluate,
     predict.predict,

@@ -390,6 +390,8 @@ def _find_source(directory: Path, info: dict[str, Any]) -> Path:
     # The second finds a data set that was moved together with its photos.
     candidates = [Path(absolute)] if absolute else []
     candidates += [(directory / relative).resolve()] if relative else []
+    if candidates and directory.resolve() in candidates[-1].parents:
+        candidates.reverse()  # it has its pictures inside
     for candidate in candidates:
         if candidate.is_dir():
             return candidate

@@ -37,7 +37,11 @@ from tlkit.dataset.sources import Page, Rejection, Scan
 from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.errors import DatasetError, UsageError
 
-OURS = {MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, OBJECTS, "report.html"}
+# Pictures from archives and drawings, which have no other place to stay.
+PICTURES = "pictures"
+REPORT = "report.html"
+OURS = {MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, OBJECTS, REPORT, PICTURES}
+SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 # Longer explanations are of no use to anybody; they quote what came.
 MAX_DETAIL = 1000
 ID_DIGITS = 16
@@ -49,6 +53,7 @@ class Prepared:
 
     Attributes:
         root: The source root.
+        origin: What the user named as the source.
         kind: The layout of the source.
         options: What was asked for, a dataclass; its val and test are the shares drawn,
             None for a side that the source gives.
@@ -63,6 +68,7 @@ class Prepared:
     """
 
     root: Path
+    origin: Path
     kind: str
     options: Any
     scan: Scan
@@ -104,28 +110,41 @@ def check_place(src: Path, out: Path) -> tuple[Path, Path]:
     """Refuse places that cannot be read, or must not be written to.
 
     Args:
-        src: The folder of photos.
+        src: The folder of photos, or a file: annotations, an archive, drawings.
         out: Where the data set directory is to be.
 
     Returns:
         Both, absolute.
 
     Raises:
-        DatasetError: No such folder, or no permission to read it.
+        DatasetError: No such folder or file, or no permission to read it.
         UsageError: The output would lie among the photos, or replace files of others.
     """
-    if not src.is_dir():
-        what = "is not a folder" if src.exists() else "does not exist"
+    is_folder = src.is_dir()
+    if not is_folder and not src.is_file():
+        what = "is neither a folder nor a file" if src.exists() else "does not exist"
         raise DatasetError(
-            f"{src} {what}.", hint="Name the folder that holds the photos."
+            f"{src} {what}.",
+            hint="Name the folder that holds the photos, or the file of annotations.",
         )
-    if not os.access(src, os.R_OK | os.X_OK):
+    if not os.access(src, os.R_OK | (os.X_OK if is_folder else 0)):
         raise DatasetError(f"There is no permission to read {src}.")
+    if src.suffix.lower() in SPREADSHEETS:
+        raise DatasetError(
+            f"{src} is a spreadsheet, which is not read.",
+            hint="Save it as CSV (UTF-8).",
+        )
     root, place = src.resolve(), out.resolve()
-    if place == root or root in place.parents:
+    # Beside an annotation file it is no class, and is passed over.
+    if is_folder and (place == root or root in place.parents):
         raise UsageError(
             f"{out} lies within {src}, where it would be taken for a class next time.",
             hint="Choose an --out outside of the photos.",
+        )
+    if not is_folder and (place == root.parent or place in root.parents):
+        raise UsageError(
+            f"{src} lies within {out}, which would be replaced.",
+            hint="Choose an --out of its own.",
         )
     if (place / INFO).is_file():
         foreign = in_natural_order({entry.name for entry in place.iterdir()} - OURS)
@@ -160,7 +179,10 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
     )
     write_table(draft / DUPLICATES, columns, map(dataclasses.astuple, copies))
     # Only ASCII, so that a source in a place whose name is not UTF-8 can be written.
-    text = json.dumps(_info(place, prepared), indent=2)
+    root = prepared.root
+    if root.is_relative_to(draft):
+        root = place / root.relative_to(draft)
+    text = json.dumps(_info(place, root, prepared), indent=2)
     (draft / INFO).write_text(text + "\n", encoding="utf-8")
     write_objects(draft, prepared.pages)
 
@@ -199,9 +221,9 @@ def _copies(prepared: Prepared) -> list[Copy]:
     return copies
 
 
-def _info(place: Path, prepared: Prepared) -> dict[str, Any]:
+def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:
     try:
-        relative = Path(os.path.relpath(prepared.root, place)).as_posix()
+        relative = Path(os.path.relpath(root, place)).as_posix()
     except ValueError:  # another drive
         relative = ""
     given = {page.split for page in prepared.scan.pages}
@@ -209,8 +231,9 @@ def _info(place: Path, prepared: Prepared) -> dict[str, Any]:
         "format": FORMAT,
         "digest": digest_of(prepared.labels, prepared.examples),
         "source": {
-            "path": str(prepared.root),
+            "path": str(root),
             "relative": relative,
+            "origin": str(prepared.origin),
             "layout": prepared.kind,
             "given": [side for side in SPLITS if side in given],
             "lists": in_natural_order(prepared.scan.consumed),

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tlkit.dataset import groups, labelling, sources, split
 from tlkit.dataset.copies import Outcome, decide
@@ -18,15 +19,19 @@ from tlkit.dataset.facts import Facts
 from tlkit.dataset.labelling import MIN_SIZE, Candidate, Labelling, upright_page
 from tlkit.dataset.ledger import open_ledger
 from tlkit.dataset.manifest import INFO, Manifest
-from tlkit.dataset.output import Prepared, check_place, write
+from tlkit.dataset.output import PICTURES, Prepared, check_place, write
 from tlkit.dataset.previous import read_previous, settle
 from tlkit.dataset.review import review
 from tlkit.dataset.sources import Page, Reading, Rejection, Scan, Source
+from tlkit.dataset.sources.frame import placed
 from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.dataset.survey import survey
 from tlkit.errors import DatasetError, UsageError, unknown_name
 from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    import pandas
 
 VAL = 0.15
 TEST = 0.15
@@ -80,9 +85,10 @@ class Options:
 
 
 def prepare(
-    src: Path | str,
+    src: Path | str | pandas.DataFrame,
     out: Path | str,
     *,
+    root: Path | str | None = None,
     source: str = "auto",
     label_by: str | None = None,
     multi_label: bool = False,
@@ -106,8 +112,11 @@ def prepare(
     """Check, deduplicate and split labelled photos; they stay as and where they are.
 
     Args:
-        src: A folder of photos, or an annotation file beside them.
-        out: The data set directory to make, outside of `src`.
+        src: A folder of photos, an annotation file beside them, a zip or tar of
+            these, a file of drawings, or a DataFrame of paths and labels.
+        out: The data set directory to make, outside of the folder of photos.
+        root: For a DataFrame, the folder that its paths start from; the working
+            directory unless given.
         source: "auto", or how they are labelled, one of sources.SOURCES.
         label_by: "image" for one example a picture, "shapes" to make each shape an
             example of its own; None for pictures, if any of them has a label.
@@ -161,33 +170,41 @@ def prepare(
         near=near,
     )
     options.check(workers)
-    root, place = check_place(Path(src), Path(out))
+    frame = None
+    if not isinstance(src, (str, Path)):
+        frame, src = placed(src, root, options.reading)
+    named, place = check_place(Path(src), Path(out))
     with replaced_directory(
         place, marker=INFO, overwrite=True, what="data set directory"
     ) as draft:
+        opened = sources.open_source(
+            named,
+            reading=options.reading,
+            workers=workers,
+            progress=progress,
+            frame=frame,
+            made=draft / PICTURES,
+            leave={draft, place},
+        )
         again = None if overwrite else place
-        prepared = _prepare(root, again, options, workers, progress)
-        write(draft, place, prepared)
+        write(draft, place, _prepare(opened, again, options, workers, progress))
     return Manifest.read(place)
 
 
 def _prepare(
-    root: Path,
+    source: Source,
     earlier: Path | None,
     options: Options,
     workers: int | None,
     progress: Progress,
 ) -> Prepared:
-    source = sources.open_source(
-        root, reading=options.reading, workers=workers, progress=progress
-    )
     kind = _recognise(source, options)
     scan = sources.read(source, kind)
     progress.note(scan.note)
     for line in scan.warnings:
         progress.warn(line)
     how = labelling.settled(scan.pages, options.labelling)
-    fractions = _fractions(source.root, scan.pages, options)
+    fractions = _fractions(source.place, scan.pages, options)
     options = dataclasses.replace(
         options,
         labelling=how,
@@ -195,13 +212,14 @@ def _prepare(
         test=fractions.get("test"),
     )
     previous = earlier and read_previous(
-        earlier, source.root, dataclasses.asdict(options)
+        earlier, source.place, dataclasses.asdict(options)
     )
+    root = scan.root or source.root
     paths = in_natural_order({page.path for page in scan.pages})
     near = options.near and len(paths) > 1
     with open_ledger(source.place) as ledger:
         facts, unreadable = survey(
-            source.root,
+            root,
             paths,
             ledger,
             workers=workers,
@@ -226,7 +244,8 @@ def _prepare(
     _check_labels(source.place, kind, scan, outcome, rejected, how)
     _check_lost(candidates, outcome)
     prepared = Prepared(
-        root=source.root,
+        root=root,
+        origin=source.place,
         kind=kind,
         options=options,
         scan=scan,
@@ -262,6 +281,8 @@ def _grouped(
 def _recognise(source: Source, options: Options) -> str:
     by = options.labelling.label_by
     kind = options.source
+    if source.frame is not None:
+        kind = "csv"
     if kind == "auto":
         kind = sources.detect(source, by)
     if kind == "folders" and (by == "shapes" or options.labelling.multi_label):

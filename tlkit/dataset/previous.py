@@ -49,13 +49,13 @@ class Previous:
 
 
 def read_previous(
-    place: Path, root: Path, options: Mapping[str, Any]
+    place: Path, origin: Path, options: Mapping[str, Any]
 ) -> Previous | None:
     """Read the data set that stands where the new one is to be.
 
     Args:
         place: The data set directory.
-        root: The source root of the new one.
+        origin: What was named as the source of the new one.
         options: Of the new one, as dataset.json has them.
 
     Returns:
@@ -68,9 +68,11 @@ def read_previous(
     if not (place / INFO).is_file():
         return None
     earlier = Manifest.read(place)
-    if earlier.source.resolve() != root:
+    named = earlier.info["source"].get("origin", earlier.source)
+    # What was moved together with its photos is found elsewhere than it says.
+    if origin not in {Path(named), earlier.source.resolve()}:
         raise UsageError(
-            f"{place} was prepared from {earlier.source}, not from {root}.",
+            f"{place} was prepared from {named}, not from {origin}.",
             hint="Choose another --out, or add --overwrite to replace it.",
         )
     before = earlier.info.get("options", {})

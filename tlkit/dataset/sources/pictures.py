@@ -53,13 +53,17 @@ class Pictures:
                 self._by_stem[posixpath.splitext(name)[0]].append(file)
                 self._beside[posixpath.splitext(file)[0]].append(file)
 
-    def find(self, named: str, file: str, *, embedded: bool = False) -> str | Rejection:
+    def find(
+        self, named: str, file: str, *, embedded: bool = False, shared: bool = False
+    ) -> str | Rejection:
         """Find the picture that an annotation is about.
 
         Args:
             named: What the annotation calls it, as on whatever system; "" for nothing.
             file: The annotation file, POSIX, relative to the root.
             embedded: Whether the picture is inside the annotation as well.
+            shared: Whether the annotation is about other pictures as well, so that a
+                picture of its own name beside it tells nothing.
 
         Returns:
             The picture's path relative to the root, the annotation's own where the
@@ -76,16 +80,16 @@ class Pictures:
             if len(tail) == 1:
                 self.named.setdefault(tail[0], file)
             return file
-        beside = self._beside.get(posixpath.splitext(file)[0], [])
+        own = [] if shared else self._beside.get(posixpath.splitext(file)[0], [])
         stem = posixpath.splitext(posixpath.basename(path))[0]
-        for candidates in (beside, tail, self._by_stem.get(stem, [])):
+        for candidates in (own, tail, self._by_stem.get(stem, [])):
             if len(candidates) == 1:
                 return self._found(candidates[0], file)
         if outside:
             detail = f"Its picture {named!r} lies outside of the source"
             detail += "." if self.allow_outside else " (--allow-outside reads it)."
             return Rejection(file, "outside-source", detail)
-        several = len(tail) > 1 or len(beside) > 1
+        several = len(tail) > 1 or len(own) > 1
         reason = "picture-ambiguous" if several else "picture-missing"
         what = "several pictures" if several else "no picture"
         return Rejection(file, reason, f"Its picture {named!r} leads to {what}.")

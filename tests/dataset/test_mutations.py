@@ -350,16 +350,16 @@ def coco() -> bytes:
         {"id": i, "file_name": name, "width": 32, "height": 32}
         for i, name in enumerate(names)
     ]
-    outline = [[2, 3, 20, 3, 20, 25, 2, 25]]
+    outlines = [[2, 3, 20, 3, 20, 25, 2, 25]], [[12, 9, 30, 9, 30, 31]]
     rle = {"size": [32, 32], "counts": [100, 20, 12, 20, 872]}
     things = [
         {
             "id": i,
             "image_id": i // 2,
             "category_id": 1 + 2 * (i % 2),
-            "bbox": [2, 3, 18, 22],
+            "bbox": [12, 9, 18, 22] if i % 2 else [2, 3, 18, 22],
             "area": 396.0,
-            "segmentation": rle if i == 3 else outline,
+            "segmentation": rle if i == 3 else outlines[i % 2],
             "iscrowd": int(i == 3),
         }
         for i in range(8)
@@ -387,7 +387,7 @@ def via() -> bytes:
                 "filename": f"{i}.jpg",
                 "size": 123,
                 "regions": regions("cat" if i % 2 else "dog"),
-                "file_attributes": {"place": "zoo"},
+                "file_attributes": {},
             }
             for i in range(4)
         }
@@ -405,6 +405,22 @@ def voc(name: str) -> bytes:
         f"<annotation><folder>x</folder><filename>{name}.jpg</filename>{size}{things}"
         "</annotation>"
     ).encode()
+
+
+def drawings() -> bytes:
+    rng = np.random.default_rng(0)
+    lines = (
+        {
+            "word": "cat" if i % 2 else "dog",
+            "key_id": str(i),
+            "countrycode": "DE",
+            "timestamp": "2017-03-01 12:00:00 UTC",
+            "recognized": True,
+            "drawing": rng.integers(0, 256, (3, 2, 9)).tolist(),
+        }
+        for i in range(6)
+    )
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
 FOUR = photos(*(f"{i}.jpg" for i in range(4)))
@@ -443,6 +459,7 @@ SAMPLES: dict[str, dict[str, bytes]] = {
             }
         ).encode()
     },
+    "quickdraw": {"drawings.ndjson": drawings()},
     "csv": FOUR
     | {
         "labels.csv": b"path,label,split,xmin,ymin,xmax,ymax\n"
@@ -456,10 +473,12 @@ SAMPLES: dict[str, dict[str, bytes]] = {
 
 def changed(data: bytes, name: str, draw: st.DataObject) -> bytes:
     ways = ["bytes"] if name.endswith((".jpg", ".png")) else ["bytes", "words"]
-    ways += ["values", "values", "values"] if name.endswith(".json") else []
+    ways += ["values", "values", "values"] if name.endswith("json") else []
     way = draw.draw(st.sampled_from(ways), label="way")
     if way == "values":
-        return rewritten(data, draw.draw(CHANGES, label="changes"))
+        first, *rest = data.splitlines(keepends=True)  # .ndjson has several
+        changes = draw.draw(CHANGES, label="changes")
+        return rewritten(first, changes) + b"\n" + b"".join(rest)
     if way == "words":
         return swapped(data, draw.draw(SWAPS, label="swaps"))
     return edited(data, draw.draw(EDITS, label="edits"))
@@ -532,7 +551,7 @@ def test_the_samples_are_good(tmp_path, name):
         tmp_path / "source",
         tmp_path / "data",
         source=name,
-        label_by=None if name == "folders" else "shapes",
+        label_by=None if name in {"folders", "quickdraw"} else "shapes",
         val=0,
         test=0,
         near=False,

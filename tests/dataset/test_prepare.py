@@ -723,7 +723,9 @@ def test_shared_duplicates(shared_data, tmp_path):
 def test_shared_labelme(shared_data, tmp_path):
     """Every JSON of every version serves or is listed."""
     source = shared_data / "labelme"
-    manifest = prepare(source, tmp_path / "data", label_by="shapes", val=0, test=0)
+    manifest = prepare(
+        source, tmp_path / "data", source="labelme", label_by="shapes", val=0, test=0
+    )
     check_books(manifest)
     pages = {p.relative_to(source).as_posix() for p in source.rglob("*.json")}
     used = {e.annotation for e in manifest.examples}

@@ -126,7 +126,7 @@ def test_one_annotation_file_of_many(tmp_path):
         *("1.jpg", "1.json", "2.jpg", "2.json", "a/3.jpg"),
     ]
     assert open_source(tmp_path).place == tmp_path
-    with pytest.raises(DatasetError, match="neither class folders"):
+    with pytest.raises(DatasetError, match="no file of annotations"):
         sources.detect(open_source(tmp_path / "a" / "3.jpg"))
 
 

@@ -397,8 +397,9 @@ def via() -> bytes:
 def voc(name: str) -> bytes:
     things = "".join(
         f"<object><name>{label}</name><difficult>0</difficult><bndbox>"
-        "<xmin>3</xmin><ymin>4</ymin><xmax>20</xmax><ymax>25</ymax></bndbox></object>"
-        for label in ("cat", "dog")
+        f"<xmin>{left}</xmin><ymin>4</ymin><xmax>{left + 12}</xmax><ymax>25</ymax>"
+        "</bndbox></object>"
+        for label, left in (("cat", 3), ("dog", 16))
     )
     size = "<size><width>32</width><height>32</height><depth>3</depth></size>"
     return (

@@ -12,6 +12,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from tlkit.dataset import images
 from tlkit.dataset.images import UnreadableImage
@@ -66,6 +67,33 @@ def test_orientation_is_applied(kind, orientation):
     assert np.abs(picture.pixels.astype(int) - expected).mean() < 6
     noted = any(note == f"exif-orientation-{orientation}" for note in picture.notes)
     assert noted == (orientation != 1)
+    assert images.measure(data) == expected.shape[1::-1]
+
+
+def test_measure_does_not_decode(monkeypatch):
+    plain = encode(Image.fromarray(QUARTERS), "PNG")
+    monkeypatch.setattr(PngImageFile, "load", None)
+    assert images.measure(plain) == (60, 40)
+    for data, reason in (
+        (b"", "empty"),
+        (b"text", "not-an-image"),
+        (huge_png(65_000, 65_000), "too-many-pixels"),
+    ):
+        with pytest.raises(UnreadableImage) as caught:
+            images.measure(data)
+        assert caught.value.reason == reason
+
+
+def test_measure_finds_an_orientation_at_the_end_of_a_png():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encode(Image.fromarray(QUARTERS), "PNG", exif=exif)
+    start = data.index(b"eXIf") - 4
+    size = int.from_bytes(data[start : start + 4], "big")
+    chunk, rest = data[start : start + size + 12], data[start + size + 12 :]
+    late = data[:start] + rest[:-12] + chunk + rest[-12:]
+    assert images.measure(late) == (40, 60)
+    assert images.decode(late).pixels.shape == (60, 40, 3)
 
 
 @pytest.mark.parametrize("value", [0, 9, 300])

@@ -26,12 +26,13 @@ comparison made at export. Training and predict come by `fitted.decode_fitted`.
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import io
 import json
 import stat
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ BEGINNINGS = {
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 ORIENTATION_TAG, MAKE_TAG, MODEL_TAG = 0x0112, 0x010F, 0x0110
 EXIF_IFD, TAKEN_TAG, SUBSECOND_TAG = 0x8769, 0x9003, 0x9291
+# Without one of these a PNG says nothing of its orientation.
+PNG_MARKS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
 # Longer names of cameras are noise.
 MAX_LINE = 100
 TURNS = {
@@ -148,18 +151,45 @@ def decode(
     Raises:
         UnreadableImage: It cannot be used; `reason` says why in a word.
     """
-    if not data:
-        raise UnreadableImage("empty", "The file is empty.")
+    with _faults_named(max_pixels), _open(data) as image:
+        _check_pixels(image, max_pixels)
+        if reduce and image.format in {"JPEG", "MPO"}:
+            by = reduce(*image.size)
+            image.draft(None, (image.width // by, image.height // by))
+        return _picture(image)
+
+
+def measure(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Tell from its header how large a picture is once it is decoded.
+
+    Args:
+        data: The content of a picture file.
+        max_pixels: Refuse anything larger.
+
+    Returns:
+        Width and height, upright, as `decode` would give them.
+
+    Raises:
+        UnreadableImage: Its header alone shows that it cannot be used.
+    """
+    with _faults_named(max_pixels), _open(data) as image:
+        _check_pixels(image, max_pixels)
+        width, height = image.size
+        # Pillow gives a TIFF's size as it will be once loaded. To look for a PNG's
+        # orientation, it decodes all of it.
+        told = image.format != "PNG" or any(mark in data for mark in PNG_MARKS)
+        if told and image.format != "TIFF" and _orientation(image) >= 5:
+            return height, width
+        return width, height
+
+
+@contextlib.contextmanager
+def _faults_named(max_pixels: int) -> Iterator[None]:
     with warnings.catch_warnings():
         # Pillow warns of odd metadata and of large pictures; both are dealt with here.
         warnings.simplefilter("ignore")
         try:
-            with _open(data) as image:
-                _check_pixels(image, max_pixels)
-                if reduce and image.format in {"JPEG", "MPO"}:
-                    by = reduce(*image.size)
-                    image.draft(None, (image.width // by, image.height // by))
-                return _picture(image)
+            yield
         except UnreadableImage:
             raise
         except NotFinite as error:
@@ -174,6 +204,8 @@ def decode(
 
 
 def _open(data: bytes) -> Image.Image:
+    if not data:
+        raise UnreadableImage("empty", "The file is empty.")
     try:
         return Image.open(io.BytesIO(data), formats=_formats())
     except UnidentifiedImageError as error:
@@ -287,7 +319,7 @@ def read_bytes(path: Path, *, embedded: bool | None = None) -> bytes:
     inside = path.suffix.lower() == ".json" if embedded is None else embedded
     if inside:
         return embedded_picture(read_json(path), str(path))
-    return _content(path, MAX_BYTES)
+    return read_limited(path, MAX_BYTES)
 
 
 def read_json(path: Path) -> Any:
@@ -302,7 +334,7 @@ def read_json(path: Path) -> Any:
     Raises:
         UnreadableImage: It cannot be read, or is no JSON.
     """
-    data = _content(path, MAX_JSON_BYTES)
+    data = read_limited(path, MAX_JSON_BYTES)
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -310,7 +342,19 @@ def read_json(path: Path) -> Any:
         raise UnreadableImage("broken-json", detail, file=str(path)) from error
 
 
-def _content(path: Path, limit: int) -> bytes:
+def read_limited(path: Path, limit: int) -> bytes:
+    """Read a file that may be anything.
+
+    Args:
+        path: The file. Pipes and devices are refused rather than waited for.
+        limit: Bytes; a larger one is refused before it is read.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        UnreadableImage: It cannot be read.
+    """
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tlkit.dataset.sources import coco, folders, labelme, masks, via
+from tlkit.dataset.sources import coco, folders, labelme, masks, via, voc, yolo
 from tlkit.dataset.sources.page import Page, Rejection, Scan, Thing
 from tlkit.dataset.sources.pictures import SUFFIXES
 from tlkit.dataset.sources.source import Reading, Source, open_source
@@ -44,6 +44,8 @@ class Format:
 SOURCES = {
     "folders": Format(folders.read, None, "class folders (SRC/<class>/photo.jpg)"),
     "labelme": Format(labelme.read, labelme.claims, "labelme JSON files"),
+    "yolo": Format(yolo.read, yolo.claims, "YOLO label files"),
+    "voc": Format(voc.read, voc.claims, "Pascal VOC annotations"),
     "coco": Format(coco.read, coco.claims, "COCO JSON files"),
     "via": Format(via.read, via.claims, "VGG Image Annotator files (JSON or CSV)"),
     "masks": Format(masks.read, masks.claims, "masks of PixelAnnotationTool"),

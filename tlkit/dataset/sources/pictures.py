@@ -94,6 +94,17 @@ class Pictures:
         what = "several pictures" if several else "no picture"
         return Rejection(file, reason, f"Its picture {named!r} leads to {what}.")
 
+    def of_stem(self, path: str) -> list[str]:
+        """The pictures whose path is this but for the suffix.
+
+        Args:
+            path: POSIX, relative to the root, without suffix.
+
+        Returns:
+            Their paths.
+        """
+        return self._beside.get(path, [])
+
     def _tail(self, path: str) -> list[str]:
         # those that share most of the end of the path, folder by folder
         left = self._by_name.get(posixpath.basename(path), [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,21 @@ def folders(root: Path) -> Iterator[str]:
     for name in sorted(names, key=natural_key):
         if _refusal(name, name, True) is None:
             yield name
+
+
+def upwards(folder: str) -> Iterator[str]:
+    """List a folder and those above it.
+
+    Args:
+        folder: POSIX, relative to the root.
+
+    Yields:
+        Their paths, "" for the root at last.
+    """
+    while folder:
+        yield folder
+        folder = posixpath.dirname(folder)
+    yield ""
 
 
 def shown(path: str) -> str:

@@ -443,6 +443,10 @@ def test_claims(folder):
     source = open_source(folder.root)
     assert claims(source) == 2
     assert detect(source) == "yolo"
+    folder.text("a.txt", "")
+    assert claims(open_source(folder.root)) == 0
+    folder.text("obj.data", "names = obj.names")
+    assert claims(open_source(folder.root)) == 2
     folder.text("a.txt", "a photo of a cat")
     folder.text("c.txt", "0 1 2 3 4")
     assert claims(open_source(folder.root)) == 0

@@ -81,6 +81,8 @@ class Options:
             )
         if self.seed < 0:
             raise UsageError(f"seed is at least 0. Received: {self.seed}.")
+        if self.reading.limit is not None and self.reading.limit < 1:
+            raise UsageError(f"limit is at least 1. Received: {self.reading.limit}.")
         if workers is not None and workers < 0:
             raise UsageError(f"workers is at least 0. Received: {workers}.")
 

@@ -52,8 +52,8 @@ def unpack(path: Path, place: Path, progress: Progress) -> tuple[Path, list[Reje
         progress: Where to report.
 
     Returns:
-        Where its files start, in the one folder it holds if it holds nothing else; and
-        what was left in it.
+        Where its files start, below what is but a folder around folders; and what was
+        left in it.
 
     Raises:
         DatasetError: It cannot be read, or would unpack to too much.
@@ -176,5 +176,13 @@ def _said(error: BaseException) -> str:
 
 
 def _only_folder(root: Path) -> Path | None:
+    """The one folder in a folder, if that holds folders again and is no class."""
     entries = list(os.scandir(root))
-    return Path(entries[0]) if len(entries) == 1 and entries[0].is_dir() else None
+    inner = Path(entries[0]) if len(entries) == 1 else root
+    if inner == root or not any(entry.is_dir() for entry in _scan(inner)):
+        return None
+    return inner
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    return list(os.scandir(folder)) if folder.is_dir() else []

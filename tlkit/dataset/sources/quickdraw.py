@@ -1,11 +1,6 @@
 """Quick, Draw! drawings (.ndjson, simplified or raw) in, pictures drawn of them out.
 
-Google's rule for its simplified drawings holds for all: moved to 0, and scaled so that
-the longer side is 255. They are then drawn as black strokes on white, antialiased:
-
-    SIDE x SIDE pixels, one grey channel; the longer side of the drawing fills all but
-    MARGIN on both sides, counted to the middle of the strokes; the shorter one is
-    centred; strokes are STROKE pixels wide and end round
+`strokes` says how they are drawn.
 """
 
 from __future__ import annotations
@@ -21,24 +16,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from tlkit.dataset.sources.glance import glance
 from tlkit.dataset.sources.page import Page, Rejection, Scan, is_label
 from tlkit.dataset.sources.rows import count_lines
 from tlkit.dataset.sources.source import DRAWINGS, Source
+from tlkit.dataset.sources.strokes import BadDrawing, Strokes, render, scaled
 from tlkit.errors import DatasetError
 from tlkit.progress import track
 from tlkit.workers import in_order
 
-SIDE, MARGIN, STROKE = 256, 16, 6
-# Fractions of a pixel are given to the drawing routine as so many bits.
-BITS = 6
 # The longest raw drawings have some hundred kilobytes.
 MAX_LINE = 4 << 20
-FARTHEST = 1e9
 # Drawings that are handed to a process at once.
 BATCH = 64
 # Fewer are drawn sooner than processes are started.
@@ -47,12 +36,6 @@ KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # What a line says of its word, read without the rest of it.
 WORD = re.compile(rb'"word"\s*:\s*("(?:[^"\\]|\\.)*")')
 ATTRIBUTES = ("key_id", "recognized", "countrycode", "timestamp")
-
-Strokes = list[np.ndarray]
-
-
-class BadDrawing(ValueError):
-    """Says why a line cannot be drawn: (reason, detail)."""
 
 
 @dataclass
@@ -216,67 +199,6 @@ def sketch(line: bytes, name: str) -> tuple[Page, Strokes]:
     attributes = {name: content[name] for name in ATTRIBUTES if name in content}
     page = Page(f"{folder}/{key}.png", labels=(word,), attributes=attributes)
     return page, scaled(content.get("drawing"))
-
-
-def scaled(drawing: Any) -> Strokes:
-    """Bring the strokes of a drawing to where they are drawn.
-
-    Args:
-        drawing: What the JSON holds: for each stroke the list of x, that of y and, in
-            raw drawings, that of times.
-
-    Returns:
-        For each stroke int32 [points, 1, 2], in pixels with BITS binary places.
-
-    Raises:
-        BadDrawing: It is none.
-    """
-    try:
-        strokes = [np.array([s[0], s[1]], np.float64).T for s in drawing]
-        points = np.concatenate(strokes)
-    except (TypeError, ValueError, IndexError, KeyError, OverflowError) as error:
-        detail = "its drawing is no list of strokes [[x, ...], [y, ...]]"
-        raise BadDrawing("not-a-drawing", detail) from error
-    if (
-        points.shape[1:] != (2,)
-        or not len(points)
-        or not (abs(points) < FARTHEST).all()
-    ):
-        raise BadDrawing(
-            "not-a-drawing", "its strokes have no points, or no finite ones"
-        )
-    low, high = points.min(0), points.max(0)
-    longer = float((high - low).max())
-    # A single dot stays a dot.
-    scale = (SIDE - 2 * MARGIN) / longer if longer > 0 else 0.0
-    # The centre of the picture, counted from the middle of its first pixel.
-    centre = (SIDE - 1) / 2
-    return [
-        np.round(((stroke - (low + high) / 2) * scale + centre) * (1 << BITS))
-        .astype(np.int32)
-        .reshape(-1, 1, 2)
-        for stroke in strokes
-        if len(stroke)
-    ]
-
-
-def render(strokes: Strokes) -> np.ndarray:
-    """Draw strokes.
-
-    Args:
-        strokes: As `scaled` gives them.
-
-    Returns:
-        uint8 [SIDE, SIDE], 0 for ink on 255.
-    """
-    import cv2
-
-    picture = np.full((SIDE, SIDE), 255, np.uint8)
-    for stroke in strokes:
-        # A lone point is drawn as a line to itself.
-        line = stroke if len(stroke) > 1 else stroke.repeat(2, axis=0)
-        cv2.polylines(picture, [line], False, 0, STROKE, cv2.LINE_AA, BITS)
-    return picture
 
 
 def draw_all(place: Path, sketches: Iterable[Sketch]) -> list[Page | Rejection]:

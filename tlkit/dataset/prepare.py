@@ -365,6 +365,8 @@ def _hint(
 ) -> str:
     """What to do where too few labels were found."""
     reasons = {rejection.reason for rejection in rejected}
+    if kind == "quickdraw":
+        return "Put the .ndjson files of two words or more into one folder."
     if kind != "folders":
         if "several-labels" in reasons:
             return (

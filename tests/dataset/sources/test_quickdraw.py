@@ -195,20 +195,19 @@ def test_there_must_be_a_place(tmp_path):
         quickdraw.read(open_source(tmp_path))
 
 
-def test_worker_processes_draw_the_same(tmp_path):
-    generator = np.random.default_rng(0)
-    lines = [
-        line(i, drawing=[generator.integers(0, 256, (2, 9)).tolist()])
-        for i in range(150)
-    ]
-    place = write(tmp_path, "x.ndjson", *lines)
-    alone = scan(place, tmp_path / "alone")
-    opened = open_source(place, workers=2, made=tmp_path / "together")
-    together = quickdraw.read(opened)
-    assert alone.pages == together.pages
-    for page in alone.pages:
-        data = (tmp_path / "alone" / page.path).read_bytes()
-        assert data == (tmp_path / "together" / page.path).read_bytes()
+def test_what_is_there_is_not_written_over(tmp_path):
+    (tmp_path / "out" / "cat").mkdir(parents=True)
+    (tmp_path / "out" / "cat" / "4000001.png").write_text("other")
+    found = scan(write(tmp_path, "x.ndjson", line(1), line(2)), tmp_path / "out")
+    assert [page.path for page in found.pages] == ["cat/4000002.png"]
+    assert [one.reason for one in found.rejected] == ["id-twice"]
+    assert (tmp_path / "out" / "cat" / "4000001.png").read_text() == "other"
+
+
+def test_a_place_that_cannot_be_written_to(tmp_path):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(DatasetError, match="cannot be written"):
+        scan(write(tmp_path, "x.ndjson", line(1)), tmp_path / "out")
 
 
 def test_prepares_drawings(tmp_path):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import json
 import math
@@ -13,44 +12,23 @@ import os
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 from tlkit.dataset.sources.glance import glance
 from tlkit.dataset.sources.page import Page, Rejection, Scan, is_label
 from tlkit.dataset.sources.rows import count_lines
 from tlkit.dataset.sources.source import DRAWINGS, Source
-from tlkit.dataset.sources.strokes import BadDrawing, Strokes, render, scaled
+from tlkit.dataset.sources.strokes import BadDrawing, Strokes, scaled, write_picture
 from tlkit.errors import DatasetError
 from tlkit.progress import track
-from tlkit.workers import in_order
 
 # The longest raw drawings have some hundred kilobytes.
 MAX_LINE = 4 << 20
-# Drawings that are handed to a process at once.
-BATCH = 64
-# Fewer are drawn sooner than processes are started.
-FEW = 2000
 KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # What a line says of its word, read without the rest of it.
 WORD = re.compile(rb'"word"\s*:\s*("(?:[^"\\]|\\.)*")')
 ATTRIBUTES = ("key_id", "recognized", "countrycode", "timestamp")
-
-
-@dataclass
-class Sketch:
-    """A drawing, or why a line is none.
-
-    Attributes:
-        page: Of the picture to be drawn; without path where there is none.
-        strokes: int32 [points, 1, 2] each, in pixels with BITS binary places.
-        rejected: Why it cannot be drawn.
-    """
-
-    page: Page = field(default_factory=lambda: Page(""))
-    strokes: Strokes = field(default_factory=list)
-    rejected: Rejection | None = None
 
 
 def claims(source: Source) -> int:
@@ -90,17 +68,12 @@ def read(source: Source) -> Scan:
     # One that several files have in common is drawn once.
     taken: set[str] = set()
     found: Counter[str] = Counter()
-    each = (_sketches(source, file, taken, found) for file in files)
-    draw = functools.partial(draw_all, source.made)
-    workers = 0 if source.workers is None and total < FEW else source.workers
-    batches = in_order(
-        draw, _batches(itertools.chain.from_iterable(each)), workers=workers
-    )
-    drawn = itertools.chain.from_iterable(batches)
+    each = (_drawn(source, source.made, file, taken, found) for file in files)
+    results = itertools.chain.from_iterable(each)
     pages: list[Page] = []
     rejected = list(source.rejected)
     expected = None if source.reading.limit else total
-    for one in track(drawn, source.progress, "Drawing pictures", expected):
+    for one in track(results, source.progress, "Drawing pictures", expected):
         if isinstance(one, Page):
             pages.append(one)
         else:
@@ -118,15 +91,15 @@ def read(source: Source) -> Scan:
     )
 
 
-def _sketches(
-    source: Source, file: str, taken: set[str], found: Counter[str]
-) -> Iterator[Sketch]:
-    """The drawings of a file, in its order, as many of each word as are wanted."""
+def _drawn(
+    source: Source, made: Path, file: str, taken: set[str], found: Counter[str]
+) -> Iterator[Page | Rejection]:
+    """Draw the drawings of a file, in its order, as many of each word as are wanted."""
     limit = source.reading.limit or math.inf
     path = source.root / file
     if not (path.is_file() and os.access(path, os.R_OK)):
         detail = "Not an ordinary file that may be read."
-        yield Sketch(rejected=Rejection(file, "unreadable", detail))
+        yield Rejection(file, "unreadable", detail)
         return
     for number, line in _lines(path):
         word = _word(line)
@@ -137,13 +110,14 @@ def _sketches(
             page, strokes = sketch(line, f"{posixpath.splitext(file)[0]}-{number}")
             if page.path in taken:
                 raise BadDrawing("id-twice", "its key_id was there before")
+            write_picture(made / page.path, strokes)
         except BadDrawing as error:
             reason, detail = error.args
-            yield Sketch(rejected=Rejection(file, reason, f"Line {number}: {detail}."))
+            yield Rejection(file, reason, f"Line {number}: {detail}.")
             continue
         taken.add(page.path)
         found[page.labels[0]] += 1
-        yield Sketch(page, strokes)
+        yield page
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -199,34 +173,3 @@ def sketch(line: bytes, name: str) -> tuple[Page, Strokes]:
     attributes = {name: content[name] for name in ATTRIBUTES if name in content}
     page = Page(f"{folder}/{key}.png", labels=(word,), attributes=attributes)
     return page, scaled(content.get("drawing"))
-
-
-def draw_all(place: Path, sketches: Iterable[Sketch]) -> list[Page | Rejection]:
-    """Draw pictures; runs in worker processes.
-
-    Args:
-        place: Where to.
-        sketches: What to draw.
-
-    Returns:
-        The page of each picture that was drawn, or why it was not.
-    """
-    return [one.rejected or _drawn(place, one) for one in sketches]
-
-
-def _drawn(place: Path, one: Sketch) -> Page | Rejection:
-    import cv2
-
-    target = place / one.page.path
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
-            file.write(cv2.imencode(".png", render(one.strokes))[1].tobytes())
-    except FileExistsError:
-        return Rejection(one.page.path, "id-twice", "Something of its name is there.")
-    return one.page
-
-
-def _batches(sketches: Iterator[Sketch]) -> Iterator[list[Sketch]]:
-    while batch := list(itertools.islice(sketches, BATCH)):
-        yield batch

@@ -11,9 +11,12 @@ the longer side is 255. They are then drawn as black strokes on white, antialias
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from tlkit.errors import DatasetError
 
 SIDE, MARGIN, STROKE = 256, 16, 6
 # Fractions of a pixel are given to the drawing routine as so many bits.
@@ -86,3 +89,26 @@ def render(strokes: Strokes) -> np.ndarray:
         line = stroke if len(stroke) > 1 else stroke.repeat(2, axis=0)
         cv2.polylines(picture, [line], False, 0, STROKE, cv2.LINE_AA, BITS)
     return picture
+
+
+def write_picture(path: Path, strokes: Strokes) -> None:
+    """Draw strokes to a PNG file.
+
+    Args:
+        path: The file; it and its folder are made.
+        strokes: As `scaled` gives them.
+
+    Raises:
+        BadDrawing: Something of its name is there.
+        DatasetError: There is no room for it, or no permission.
+    """
+    import cv2
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.write(cv2.imencode(".png", render(strokes))[1].tobytes())
+    except FileExistsError as error:
+        raise BadDrawing("id-twice", "something of its name is there") from error
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be written: {error.strerror}.") from error

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import io
 import lzma
 import os
@@ -150,6 +151,9 @@ def test_links_and_devices_in_a_tar(tmp_path):
         ("a/disk", tarfile.BLKTYPE, b""),
         ("../up", tarfile.REGTYPE, b"x"),
         ("../down", tarfile.DIRTYPE, b""),
+        (".", tarfile.DIRTYPE, b""),
+        ("a\\b", tarfile.REGTYPE, b"x"),
+        ("c/\udcff.jpg", tarfile.REGTYPE, b"x"),
         ("/abs", tarfile.REGTYPE, b"x"),
         ("b/2.jpg", tarfile.REGTYPE, b"2"),
     ]
@@ -171,6 +175,8 @@ def test_links_and_devices_in_a_tar(tmp_path):
         "a/disk": "not-a-file",
         "../up": "outside-source",
         "../down": "outside-source",
+        "a\\b": "bad-name",
+        "c/\\xff.jpg": "name-not-utf8",
         "/abs": "outside-source",
     }
 
@@ -270,6 +276,36 @@ def test_a_disk_without_room(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "RESERVE", 1 << 62)
     with pytest.raises(DatasetError, match="more than there is room for"):
         unpack(path, tmp_path / "out", Silent())
+
+
+def test_a_disk_that_fills_up(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archive, "_write", full)
+    with pytest.raises(DatasetError, match="No space left on device"):
+        unpack(make_zip(tmp_path / "x", {"a": b"1"}), tmp_path / "out", Silent())
+
+
+def test_dates_that_mean_nothing(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OverflowError("mktime argument out of range")
+
+    path = make_zip(tmp_path / "x.zip", {"a": b"1"})
+    monkeypatch.setattr(members.time, "mktime", refuse)
+    root, rejected = unpack(path, tmp_path / "out", Silent())
+    assert (below(root), rejected) == ({"a": b"1"}, [])
+    assert (root / "a").stat().st_mtime > WHEN
+
+
+def test_no_permission(tmp_path, monkeypatch):
+    path = make_zip(tmp_path / "x.zip", {"a": b"1"})
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(tmp_path), "open", refuse)
+    assert archive_kind(path) == ""
 
 
 def test_a_header_that_would_fill_the_memory(tmp_path):

@@ -157,14 +157,16 @@ def test_lines_that_cannot_be_used(tmp_path, monkeypatch):
         line(7, key_id=None),
         line(8, "../.. a/b"),
         json.dumps({"word": "cat", "drawing": L}),
+        '{"word": "\\x"}',
     )
     found = scan(place, tmp_path / "out")
     assert [one.detail.split(":")[0] for one in found.rejected] == [
-        f"Line {number}" for number in (3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+        f"Line {number}" for number in (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16)
     ]
     assert [one.reason for one in found.rejected] == [
         *("broken-json", "not-a-drawing", "bad-label", "bad-label", "bad-id"),
         *("id-twice", "too-long", "broken-json", "not-a-drawing", "broken-json"),
+        "broken-json",
     ]
     assert {one.file for one in found.rejected} == {"x.ndjson"}
     assert [page.path for page in found.pages] == [

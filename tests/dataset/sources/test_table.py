@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import os
 import time
@@ -14,7 +15,7 @@ from tlkit.dataset.sources import Reading, detect, open_source, table
 from tlkit.dataset.sources.columns import UnknownColumns, understood
 from tlkit.dataset.sources.frame import placed
 from tlkit.dataset.sources.page import Page
-from tlkit.dataset.sources.rows import header_of
+from tlkit.dataset.sources.rows import count_lines, header_of
 from tlkit.errors import DatasetError, UsageError
 
 
@@ -472,6 +473,31 @@ def test_claims(tmp_path):
     assert ("via.csv", "unknown-columns") in reasons(found)
 
 
+def test_a_table_that_must_not_be_read(tmp_path, monkeypatch):
+    pictures(tmp_path, "a/1.jpg", "b/2.jpg")
+    write(tmp_path, "path,label\na/1.jpg,x\n")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    said = (("path", "path"), ("label", "label"))
+    header = header_of(tmp_path / "labels.csv")
+    monkeypatch.setattr(type(tmp_path), "open", refuse)
+    assert detect(open_source(tmp_path)) == "folders"
+    assert count_lines(tmp_path / "labels.csv") == 0
+    monkeypatch.setattr("tlkit.dataset.sources.entries.header_of", lambda _: header)
+    assert reasons(scan(tmp_path, columns=said)) == [("labels.csv", "unreadable")]
+
+
+def test_a_header_too_long_for_a_table(tmp_path):
+    write(tmp_path, "path," + "x" * 200 + "\n")
+    before = csv.field_size_limit(100)
+    try:
+        assert header_of(tmp_path / "labels.csv") == ()
+    finally:
+        csv.field_size_limit(before)
+
+
 def test_a_pipe_is_no_table(tmp_path):
     pictures(tmp_path, "a/1.jpg", "b/2.jpg")
     os.mkfifo(tmp_path / "labels.csv")
@@ -508,6 +534,7 @@ def test_a_data_frame(tmp_path, monkeypatch):
     assert frame["path"][0] == "photos/a/1.jpg"
     found = table.read(open_source(root, frame=same))
     assert labels(found) == {"a/1.jpg": ("cat|old",), "b/2.jpg": ("2",)}
+    assert table.claims(open_source(root, frame=same)) == 3
     assert [page.group for page in found.pages] == ["", ""]
     assert reasons(found) == [("DataFrame", "no-path")]
     assert found.consumed == frozenset()
@@ -594,3 +621,8 @@ def test_a_picture_on_two_sides_is_a_leak(photos, tmp_path):
     assert manifest.info["counts"]["leaks"] == 1
     info = json.loads((tmp_path / "data" / "dataset.json").read_text())
     assert info["source"]["lists"] == ["test.csv", "train.csv"]
+
+
+def test_places_are_no_labels():
+    with pytest.raises(UnknownColumns, match="none of its columns is known as the lab"):
+        understood(("file", "x", "y"), (), "points.csv")

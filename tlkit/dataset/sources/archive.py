@@ -128,10 +128,9 @@ def _take(member: Member, place: Path, budget: Budget) -> Rejection | None:
 def _bad_name(name: str, parts: list[str]) -> tuple[str, str] | None:
     if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:", name):
         return "outside-source", "Its name leads out of the archive."
-    if len(parts) > MAX_DEPTH or "\0" in name:
-        return "bad-name", "Folders too deep, or a zero byte in its name."
-    if os.sep == "\\" and "\\" in name:
-        return "bad-name", "Its name holds a separator."
+    # A backslash would part folders on some systems.
+    if len(parts) > MAX_DEPTH or "\0" in name or "\\" in name:
+        return "bad-name", "Folders too deep, or a zero byte or backslash in its name."
     if shown(name) != name:
         return "name-not-utf8", "The name is not UTF-8."
     return None

@@ -122,10 +122,9 @@ def _drawn(
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     with path.open("rb") as file:
-        for number in itertools.count(1):
-            line = file.readline(MAX_LINE + 1)
-            if not line:
-                return
+        for number, line in enumerate(
+            iter(lambda: file.readline(MAX_LINE + 1), b""), 1
+        ):
             rest = line
             while len(rest) > MAX_LINE and not rest.endswith(b"\n"):
                 rest = file.readline(MAX_LINE + 1)

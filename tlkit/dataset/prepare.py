@@ -83,6 +83,8 @@ class Options:
             )
         if self.seed < 0:
             raise UsageError(f"seed is at least 0. Received: {self.seed}.")
+        if self.reading.limit is not None and self.reading.limit < 1:
+            raise UsageError(f"limit is at least 1. Received: {self.reading.limit}.")
         if workers is not None and workers < 0:
             raise UsageError(f"workers is at least 0. Received: {workers}.")
 
@@ -393,11 +395,12 @@ def _check_labels(
             f"  {number} rejected as {reason}, as {example.file}: {example.detail}"
         )
     several = any(rejection.reason == "several-labels" for rejection in rejected)
-    hint = (
-        _hint_for_folders(root, labels)
-        if kind == "folders"
-        else _hint_for_annotations(scan.pages, how, several=several)
-    )
+    if kind == "folders":
+        hint = _hint_for_folders(root, labels)
+    elif kind == "quickdraw":
+        hint = "Put the .ndjson files of two words or more into one folder."
+    else:
+        hint = _hint_for_annotations(scan.pages, how, several=several)
     raise DatasetError("\n".join(lines), hint=hint)
 
 

@@ -28,6 +28,9 @@ TOLD = 0.9
 LEAST = 5
 # So many classes are spelled out, so many values of a property.
 SPELLED, VALUES = 3, 3
+# Pictures whose colours are compared with those of all classes at once.
+AT_ONCE = 1024
+TIE = 1e-6
 
 # How many pictures of a class (first) are guessed to be of a class (second).
 Guesses = Counter[tuple[str, str]]
@@ -144,7 +147,7 @@ def _by_value(table: Mapping[str, Counter[str]], sizes: Counter[str]) -> Guesses
     lone: Counter[str] = Counter()
     for counts in table.values():
         if counts.total() == 1:
-            lone += counts
+            lone.update(counts)
             continue
         for label, number in counts.items():
             guesses[label, _commonest(counts, label)] += number
@@ -173,17 +176,20 @@ def _by_colour(
     sums = np.stack(
         [np.bincount(classes, colours[:, c], len(names)) for c in range(3)], axis=1
     )
+    means = sums / number[:, None]
     guesses: Guesses = Counter()
-    for own, name in enumerate(names):
-        mine = colours[classes == own]
-        away = np.square(mine[:, None] - sums / number[:, None]).sum(axis=2)
-        if number[own] > 1:
-            left = (sums[own] - mine) / (number[own] - 1)
-            away[:, own] = np.square(mine - left).sum(axis=1)
-        else:
-            away[:, own] = np.inf
-        for guess, times in enumerate(np.bincount(away.argmin(axis=1))):
-            guesses[name, names[guess]] += int(times)
+    for begin in range(0, len(colours), AT_ONCE):
+        mine, own = colours[begin : begin + AT_ONCE], classes[begin : begin + AT_ONCE]
+        # Squared distances, less what is the same for all classes.
+        away = np.square(means).sum(axis=1) - 2 * mine @ means.T
+        # Its own class without it; one that is alone has nothing to be told by, and no
+        # class is told by a tie.
+        others = number[own] - 1
+        left = (sums[own] - mine) / np.maximum(others, 1)[:, None]
+        without = (np.square(left) - 2 * mine * left).sum(axis=1) + TIE
+        away[np.arange(len(mine)), own] = np.where(others > 0, without, np.inf)
+        for one, guess in zip(own.tolist(), away.argmin(axis=1).tolist(), strict=True):
+            guesses[names[one], names[guess]] += 1
     return guesses
 
 

@@ -78,6 +78,13 @@ def test_a_set_of_such_pictures_has_no_odd_ones(numbers):
     assert found([replace(fact, **numbers) for fact in pictures(40)]) == {}
 
 
+def test_a_black_picture_is_dark_and_not_flat_too():
+    facts = pictures(40)
+    facts[0] = replace(facts[0], brightness=2.0, contrast=1.0)
+    facts[1] = replace(facts[1], contrast=1.0)
+    assert found(facts) == {"dark": ["a/0.jpg"], "flat": ["a/1.jpg"]}
+
+
 def test_just_inside_the_limits():
     facts = pictures(40, contrast=24.0)
     facts[0] = replace(facts[0], brightness=40.0)
@@ -131,7 +138,7 @@ def test_the_worst_come_first_and_the_text_names_three():
     assert [odd.path for odd in dark.odd] == [f"a/{i}.jpg" for i in (1, 3, 2, 0)]
     assert dark.odd[0].detail == "mean grey level 5 of 255"
     assert dark.text == (
-        "4 pictures are very dark: a/0.jpg, a/1.jpg, a/2.jpg, .... Worth a look."
+        "4 pictures are very dark, such as a/0.jpg, a/1.jpg, a/2.jpg. Worth a look."
     )
 
 

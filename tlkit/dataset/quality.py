@@ -108,7 +108,9 @@ def _lights(pictures: Sequence[Facts]) -> list[Finding | None]:
 
 def _flat(pictures: Sequence[Facts]) -> Finding | None:
     contrast = np.array([fact.contrast for fact in pictures])
-    flat = (contrast < FLAT) & (contrast < FLAT_SHARE * np.median(contrast))
+    light = np.array([fact.brightness for fact in pictures])
+    lit = (light >= DARK) & (light <= BRIGHT)  # the others are told as what they are
+    flat = lit & (contrast < FLAT) & (contrast < FLAT_SHARE * np.median(contrast))
 
     def detail(i: int) -> str:
         return f"grey levels differ by {contrast[i]:.1f}"
@@ -197,6 +199,6 @@ def _finding(kind: str, wording: str, odd: Sequence[Odd]) -> Finding | None:
         return None
     files = in_natural_order({one.path for one in odd})
     what = "picture is" if len(odd) == 1 else "pictures are"
-    shown = ", ".join(files[:3]) + (", ..." if len(files) > 3 else "")
-    text = f"{len(odd)} {what} {wording}: {shown}. Worth a look."
+    shown = (", such as " if len(files) > 3 else ": ") + ", ".join(files[:3])
+    text = f"{len(odd)} {what} {wording}{shown}. Worth a look."
     return Finding(kind, text, tuple(odd))

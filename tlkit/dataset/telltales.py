@@ -147,7 +147,7 @@ def _by_value(table: Mapping[str, Counter[str]], sizes: Counter[str]) -> Guesses
     lone: Counter[str] = Counter()
     for counts in table.values():
         if counts.total() == 1:
-            lone += counts
+            lone.update(counts)
             continue
         for label, number in counts.items():
             guesses[label, _commonest(counts, label)] += number

@@ -89,7 +89,7 @@ def _origin(prepared: Prepared, version: str) -> Element:
             "Read as",
             f"{prepared.kind}, labels by {prepared.options.labelling.label_by}",
         ),
-        ("Options", ", ".join(_options(prepared.options)) or "none"),
+        ("Options", ", ".join(_options(prepared.options)) or "as usual"),
         ("Split", _split(prepared)),
         ("Digest", node("code", prepared.digest[:SPELLED_DIGITS])),
         ("Made by", f"tlkit {version}"),

@@ -23,8 +23,8 @@ def prepare(
     source_format: str = typer.Option(
         "auto",
         "--from",
-        help="How the photos are labelled: auto | folders | labelme | coco | yolo | voc "
-        "| via | masks | csv | quickdraw.",
+        help="How the photos are labelled: auto | folders | labelme | coco | yolo | "
+        "voc | via | masks | csv | quickdraw.",
     ),
     label_by: str = typer.Option(
         None,

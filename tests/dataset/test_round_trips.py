@@ -21,9 +21,9 @@ from tlkit.dataset.sheets import NAMELESS
 from tlkit.dataset.sources.page import Page, Thing
 from tlkit.dataset.writers import WRITERS
 
-# So many pixels a box may move by: labelme has none but that of the shapes, and COCO's
-# may be in whole pixels; the others write numbers of six digits and more.
-TOLERANCE = {"labelme": 1.0, "coco": 1e-6, "yolo": 1e-2, "voc": 1e-2}
+# So many pixels a box may move by: labelme and YOLO have none but that of the shapes,
+# and COCO's may be in whole pixels; YOLO cuts at the edge of the picture as well.
+TOLERANCE = {"labelme": 1.0, "coco": 1e-6, "yolo": 1.0, "voc": 1e-2}
 LABELME = (
     "bbox_detection", "classification_flags", "coins_v5", "fruits_nuts_v3",
     "instance_segmentation", "primitives", "semantic_segmentation", "tutorial",

@@ -92,7 +92,7 @@ def test_boxes(folder):
 @pytest.mark.parametrize(
     "polygon",
     [
-        "<x2>9</x2><y2>1</y2><x1>1</x1><y1>1</y1><x10>5</x10><y10>8.5</y10>",
+        "<x2>9</x2><y2>1</y2><x1>1</x1><y1>1</y1><n>3</n><x10>5</x10><y10>8.5</y10>",
         "<pt><x>1</x><y>1</y></pt><pt><x>9</x><y>1</y></pt><pt><x>5</x><y>8.5</y></pt>",
         " 1,1, 9,1\n5 8.5 ",
     ],
@@ -423,9 +423,12 @@ def test_masks_that_cannot_be_used(folder):
     folder.mask("SegmentationClass/a.png", KINDS[:10])
     assert set(reasons(folder.read()).values()) == {"size-mismatch"}
     folder.place("SegmentationClass/a.png").write_bytes(b"\x89PNG")
-    assert set(reasons(folder.read()).values()) == {"damaged"}
+    assert set(reasons(folder.read()).values()) == {"not-png"}
     whole = folder.place("SegmentationObject/a.png").read_bytes()
     folder.place("SegmentationClass/a.png").write_bytes(whole[:-30])
+    assert set(reasons(folder.read()).values()) == {"damaged"}
+    deep = Image.fromarray(np.zeros((20, 40), np.uint16))
+    deep.save(folder.root / "SegmentationClass/a.png")
     assert set(reasons(folder.read()).values()) == {"bad-mask"}
     folder.mask("SegmentationClass/a.png", KINDS * 0)
     scan = folder.read()

@@ -220,9 +220,9 @@ def test_roboflow_and_lists_in_a_yaml(folder):
     assert scan.consumed == {"data.yaml", "a.txt", "lists/b.txt"}
     assert scan.rejected == ()
     assert scan.warnings == (
+        "data.yaml: its test, 'gone', is not in here.",
         "a.txt: 1 of 2 lines lead to no picture. Its picture './train/images/0.png' "
         "leads to no picture.",
-        "data.yaml: its test, 'gone', is not in here.",
     )
 
 
@@ -258,6 +258,20 @@ def test_train_and_val_that_are_the_same(folder):
     scan = folder.read()
     assert splits(scan) == {"images/1.png": "train", "images/2.png": None}
     assert "1 of 2 pictures are on several sides" in scan.warnings[0]
+
+
+def test_the_same_folder_twice_that_is_named_as_a_side(folder):
+    folder.picture("images/val/1.png", "images/test/2.png")
+    folder.text("labels/val/1.txt", BOX)
+    folder.text("labels/test/2.txt", BOX)
+    places = "train: images/val\nval: [images/val]\ntest: images/test\n"
+    folder.text("data.yaml", f"{places}names: [cat, dog]\n")
+    scan = folder.read()
+    assert splits(scan) == {"images/test/2.png": "test", "images/val/1.png": "val"}
+    assert scan.warnings == (
+        "data.yaml: train and val are both images/val, which is taken as val.",
+    )
+    assert scan.classes == ("cat", "dog")
 
 
 def test_names_that_are_missing_or_too_few(folder):
@@ -383,6 +397,20 @@ def test_a_picture_that_is_taken_is_not_given_away(folder):
     assert reasons(scan) == {"valid/labels/1.txt": "picture-missing"}
 
 
+def test_files_that_are_not_what_their_names_say(folder):
+    folder.picture("valid.png")
+    folder.text("valid.txt", BOX)  # labels, and no list
+    folder.place("train.txt").write_bytes(b"\xff")
+    folder.text("obj.data", "names = gone.names\nbackup = x")
+    folder.text("other.data", "a = b")
+    scan = folder.read()
+    assert drawn(scan) == {"valid.png": [("1", (10, 7.5, 30, 12.5))]}
+    assert reasons(scan) == {"train.txt": "picture-missing"}
+    assert scan.consumed == {"obj.data"}
+    assert scan.warnings[0] == "obj.data: its names, 'gone.names', are not in here."
+    assert not looks_like_label("")
+
+
 def test_pictures_that_cannot_be_read(folder):
     folder.place("a.png").write_text("no picture")
     folder.picture("b.png", "c.png")
@@ -429,6 +457,10 @@ def test_claims(folder):
     source = open_source(folder.root)
     assert claims(source) == 2
     assert detect(source) == "yolo"
+    folder.text("a.txt", "")
+    assert claims(open_source(folder.root)) == 0
+    folder.text("obj.data", "names = obj.names")
+    assert claims(open_source(folder.root)) == 2
     folder.text("a.txt", "a photo of a cat")
     folder.text("c.txt", "0 1 2 3 4")
     assert claims(open_source(folder.root)) == 0

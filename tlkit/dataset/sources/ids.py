@@ -25,6 +25,28 @@ def read_ids(path: Path) -> np.ndarray:
         UnreadableImage: It cannot be read, is no PNG or too large, or its channels
             differ: then it shows colours and no ids.
     """
+    values = read_values(path)
+    if values.ndim == 2:
+        return values
+    colours = values[..., :3] if values.shape[2] >= 3 else values[..., :1]
+    if (colours != colours[..., :1]).any():
+        detail = "Its channels differ, so it shows colours and no ids."
+        raise UnreadableImage("colour-mask", detail)
+    return colours[..., 0]
+
+
+def read_values(path: Path) -> np.ndarray:
+    """Read what a PNG holds, without palette or conversion.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Integers [H, W], or [H, W, channels].
+
+    Raises:
+        UnreadableImage: It cannot be read, is no PNG or too large.
+    """
     data = read_bytes(path, embedded=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large pictures; they are refused here
@@ -43,10 +65,4 @@ def read_ids(path: Path) -> np.ndarray:
             raise UnreadableImage("too-many-pixels", detail) from error
         except (OSError, SyntaxError, ValueError) as error:
             raise UnreadableImage("damaged", f"{error}.") from error
-    if values.ndim == 2:
-        return values.astype(np.uint8) if values.dtype == bool else values
-    colours = values[..., :3] if values.shape[2] >= 3 else values[..., :1]
-    if (colours != colours[..., :1]).any():
-        detail = "Its channels differ, so it shows colours and no ids."
-        raise UnreadableImage("colour-mask", detail)
-    return colours[..., 0]
+    return values.astype(np.uint8) if values.dtype == bool else values

@@ -13,17 +13,15 @@ nearest in the folder above or further up; without any, from VOC itself.
 from __future__ import annotations
 
 import functools
-import io
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from tlkit.dataset.geometry import BadShape, Bounds, mask_shape
-from tlkit.dataset.images import UnreadableImage, measure, read_bytes
+from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset.sources.ids import read_values
 from tlkit.dataset.sources.page import Thing, is_label
 from tlkit.dataset.sources.text import read_lines
 
@@ -115,20 +113,15 @@ def read_numbers(path: Path, colours: Mapping[Colour, int]) -> np.ndarray:
     Raises:
         UnreadableImage: It cannot be read, or has colours of no number.
     """
-    data = read_bytes(path)
-    measure(data)  # refuses what is too large
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-                if image.mode in {"P", "L"}:
-                    return np.asarray(image)
-                packed = np.zeros(image.size[::-1], np.uint32)
-                for band in image.convert("RGB").split():
-                    packed = packed << 8 | np.asarray(band)
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        detail = f"No mask can be read from it: {error}."
-        raise UnreadableImage("bad-mask", detail) from error
+    values = read_values(path)
+    if values.ndim == 2 or values.shape[2] < 3:
+        numbers = values if values.ndim == 2 else values[..., 0]
+        if numbers.dtype == np.uint8:
+            return numbers
+        raise UnreadableImage("bad-mask", "Its numbers have more than 8 bits.")
+    packed = np.zeros(values.shape[:2], np.uint32)
+    for channel in range(3):
+        packed = packed << 8 | values[..., channel]
     known = {r << 16 | g << 8 | b: number for (r, g, b), number in colours.items()}
     known.setdefault(0xE0E0C0, VOID)
     numbers = np.zeros(packed.shape, np.uint8)

@@ -103,10 +103,10 @@ class Layout:
         sides: dict[str, set[str]] = defaultdict(set)
         told_by = []
         for config in used:
-            for side, named in config.sides.items():
-                for place in dict.fromkeys(named):
-                    sides[side] |= self._held(config, side, place)
-                told_by.append(config.file)
+            for side, found in self._found(config).items():
+                for place in found:
+                    sides[side] |= self._held(place)
+            told_by += [config.file] * bool(config.sides)
         for side, file in self.lists.items():
             if side not in sides and file not in self.consumed:
                 sides[side] |= self._listed(file)
@@ -119,15 +119,32 @@ class Layout:
             told_by = ["the names of folders"] if sides else []
         return sides, ", ".join(dict.fromkeys(told_by))
 
-    def _held(self, config: Config, side: str, place: str) -> set[str]:
-        found = self.places.find(place, config)
-        if found is None:
-            line = f"{config.file}: its {side}, {place!r}, is not in here."
-            self.warnings.append(line)
-            return set()
-        if found in self.places.files:
-            return self._listed(found)
-        return set(self.places.inside[found])
+    def _found(self, config: Config) -> dict[str, list[str]]:
+        """The places that a config gives for each side."""
+        found: dict[str, list[str]] = {}
+        for side, named in config.sides.items():
+            for place in dict.fromkeys(named):
+                path = self.places.find(place, config)
+                if path is None:
+                    line = f"{config.file}: its {side}, {place!r}, is not in here."
+                    self.warnings.append(line)
+                else:
+                    found.setdefault(side, []).append(path)
+        if found.get("train") == found.get("val"):
+            # Both keys are required, so that who has one side gives it twice.
+            own = [side_by_folder(f"{place}/x") for place in found.get("train", [])]
+            if own and own[0] and set(own) == {own[0]}:
+                line = f"train and val are both {', '.join(found['train'])}"
+                line = f"{config.file}: {line}, which is taken as {own[0]}."
+                self.warnings.append(line)
+                others = {k: v for k, v in found.items() if v != found["train"]}
+                return {own[0]: found["train"], **others}
+        return found
+
+    def _held(self, place: str) -> set[str]:
+        if place in self.places.files:
+            return self._listed(place)
+        return set(self.places.inside[place])
 
     def _listed(self, file: str) -> set[str]:
         self.consumed.add(file)

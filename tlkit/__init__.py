@@ -25,6 +25,7 @@ _HOMES = {
     "Progress": "tlkit.progress",
     "Run": "tlkit.run.record",
     "TlkitError": "tlkit.errors",
+    "annotate": "tlkit.run.annotate",
     "convert": "tlkit.dataset.convert",
     "evaluate": "tlkit.run.evaluate",
     "export": "tlkit.run.export",
@@ -43,6 +44,7 @@ __all__ = [
     "Progress",
     "Run",
     "TlkitError",
+    "annotate",
     "convert",
     "evaluate",
     "export",
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from tlkit.dataset.prepare import prepare
     from tlkit.errors import TlkitError
     from tlkit.progress import Progress
+    from tlkit.run.annotate import annotate
     from tlkit.run.evaluate import evaluate
     from tlkit.run.export import Exported, export
     from tlkit.run.predict import Prediction, predict

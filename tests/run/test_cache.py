@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlkit.errors import UsageError
 from tlkit.cache_root import cache_root, cap_bytes, fault
+from tlkit.errors import UsageError
 from tlkit.run.cache import clear, contents
 from tlkit.run.store import Shelf
 

@@ -10,6 +10,7 @@ import typer
 
 from tlkit import __version__
 from tlkit.cli import (
+    annotate,
     backbones,
     cache,
     convert,
@@ -36,6 +37,7 @@ app = typer.Typer(
 for command in (
     prepare.prepare,
     convert.convert,
+    annotate.annotate,
     finetune.finetune,
     evaluate.evaluate,
     predict.predict,

@@ -111,11 +111,9 @@ def find(facts: Sequence[Facts], ledger: Ledger | None) -> list[Pair]:
     """
     firsts, pairs = _exact(facts)
     if ledger is not None:
-        deviations = ledger.deviations([facts[i].path for i in firsts])
         # Hash and correlation of a plain picture are noise.
-        telling = np.flatnonzero(deviations >= MIN_DEVIATION)
-        chosen = [firsts[i] for i in telling]
-        pairs += _near(facts, chosen, deviations[telling], ledger)
+        telling = [i for i in firsts if facts[i].contrast >= MIN_DEVIATION]
+        pairs += _near(facts, telling, ledger)
     return pairs
 
 
@@ -131,9 +129,7 @@ def _exact(facts: Sequence[Facts]) -> tuple[list[int], list[Pair]]:
     return firsts, pairs
 
 
-def _near(
-    facts: Sequence[Facts], chosen: list[int], deviations: np.ndarray, ledger: Ledger
-) -> list[Pair]:
+def _near(facts: Sequence[Facts], chosen: list[int], ledger: Ledger) -> list[Pair]:
     pairs = []
     same = Components()
     paths = [facts[i].path for i in chosen]
@@ -141,7 +137,10 @@ def _near(
     hashes = ledger.hashes(paths)
     for one, others, distances in neighbours(hashes, MAX_DISTANCE):
         # Of a fixed camera's pictures nearly all are neighbours; most of them go here.
-        apart = np.abs(coarse[others] - coarse[one]).max(axis=1) * deviations[one]
+        apart = (
+            np.abs(coarse[others] - coarse[one]).max(axis=1)
+            * facts[chosen[one]].contrast
+        )
         likely = np.flatnonzero(apart <= MAX_COARSE)
         for other, distance in zip(others[likely], distances[likely], strict=True):
             first, second = chosen[one], chosen[other]

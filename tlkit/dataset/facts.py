@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import fields as columns
 from pathlib import Path, PurePosixPath
@@ -13,12 +14,15 @@ from PIL import Image
 from tlkit.dataset import images
 from tlkit.dataset.hashing import perceptual_hash
 from tlkit.dataset.images import Picture, UnreadableImage
+from tlkit.dataset.measures import measure
 from tlkit.dataset.sources.page import Rejection
 
 # Sides of the thumbnails by which near copies are told: fine enough for a stroke or a
 # scratch to show, 19 KB a picture in all.
 LUMA_SIDE = 128
 COLOUR_SIDE = 32
+# Pictures of fewer pixels across, and those so many times as long as wide, are noted.
+TINY, NARROW = 32, 10
 SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "MPO": (".jpg", ".jpeg", ".mpo"),
@@ -26,6 +30,7 @@ SUFFIXES = {
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
     "JPEG2000": (".jp2", ".j2k", ".jpx"),
     "WEBP": (".webp",),
+    "HEIF": (".heic", ".heif", ".hif"),
 }
 
 
@@ -40,10 +45,14 @@ class Facts:
         width: Of the upright picture, in pixels.
         height: Likewise.
         format: As in "JPEG".
-        notes: What decoding did that one may want to know.
+        notes: What one may want to know of it, as in "exif-orientation-6", "tiny".
         orientation: 1 to 8 as in EXIF, how the stored picture was turned.
         camera: Make and model; "" where it does not say.
         taken: When, as EXIF writes it; "" where it does not say.
+        brightness: Mean grey level, 0 to 255.
+        contrast: Standard deviation of the grey levels.
+        sharpness: How fine what it shows is, see `measures.sharpness`.
+        border: Mean colour of its edge, RGB.
     """
 
     path: str
@@ -56,6 +65,10 @@ class Facts:
     orientation: int = 1
     camera: str = ""
     taken: str = ""
+    brightness: float = 128.0
+    contrast: float = 64.0
+    sharpness: float = 1.0
+    border: tuple[int, int, int] = (128, 128, 128)
 
 
 FIELDS = tuple(column.name for column in columns(Facts))
@@ -82,14 +95,12 @@ class Examined:
         facts: What is known of it.
         look: Its thumbnails.
         hash: Of the grey one, 64 bits.
-        deviation: Standard deviation of the grey one.
         fields: float16 [256], see `coarse`.
     """
 
     facts: Facts
     look: Look
     hash: int
-    deviation: float
     fields: np.ndarray
 
 
@@ -121,13 +132,17 @@ def examine(root: Path, path: str) -> Examined | Rejection:
         width=width,
         height=height,
         format=picture.format,
-        notes=picture.notes + _suffix_note(path, picture),
+        notes=(
+            *picture.notes,
+            *_suffix_note(path, picture),
+            *_size_notes(width, height),
+        ),
         orientation=picture.orientation,
         camera=picture.camera,
         taken=picture.taken,
+        **measure(look.luma, look.colour),
     )
-    luma = look.luma
-    return Examined(facts, look, perceptual_hash(luma), float(luma.std()), coarse(luma))
+    return Examined(facts, look, perceptual_hash(look.luma), coarse(look.luma))
 
 
 def thumbnails(pixels: np.ndarray) -> Look:
@@ -170,3 +185,11 @@ def _suffix_note(path: str, picture: Picture) -> tuple[str, ...]:
     if not suffix or suffix == ".json" or suffix in usual:
         return ()
     return (f"suffix {suffix} is {picture.format}",)
+
+
+def _size_notes(width: int, height: int) -> Iterator[str]:
+    short, long = sorted((width, height))
+    if short < TINY:
+        yield "tiny"
+    if long >= NARROW * short:
+        yield "narrow"

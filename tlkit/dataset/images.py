@@ -20,7 +20,8 @@ comparison made at export. Training and predict come by `fitted.decode_fitted`.
     JPEG far larger than needed       decoded at 1/2, 1/4 or 1/8, by `fitted.reduction`
     more than MAX_PIXELS              refused from the header, before decoding
     cut off, damaged, empty, no image refused, with a reason
-    HEIC, SVG, EPS, PDF, raw          refused: save as JPEG or PNG first
+    HEIC                              read where pillow-heif is installed, else refused
+    SVG, EPS, PDF, raw                refused: save as JPEG or PNG first
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import functools
+import importlib
 import io
 import json
+import math
 import stat
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -48,7 +51,12 @@ from tlkit.errors import DatasetError
 MAX_PIXELS = 120_000_000
 # A picture of MAX_PIXELS, uncompressed with four channels of 16 bit, fits.
 MAX_BYTES = 1 << 30
+# Holds the annotations of 5,000 pictures, or a picture of 190 MB inside.
 MAX_JSON_BYTES = 256 << 20
+# As told by the characters between values. Python takes up to 80 bytes for each.
+MAX_JSON_VALUES = 30_000_000
+# Deeper than any annotation; what is deeper still could not be handed on or written.
+MAX_JSON_DEPTH = 100
 RESIZES = ("squash", "crop", "pad")
 # ImageNet's mean colour: near zero after any backbone's preprocessing.
 PAD_COLOUR = (124, 116, 104)
@@ -207,7 +215,8 @@ def _open(data: bytes) -> Image.Image:
     if not data:
         raise UnreadableImage("empty", "The file is empty.")
     try:
-        return Image.open(io.BytesIO(data), formats=_formats())
+        formats = _formats() + (_heic() if _is_heic(data) else ())
+        return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError as error:
         raise _unidentified(data) from error
 
@@ -218,13 +227,29 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
+def _is_heic(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS
+
+
+@functools.cache
+def _heic() -> tuple[str, ...]:
+    try:
+        pillow_heif = importlib.import_module("pillow_heif")
+    except ImportError:
+        return ()
+    pillow_heif.register_heif_opener()
+    return ("HEIF",)
+
+
 def _unidentified(data: bytes) -> UnreadableImage:
-    if data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS:
-        hint = "Save it as JPEG or PNG first."
-        return UnreadableImage("heic", "HEIC pictures are not read.", hint=hint)
-    for beginning, name in BEGINNINGS.items():
-        if data.startswith(beginning):
-            return UnreadableImage("damaged", f"Begins as {name} but cannot be read.")
+    if _is_heic(data) and not _heic():
+        detail = "HEIC is read only with pillow-heif: pip install 'tlkit[heic]'."
+        hint = "Install it, or save the picture as JPEG or PNG."
+        return UnreadableImage("heic", detail, hint=hint)
+    known = (name for start, name in BEGINNINGS.items() if data.startswith(start))
+    name = "HEIC" if _is_heic(data) else next(known, "")
+    if name:
+        return UnreadableImage("damaged", f"Begins as {name} but cannot be read.")
     return UnreadableImage("not-an-image", "The content is no picture of a known type.")
 
 
@@ -329,17 +354,44 @@ def read_json(path: Path) -> Any:
         path: The file.
 
     Returns:
-        What it holds.
+        What it holds; NaN and infinity, which JSON has no words for, as None.
 
     Raises:
         UnreadableImage: It cannot be read, or is no JSON.
     """
     data = read_limited(path, MAX_JSON_BYTES)
+    number = sum(data.count(mark) for mark in b"[{:,")
+    if number > MAX_JSON_VALUES:
+        detail = f"About {number:,} values, of which {MAX_JSON_VALUES:,} are allowed."
+        raise UnreadableImage("too-big", detail, file=str(path))
     try:
-        return json.loads(data)
+        content = json.loads(data, parse_float=_finite, parse_constant=_finite)
+        _check_depth(content)
     except (ValueError, RecursionError) as error:
         detail = f"Not JSON: {error}."
         raise UnreadableImage("broken-json", detail, file=str(path)) from error
+    return content
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def _check_depth(content: Any) -> None:
+    level = [content]
+    for _ in range(MAX_JSON_DEPTH):
+        # Most of a large JSON are numbers: what holds them is looked into just once.
+        level = [
+            part
+            for whole in level
+            if isinstance(whole, (dict, list))
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+            if isinstance(part, (dict, list))
+        ]
+        if not level:
+            return
+    raise ValueError(f"nested deeper than {MAX_JSON_DEPTH} levels")
 
 
 def read_limited(path: Path, limit: int) -> bytes:

@@ -4,8 +4,10 @@ manifest.csv    one row per example, columns as the fields of Example
 objects.jsonl   what was drawn on its pictures, whole; only where anything was
 labels.txt      the class order, one label a line
 rejected.csv    every file that is not used, with its reason
+notes.csv       what decoding did to pictures that are used, a line for each remark
 duplicates.csv  copies, near copies and what was done about them
 dataset.json    source, options, seed, counts, versions, digest
+report.html     all of it to look at
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ from tlkit.errors import DatasetError
 SPLITS = ("train", "val", "test")
 FORMAT = 2
 MANIFEST, LABELS, INFO = "manifest.csv", "labels.txt", "dataset.json"
-REJECTED, DUPLICATES = "rejected.csv", "duplicates.csv"
+REJECTED, NOTES, DUPLICATES = "rejected.csv", "notes.csv", "duplicates.csv"
+REPORT = "report.html"
 
 AGAIN = "Run tlkit prepare again with --overwrite."
 
@@ -257,7 +260,10 @@ def write_table(
         columns: The header.
         rows: One sequence a line, as long as the header.
     """
-    with path.open("w", encoding="utf-8", newline="") as file:
+    # Annotations may hold halves of characters; these are written as escapes.
+    with path.open(
+        "w", encoding="utf-8", errors="backslashreplace", newline=""
+    ) as file:
         plain = csv.writer(file, lineterminator="\n")
         # Python before 3.13 leaves a lone carriage return unquoted, and cannot read it.
         quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -386,6 +392,8 @@ def _find_source(directory: Path, info: dict[str, Any]) -> Path:
     # The second finds a data set that was moved together with its photos.
     candidates = [Path(absolute)] if absolute else []
     candidates += [(directory / relative).resolve()] if relative else []
+    if candidates and directory.resolve() in candidates[-1].parents:
+        candidates.reverse()  # it has its pictures inside
     for candidate in candidates:
         if candidate.is_dir():
             return candidate

@@ -1,6 +1,6 @@
 """What was drawn on pictures in, objects.jsonl out, and back: nothing of it is lost.
 
-One line a picture that has anything drawn on it, in the order of the source:
+One line a picture that is annotated, in the order of the source:
 
     {"path": "a/1.jpg", "file": "a/1.json", "labels": [], "split": null, "group": "",
      "size": [640, 480], "attributes": {}, "things": [
@@ -26,16 +26,19 @@ OBJECTS = "objects.jsonl"
 
 
 def write_objects(directory: Path, pages: Iterable[Page]) -> None:
-    """Write objects.jsonl, if anything was drawn.
+    """Write objects.jsonl, if anything was annotated.
 
     Args:
         directory: Where to; it exists.
         pages: Upright.
     """
-    drawn = [page for page in pages if page.things]
+    drawn = [page for page in pages if page.things or page.file]
     if not drawn:
         return
-    with (directory / OBJECTS).open("w", encoding="utf-8", newline="\n") as file:
+    # Halves of characters, as JSON may hold, stay the escapes that they were.
+    with (directory / OBJECTS).open(
+        "w", encoding="utf-8", errors="backslashreplace", newline="\n"
+    ) as file:
         for page in drawn:
             file.write(json.dumps(_content(page), ensure_ascii=False) + "\n")
 
@@ -55,7 +58,7 @@ def read_objects(directory: Path) -> Iterator[Page]:
     path = directory / OBJECTS
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 yield _page(json.loads(line))

@@ -24,7 +24,9 @@ from tlkit.dataset.manifest import (
     INFO,
     LABELS,
     MANIFEST,
+    NOTES,
     REJECTED,
+    REPORT,
     SPLITS,
     Example,
     digest_of,
@@ -32,11 +34,17 @@ from tlkit.dataset.manifest import (
     write_table,
 )
 from tlkit.dataset.objects import OBJECTS, write_objects
-from tlkit.dataset.sources import Rejection, Scan
+from tlkit.dataset.quality import Finding
+from tlkit.dataset.sources import Page, Rejection, Scan
 from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.errors import DatasetError, UsageError
 
-OURS = {MANIFEST, LABELS, INFO, REJECTED, DUPLICATES, OBJECTS, "report.html"}
+# Pictures from archives and drawings, which have no other place to stay.
+PICTURES = "pictures"
+OURS = {MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, OBJECTS, REPORT, PICTURES}
+SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
+# Longer explanations are of no use to anybody; they quote what came.
+MAX_DETAIL = 1000
 ID_DIGITS = 16
 
 
@@ -46,28 +54,34 @@ class Prepared:
 
     Attributes:
         root: The source root.
+        origin: What the user named as the source.
         kind: The layout of the source.
         options: What was asked for, a dataclass; its val and test are the shares drawn,
             None for a side that the source gives.
         scan: What the source holds.
+        pages: What it says of pictures that could be read, upright.
         facts: The pictures that could be read.
         outcome: What became of copies.
         sides: The side of each candidate that is kept.
         rejected: What is not used.
         warnings: What the user should act on.
         remarks: What is worth a look.
+        findings: About the quality of the set; warnings or remarks tell them, too.
     """
 
     root: Path
+    origin: Path
     kind: str
     options: Any
     scan: Scan
+    pages: list[Page]
     facts: list[Facts]
     outcome: Outcome
     sides: list[str]
     rejected: list[Rejection]
     warnings: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
     @functools.cached_property
     def examples(self) -> list[Example]:
@@ -90,6 +104,11 @@ class Prepared:
         return Counter((label, side) for (c, _), side in kept for label in c.labels)
 
     @functools.cached_property
+    def digest(self) -> str:
+        """The digest of the data set."""
+        return digest_of(self.labels, self.examples)
+
+    @functools.cached_property
     def asked(self) -> set[str]:
         """The pictures that have a label."""
         return {page.path for page in self.scan.pages if page.labels or page.things}
@@ -99,28 +118,41 @@ def check_place(src: Path, out: Path) -> tuple[Path, Path]:
     """Refuse places that cannot be read, or must not be written to.
 
     Args:
-        src: The folder of photos.
+        src: The folder of photos, or a file: annotations, an archive, drawings.
         out: Where the data set directory is to be.
 
     Returns:
         Both, absolute.
 
     Raises:
-        DatasetError: No such folder, or no permission to read it.
+        DatasetError: No such folder or file, or no permission to read it.
         UsageError: The output would lie among the photos, or replace files of others.
     """
-    if not src.is_dir():
-        what = "is not a folder" if src.exists() else "does not exist"
+    is_folder = src.is_dir()
+    if not is_folder and not src.is_file():
+        what = "is neither a folder nor a file" if src.exists() else "does not exist"
         raise DatasetError(
-            f"{src} {what}.", hint="Name the folder that holds the photos."
+            f"{src} {what}.",
+            hint="Name the folder that holds the photos, or the file of annotations.",
         )
-    if not os.access(src, os.R_OK | os.X_OK):
+    if not os.access(src, os.R_OK | (os.X_OK if is_folder else 0)):
         raise DatasetError(f"There is no permission to read {src}.")
+    if src.suffix.lower() in SPREADSHEETS:
+        raise DatasetError(
+            f"{src} is a spreadsheet, which is not read.",
+            hint="Save it as CSV (UTF-8).",
+        )
     root, place = src.resolve(), out.resolve()
-    if place == root or root in place.parents:
+    # Beside an annotation file it is no class, and is passed over.
+    if is_folder and (place == root or root in place.parents):
         raise UsageError(
             f"{out} lies within {src}, where it would be taken for a class next time.",
             hint="Choose an --out outside of the photos.",
+        )
+    if not is_folder and (place == root.parent or place in root.parents):
+        raise UsageError(
+            f"{src} lies within {out}, which would be replaced.",
+            hint="Choose an --out of its own.",
         )
     if (place / INFO).is_file():
         foreign = in_natural_order({entry.name for entry in place.iterdir()} - OURS)
@@ -143,17 +175,22 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
         prepared: What to write.
     """
     write_contents(draft, prepared.labels, prepared.examples)
-    rows = [(r.file, r.reason, r.detail) for r in prepared.rejected]
+    rows = [(r.file, r.reason, r.detail[:MAX_DETAIL]) for r in prepared.rejected]
     write_table(draft / REJECTED, ("file", "reason", "detail"), rows)
+    used = {example.path for example in prepared.examples}
+    remarks = [(f.path, note) for f in prepared.facts for note in f.notes]
+    remarks = [row for row in remarks if row[0] in used]
+    write_table(draft / NOTES, ("file", "note"), remarks)
     columns = [column.name for column in dataclasses.fields(Copy)]
-    copies = sorted(
-        _copies(prepared), key=lambda c: (c.group, natural_key(c.file), c.kind)
-    )
-    write_table(draft / DUPLICATES, columns, map(dataclasses.astuple, copies))
+    copies = map(dataclasses.astuple, copies_of(prepared))
+    write_table(draft / DUPLICATES, columns, copies)
     # Only ASCII, so that a source in a place whose name is not UTF-8 can be written.
-    text = json.dumps(_info(place, prepared), indent=2)
+    root = prepared.root
+    if root.is_relative_to(draft):
+        root = place / root.relative_to(draft)
+    text = json.dumps(_info(place, root, prepared), indent=2)
     (draft / INFO).write_text(text + "\n", encoding="utf-8")
-    write_objects(draft, prepared.scan.pages)
+    write_objects(draft, prepared.pages)
 
 
 def _example(candidate: Candidate, group: str, side: str) -> Example:
@@ -175,8 +212,8 @@ def _example(candidate: Candidate, group: str, side: str) -> Example:
     )
 
 
-def _copies(prepared: Prepared) -> list[Copy]:
-    # those of files that cannot be read included: they are copies all the same
+def copies_of(prepared: Prepared) -> list[Copy]:
+    """The rows of duplicates.csv, those of files that cannot be read included."""
     alike = defaultdict(list)
     for rejection in prepared.rejected:
         if rejection.sha256:
@@ -187,21 +224,22 @@ def _copies(prepared: Prepared) -> list[Copy]:
             if file != twin:
                 group = sha256[:GROUP_DIGITS]
                 copies.append(Copy(group, file, "", "exact", 0, "unreadable", twin))
-    return copies
+    return sorted(copies, key=lambda c: (c.group, natural_key(c.file), c.kind))
 
 
-def _info(place: Path, prepared: Prepared) -> dict[str, Any]:
+def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:
     try:
-        relative = Path(os.path.relpath(prepared.root, place)).as_posix()
+        relative = Path(os.path.relpath(root, place)).as_posix()
     except ValueError:  # another drive
         relative = ""
     given = {page.split for page in prepared.scan.pages}
     return {
         "format": FORMAT,
-        "digest": digest_of(prepared.labels, prepared.examples),
+        "digest": prepared.digest,
         "source": {
-            "path": str(prepared.root),
+            "path": str(root),
             "relative": relative,
+            "origin": str(prepared.origin),
             "layout": prepared.kind,
             "given": [side for side in SPLITS if side in given],
             "lists": in_natural_order(prepared.scan.consumed),

@@ -10,23 +10,30 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tlkit.dataset import groups, labelling, sources, split
 from tlkit.dataset.copies import Outcome, decide
+from tlkit.dataset.corrections import apply
 from tlkit.dataset.duplicates import find
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.labelling import MIN_SIZE, Candidate, Labelling, upright_page
 from tlkit.dataset.ledger import open_ledger
 from tlkit.dataset.manifest import INFO, Manifest
-from tlkit.dataset.output import Prepared, check_place, write
+from tlkit.dataset.output import PICTURES, Prepared, check_place, write
 from tlkit.dataset.previous import read_previous, settle
+from tlkit.dataset.report import write_report
 from tlkit.dataset.review import review
 from tlkit.dataset.sources import Page, Reading, Rejection, Scan, Source
+from tlkit.dataset.sources.frame import placed
 from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.dataset.survey import survey
 from tlkit.errors import DatasetError, UsageError, unknown_name
 from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    import pandas
 
 VAL = 0.15
 TEST = 0.15
@@ -46,6 +53,7 @@ class Options:
     group_by: str | None = None
     keep_conflicts: bool = False
     near: bool = True
+    corrections: str | None = None
 
     def check(self, workers: int | None) -> None:
         """Refuse what cannot be meant, before anything slow starts.
@@ -75,14 +83,17 @@ class Options:
             )
         if self.seed < 0:
             raise UsageError(f"seed is at least 0. Received: {self.seed}.")
+        if self.reading.limit is not None and self.reading.limit < 1:
+            raise UsageError(f"limit is at least 1. Received: {self.reading.limit}.")
         if workers is not None and workers < 0:
             raise UsageError(f"workers is at least 0. Received: {workers}.")
 
 
 def prepare(
-    src: Path | str,
+    src: Path | str | pandas.DataFrame,
     out: Path | str,
     *,
+    root: Path | str | None = None,
     source: str = "auto",
     label_by: str | None = None,
     multi_label: bool = False,
@@ -99,6 +110,7 @@ def prepare(
     group_by: str | None = None,
     keep_conflicts: bool = False,
     near: bool = True,
+    corrections: Path | str | None = None,
     workers: int | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
@@ -106,8 +118,11 @@ def prepare(
     """Check, deduplicate and split labelled photos; they stay as and where they are.
 
     Args:
-        src: A folder of photos, or an annotation file beside them.
-        out: The data set directory to make, outside of `src`.
+        src: A folder of photos, an annotation file beside them, a zip or tar of
+            these, a file of drawings, or a DataFrame of paths and labels.
+        out: The data set directory to make, outside of the folder of photos.
+        root: For a DataFrame, the folder that its paths start from; the working
+            directory unless given.
         source: "auto", or how they are labelled, one of sources.SOURCES.
         label_by: "image" for one example a picture, "shapes" to make each shape an
             example of its own; None for pictures, if any of them has a label.
@@ -127,6 +142,7 @@ def prepare(
             regular expression, see `groups`.
         keep_conflicts: Keep pictures that stand under two labels.
         near: Look for near copies, too; takes a few seconds to load.
+        corrections: A work folder of `annotate`, to take in what was changed there.
         workers: Processes that read pictures, 0 for none; one a processor where it is
             None and there is enough to read.
         overwrite: Draw the split anew where `out` is an earlier data set; otherwise all
@@ -159,35 +175,48 @@ def prepare(
         group_by=group_by,
         keep_conflicts=keep_conflicts,
         near=near,
+        corrections=None if corrections is None else str(Path(corrections).resolve()),
     )
     options.check(workers)
-    root, place = check_place(Path(src), Path(out))
+    frame = None
+    if not isinstance(src, (str, Path)):
+        frame, src = placed(src, root, options.reading)
+    named, place = check_place(Path(src), Path(out))
     with replaced_directory(
         place, marker=INFO, overwrite=True, what="data set directory"
     ) as draft:
+        opened = sources.open_source(
+            named,
+            reading=options.reading,
+            workers=workers,
+            progress=progress,
+            frame=frame,
+            made=draft / PICTURES,
+            leave={draft, place},
+        )
         again = None if overwrite else place
-        prepared = _prepare(root, again, options, workers, progress)
+        prepared = _prepare(opened, again, options, workers, progress)
         write(draft, place, prepared)
+        write_report(draft, prepared, workers=workers, progress=progress)
     return Manifest.read(place)
 
 
 def _prepare(
-    root: Path,
+    source: Source,
     earlier: Path | None,
     options: Options,
     workers: int | None,
     progress: Progress,
 ) -> Prepared:
-    source = sources.open_source(
-        root, reading=options.reading, workers=workers, progress=progress
-    )
     kind = _recognise(source, options)
     scan = sources.read(source, kind)
     progress.note(scan.note)
     for line in scan.warnings:
         progress.warn(line)
     how = labelling.settled(scan.pages, options.labelling)
-    fractions = _fractions(source.root, scan.pages, options)
+    if options.corrections is not None:
+        scan = apply(scan, Path(options.corrections), how, progress)
+    fractions = _fractions(source.place, scan.pages, options)
     options = dataclasses.replace(
         options,
         labelling=how,
@@ -195,13 +224,14 @@ def _prepare(
         test=fractions.get("test"),
     )
     previous = earlier and read_previous(
-        earlier, source.root, dataclasses.asdict(options)
+        earlier, source.place, dataclasses.asdict(options)
     )
+    root = scan.root or source.root
     paths = in_natural_order({page.path for page in scan.pages})
     near = options.near and len(paths) > 1
     with open_ledger(source.place) as ledger:
         facts, unreadable = survey(
-            source.root,
+            root,
             paths,
             ledger,
             workers=workers,
@@ -223,13 +253,15 @@ def _prepare(
     rejected = [*scan.rejected, *unreadable, *unfit, *unlabelled, *outcome.rejected]
     rejected += _unaccounted(scan, outcome, rejected)
     rejected = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
-    _check_labels(source, kind, outcome, rejected, how)
+    _check_labels(source.place, kind, scan, outcome, rejected, how)
     _check_lost(candidates, outcome)
     prepared = Prepared(
-        root=source.root,
+        root=root,
+        origin=source.place,
         kind=kind,
         options=options,
-        scan=dataclasses.replace(scan, pages=tuple(pages)),
+        scan=scan,
+        pages=pages,
         facts=facts,
         outcome=outcome,
         sides=_sides(outcome, fractions, options.seed),
@@ -261,6 +293,8 @@ def _grouped(
 def _recognise(source: Source, options: Options) -> str:
     by = options.labelling.label_by
     kind = options.source
+    if source.frame is not None:
+        kind = "csv"
     if kind == "auto":
         kind = sources.detect(source, by)
     if kind == "folders" and (by == "shapes" or options.labelling.multi_label):
@@ -343,8 +377,9 @@ def _unaccounted(
 
 
 def _check_labels(
-    source: Source,
+    root: Path,
     kind: str,
+    scan: Scan,
     outcome: Outcome,
     rejected: Sequence[Rejection],
     how: Labelling,
@@ -352,7 +387,6 @@ def _check_labels(
     labels = in_natural_order({label for c, _ in outcome.kept for label in c.labels})
     if len(labels) > 1:
         return
-    root = source.place
     found = f"only one, {labels[0]!r}" if labels else "none"
     lines = [f"{root}: expected pictures of two classes or more, found {found}."]
     for reason, number in Counter(r.reason for r in rejected).most_common():
@@ -360,7 +394,13 @@ def _check_labels(
         lines.append(
             f"  {number} rejected as {reason}, as {example.file}: {example.detail}"
         )
-    raise DatasetError("\n".join(lines), hint=_hint(root, kind, labels, rejected, how))
+    several = any(rejection.reason == "several-labels" for rejection in rejected)
+    hint = sources.SOURCES[kind].hint
+    if kind == "folders":
+        hint = _hint_for_folders(root, labels)
+    elif not hint:
+        hint = _hint_for_annotations(scan.pages, how, several=several)
+    raise DatasetError("\n".join(lines), hint=hint)
 
 
 def _check_lost(candidates: Iterable[Candidate], outcome: Outcome) -> None:
@@ -383,24 +423,29 @@ def _check_lost(candidates: Iterable[Candidate], outcome: Outcome) -> None:
     )
 
 
-def _hint(
-    root: Path,
-    kind: str,
-    labels: Sequence[str],
-    rejected: Iterable[Rejection],
-    how: Labelling,
+def _hint_for_annotations(
+    pages: Iterable[Page], how: Labelling, *, several: bool
 ) -> str:
     """What to do where too few labels were found."""
-    reasons = {rejection.reason for rejection in rejected}
-    if kind != "folders":
-        if "several-labels" in reasons:
-            return (
-                "Pictures have several labels: --multi-label keeps them, --label-by "
-                "shapes makes a crop of each shape."
-            )
-        if how.label_by == "shapes":
-            return "Draw shapes, or label whole pictures and say --label-by image."
-        return "Label the pictures, or draw shapes and say --label-by shapes."
+    own = things = 0
+    for page in pages:
+        own += bool(page.labels)
+        things += len(page.things)
+    if several:
+        return (
+            "Pictures have several labels: --multi-label keeps them, --label-by "
+            "shapes makes a crop of each shape."
+        )
+    if how.label_by == "shapes":
+        if own:
+            return f"{own} picture(s) have a label of their own: --label-by image."
+        return "Draw shapes, or label whole pictures and say --label-by image."
+    if own and things:
+        return f"{things} shape(s) are drawn on pictures: --label-by shapes."
+    return "Label the pictures, or draw shapes and say --label-by shapes."
+
+
+def _hint_for_folders(root: Path, labels: Sequence[str]) -> str:
     if labels and (root / labels[0]).is_dir():
         inner = [entry.name for entry in (root / labels[0]).iterdir() if entry.is_dir()]
         if len(inner) > 1:

@@ -5,7 +5,7 @@ A picture is known again by its content or, where that was changed, by its path.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,36 +23,39 @@ class Previous:
     """What a data set directory says that is to be made again.
 
     Attributes:
-        examples: How many it has.
-        by_content: The side of a picture by its sha256.
+        by_content: The side of a picture, and its path, by its sha256.
         by_path: The side of a picture by its path.
     """
 
-    examples: int
-    by_content: Mapping[str, str]
+    by_content: Mapping[str, tuple[str, str]]
     by_path: Mapping[str, str]
 
-    def side(self, path: str, sha256: str) -> str | None:
+    def side(self, path: str, sha256: str, present: Container[str]) -> str | None:
         """Look a picture up.
 
         Args:
             path: Relative to the source root.
             sha256: Of the encoded picture.
+            present: The paths that there are now.
 
         Returns:
-            Its side, None for a new picture.
+            Its side; None for a new picture, a copy of one that is still in its place
+            included.
         """
-        return self.by_content.get(sha256) or self.by_path.get(path)
+        side, original = self.by_content.get(sha256, (None, ""))
+        if side and (path in self.by_path or original not in present):
+            return side
+        return self.by_path.get(path)
 
 
 def read_previous(
-    place: Path, root: Path, options: Mapping[str, Any]
+    place: Path, origin: Path, options: Mapping[str, Any]
 ) -> Previous | None:
     """Read the data set that stands where the new one is to be.
 
     Args:
         place: The data set directory.
-        root: The source root of the new one.
+        origin: What was named as the source of the new one.
         options: Of the new one, as dataset.json has them.
 
     Returns:
@@ -65,9 +68,11 @@ def read_previous(
     if not (place / INFO).is_file():
         return None
     earlier = Manifest.read(place)
-    if earlier.source.resolve() != root:
+    named = earlier.info["source"].get("origin", earlier.source)
+    # What was moved together with its photos is found elsewhere than it says.
+    if origin not in {Path(named), earlier.source.resolve()}:
         raise UsageError(
-            f"{place} was prepared from {earlier.source}, not from {root}.",
+            f"{place} was prepared from {named}, not from {origin}.",
             hint="Choose another --out, or add --overwrite to replace it.",
         )
     before = earlier.info.get("options", {})
@@ -81,9 +86,8 @@ def read_previous(
             "--overwrite to draw the split anew.",
         )
     return Previous(
-        examples=len(earlier.examples),
-        by_content={example.sha256: example.split for example in earlier.examples},
-        by_path={example.path: example.split for example in earlier.examples},
+        by_content={e.sha256: (e.split, e.path) for e in earlier.examples},
+        by_path={e.path: e.split for e in earlier.examples},
     )
 
 
@@ -100,11 +104,13 @@ def settle(
     Returns:
         The same, with their earlier sides, and how many are of new pictures.
     """
+    candidates = list(candidates)
+    present = {candidate.path for candidate in candidates}
     free = {"train", *drawn}
     settled = []
     new = 0
     for candidate in candidates:
-        side = previous.side(candidate.path, candidate.facts.sha256)
+        side = previous.side(candidate.path, candidate.facts.sha256, present)
         new += side is None
         if side in free and candidate.split in {None, "train"}:
             candidate = replace(candidate, earlier=side)

@@ -193,7 +193,7 @@ def _is_labelme(content: Any) -> bool:
 
 def _annotated_size(content: Mapping[str, Any]) -> tuple[int, int] | None:
     size = content.get("imageWidth"), content.get("imageHeight")
-    if all(isinstance(n, int) and n > 0 for n in size):
+    if all(type(n) is int and n > 0 for n in size):  # True is an int as well
         return size  # type: ignore[return-value]
     return None
 

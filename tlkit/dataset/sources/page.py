@@ -10,6 +10,7 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import natsort
@@ -18,6 +19,8 @@ from tlkit.dataset.geometry import Bounds, Shape, around
 
 # Labels and flags by which labelme's users say "none of the classes".
 IGNORED = ("__ignore__", "_background_")
+# Characters; folders, which are labels, cannot have longer names.
+MAX_LABEL = 255
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -116,6 +119,8 @@ class Scan:
         consumed: Files that were read and are no pictures: lists of names, of splits.
         classes: Those that the source lists, in its order, whether or not anything
             bears them; () where it lists none.
+        root: Where the paths of the pages start, where the reader made the pictures;
+            None for the root of the source.
     """
 
     files: tuple[str, ...]
@@ -126,6 +131,7 @@ class Scan:
     named: Mapping[str, str] = field(default_factory=dict)
     consumed: frozenset[str] = frozenset()
     classes: tuple[str, ...] = ()
+    root: Path | None = None
 
 
 _natural = natsort.natsort_keygen()
@@ -165,7 +171,8 @@ def is_label(text: str) -> bool:
         text: What came as a label.
 
     Returns:
-        Whether it holds more than space, and neither control characters nor halves of
-        others, which JSON can hold and UTF-8 cannot.
+        Whether it holds more than space, no control characters and no halves of
+        characters, and is no longer than a name of a file can be.
     """
-    return bool(text.strip()) and not re.search("[\0-\x1f\x7f\ud800-\udfff]", text)
+    odd = re.search("[\0-\x1f\x7f\ud800-\udfff]", text)
+    return bool(text.strip()) and len(text) <= MAX_LABEL and not odd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,12 +29,15 @@ class Found:
     rejected: tuple[Rejection, ...]
 
 
-def walk(root: Path, *, allow_outside: bool = False) -> Found:
+def walk(
+    root: Path, *, allow_outside: bool = False, leave: Collection[Path] = ()
+) -> Found:
     """List the files below a folder, links followed, each folder of a loop once.
 
     Args:
         root: An existing folder.
         allow_outside: Follow links that lead out of it as well.
+        leave: Folders that are passed over, as they lie below the root.
 
     Returns:
         The files.
@@ -58,6 +61,8 @@ def walk(root: Path, *, allow_outside: bool = False) -> Found:
         for entry in entries:
             path = f"{folder}/{entry.name}".removeprefix("/")
             is_folder = _is_folder(entry)
+            if is_folder and root / path in leave:
+                continue
             if refusal := _refusal(path, entry.name, is_folder):
                 rejected.append(refusal)
             elif inside is not None and _leads_out(entry, inside):
@@ -128,13 +133,29 @@ def _identity(folder: Path) -> tuple[int, int]:
     return facts.st_dev, facts.st_ino
 
 
-def _refusal(path: str, name: str, is_folder: bool) -> Rejection | None:
-    junk = JUNK_FOLDERS if is_folder else JUNK_FILES
-    if name.startswith(".") or name.lower() in junk:
+def junk(path: str, name: str, is_folder: bool) -> Rejection | None:
+    """Say of what systems and notebooks leave behind that it is.
+
+    Args:
+        path: Relative to the source root.
+        name: Its last part.
+        is_folder: Whether it is a folder.
+
+    Returns:
+        What it is, or None for anything else.
+    """
+    names = JUNK_FOLDERS if is_folder else JUNK_FILES
+    if name.startswith(".") or name.lower() in names:
         ending = "/" if is_folder else ""
         what = "Hidden" if name.startswith(".") else "Not photos, by its name"
         detail = f"{what}; left out."
         return Rejection(shown(path) + ending, "junk", detail)
+    return None
+
+
+def _refusal(path: str, name: str, is_folder: bool) -> Rejection | None:
+    if found := junk(path, name, is_folder):
+        return found
     if not is_folder and shown(path) != path:
         return Rejection(shown(path), "name-not-utf8", "The name is not UTF-8.")
     return None

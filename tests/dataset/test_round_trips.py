@@ -104,6 +104,7 @@ def multiformat(shared_data: Path, tmp_path: Path):
 def there_and_back(place: Path, kind: str, to: str, out: Path):
     before = by_picture(place, kind)
     written = convert(place, out, to=to, source=kind, workers=0)
+    assert sources.detect(sources.open_source(out, workers=0), "shapes") == to
     after = by_picture(out, to)
     assert before.keys() == after.keys()
     number = 0
@@ -252,3 +253,22 @@ def test_via(shared_data, tmp_path, to):
     place = shared_data / "via" / "kudzu"
     number, *_ = there_and_back(place, "via", to, tmp_path / "out")
     assert number == 520 + 349
+
+
+@pytest.mark.parametrize("to", WRITERS)
+@pytest.mark.parametrize(
+    ("name", "kind", "number"),
+    [("yolo", "yolo", 87), ("bccd", "voc", 1870)],
+)
+def test_yolo_and_voc(shared_data, tmp_path, name, kind, number, to):
+    found, *_ = there_and_back(shared_data / name, kind, to, tmp_path / "out")
+    assert found == number
+
+
+@pytest.mark.parametrize("to", WRITERS)
+@pytest.mark.parametrize(
+    ("name", "kind", "number"), [("pascal_voc", "voc", 87), ("labelme", "labelme", 36)]
+)
+def test_multiformat(multiformat, tmp_path, name, kind, number, to):
+    found, *_ = there_and_back(multiformat(name), kind, to, tmp_path / "out")
+    assert found == number

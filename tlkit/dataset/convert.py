@@ -13,18 +13,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlkit.dataset import images, sources
+from tlkit.dataset.collection import Collection, of_dataset, of_source
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.images import UnreadableImage
 from tlkit.dataset.labelling import upright_page
 from tlkit.dataset.ledger import open_ledger
-from tlkit.dataset.manifest import INFO, REJECTED, Manifest, write_table
-from tlkit.dataset.objects import read_objects
+from tlkit.dataset.manifest import INFO, REJECTED, write_table
 from tlkit.dataset.output import check_place
 from tlkit.dataset.sheets import Sheets, make_sheets
 from tlkit.dataset.sources import Page, Reading, Rejection
@@ -60,17 +60,6 @@ class Converted:
     objects: Mapping[str, int]
     losses: tuple[Loss, ...] = field(repr=False)
     rejected: tuple[Rejection, ...] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What there is to be written: pages, their root, and what is not used."""
-
-    root: Path
-    pages: Sequence[Page]
-    classes: Sequence[str] = ()
-    rejected: Sequence[Rejection] = ()
-    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 def convert(
@@ -121,10 +110,11 @@ def convert(
         place, marker=RECORD, overwrite=overwrite, what="folder that convert made"
     ) as draft:
         if (src / INFO).is_file():
-            found = _in_dataset(src, place)
+            found = of_dataset(src)
+            _check_apart(found.root, place, src)
         else:
             reading = Reading(attribute=attribute, allow_outside=allow_outside)
-            found = _in_source(src, source, reading, workers, progress)
+            found = of_source(src, source, reading, workers, progress)
         made, rejected = _sheets(found, workers, progress)
         if pictures == "copy":
             rejected += _copy(made, found.root, draft, to, progress)
@@ -162,11 +152,7 @@ def _check_options(to: str, source: str, pictures: str) -> None:
 def _check_place(src: Path, out: Path, *, overwrite: bool) -> Path:
     folder = src.parent if src.is_file() else src
     root, place = check_place(folder, out)
-    if place in root.parents:
-        raise UsageError(
-            f"{src} lies within {out}, which would be replaced.",
-            hint="Choose another --out.",
-        )
+    _check_apart(root, place, src)
     if overwrite and (place / RECORD).is_file():
         there = {path.relative_to(place).as_posix() for path in _files(place)}
         if foreign := in_natural_order(there - _written(place)):
@@ -176,6 +162,14 @@ def _check_place(src: Path, out: Path, *, overwrite: bool) -> Path:
                 hint="Move them away, or choose another --out.",
             )
     return place
+
+
+def _check_apart(root: Path, place: Path, src: Path) -> None:
+    if place == root or place in root.parents:
+        raise UsageError(
+            f"The pictures of {src} lie within {place}, which would be replaced.",
+            hint="Choose another --out.",
+        )
 
 
 def _written(place: Path) -> set[str]:
@@ -190,66 +184,8 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if not path.is_dir()]
 
 
-def _in_source(
-    src: Path,
-    kind: str,
-    reading: Reading,
-    workers: int | None,
-    progress: Progress,
-) -> _Found:
-    source = sources.open_source(
-        src, reading=reading, workers=workers, progress=progress
-    )
-    if kind == "auto":
-        kind = sources.detect(source, "shapes")
-    scan = sources.read(source, kind)
-    progress.note(scan.note)
-    for line in scan.warnings:
-        progress.warn(line)
-    used = {page.path for page in scan.pages} | {page.file for page in scan.pages}
-    used |= scan.consumed | scan.named.keys() | {r.file for r in scan.rejected}
-    unused = [
-        Rejection(file, "unlabelled", "No annotation leads to it.")
-        for file in scan.files
-        if file not in used
-    ]
-    rejected = [*scan.rejected, *unused]
-    return _Found(source.root, scan.pages, scan.classes, rejected)
-
-
-def _in_dataset(directory: Path, place: Path) -> _Found:
-    """The pictures of a data set, as the source had them, on the side they got."""
-    manifest = Manifest.read(directory)
-    if place == manifest.source or place in manifest.source.parents:
-        raise UsageError(
-            f"The pictures of {directory} lie within {place}, which would be replaced.",
-            hint="Choose another --out.",
-        )
-    drawn: dict[str, list[Page]] = defaultdict(list)
-    for page in read_objects(directory):
-        drawn[page.path].append(page)
-    pages: dict[str, list[Page]] = {}
-    for example in manifest.examples:
-        if example.path in pages:
-            continue
-        labels = manifest.labels_of(example) if example.box is None else ()
-        plain = [Page(example.path, example.annotation, labels=labels)]
-        pages[example.path] = [
-            dataclasses.replace(page, split=example.split)
-            for page in drawn.get(example.path, plain)
-        ]
-    left = "The data set leaves it out; its rejected.csv says why."
-    return _Found(
-        root=manifest.source,
-        pages=[page for each in pages.values() for page in each],
-        classes=manifest.labels,
-        rejected=[Rejection(p, "left-out", left) for p in drawn if p not in pages],
-        digests={example.path: example.sha256 for example in manifest.examples},
-    )
-
-
 def _sheets(
-    found: _Found, workers: int | None, progress: Progress
+    found: Collection, workers: int | None, progress: Progress
 ) -> tuple[Sheets, list[Rejection]]:
     paths = in_natural_order({page.path for page in found.pages})
     with open_ledger(found.root) as ledger:

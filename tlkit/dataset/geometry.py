@@ -231,7 +231,7 @@ def mask_shape(inside: np.ndarray, left: int = 0, top: int = 0) -> Shape:
     y0, y1, x0, x1 = rows[0], rows[-1], columns[0], columns[-1]
     buffer = io.BytesIO()
     part = inside[y0 : y1 + 1, x0 : x1 + 1]
-    Image.fromarray(part.astype(np.uint8) * 255).convert("1").save(buffer, "PNG")
+    Image.fromarray(np.ascontiguousarray(part, bool)).save(buffer, "PNG")
     points = ((float(left + x0), float(top + y0)), (float(left + x1), float(top + y1)))
     return Shape("mask", points, base64.b64encode(buffer.getvalue()).decode())
 

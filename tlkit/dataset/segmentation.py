@@ -136,7 +136,7 @@ def same_shapes(some: Sequence[Shape], others: Sequence[Shape]) -> bool:
     return len(some) == len(others) and all(
         a.kind == b.kind
         and alike(a.points, b.points)
-        and (a.kind != "mask" or np.array_equal(a.pixels(), b.pixels()))
+        and (a.mask == b.mask or np.array_equal(a.pixels(), b.pixels()))
         for a, b in zip(some, others, strict=True)
     )
 

@@ -82,10 +82,9 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
     for side, content in files.items():
         info = {"description": "Written by tlkit."}
         whole = {"info": info, "licenses": [], **content, "categories": categories}
-        with (folder / "annotations" / f"instances_{side}.json").open(
-            "w", encoding="utf-8", newline="\n"
-        ) as file:
-            json.dump(whole, file, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(whole, ensure_ascii=False, allow_nan=False)
+        path = folder / "annotations" / f"instances_{side}.json"
+        path.write_text(text + "\n", encoding="utf-8", newline="\n")
     return losses
 
 

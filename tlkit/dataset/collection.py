@@ -1,0 +1,106 @@
+"""A source or a data set directory in, all that is said of its pictures out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tlkit.dataset import sources
+from tlkit.dataset.manifest import Manifest
+from tlkit.dataset.objects import read_objects
+from tlkit.dataset.sources import Page, Reading, Rejection
+from tlkit.progress import Progress
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Annotated pictures.
+
+    Attributes:
+        root: What their paths are relative to.
+        pages: What is said of them.
+        classes: Those that are listed, in order.
+        rejected: What is not used.
+        digests: sha256 of the pictures where it is known, by path.
+    """
+
+    root: Path
+    pages: Sequence[Page]
+    classes: Sequence[str] = ()
+    rejected: Sequence[Rejection] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+def of_source(
+    src: Path,
+    kind: str,
+    reading: Reading,
+    workers: int | None,
+    progress: Progress,
+) -> Collection:
+    """Read a source.
+
+    Args:
+        src: A folder, or an annotation file.
+        kind: "auto", or one of sources.SOURCES.
+        reading: How to read it.
+        workers: Number of processes; None decides by the amount.
+        progress: Where to report.
+
+    Returns:
+        What it says, and which of its files no annotation leads to.
+    """
+    source = sources.open_source(
+        src, reading=reading, workers=workers, progress=progress
+    )
+    if kind == "auto":
+        kind = sources.detect(source, "shapes")
+    scan = sources.read(source, kind)
+    progress.note(scan.note)
+    for line in scan.warnings:
+        progress.warn(line)
+    used = {page.path for page in scan.pages} | {page.file for page in scan.pages}
+    used |= scan.consumed | scan.named.keys() | {r.file for r in scan.rejected}
+    unused = [
+        Rejection(file, "unlabelled", "No annotation leads to it.")
+        for file in scan.files
+        if file not in used
+    ]
+    rejected = [*scan.rejected, *unused]
+    return Collection(source.root, scan.pages, scan.classes, rejected)
+
+
+def of_dataset(directory: Path) -> Collection:
+    """Read a data set directory.
+
+    Args:
+        directory: What prepare wrote.
+
+    Returns:
+        What the source says of the pictures that prepare kept, on the side they got.
+    """
+    manifest = Manifest.read(directory)
+    drawn: dict[str, list[Page]] = defaultdict(list)
+    for page in read_objects(directory):
+        drawn[page.path].append(page)
+    pages: dict[str, list[Page]] = {}
+    for example in manifest.examples:
+        if example.path in pages:
+            continue
+        labels = manifest.labels_of(example) if example.box is None else ()
+        plain = [Page(example.path, example.annotation, labels=labels)]
+        pages[example.path] = [
+            dataclasses.replace(page, split=example.split)
+            for page in drawn.get(example.path, plain)
+        ]
+    left = "The data set leaves it out; its rejected.csv says why."
+    return Collection(
+        root=manifest.source,
+        pages=[page for each in pages.values() for page in each],
+        classes=manifest.labels,
+        rejected=[Rejection(p, "left-out", left) for p in drawn if p not in pages],
+        digests={example.path: example.sha256 for example in manifest.examples},
+    )

@@ -25,8 +25,8 @@ from tlkit.dataset.previous import read_previous, settle
 from tlkit.dataset.report import write_report
 from tlkit.dataset.review import review
 from tlkit.dataset.sources import Page, Reading, Rejection, Scan, Source
-from tlkit.dataset.sources.frame import placed
 from tlkit.dataset.sources.page import in_natural_order, natural_key
+from tlkit.dataset.sources.table.frame import placed
 from tlkit.dataset.survey import survey
 from tlkit.errors import DatasetError, UsageError, unknown_name
 from tlkit.files import replaced_directory

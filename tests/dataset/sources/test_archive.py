@@ -12,9 +12,9 @@ import zipfile
 
 import pytest
 
-from tlkit.dataset.sources import archive, members
-from tlkit.dataset.sources.archive import unpack
-from tlkit.dataset.sources.members import archive_kind
+from tlkit.dataset.sources import archive
+from tlkit.dataset.sources.archive import members, unpack
+from tlkit.dataset.sources.archive.members import archive_kind
 from tlkit.errors import DatasetError
 from tlkit.progress import Silent
 

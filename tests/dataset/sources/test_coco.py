@@ -7,7 +7,8 @@ from PIL import Image
 
 from tlkit.dataset import sources
 from tlkit.dataset.run_lengths import compress
-from tlkit.dataset.sources import coco, coco_entries
+from tlkit.dataset.sources import coco
+from tlkit.dataset.sources.coco import entries as coco_entries
 from tlkit.dataset.sources.source import Reading, open_source
 
 CATEGORIES = [{"id": 3, "name": "cat"}, {"id": 90, "name": "dog"}]

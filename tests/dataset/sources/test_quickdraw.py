@@ -9,7 +9,7 @@ from PIL import Image
 
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.sources import Reading, detect, open_source, quickdraw
-from tlkit.dataset.sources.strokes import BadDrawing, render, scaled
+from tlkit.dataset.sources.quickdraw.strokes import BadDrawing, render, scaled
 from tlkit.errors import DatasetError, UsageError
 
 L = [[[0, 0, 255], [0, 127, 127]]]

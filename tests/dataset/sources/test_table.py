@@ -12,10 +12,10 @@ from PIL import Image
 
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.sources import Reading, detect, open_source, table
-from tlkit.dataset.sources.columns import UnknownColumns, understood
-from tlkit.dataset.sources.frame import placed
 from tlkit.dataset.sources.page import Page
-from tlkit.dataset.sources.rows import count_lines, header_of
+from tlkit.dataset.sources.table.columns import UnknownColumns, understood
+from tlkit.dataset.sources.table.frame import placed
+from tlkit.dataset.sources.table.rows import count_lines, header_of
 from tlkit.errors import DatasetError, UsageError
 
 

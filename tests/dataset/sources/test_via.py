@@ -14,8 +14,8 @@ from tlkit.dataset import sources
 from tlkit.dataset.geometry import BadShape
 from tlkit.dataset.sources.source import Reading, open_source
 from tlkit.dataset.sources.via import claims, read
-from tlkit.dataset.sources.via_labels import told
-from tlkit.dataset.sources.via_regions import read_region
+from tlkit.dataset.sources.via.labels import told
+from tlkit.dataset.sources.via.regions import read_region
 from tlkit.errors import DatasetError, UsageError
 
 RECT = {"name": "rect", "x": 1, "y": 2, "width": 10, "height": 20}

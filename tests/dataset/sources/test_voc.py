@@ -8,11 +8,12 @@ from PIL import Image
 
 from tlkit.dataset.geometry import BadShape, mask_shape, rectangle
 from tlkit.dataset.images import UnreadableImage
-from tlkit.dataset.sources import detect, open_source, voc_xml
+from tlkit.dataset.sources import detect, open_source
 from tlkit.dataset.sources.page import Thing
 from tlkit.dataset.sources.voc import claims, read
-from tlkit.dataset.sources.voc_masks import joined, palette, read_classes, read_numbers
-from tlkit.dataset.sources.voc_xml import parse_xml
+from tlkit.dataset.sources.voc import xml as voc_xml
+from tlkit.dataset.sources.voc.masks import joined, palette, read_classes, read_numbers
+from tlkit.dataset.sources.voc.xml import parse_xml
 from tlkit.dataset.sources.yolo import read as read_yolo
 
 

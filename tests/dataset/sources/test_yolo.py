@@ -9,7 +9,7 @@ from PIL import Image
 from tlkit.dataset.geometry import BadShape
 from tlkit.dataset.sources import detect, open_source
 from tlkit.dataset.sources.yolo import claims, read
-from tlkit.dataset.sources.yolo_lines import looks_like_label, parse_line
+from tlkit.dataset.sources.yolo.lines import looks_like_label, parse_line
 
 BOX = "1 0.5 0.5 0.5 0.25\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlkit.dataset.sources.archive import unpack
-from tlkit.dataset.sources.members import archive_kind
+from tlkit.dataset.sources.archive.members import archive_kind
 from tlkit.dataset.sources.page import Rejection
 from tlkit.dataset.sources.pictures import Pictures
 from tlkit.dataset.sources.walk import Found, walk

@@ -19,7 +19,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from tlkit.dataset.sources.page import Thing
-from tlkit.dataset.sources.voc_xml import FLAGS
+from tlkit.dataset.sources.voc.xml import FLAGS
 from tlkit.dataset.writers import lost
 from tlkit.dataset.writers.flat import flat
 from tlkit.dataset.writers.sheet import Loss, Sheet

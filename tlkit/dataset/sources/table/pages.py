@@ -11,9 +11,9 @@ from pathlib import Path
 from tlkit.dataset import images
 from tlkit.dataset.geometry import rectangle
 from tlkit.dataset.images import UnreadableImage
-from tlkit.dataset.sources.entries import Row, Table
 from tlkit.dataset.sources.page import Page, Rejection, Thing
 from tlkit.dataset.sources.source import Source
+from tlkit.dataset.sources.table.entries import Row, Table
 from tlkit.progress import track
 from tlkit.workers import in_order
 

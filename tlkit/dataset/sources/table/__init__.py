@@ -14,8 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tlkit.dataset.images import UnreadableImage
-from tlkit.dataset.sources.columns import OTHERS, UnknownColumns, understood
-from tlkit.dataset.sources.entries import Row, Table, read_table
 from tlkit.dataset.sources.page import (
     SPLIT_NAMES,
     Page,
@@ -23,9 +21,11 @@ from tlkit.dataset.sources.page import (
     Scan,
     natural_key,
 )
-from tlkit.dataset.sources.rows import count_rows, header_of, rows_of
 from tlkit.dataset.sources.source import Source
-from tlkit.dataset.sources.table_pages import by_picture, make_pages, measured
+from tlkit.dataset.sources.table.columns import OTHERS, UnknownColumns, understood
+from tlkit.dataset.sources.table.entries import Row, Table, read_table
+from tlkit.dataset.sources.table.pages import by_picture, make_pages, measured
+from tlkit.dataset.sources.table.rows import count_rows, header_of, rows_of
 
 SUFFIXES = (".csv", ".tsv")
 # So many rows are looked at to tell whether a table is about the pictures beside it.

@@ -23,14 +23,14 @@ from tlkit.dataset.sources.page import (
 )
 from tlkit.dataset.sources.pictures import Pictures
 from tlkit.dataset.sources.source import Source
-from tlkit.dataset.sources.via_entries import (
+from tlkit.dataset.sources.via.entries import (
     Entry,
     Region,
     count_entries,
     read_entries,
 )
-from tlkit.dataset.sources.via_labels import choose, told
-from tlkit.dataset.sources.via_regions import read_region
+from tlkit.dataset.sources.via.labels import choose, told
+from tlkit.dataset.sources.via.regions import read_region
 from tlkit.progress import track
 
 REMOTE = re.compile("data:|[A-Za-z][A-Za-z0-9+.-]*://")

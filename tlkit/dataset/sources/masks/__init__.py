@@ -27,7 +27,7 @@ from tlkit.dataset.geometry import mask_shape
 from tlkit.dataset.images import UnreadableImage
 from tlkit.dataset.sources.folders import is_split
 from tlkit.dataset.sources.ids import read_ids
-from tlkit.dataset.sources.masks_config import CONFIG_HINT, Config, read_config
+from tlkit.dataset.sources.masks.config import CONFIG_HINT, Config, read_config
 from tlkit.dataset.sources.page import SPLIT_NAMES, Page, Rejection, Scan, Thing
 from tlkit.dataset.sources.pictures import SUFFIXES
 from tlkit.dataset.sources.source import Source

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tlkit.dataset.geometry import BadShape, Bounds, rectangle
-from tlkit.dataset.sources.columns import CORNERS, Columns, understood
-from tlkit.dataset.sources.frame import frame_header, frame_rows
 from tlkit.dataset.sources.page import SPLIT_NAMES, Rejection, is_label
-from tlkit.dataset.sources.rows import count_rows, header_of, rows_of
 from tlkit.dataset.sources.source import Source
+from tlkit.dataset.sources.table.columns import CORNERS, Columns, understood
+from tlkit.dataset.sources.table.frame import frame_header, frame_rows
+from tlkit.dataset.sources.table.rows import count_rows, header_of, rows_of
 from tlkit.progress import track
 
 # Shares may be rounded up a little; no box in pixels ends so near to the corner.

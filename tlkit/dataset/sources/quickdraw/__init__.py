@@ -17,9 +17,14 @@ from pathlib import Path
 
 from tlkit.dataset.sources.glance import glance
 from tlkit.dataset.sources.page import Page, Rejection, Scan, is_label
-from tlkit.dataset.sources.rows import count_lines
+from tlkit.dataset.sources.quickdraw.strokes import (
+    BadDrawing,
+    Strokes,
+    scaled,
+    write_picture,
+)
 from tlkit.dataset.sources.source import DRAWINGS, Source
-from tlkit.dataset.sources.strokes import BadDrawing, Strokes, scaled, write_picture
+from tlkit.dataset.sources.table.rows import count_lines
 from tlkit.errors import DatasetError
 from tlkit.progress import track
 

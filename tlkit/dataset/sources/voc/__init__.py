@@ -25,9 +25,9 @@ from tlkit.dataset.sources.page import Page, Rejection, Scan
 from tlkit.dataset.sources.pictures import SUFFIXES, Pictures
 from tlkit.dataset.sources.sides import settle
 from tlkit.dataset.sources.source import Source
-from tlkit.dataset.sources.voc_masks import NAME_FILES, Classes, read_classes
-from tlkit.dataset.sources.voc_page import Said, Task, read_task
-from tlkit.dataset.sources.voc_sets import Key, told_sides
+from tlkit.dataset.sources.voc.masks import NAME_FILES, Classes, read_classes
+from tlkit.dataset.sources.voc.page import Said, Task, read_task
+from tlkit.dataset.sources.voc.sets import Key, told_sides
 from tlkit.dataset.sources.walk import upwards
 from tlkit.progress import track
 from tlkit.workers import in_order

@@ -23,10 +23,10 @@ from tlkit.dataset.sources.page import Page, Rejection, Scan, is_label
 from tlkit.dataset.sources.pictures import Pictures
 from tlkit.dataset.sources.sides import settle
 from tlkit.dataset.sources.source import Source
-from tlkit.dataset.sources.yolo_config import Config, is_config, read_config
-from tlkit.dataset.sources.yolo_labels import Task, named_things, read_labels, told
-from tlkit.dataset.sources.yolo_layout import Layout, find_layout
-from tlkit.dataset.sources.yolo_lines import looks_like_label
+from tlkit.dataset.sources.yolo.config import Config, is_config, read_config
+from tlkit.dataset.sources.yolo.labels import Task, named_things, read_labels, told
+from tlkit.dataset.sources.yolo.layout import Layout, find_layout
+from tlkit.dataset.sources.yolo.lines import looks_like_label
 from tlkit.progress import track
 from tlkit.workers import in_order
 

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tlkit.dataset.images import MAX_BYTES
-from tlkit.dataset.sources.members import (
+from tlkit.dataset.sources.archive.members import (
     Broken,
     Budget,
     Member,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from tlkit.dataset.sources.pictures import SUFFIXES
 from tlkit.dataset.sources.walk import upwards
-from tlkit.dataset.sources.yolo_config import Config
+from tlkit.dataset.sources.yolo.config import Config
 
 # Of a longer path only so many of its last folders are looked for.
 MOST_PARTS = 32

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit.dataset.images import MAX_JSON_BYTES, UnreadableImage, read_json
-from tlkit.dataset.sources.coco_entries import (
+from tlkit.dataset.sources.coco.entries import (
     EMPTY,
     EXTRA,
     Category,

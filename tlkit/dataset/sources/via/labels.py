@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tlkit.dataset.sources.page import in_natural_order
-from tlkit.dataset.sources.via_entries import Entry
+from tlkit.dataset.sources.via.entries import Entry
 from tlkit.errors import DatasetError, unknown_name
 
 # So many values of an attribute are shown, and so much of each.

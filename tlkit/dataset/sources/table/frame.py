@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tlkit.dataset.sources.columns import understood
 from tlkit.dataset.sources.source import Reading
+from tlkit.dataset.sources.table.columns import understood
 from tlkit.errors import DatasetError
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pathlib import Path
 from tlkit.dataset.geometry import BadShape
 from tlkit.dataset.images import UnreadableImage
 from tlkit.dataset.sources.page import Page, Rejection
-from tlkit.dataset.sources.voc_masks import Classes, joined, read_things
-from tlkit.dataset.sources.voc_xml import Annotation, parse_annotation
+from tlkit.dataset.sources.voc.masks import Classes, joined, read_things
+from tlkit.dataset.sources.voc.xml import Annotation, parse_annotation
 
 
 @dataclass

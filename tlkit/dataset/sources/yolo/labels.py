@@ -10,8 +10,8 @@ from tlkit.dataset.geometry import BadShape
 from tlkit.dataset.images import UnreadableImage, measure, read_bytes
 from tlkit.dataset.sources.page import Rejection, Thing, is_label
 from tlkit.dataset.sources.text import read_lines
-from tlkit.dataset.sources.yolo_config import Config
-from tlkit.dataset.sources.yolo_lines import Drawn, parse_line
+from tlkit.dataset.sources.yolo.config import Config
+from tlkit.dataset.sources.yolo.lines import Drawn, parse_line
 
 # Of one file so many lines are rejected one by one.
 MOST_FAULTS = 20

@@ -22,9 +22,9 @@ from tlkit.dataset.sources.sides import side_by_folder
 from tlkit.dataset.sources.source import Source
 from tlkit.dataset.sources.text import read_lines
 from tlkit.dataset.sources.walk import upwards
-from tlkit.dataset.sources.yolo_config import Config, is_config, read_config
-from tlkit.dataset.sources.yolo_lines import looks_like_label
-from tlkit.dataset.sources.yolo_places import Places
+from tlkit.dataset.sources.yolo.config import Config, is_config, read_config
+from tlkit.dataset.sources.yolo.lines import looks_like_label
+from tlkit.dataset.sources.yolo.places import Places
 
 # What stands twice in a list of names is told of so many of them.
 MOST_TOLD = 5

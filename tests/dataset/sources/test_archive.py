@@ -292,7 +292,7 @@ def test_dates_that_mean_nothing(tmp_path, monkeypatch):
         raise OverflowError("mktime argument out of range")
 
     path = make_zip(tmp_path / "x.zip", {"a": b"1"})
-    monkeypatch.setattr("tlkit.dataset.sources.members.time.mktime", refuse)
+    monkeypatch.setattr("tlkit.dataset.sources.archive.members.time.mktime", refuse)
     root, rejected = unpack(path, tmp_path / "out", Silent())
     assert (below(root), rejected) == ({"a": b"1"}, [])
     assert (root / "a").stat().st_mtime > WHEN

@@ -209,7 +209,7 @@ def test_tables_that_cannot_be_read(tmp_path, data, reason, detail):
 def test_a_table_too_large(tmp_path, monkeypatch):
     pictures(tmp_path, "1.jpg")
     write(tmp_path, "path,label\n1.jpg,cat\n")
-    monkeypatch.setattr("tlkit.dataset.sources.rows.MAX_TABLE_BYTES", 10)
+    monkeypatch.setattr("tlkit.dataset.sources.table.rows.MAX_TABLE_BYTES", 10)
     assert reasons(scan(tmp_path)) == [("labels.csv", "too-big")]
 
 
@@ -485,7 +485,7 @@ def test_a_table_that_must_not_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(type(tmp_path), "open", refuse)
     assert detect(open_source(tmp_path)) == "folders"
     assert count_lines(tmp_path / "labels.csv") == 0
-    monkeypatch.setattr("tlkit.dataset.sources.entries.header_of", lambda _: header)
+    monkeypatch.setattr("tlkit.dataset.sources.table.entries.header_of", lambda _: header)
     assert reasons(scan(tmp_path, columns=said)) == [("labels.csv", "unreadable")]
 
 

@@ -30,8 +30,8 @@ from PIL import Image
 
 import tlkit
 from tests.benchmarks import scratch, search
-from tlkit.dataset.duplicates import Hasher
 from tlkit.dataset.facts import Facts, examine
+from tlkit.dataset.hashing import Hasher
 from tlkit.workers import cpu_count, in_order
 
 ROOT = Path(__file__).resolve().parents[2]

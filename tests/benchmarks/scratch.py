@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tlkit.dataset.duplicates import Hasher, find
+from tlkit.dataset.duplicates import find
 from tlkit.dataset.facts import COLOUR_SIDE, LUMA_SIDE, Facts
+from tlkit.dataset.hashing import Hasher
 
 # Every so many pictures one is a near copy of the one before.
 COPIED = 20

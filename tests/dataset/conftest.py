@@ -1,14 +1,25 @@
-"""One process that hashes for all tests: loading imagededup takes seconds."""
+"""One process that hashes for all tests: loading imagededup takes seconds. Facts."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from tlkit.dataset import prepare as module
-from tlkit.dataset.duplicates import Hasher
+from tlkit.dataset.facts import Facts, thumbnails
+from tlkit.dataset.hashing import Hasher
+
+
+def facts_of(pixels, path: str = "") -> Facts:
+    pixels = np.ascontiguousarray(pixels)
+    luma, colour = thumbnails(pixels)
+    digest = hashlib.sha256(pixels.tobytes() + str(pixels.shape).encode()).hexdigest()
+    height, width = pixels.shape[:2]
+    return Facts(path, digest, digest, width, height, "PNG", luma=luma, colour=colour)
 
 
 @pytest.fixture(scope="session")

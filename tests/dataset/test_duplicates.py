@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import hashlib
 import io
 import itertools
 import random
@@ -12,18 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
+from tests.dataset.conftest import facts_of
 from tlkit.dataset import duplicates
-from tlkit.dataset.duplicates import Components, Pair, difference, find
-from tlkit.dataset.facts import Facts, examine, thumbnails
-from tlkit.errors import TlkitError
-
-
-def facts_of(pixels, path: str = "") -> Facts:
-    pixels = np.ascontiguousarray(pixels)
-    luma, colour = thumbnails(pixels)
-    digest = hashlib.sha256(pixels.tobytes() + str(pixels.shape).encode()).hexdigest()
-    height, width = pixels.shape[:2]
-    return Facts(path, digest, digest, width, height, "PNG", luma=luma, colour=colour)
+from tlkit.dataset.duplicates import Components, Pair, find
+from tlkit.dataset.facts import Facts, examine
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -85,51 +76,6 @@ def test_pale_pictures_with_something_on_them_are_told_apart(hasher):
     places = itertools.product(range(10, 160, 50), range(10, 180, 60))
     pages = [facts_of(page(x, y)) for x, y in places]
     assert find(pages, hasher) == []
-
-
-def test_colour_tells_apart_but_not_from_a_grey_copy(draw):
-    pixels = np.full((100, 100, 3), 60, np.uint8)
-    pixels[30:70, 30:70] = (200, 40, 40)
-    other = np.full((100, 100, 3), 60, np.uint8)
-    # as bright as the red: 0.299 * 200 + 0.701 * 40 = 87.8 = 0.587 * 121 + 0.413 * 40
-    other[30:70, 30:70] = (40, 121, 40)
-    grey = np.repeat(np.array(Image.fromarray(pixels).convert("L"))[..., None], 3, 2)
-    red = facts_of(pixels)
-    assert difference(red, facts_of(other)) == float("inf")
-    assert difference(red, facts_of(grey)) < 2
-
-
-def test_a_small_mark_tells_apart(draw):
-    pixels = draw(0, 0, size=256)
-    marked = pixels.copy()
-    marked[100:110, 200:212] = 0
-    marked[100:110, 40:52] = 255
-    spot = difference(facts_of(pixels), facts_of(marked))
-    assert spot > duplicates.MAX_SPOT_SAME
-
-
-def test_difference_by_hand():
-    base = np.zeros((128, 128), np.uint8)
-    base[:, 40:80] = 200
-    grey = np.zeros((32, 32, 3), np.uint8)
-    one = Facts("", "", "", 1, 1, "PNG", luma=base, colour=grey)
-    assert difference(one, one) == 0
-
-    def swapped(side: int) -> Facts:
-        # as much white on black as black on white: neither mean nor deviation changes
-        luma = base.copy()
-        luma[20 : 20 + side, 20 : 20 + side] = 200
-        luma[20 : 20 + side, 60 : 60 + side] = 0
-        return dataclasses.replace(one, luma=luma)
-
-    assert difference(one, swapped(1)) == pytest.approx(200 / 9, rel=1e-4)
-    assert difference(one, swapped(3)) == pytest.approx(200, rel=1e-4)
-    shifted = dataclasses.replace(one, luma=np.roll(base, 1, axis=1))
-    assert difference(one, shifted) == pytest.approx(0, abs=1e-3)
-    half = dataclasses.replace(one, luma=base // 2)
-    assert difference(one, half) == float("inf")
-    reverse = dataclasses.replace(one, luma=200 - base)
-    assert difference(one, reverse) == float("inf")
 
 
 def test_what_looks_alike_but_is_not_the_same(draw, hasher):
@@ -196,18 +142,6 @@ def test_pictures_of_one_scene_are_quick(draw, hasher):
     pairs = find(frames, hasher)
     assert len(pairs) == 599
     assert Components(pairs)[599] == 0
-
-
-def test_imagededup_that_cannot_be_loaded(draw, monkeypatch, hasher):
-    class Broken:
-        def submit(self, *_):
-            raise ImportError("no torch")  # as the process that hashes would
-
-    other = duplicates.Hasher.__new__(duplicates.Hasher)
-    other._pool = Broken()
-    with pytest.raises(TlkitError, match="no torch") as caught:
-        find([facts_of(draw(0, 0)), facts_of(draw(0, 1))], other)
-    assert "--no-near" in caught.value.hint
 
 
 def test_shared_duplicates(shared_data, hasher):

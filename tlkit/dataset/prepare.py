@@ -15,8 +15,9 @@ from pathlib import Path
 
 from tlkit.dataset import labelling, sources, split
 from tlkit.dataset.copies import Outcome, decide
-from tlkit.dataset.duplicates import Hasher, find
+from tlkit.dataset.duplicates import find
 from tlkit.dataset.facts import Facts, examine
+from tlkit.dataset.hashing import Hasher
 from tlkit.dataset.labelling import MIN_SIZE, Labelling, upright_page
 from tlkit.dataset.manifest import INFO, Manifest
 from tlkit.dataset.output import Prepared, check_place, write

@@ -24,6 +24,7 @@ _HOMES = {
     "Progress": "tlkit.progress",
     "Run": "tlkit.run.record",
     "TlkitError": "tlkit.errors",
+    "embedder": "tlkit.run.embedding",
     "evaluate": "tlkit.run.evaluate",
     "export": "tlkit.run.export",
     "finetune": "tlkit.run.train",
@@ -40,6 +41,7 @@ __all__ = [
     "Progress",
     "Run",
     "TlkitError",
+    "embedder",
     "evaluate",
     "export",
     "finetune",
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from tlkit.dataset.prepare import prepare
     from tlkit.errors import TlkitError
     from tlkit.progress import Progress
+    from tlkit.run.embedding import embedder
     from tlkit.run.evaluate import evaluate
     from tlkit.run.export import Exported, export
     from tlkit.run.predict import Prediction, predict

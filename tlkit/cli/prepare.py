@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.table import Table
 
-from tlkit.cli.terminal import ERR, OUT, Terminal, next_step
+from tlkit.cli.terminal import ERR, OUT, Terminal, load_tensorflow, next_step
 
 if TYPE_CHECKING:
     from tlkit import Manifest
@@ -45,6 +45,21 @@ def prepare(
     ),
     seed: int = typer.Option(0, help="Seed of the split."),
     near: bool = typer.Option(True, help="Look for near copies, too."),
+    turned: bool = typer.Option(
+        False, "--turned", help="Look for turned and mirrored copies, too."
+    ),
+    similar: str = typer.Option(
+        None,
+        metavar="BACKBONE",
+        help="Keep pictures together that show nearly the same, by the features of "
+        "this network.",
+    ),
+    similar_weights: str = typer.Option(
+        "imagenet", help="imagenet | none | weights file, of that network."
+    ),
+    similar_above: float = typer.Option(
+        0.9, help="Cosine of the features of two such pictures, at least."
+    ),
     keep_conflicts: bool = typer.Option(
         False,
         "--keep-conflicts",
@@ -61,7 +76,12 @@ def prepare(
     """Check, deduplicate and split photos; they stay where they are."""
     import tlkit
 
+    if similar is not None:
+        load_tensorflow()
     with Terminal() as progress:
+        features = similar and tlkit.embedder(
+            similar, weights=similar_weights, workers=workers, progress=progress
+        )
         manifest = tlkit.prepare(
             source,
             out,
@@ -75,6 +95,9 @@ def prepare(
             test=test,
             seed=seed,
             near=near,
+            turned=turned,
+            similar=features or None,
+            similar_above=similar_above,
             keep_conflicts=keep_conflicts,
             workers=workers,
             overwrite=overwrite,
@@ -100,12 +123,17 @@ def _print_summary(manifest: Manifest) -> None:
     OUT.print(table)
     counts = manifest.info["counts"]
     reasons = ", ".join(f"{n} {reason}" for reason, n in counts["rejected"].items())
+    more = "".join(
+        f"{counts[f'{kind}_groups']} of {kind} ones, "
+        for kind in ("turned", "similar")
+        if manifest.info["options"][kind]
+    )
     OUT.print(
         f"files: {counts['found']} found, {counts['used']} used (pictures and "
         f"annotations), rejected: {reasons or 'none'}\n"
         f"copies: {counts['exact_copies']} exact left out, {counts['near_groups']} "
-        f"groups of near ones kept together, {counts['conflicts']} pictures under "
-        f"two labels, {counts['leaks']} removed as leaks",
+        f"groups of near ones kept together, {more}{counts['conflicts']} pictures "
+        f"under two labels, {counts['leaks']} removed as leaks",
         highlight=False,
     )
     ERR.print(

@@ -2,8 +2,11 @@
 
     same picture, same label, same side   kept once, the first in natural order
     same picture, two labels              a conflict: all go, unless asked not to
-    same or near, across a given split    a leak: test stays before val before train
-    near, same side                       all stay and share a group
+    same, near or turned, across a        a leak: test stays before val before train
+    given split
+    near or turned, same side             all stay and share a group
+    similar by features, same side        all stay and share a group
+    similar, across a given split         all stay; told of
 
 For boxes, "same" asks for the same place in the picture as well; what leaks is the
 whole picture with all of its boxes.
@@ -19,6 +22,7 @@ from tlkit.dataset.duplicates import Components, Pair
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.labelling import Candidate
 from tlkit.dataset.sources.page import Rejection
+from tlkit.dataset.turned import inverse
 
 # Sides by what they are worth: a copy goes from the lower one.
 WORTH = {None: 0, "train": 1, "val": 2, "test": 3}
@@ -35,20 +39,23 @@ class Copy:
         group: As in the manifest, where anything of it is kept.
         file: The picture.
         label: Its label.
-        kind: "exact", "near", "conflict" or "leak".
-        distance: Bits in which its hash and that of the twin differ; None where they
-            are related through a third only.
+        kind: "exact", "near", "turned", "similar", "conflict" or "leak".
+        distance: Bits in which its hash and that of the twin differ, of similar ones
+            1 - cosine; None where they are related through a third only.
         action: What was done.
         twin: The other picture.
+        turn: What was done to the twin to get this picture, one of turned.TURNS; ""
+            for nothing.
     """
 
     group: str
     file: str
     label: str
     kind: str
-    distance: int | None
+    distance: float | None
     action: str
     twin: str
+    turn: str = ""
 
 
 @dataclass
@@ -81,9 +88,11 @@ class Decisions:
         self.index = {fact.path: i for i, fact in enumerate(facts)}
         self.exact = Components(pair for pair in pairs if pair.kind == "exact")
         self.same = Components(pair for pair in pairs if pair.same)
-        self.near = [pair for pair in pairs if pair.kind == "near"]
-        self.distances = {
-            frozenset((pair.first, pair.second)): pair.distance for pair in self.near
+        self.near = [pair for pair in pairs if pair.kind in {"near", "turned"}]
+        self.similar = [pair for pair in pairs if pair.kind == "similar"]
+        self.pairs = {
+            frozenset((pair.first, pair.second)): pair
+            for pair in (*self.near, *self.similar)
         }
 
     def classes(self, components: Components) -> dict[int, list[Candidate]]:
@@ -131,7 +140,7 @@ class Decisions:
             worth[root] = _worth(best)
             found |= {id(m): best for m in members if _worth(m) < worth[root]}
         gone: set[int] = set()
-        links = self._links(classes)
+        links = self._links(self.near, classes)
         # From the highest side down: what has gone itself takes nothing with it.
         for link in sorted(
             links, key=lambda link: (-max(worth[r] for r in link), link)
@@ -172,8 +181,15 @@ class Decisions:
         """Give every candidate that is left the group of its copies."""
         classes = self.classes(self.same)
         together = Components()
-        for link in self._links(classes):
+        for link in self._links(self.near, classes):
             together.join(*link)
+        for link in self._links(self.similar, classes):
+            one, other = (classes[root][0] for root in link)
+            if one.split == other.split:
+                together.join(*link)
+            else:
+                self._note(one, other, "similar", "left apart")
+                self._note(other, one, "similar", "left apart")
         leads = {
             root: self.facts[self.index[members[0].path]].sha256[:GROUP_DIGITS]
             for root, members in classes.items()
@@ -193,9 +209,11 @@ class Decisions:
             for copy in dict.fromkeys(self.outcome.copies)
         ]
 
-    def _links(self, classes: Mapping[int, object]) -> set[tuple[int, int]]:
-        # near pairs between pictures that are left, by their representatives
-        roots = [(self.same[p.first], self.same[p.second]) for p in self.near]
+    def _links(
+        self, pairs: Iterable[Pair], classes: Mapping[int, object]
+    ) -> set[tuple[int, int]]:
+        # pairs between pictures that are left, by their representatives
+        roots = [(self.same[p.first], self.same[p.second]) for p in pairs]
         return {
             (min(pair), max(pair))
             for pair in roots
@@ -204,32 +222,41 @@ class Decisions:
 
     def _note_near(self, pictures: Mapping[str, Mapping[str, Candidate]]) -> None:
         # each picture of a group with the nearest other one, as far as that is known
-        nearest: dict[str, str] = {}
-        for pair in sorted(self.near, key=lambda pair: pair.distance):
+        group = {path: name for name, members in pictures.items() for path in members}
+        nearest: dict[str, tuple[str, str]] = {}
+        for pair in sorted(self.pairs.values(), key=_closeness):
             one, other = self.facts[pair.first].path, self.facts[pair.second].path
-            nearest.setdefault(one, other)
-            nearest.setdefault(other, one)
+            if group.get(one) == group.get(other):
+                nearest.setdefault(one, (other, pair.kind))
+                nearest.setdefault(other, (one, pair.kind))
         for members in pictures.values():
             first, *others = members
             for path, member in members.items() if others else ():
                 default = others[0] if path == first else first
-                twin = members.get(nearest.get(path, default), members[default])
+                closest, kind = nearest.get(path, (default, "near"))
+                twin = members[closest]
                 exact = self._exact_root(member) == self._exact_root(twin)
-                self._note(member, twin, "exact" if exact else "near", "grouped")
+                self._note(member, twin, "exact" if exact else kind, "grouped")
 
     def _exact_root(self, candidate: Candidate) -> int:
         return self.exact[self.index[candidate.path]]
 
-    def _distance(self, one: Candidate, other: Candidate) -> int | None:
-        roots = [self._exact_root(one), self._exact_root(other)]
-        return 0 if roots[0] == roots[1] else self.distances.get(frozenset(roots))
-
     def _note(self, one: Candidate, twin: Candidate, kind: str, action: str) -> None:
-        distance = self._distance(one, twin)
+        roots = self._exact_root(one), self._exact_root(twin)
+        pair = self.pairs.get(frozenset(roots))
+        known = 0 if roots[0] == roots[1] else None
+        turn = pair.turn if pair else ""
         lead = self.same[self.index[one.path]]
-        group = self.facts[lead].sha256[:GROUP_DIGITS]
-        path, label = one.path, one.label
-        line = Copy(group, path, label, kind, distance, action, twin.path)
+        line = Copy(
+            group=self.facts[lead].sha256[:GROUP_DIGITS],
+            file=one.path,
+            label=one.label,
+            kind=kind,
+            distance=pair.distance if pair else known,
+            action=action,
+            twin=twin.path,
+            turn=turn if pair and pair.second == roots[0] else inverse(turn),
+        )
         self.outcome.copies.append(line)
 
     def _take_out(self, found: dict[int, Candidate], reason: str, wording: str) -> None:
@@ -271,6 +298,10 @@ def decide(
     decisions.duplicates()
     decisions.groups()
     return decisions.outcome
+
+
+def _closeness(pair: Pair) -> tuple[bool, bool, float]:
+    return pair.kind == "similar", pair.kind == "turned", pair.distance
 
 
 def _worth(candidate: Candidate) -> int:

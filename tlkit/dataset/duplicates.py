@@ -8,7 +8,7 @@ and contrast are matched, allowing for a shift by one. `likeness` has what was m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from tlkit.dataset.likeness import (
     MAX_SPOT,
     MAX_SPOT_SAME,
     MIN_DEVIATION,
+    Thumbnails,
     coarse,
     difference,
 )
@@ -35,16 +36,18 @@ class Pair:
     Attributes:
         first: Index of the one.
         second: Index of the other.
-        kind: "exact" or "near".
-        distance: Bits in which their hashes differ.
+        kind: "exact", "near", "turned" or "similar".
+        distance: Bits in which their hashes differ; of similar ones 1 - cosine.
         same: Whether they are one picture rather than two that look alike.
+        turn: What makes the first one the second, one of turned.TURNS; "" for nothing.
     """
 
     first: int
     second: int
     kind: str
-    distance: int = 0
+    distance: float = 0
     same: bool = True
+    turn: str = ""
 
 
 class Components:
@@ -93,44 +96,93 @@ def find(facts: Sequence[Facts], hasher: Hasher | None) -> list[Pair]:
         Exact pairs, each with the first of its kind, and near pairs among these firsts.
         Near pairs that follow from others as the same picture may be left out.
     """
-    firsts, pairs = _exact(facts)
+    pairs = _exact(facts)
     if hasher is not None:
-        # Hash and correlation of a plain picture are noise.
-        telling = [i for i in firsts if facts[i].luma.std() >= MIN_DEVIATION]
-        pairs += _near(facts, telling, hasher)
+        pairs += _near(facts, telling(facts, pairs), hasher)
     return pairs
 
 
-def _exact(facts: Sequence[Facts]) -> tuple[list[int], list[Pair]]:
+def firsts(facts: Sequence[Facts], pairs: Iterable[Pair]) -> list[int]:
+    """Choose one of each set of exact copies.
+
+    Args:
+        facts: Pictures.
+        pairs: Copies among them, the exact ones included.
+
+    Returns:
+        The indices of all that are not the second of an exact pair.
+    """
+    later = {pair.second for pair in pairs if pair.kind == "exact"}
+    return [i for i in range(len(facts)) if i not in later]
+
+
+def telling(facts: Sequence[Facts], pairs: Iterable[Pair]) -> list[int]:
+    """Choose what can be known again: hash and correlation of a plain one are noise.
+
+    Args:
+        facts: Pictures.
+        pairs: Copies among them, the exact ones included.
+
+    Returns:
+        The indices of those among the `firsts` that hold something.
+    """
+    chosen = firsts(facts, pairs)
+    return [i for i in chosen if facts[i].luma.std() >= MIN_DEVIATION]
+
+
+def _exact(facts: Sequence[Facts]) -> list[Pair]:
     seen: dict[str, int] = {}
-    firsts, pairs = [], []
+    pairs = []
     for index, fact in enumerate(facts):
         first = seen.setdefault(fact.pixel_digest, index)
-        if first == index:
-            firsts.append(index)
-        else:
+        if first != index:
             pairs.append(Pair(first, index, "exact"))
-    return firsts, pairs
+    return pairs
 
 
 def _near(facts: Sequence[Facts], chosen: list[int], hasher: Hasher) -> list[Pair]:
     pairs = []
     same = Components()
-    lumas = [facts[i].luma for i in chosen]
+    pictures = [facts[i] for i in chosen]
+
+    def known(one: int, other: int) -> bool:
+        return same[chosen[one]] == same[chosen[other]]
+
+    hashes = hasher.hashes([picture.luma for picture in pictures])
+    for one, other, distance, spot in alike(pictures, hashes, known):
+        first, second = chosen[one], chosen[other]
+        is_same = spot <= MAX_SPOT_SAME
+        if is_same:
+            same.join(first, second)
+        pairs.append(Pair(first, second, "near", distance, is_same))
+    return pairs
+
+
+def alike(
+    pictures: Sequence[Thumbnails],
+    hashes: np.ndarray,
+    known: Callable[[int, int], bool],
+) -> Iterator[tuple[int, int, int, float]]:
+    """Search by hashes, and confirm by thumbnails.
+
+    Args:
+        pictures: None of them plain.
+        hashes: uint64 [N], of the pictures.
+        known: Whether two indices, the lower one first, need no look.
+
+    Yields:
+        Two indices, the bits in which the hashes differ, and by how much the pictures
+        differ, MAX_SPOT at most.
+    """
+    lumas = [picture.luma for picture in pictures]
     fields = coarse(lumas)
-    hashes = hasher.hashes(lumas)
     for one, others, distances in neighbours(hashes, MAX_DISTANCE):
         # Of a fixed camera's pictures nearly all are neighbours; most of them go here.
         apart = np.abs(fields[others] - fields[one]).max(axis=1) * lumas[one].std()
         likely = np.flatnonzero(apart <= MAX_COARSE)
         for other, distance in zip(others[likely], distances[likely], strict=True):
-            first, second = chosen[one], chosen[other]
-            if same[first] == same[second]:
+            if known(one, int(other)):
                 continue
-            spot = difference(facts[first], facts[second])
-            if spot <= MAX_SPOT_SAME:
-                same.join(first, second)
+            spot = difference(pictures[one], pictures[other])
             if spot <= MAX_SPOT:
-                is_same = spot <= MAX_SPOT_SAME
-                pairs.append(Pair(first, second, "near", int(distance), is_same))
-    return pairs
+                yield one, int(other), int(distance), spot

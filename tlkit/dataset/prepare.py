@@ -22,8 +22,10 @@ from tlkit.dataset.labelling import MIN_SIZE, Labelling, upright_page
 from tlkit.dataset.manifest import INFO, Manifest
 from tlkit.dataset.output import Prepared, check_place, write
 from tlkit.dataset.review import review
+from tlkit.dataset.similar import ABOVE, Features, find_similar
 from tlkit.dataset.sources import Page, Reading, Rejection, Scan, Source
 from tlkit.dataset.sources.page import in_natural_order, natural_key
+from tlkit.dataset.turned import find_turned
 from tlkit.errors import DatasetError, UsageError, unknown_name
 from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent, track
@@ -48,6 +50,9 @@ class Options:
     seed: int = 0
     keep_conflicts: bool = False
     near: bool = True
+    turned: bool = False
+    similar: str = ""
+    similar_above: float = ABOVE
 
     def check(self, workers: int | None) -> None:
         """Refuse what cannot be meant, before anything slow starts.
@@ -77,6 +82,16 @@ class Options:
             )
         if self.seed < 0:
             raise UsageError(f"seed is at least 0. Received: {self.seed}.")
+        if self.turned and not self.near:
+            raise UsageError(
+                "Turned copies are near copies: --turned and --no-near exclude each "
+                "other."
+            )
+        if not 0 < self.similar_above <= 1:
+            raise UsageError(
+                "similar_above is a cosine above 0, 1 at most. Received: "
+                f"{self.similar_above}."
+            )
         if workers is not None and workers < 0:
             raise UsageError(f"workers is at least 0. Received: {workers}.")
 
@@ -100,6 +115,9 @@ def prepare(
     seed: int = 0,
     keep_conflicts: bool = False,
     near: bool = True,
+    turned: bool = False,
+    similar: Features | None = None,
+    similar_above: float = ABOVE,
     workers: int | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
@@ -126,6 +144,10 @@ def prepare(
         seed: Another seed, another split.
         keep_conflicts: Keep pictures that stand under two labels.
         near: Look for near copies, too; takes a few seconds to load.
+        turned: Look for near copies that are turned by quarters or mirrored, too.
+        similar: Look for pictures that show nearly the same, too, by such features,
+            as `tlkit.embedder` has them; 20,000 pictures at most.
+        similar_above: Cosine of the features of two such pictures, at least.
         workers: Processes that read pictures, 0 for none; one a processor where it is
             None and there is enough to read.
         overwrite: Replace an earlier data set directory.
@@ -156,19 +178,26 @@ def prepare(
         seed=seed,
         keep_conflicts=keep_conflicts,
         near=near,
+        turned=turned,
+        similar=_name_of(similar),
+        similar_above=similar_above,
     )
     options.check(workers)
     root, place = check_place(Path(src), Path(out), overwrite=overwrite)
     with replaced_directory(
         place, marker=INFO, overwrite=overwrite, what="data set directory"
     ) as draft:
-        prepared = _prepare(root, options, workers, progress)
+        prepared = _prepare(root, options, similar, workers, progress)
         write(draft, place, prepared)
     return Manifest.read(place)
 
 
 def _prepare(
-    root: Path, options: Options, workers: int | None, progress: Progress
+    root: Path,
+    options: Options,
+    similar: Features | None,
+    workers: int | None,
+    progress: Progress,
 ) -> Prepared:
     source = sources.open_source(
         root, reading=options.reading, workers=workers, progress=progress
@@ -181,11 +210,18 @@ def _prepare(
     how = labelling.settled(scan.pages, options.labelling)
     fractions = _fractions(source.root, scan.pages, options)
     paths = in_natural_order({page.path for page in scan.pages})
-    hashing = options.near and len(paths) > 1
+    hashing = (options.near or similar is not None) and len(paths) > 1
     with Hasher() if hashing else contextlib.nullcontext() as hasher:
         facts, unreadable = _examine(source.root, paths, workers, progress)
         progress.start("Looking for copies")
-        pairs = find(facts, hasher)
+        pairs = find(facts, hasher if options.near else None)
+        if hasher and options.turned:
+            pairs += find_turned(facts, pairs, hasher)
+        if hasher and similar:
+            above = options.similar_above
+            pairs += find_similar(
+                source.root, facts, pairs, hasher, features=similar, above=above
+            )
     known = {fact.path: fact for fact in facts}
     pages, unfit = _readable(scan.pages, known, unreadable)
     candidates, unlabelled = labelling.label(pages, known, how)
@@ -211,6 +247,12 @@ def _prepare(
     )
     review(prepared, progress)
     return prepared
+
+
+def _name_of(similar: Features | None) -> str:
+    # for dataset.json
+    name = getattr(similar, "name", None) or getattr(similar, "__name__", "features")
+    return str(name) if similar else ""
 
 
 def _recognise(source: Source, options: Options) -> str:

@@ -4,10 +4,10 @@ import random
 
 import numpy as np
 
-from tlkit.dataset.copies import Candidate, Outcome, decide
+from tlkit.dataset.copies import Outcome, decide
 from tlkit.dataset.duplicates import Pair
 from tlkit.dataset.facts import Facts
-from tlkit.dataset.sources import Annotation
+from tlkit.dataset.labelling import Candidate
 
 NOTHING = np.zeros((0, 0), np.uint8)
 
@@ -23,8 +23,16 @@ def world(*rows):
     candidates = []
     for path, label, split, box in rows:
         json_file = f"{path}.json" if box else ""
-        annotation = Annotation(path, label, split, box, "", json_file)
-        candidates.append(Candidate(annotation, by_path[path], box))
+        candidates.append(
+            Candidate(
+                by_path[path],
+                tuple(label.split("|")),
+                split,
+                box,
+                annotation=json_file,
+                shown=json_file or path,
+            )
+        )
     return candidates, facts
 
 
@@ -194,3 +202,60 @@ def test_a_photo_that_leaks_goes_with_all_its_boxes():
     outcome = run(rows, [Pair(0, 1, "exact")])
     assert [c.facts.path for c, _ in outcome.kept] == ["b"]
     assert [r.reason for r in outcome.rejected] == ["leak", "leak"]
+
+
+def test_turned_copies_share_a_group_and_say_how():
+    rows = [("a", "x"), ("b", "y"), ("c", "x")]
+    outcome = run(rows, [Pair(0, 1, "turned", 2, False, "turned by 90")])
+    assert kept(outcome) == {"a": "1", "b": "1", "c": "3"}
+    assert outcome.rejected == []
+    assert lines(outcome) == [
+        ("a", "turned", "grouped", "b"),
+        ("b", "turned", "grouped", "a"),
+    ]
+    # b is a turned by 90 degrees, so a is b turned by 270
+    turns = {c.file: (c.turn, c.distance) for c in outcome.copies}
+    assert turns == {"a": ("turned by 270", 2), "b": ("turned by 90", 2)}
+
+
+def test_turned_copies_leak():
+    rows = [("a", "x", "train"), ("b", "x", "test"), ("c", "x", "train")]
+    outcome = run(rows, [Pair(0, 1, "turned", 2, False, "mirrored")])
+    assert sorted(kept(outcome)) == ["b", "c"]
+    assert gone(outcome) == {"a": ("leak", "A copy is in test: b.")}
+    assert {(c.kind, c.turn) for c in outcome.copies} == {("leak", "mirrored")}
+
+
+def test_similar_pictures_share_a_group_and_never_go():
+    rows = [("a", "x"), ("b", "x"), ("c", "x"), ("d", "x")]
+    pairs = [
+        Pair(0, 1, "similar", 0.02, same=False),
+        Pair(1, 2, "near", 4, same=False),
+        Pair(0, 3, "similar", 0.04, same=False),
+    ]
+    outcome = run(rows, pairs)
+    assert kept(outcome) == dict.fromkeys("abcd", "1")
+    assert lines(outcome) == [
+        ("a", "similar", "grouped", "b"),
+        ("b", "near", "grouped", "c"),
+        ("c", "near", "grouped", "b"),
+        ("d", "similar", "grouped", "a"),
+    ]
+    distances = {c.file: c.distance for c in outcome.copies}
+    assert distances == {"a": 0.02, "b": 4, "c": 4, "d": 0.04}
+
+
+def test_similar_pictures_on_two_sides_of_a_given_split_stay():
+    rows = [("a", "x", "train"), ("b", "x", "test"), ("c", "x", "test")]
+    pairs = [
+        Pair(0, 1, "similar", 0.02, same=False),
+        Pair(1, 2, "similar", 0.03, same=False),
+    ]
+    outcome = run(rows, pairs)
+    assert kept(outcome) == {"a": "1", "b": "2", "c": "2"}
+    assert lines(outcome) == [
+        ("a", "similar", "left apart", "b"),
+        ("b", "similar", "grouped", "c"),
+        ("b", "similar", "left apart", "a"),
+        ("c", "similar", "grouped", "b"),
+    ]

@@ -24,6 +24,7 @@ _HOMES = {
     "Progress": "tlkit.progress",
     "Run": "tlkit.run.record",
     "TlkitError": "tlkit.errors",
+    "check": "tlkit.dataset.check",
     "embedder": "tlkit.run.embedding",
     "evaluate": "tlkit.run.evaluate",
     "export": "tlkit.run.export",
@@ -41,6 +42,7 @@ __all__ = [
     "Progress",
     "Run",
     "TlkitError",
+    "check",
     "embedder",
     "evaluate",
     "export",
@@ -52,6 +54,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tlkit.config import Config
+    from tlkit.dataset.check import check
     from tlkit.dataset.manifest import Manifest
     from tlkit.dataset.prepare import prepare
     from tlkit.errors import TlkitError

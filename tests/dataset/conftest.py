@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tlkit.dataset import prepare as module
+import tlkit.dataset.check as check
+import tlkit.dataset.prepare as prepare
 from tlkit.dataset.facts import Facts, thumbnails
 from tlkit.dataset.hashing import Hasher
 
@@ -30,7 +31,8 @@ def hasher():
 
 @pytest.fixture
 def shared_hasher(hasher, monkeypatch):
-    monkeypatch.setattr(module, "Hasher", lambda: contextlib.nullcontext(hasher))
+    for module in (check, prepare):
+        monkeypatch.setattr(module, "Hasher", lambda: contextlib.nullcontext(hasher))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from tlkit import __version__
 from tlkit.cli import (
     backbones,
     cache,
+    check,
     demo,
     doctor,
     evaluate,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for command in (
     prepare.prepare,
+    check.check,
     finetune.finetune,
     evaluate.evaluate,
     predict.predict,

@@ -223,8 +223,8 @@ def _counts(prepared: Prepared) -> dict[str, Any]:
     used = {e.path for e in prepared.examples}
     used |= {e.annotation for e in prepared.examples if e.annotation}
     kinds = Counter((c.kind, c.action.split()[0]) for c in prepared.outcome.copies)
-    grouped = {(c.kind, c.group) for c in prepared.outcome.copies}
-    groups = Counter(kind for kind, _ in grouped)
+    grouped = [c for c in prepared.outcome.copies if c.action == "grouped"]
+    groups = Counter(kind for kind, _ in {(c.kind, c.group) for c in grouped})
     return {
         "found": len({*used, *(r.file for r in prepared.rejected)}),
         "used": len(used),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ import keras
 import numpy as np
 
 from tlkit.config import Config, build_config, resolve
-from tlkit.dataset import images
+from tlkit.dataset.facts import sha256_of
 from tlkit.dataset.manifest import Example
 from tlkit.errors import RunError
 from tlkit.inputs.views import PLAIN, ViewMaker
@@ -94,7 +93,7 @@ class Embedder:
             RunError: They fit neither into the store nor into memory.
         """
         workers = self.config.inputs.workers
-        digests = in_order(functools.partial(_digest, root), paths, workers=workers)
+        digests = in_order(functools.partial(sha256_of, root), paths, workers=workers)
         examples = [_example(p, d) for p, d in zip(paths, digests, strict=True)]
         rows = self._collector(root).collect(
             examples, [PLAIN], "Computing features to compare by"
@@ -143,11 +142,6 @@ class Embedder:
             memory=Memory(cache_root()),
             device=device,
         )
-
-
-def _digest(root: Path, path: str) -> str:
-    """In a worker: the sha256 of an encoded picture, by which the store knows it."""
-    return hashlib.sha256(images.read_bytes(root / path)).hexdigest()
 
 
 def _example(path: str, sha256: str) -> Example:

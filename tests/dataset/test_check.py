@@ -10,11 +10,15 @@ from PIL import Image
 
 from tlkit.dataset.check import Checked, check
 from tlkit.dataset.duplicates import Pair
+from tlkit.dataset.geometry import rectangle
 from tlkit.dataset.leaks import Copies, Finding
 from tlkit.dataset.manifest import MANIFEST, Manifest
 from tlkit.dataset.members import Member
 from tlkit.dataset.prepare import prepare
+from tlkit.dataset.sources import Page, Scan, Thing
 from tlkit.errors import DatasetError, UsageError
+
+THING = Thing("nut", (rectangle((1, 1, 9, 9)),))
 
 pytestmark = pytest.mark.usefixtures("shared_hasher")
 
@@ -104,6 +108,30 @@ def test_sides_without_classes(split, tmp_path):
     assert found.remarks == (
         "1 file(s) are on no side and left out.",
         "1 file(s), test/notes.txt: no pictures that can be read.",
+    )
+    (flat / "readme.txt").unlink()
+    (flat / "test/notes.txt").unlink()
+    assert check(flat, workers=0).remarks == ()
+
+
+def test_annotated_pictures_on_given_sides(split, monkeypatch):
+    """As a reader of annotations tells them; some are on no side."""
+    pages = [
+        Page("train/disc/0.png", labels=("a", "b"), split="train", group="clip 1"),
+        Page("test/disc/6.png", labels=("a",), split="test", group="clip 1"),
+        Page("test/disc/7.png", things=(THING,), split="test"),
+        Page("test/disc/8.png", labels=("a",)),
+    ]
+    scan = Scan(files=tuple(page.path for page in pages), pages=tuple(pages))
+    monkeypatch.setattr("tlkit.dataset.sources.read", lambda source, name: scan)
+    found = check(split, workers=0)
+    assert told(found) == [("group", "test/disc/6.png", "train/disc/0.png")]
+    assert found.findings[0].detail == "group clip 1"
+    assert found.findings[0].twin_label == "a | b"
+    assert found.remarks == (
+        "1 picture(s) are on no side and left out.",
+        "b: no picture in test.",
+        "nut: no picture in train.",
     )
 
 
@@ -274,8 +302,8 @@ def test_the_same_file_on_two_sides():
     assert found == Finding("exact", "a", "test", "", "a", "train", "", 0)
 
 
-def test_annotations_that_tell_the_sides(shared_data):
-    found = check(shared_data / "hymenoptera", workers=2)
+def test_real_photos_are_clean(shared_data):
+    found = check(shared_data / "hymenoptera")
     assert found.clean
     assert found.verdict == ("No copy straddles the split: 398 pictures compared.",)
 

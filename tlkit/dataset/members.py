@@ -162,9 +162,7 @@ def _named(source: Source) -> Members:
     inner = {path: side for path, side in sides.items() if side and "/" in path}
     remarks = _left_out(source)
     if not inner:
-        return Members(
-            source.root, _all_on(UNSPLIT, source.files), remarks=_left_out(source)
-        )
+        return Members(source.root, _all_on(UNSPLIT, source.files), remarks=remarks)
     if left := len(sides) - len(inner):
         remarks = (f"{left} file(s) are on no side and left out.", *remarks)
     members = tuple(Member(path, side) for path, side in inner.items())

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from tlkit.imports import hidden
+from tlkit.imports import bare, hidden
 
 
 def test_a_hidden_package_looks_as_if_it_were_not_installed():
@@ -34,3 +34,18 @@ def test_albumentations_comes_without_torch_and_openvino_without_telemetry(tmp_p
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_bare_package_gives_its_modules_but_does_not_run():
+    for name in [name for name in sys.modules if name.split(".")[0] == "wsgiref"]:
+        del sys.modules[name]
+    with bare("wsgiref"):
+        from wsgiref import util
+
+        assert util.guess_scheme({"HTTPS": "on"}) == "https"
+        assert not hasattr(sys.modules["wsgiref"], "__file__")
+    assert "wsgiref" not in sys.modules
+    with pytest.raises(ImportError, match="no package nosuch"), bare("nosuch"):
+        pass
+    with bare("json"):  # is there already
+        assert hasattr(sys.modules["json"], "loads")

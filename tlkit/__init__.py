@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Config": "tlkit.config",
+    "Converted": "tlkit.dataset.convert",
     "Exported": "tlkit.run.export",
     "Manifest": "tlkit.dataset.manifest",
     "Prediction": "tlkit.run.predict",
@@ -25,6 +26,7 @@ _HOMES = {
     "Run": "tlkit.run.record",
     "TlkitError": "tlkit.errors",
     "check": "tlkit.dataset.check",
+    "convert": "tlkit.dataset.convert",
     "embedder": "tlkit.run.embedding",
     "evaluate": "tlkit.run.evaluate",
     "export": "tlkit.run.export",
@@ -36,6 +38,7 @@ _HOMES = {
 
 __all__ = [
     "Config",
+    "Converted",
     "Exported",
     "Manifest",
     "Prediction",
@@ -43,6 +46,7 @@ __all__ = [
     "Run",
     "TlkitError",
     "check",
+    "convert",
     "embedder",
     "evaluate",
     "export",
@@ -55,6 +59,7 @@ __all__ = [
 if TYPE_CHECKING:
     from tlkit.config import Config
     from tlkit.dataset.check import check
+    from tlkit.dataset.convert import Converted, convert
     from tlkit.dataset.manifest import Manifest
     from tlkit.dataset.prepare import prepare
     from tlkit.errors import TlkitError

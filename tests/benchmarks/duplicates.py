@@ -32,8 +32,8 @@ from PIL import Image, ImageOps
 import tlkit
 from tests.benchmarks.common import ANTS, MOBILENET, SHARED, print_table, weights
 from tlkit.dataset.duplicates import Components, Pair, find
-from tlkit.dataset.facts import Facts, examine
-from tlkit.dataset.hashing import Hasher
+from tlkit.dataset.facts import Examined, examine
+from tlkit.dataset.ledger import Ledger
 from tlkit.dataset.similar import ABOVE, find_similar
 from tlkit.dataset.sources import Rejection
 from tlkit.dataset.turned import find_turned
@@ -68,17 +68,21 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 class Search:
     """All ways to find copies, with what they need loaded once."""
 
-    def __init__(self, hasher: Hasher) -> None:
-        self.hasher = hasher
+    def __init__(self) -> None:
         path = weights(MOBILENET)
         self.features = tlkit.embedder("mobilenetv2", weights=path)
 
-    def pairs(self, root: Path, facts: Sequence[Facts]) -> dict[str, list[Pair]]:
+    def pairs(self, root: Path, looked_at: Sequence[Examined]) -> dict[str, list[Pair]]:
         """The pairs of each way, and of those before it."""
+        facts = [one.facts for one in looked_at]
+        ledger = Ledger(Path(":memory:"))
+        for one in looked_at:
+            ledger.add(one, 1, 1)
         exact = find(facts, None)
-        near = find(facts, self.hasher)
-        turned = [*near, *find_turned(facts, near, self.hasher)]
-        more = find_similar(root, facts, turned, self.hasher, features=self.features)
+        near = find(facts, ledger)
+        turned = [*near, *find_turned(facts, near, ledger)]
+        more = find_similar(root, facts, turned, features=self.features)
+        ledger.close()
         found = (exact, near, turned, [*turned, *more])
         return dict(zip(WAYS, found, strict=True))
 
@@ -97,14 +101,13 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=6)
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
-    with Hasher() as hasher:
-        search = Search(hasher)
-        print_table(against_truth(search), None)
-        print()
-        root, copies = plant(work / "planted", options.every)
-        print_table(planted(search, root, copies), options.json)
-        print()
-        print_table(thresholds(search, root, copies), None)
+    search = Search()
+    print_table(against_truth(search), None)
+    print()
+    root, copies = plant(work / "planted", options.every)
+    print_table(planted(search, root, copies), options.json)
+    print()
+    print_table(thresholds(search, root, copies), None)
 
 
 def pictures(root: Path) -> list[str]:
@@ -114,8 +117,8 @@ def pictures(root: Path) -> list[str]:
     return sorted(p.relative_to(root).as_posix() for p in found)
 
 
-def read(root: Path, paths: Sequence[str]) -> list[Facts | Rejection]:
-    """Facts of pictures."""
+def read(root: Path, paths: Sequence[str]) -> list[Examined | Rejection]:
+    """What is known of pictures."""
     return list(in_order(functools.partial(examine, root), paths))
 
 
@@ -126,18 +129,18 @@ def against_truth(search: Search) -> list[dict[str, Any]]:
         truth = list(csv.DictReader(file))
     paths = sorted({row[name] for row in truth for name in ("file_a", "file_b")})
     results = read(root, paths)
-    sha256 = dict(zip(paths, (result.sha256 for result in results), strict=True))
-    facts = [result for result in results if isinstance(result, Facts)]
-    index = {fact.path: i for i, fact in enumerate(facts)}
+    good = [result for result in results if isinstance(result, Examined)]
+    index = {one.facts.path: i for i, one in enumerate(good)}
+    sha256 = {r.file: r.sha256 for r in results if isinstance(r, Rejection)}
     total = Counter(relation(row) for row in truth)
     rows = []
-    for way, pairs in search.pairs(root, facts).items():
+    for way, pairs in search.pairs(root, good).items():
         together = Components(pairs)
         found: Counter[str] = Counter()
         for row in truth:
             first, second = index.get(row["file_a"]), index.get(row["file_b"])
             if first is None or second is None:
-                one = sha256[row["file_a"]] == sha256[row["file_b"]]
+                one = sha256.get(row["file_a"], 1) == sha256.get(row["file_b"], 2)
             else:
                 one = together[first] == together[second]
             found[relation(row)] += one
@@ -187,15 +190,15 @@ def planted(
 ) -> list[dict[str, Any]]:
     """One row a change: the share that each way finds; last, the false pairs."""
     originals = [path for path in pictures(root) if not path.startswith("copies/")]
-    plain = [fact for fact in read(root, originals) if isinstance(fact, Facts)]
+    plain = [one for one in read(root, originals) if isinstance(one, Examined)]
     rows = []
     false: dict[str, set[frozenset[str]]] = {way: set() for way in WAYS}
     for name, origin in copies.items():
-        changed = [f for f in read(root, sorted(origin)) if isinstance(f, Facts)]
-        facts = [*plain, *changed]
-        index = {fact.path: i for i, fact in enumerate(facts)}
+        changed = [r for r in read(root, sorted(origin)) if isinstance(r, Examined)]
+        pool = [*plain, *changed]
+        index = {one.facts.path: i for i, one in enumerate(pool)}
         row: dict[str, Any] = {"change": name, "copies": len(origin)}
-        for way, pairs in search.pairs(root, facts).items():
+        for way, pairs in search.pairs(root, pool).items():
             together = Components(pairs)
             found = sum(
                 together[index[copy]] == together[index[path]]
@@ -203,7 +206,7 @@ def planted(
             )
             row[way] = found / len(origin)
             for pair in pairs:
-                both = [facts[i].path for i in (pair.first, pair.second)]
+                both = [pool[i].facts.path for i in (pair.first, pair.second)]
                 if len({origin.get(path, path) for path in both}) == 2:
                     false[way].add(frozenset(both))
         rows.append(row)

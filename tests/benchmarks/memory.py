@@ -84,7 +84,7 @@ def peak(words: list[str], cache: Path) -> tuple[int, int, float]:
             own, mapped = max(own, sums[0]), max(mapped, sums[1])
             time.sleep(0.1)
     if process.returncode:
-        raise RuntimeError("tlkit finetune failed.")
+        raise RuntimeError(f"tlkit {words[0]} failed.")
     return own, mapped, time.perf_counter() - began
 
 

@@ -1,13 +1,12 @@
 """How fast prepare reads pictures and finds near copies, against the least it could do.
 
     python -m tests.benchmarks.prepare [--work FOLDER] [--json FILE] [--rounds 5]
-        [--sizes 10000 100000 1000000] [--mapped 20000]
+        [--sizes 10000 100000 1000000]
 
-Reading: pictures a second of what prepare does with each (decode, digests, thumbnails
-and, at the end, hashes) beside Pillow's decoding alone in as many processes, taken in
-turns. Pictures: hymenoptera of the shared data (TLKIT_SHARED, by default ../shared) and
-drawn ones of 1600 x 1200. Searching: see `search` and
-`scratch`. Prints Markdown tables, writes JSON.
+Reading: pictures a second of what prepare does with each (decode, digests, thumbnails,
+hash) beside Pillow's decoding alone in as many processes, taken in turns. Pictures:
+hymenoptera of the shared data (TLKIT_SHARED, by default ../shared) and drawn ones of
+1600 x 1200. Searching: see `search`. Prints Markdown tables, writes JSON.
 """
 
 from __future__ import annotations
@@ -29,9 +28,8 @@ import numpy as np
 from PIL import Image
 
 import tlkit
-from tests.benchmarks import scratch, search
-from tlkit.dataset.facts import Facts, examine
-from tlkit.dataset.hashing import Hasher
+from tests.benchmarks import search
+from tlkit.dataset.facts import examine
 from tlkit.workers import cpu_count, in_order
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +47,6 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=None)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="*", default=[10**4, 10**5, 10**6])
-    parser.add_argument("--mapped", type=int, default=20_000)
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
     photos = SHARED / "data" / "hymenoptera"
@@ -60,14 +57,11 @@ def main() -> None:
     print(f"\ntlkit.prepare, hymenoptera: {whole['seconds']:.1f} s\n")
     searching = [search.measured(size) for size in options.sizes]
     search.print_table(searching)
-    mapped = scratch.mapped(options.mapped, work / "thumbnails")
-    scratch.print_line(mapped)
     place = options.json or work / "prepare.json"
     figures = {
         "reading": reading,
         "prepare": whole,
         "searching": searching,
-        "mapped": mapped,
     }
     place.write_text(json.dumps(figures, indent=2) + "\n")
 
@@ -118,24 +112,17 @@ def read(root: Path, number: int, rounds: int) -> dict[str, Any]:
     paths = sorted(p.relative_to(root).as_posix() for p in root.rglob("*.jpg"))
     several = list(itertools.islice(itertools.cycle(paths), number))
     turns = []
-    with Hasher() as hasher:
-        hasher.hashes([np.zeros((128, 128), np.uint8)])  # until it is loaded
-        for _ in range(rounds):
-            alone, alone_cost, _ = timed(decode_alone, root, several)
-            seconds, cost, facts = timed(examine, root, several)
-            began = time.perf_counter()
-            hasher.hashes([fact.luma for fact in facts if isinstance(fact, Facts)])
-            hashing = time.perf_counter() - began
-            turn = {
-                "decode": number / alone,
-                "examine": number / seconds,
-                "all": number / (seconds + hashing),
-                "share": alone / (seconds + hashing),
-                "decode_ms": alone_cost * 1e3,
-                "examine_ms": cost * 1e3,
-                "hash_ms": hashing / number * 1e3,
-            }
-            turns.append(turn)
+    for _ in range(rounds):
+        alone, alone_cost, _ = timed(decode_alone, root, several)
+        seconds, cost, _ = timed(examine, root, several)
+        turn = {
+            "decode": number / alone,
+            "examine": number / seconds,
+            "share": alone / seconds,
+            "decode_ms": alone_cost * 1e3,
+            "examine_ms": cost * 1e3,
+        }
+        turns.append(turn)
     medians = {key: statistics.median(t[key] for t in turns) for key in turns[0]}
     return {**medians, "processes": cpu_count(), "turns": turns}
 
@@ -152,10 +139,10 @@ def prepare(source: Path, out: Path, rounds: int) -> dict[str, Any]:
 
 def print_reading(reading: Mapping[str, Mapping[str, Any]]) -> None:
     """A Markdown table of rates, and of processor time for one picture."""
-    print("| pictures | decode alone | examine | and hash | share | processor ms |")
-    print("|---|---|---|---|---|---|")
+    print("| pictures | decode alone | examine | share | processor ms |")
+    print("|---|---|---|---|---|")
     for name, row in reading.items():
-        rates = " | ".join(f"{row[way]:.0f}/s" for way in ("decode", "examine", "all"))
+        rates = " | ".join(f"{row[way]:.0f}/s" for way in ("decode", "examine"))
         costs = [f"{row[way]:.1f}" for way in ("decode_ms", "examine_ms")]
         print(f"| {name} | {rates} | {row['share']:.2f} | {' : '.join(costs)} |")
 

@@ -1,28 +1,12 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 
-import numpy as np
 import pytest
 from PIL import Image
 
-import tlkit.dataset.check
 from tlkit.cli import run
-
-
-class Unhurried:
-    """Hashes without imagededup, which takes seconds to load: no two are alike."""
-
-    def hashes(self, lumas):
-        return np.random.default_rng(0).integers(2**63, size=len(lumas)).astype("u8")
-
-
-@pytest.fixture(autouse=True)
-def _no_imagededup(monkeypatch):
-    made = contextlib.nullcontext(Unhurried())
-    monkeypatch.setattr(tlkit.dataset.check, "Hasher", lambda: made)
 
 
 @pytest.fixture

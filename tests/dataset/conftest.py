@@ -1,38 +1,15 @@
-"""One process that hashes for all tests: loading imagededup takes seconds. Facts."""
+"""What the tests of the data set stage share."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-import tlkit.dataset.check as check
-import tlkit.dataset.prepare as prepare
-from tlkit.dataset.facts import Facts, thumbnails
-from tlkit.dataset.hashing import Hasher
-
-
-def facts_of(pixels, path: str = "") -> Facts:
-    pixels = np.ascontiguousarray(pixels)
-    luma, colour = thumbnails(pixels)
-    digest = hashlib.sha256(pixels.tobytes() + str(pixels.shape).encode()).hexdigest()
-    height, width = pixels.shape[:2]
-    return Facts(path, digest, digest, width, height, "PNG", luma=luma, colour=colour)
-
-
-@pytest.fixture(scope="session")
-def hasher():
-    with Hasher() as one:
-        yield one
-
-
-@pytest.fixture
-def shared_hasher(hasher, monkeypatch):
-    for module in (check, prepare):
-        monkeypatch.setattr(module, "Hasher", lambda: contextlib.nullcontext(hasher))
+from tlkit.dataset.facts import Examined, Facts, Look, coarse, thumbnails
+from tlkit.dataset.hashing import perceptual_hash
 
 
 @pytest.fixture
@@ -49,3 +26,17 @@ def told():
     lines.start, lines.advance = start, advance
     lines.note, lines.warn = lines.notes.append, lines.warnings.append
     return lines
+
+
+def seen(pixels, path: str = "") -> Examined:
+    pixels = np.ascontiguousarray(pixels)
+    digest = hashlib.sha256(pixels.tobytes() + str(pixels.shape).encode()).hexdigest()
+    height, width = pixels.shape[:2]
+    facts = Facts(path, digest, digest, width, height, "PNG")
+    return looking(facts, thumbnails(pixels))
+
+
+def looking(facts: Facts, look: Look) -> Examined:
+    luma = look.luma
+    deviation = float(luma.std())
+    return Examined(facts, look, perceptual_hash(luma), deviation, coarse(luma))

@@ -20,8 +20,6 @@ from tlkit.errors import DatasetError, UsageError
 
 THING = Thing("nut", (rectangle((1, 1, 9, 9)),))
 
-pytestmark = pytest.mark.usefixtures("shared_hasher")
-
 
 def save(place: Path, pixels: np.ndarray, **options) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)

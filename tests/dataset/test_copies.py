@@ -2,21 +2,17 @@ from __future__ import annotations
 
 import random
 
-import numpy as np
-
 from tlkit.dataset.copies import Outcome, decide
 from tlkit.dataset.duplicates import Pair
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.labelling import Candidate
-
-NOTHING = np.zeros((0, 0), np.uint8)
 
 
 def world(*rows):
     """Candidates and facts from rows of path, label, split and box."""
     paths = sorted({row[0] for row in rows})
     facts = [
-        Facts(path, f"{i:x}" * 64, "", 100, 100, "PNG", luma=NOTHING, colour=NOTHING)
+        Facts(path, f"{i:x}" * 64, "", 100, 100, "PNG")
         for i, path in enumerate(paths, 1)
     ]
     by_path = dict(zip(paths, facts, strict=True))
@@ -163,6 +159,20 @@ def test_copies_on_one_side_of_a_given_split():
     outcome = run(rows, [Pair(0, 1, "exact")])
     assert sorted(kept(outcome)) == ["a", "c"]
     assert gone(outcome)["b"][0] == "duplicate"
+
+
+def test_copies_with_the_same_labels_of_several():
+    rows = [("a", "x|y"), ("b", "x|y"), ("c", "x")]
+    outcome = run(rows, [Pair(0, 1, "exact")])
+    assert sorted(kept(outcome)) == ["a", "c"]
+    assert gone(outcome)["b"][0] == "duplicate"
+
+
+def test_copies_that_share_only_some_labels_are_a_conflict():
+    rows = [("a", "x|y"), ("b", "x")]
+    outcome = run(rows, [Pair(0, 1, "exact")])
+    assert outcome.kept == []
+    assert gone(outcome)["b"] == ("conflict", "Also here as x|y: a.")
 
 
 BOX, SAME, OTHER = (10, 10, 50, 50), (11, 10, 50, 51), (60, 60, 90, 90)

@@ -6,15 +6,36 @@ import io
 import itertools
 import random
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from tests.dataset.conftest import facts_of
+from tests.dataset.conftest import looking, seen
 from tlkit.dataset import duplicates
-from tlkit.dataset.duplicates import Components, Pair, find
-from tlkit.dataset.facts import Facts, examine
+from tlkit.dataset.duplicates import Components, Pair, difference, find
+from tlkit.dataset.facts import Examined, Look, examine
+from tlkit.dataset.ledger import Ledger
+
+
+def relit(one: Examined, luma: np.ndarray, digest: str) -> Examined:
+    """The same picture with another grey thumbnail."""
+    facts = dataclasses.replace(one.facts, pixel_digest=digest)
+    return looking(facts, dataclasses.replace(one.look, luma=luma))
+
+
+def search(pictures, *, near: bool = True) -> list[Pair]:
+    facts = [
+        dataclasses.replace(one.facts, path=one.facts.path or str(i))
+        for i, one in enumerate(pictures)
+    ]
+    ledger = Ledger(Path(":memory:"))
+    for one, fact in zip(pictures, facts, strict=True):
+        ledger.add(dataclasses.replace(one, facts=fact), 1, 1)
+    pairs = find(facts, ledger if near else None)
+    ledger.close()
+    return pairs
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -34,60 +55,106 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_changed_copies_are_near(draw, hasher, change):
+def test_changed_copies_are_near(draw, change):
     for seed in range(4):
         original = Image.fromarray(draw(seed, seed, size=200))
         copy = np.array(CHANGES[change](original))
-        pairs = find([facts_of(np.array(original)), facts_of(copy)], hasher)
+        pairs = search([seen(np.array(original)), seen(copy)])
         assert [(p.kind, p.same) for p in pairs] == [("near", True)]
         assert pairs[0].distance <= duplicates.MAX_DISTANCE
 
 
-def test_different_drawings_are_not(draw, hasher):
-    facts = [facts_of(draw(kind, seed)) for kind in range(3) for seed in range(60)]
-    assert find(facts, hasher) == []
+def test_different_drawings_are_not(draw):
+    facts = [seen(draw(kind, seed)) for kind in range(3) for seed in range(60)]
+    assert search(facts) == []
 
 
 def test_exact_copies_need_no_hash(draw):
-    a, b = facts_of(draw(0, 0)), facts_of(draw(0, 1))
-    resaved = dataclasses.replace(a, sha256="other bytes")
-    assert find([a, b, resaved, a], None) == [Pair(0, 2, "exact"), Pair(0, 3, "exact")]
+    a, b = seen(draw(0, 0)), seen(draw(0, 1))
+    pairs = search([a, b, a, a], near=False)
+    assert pairs == [Pair(0, 2, "exact"), Pair(0, 3, "exact")]
     assert find([], None) == []
 
 
-def test_plain_pictures_are_only_ever_exact_copies(hasher):
+def test_plain_pictures_are_only_ever_exact_copies():
     rng = np.random.default_rng(0)
     scans = []
     for level in (255, 254, 250, 128, 0):
-        scans.append(facts_of(np.full((90, 120, 3), level, np.uint8)))
+        scans.append(seen(np.full((90, 120, 3), level, np.uint8)))
     for _ in range(6):
         paper = rng.normal(245, 3, (90, 120, 1)).clip(0, 255).astype(np.uint8)
-        scans.append(facts_of(np.repeat(paper, 3, axis=2)))
-    pairs = find([*scans, scans[0]], hasher)
+        scans.append(seen(np.repeat(paper, 3, axis=2)))
+    pairs = search([*scans, scans[0]])
     assert pairs == [Pair(0, 11, "exact")]
 
 
-def test_pale_pictures_with_something_on_them_are_told_apart(hasher):
+def test_pale_pictures_with_something_on_them_are_told_apart():
     def page(x: int, y: int) -> np.ndarray:
         pixels = np.full((200, 200, 3), 250, np.uint8)
         pixels[y : y + 20, x : x + 40] = 90
         return pixels
 
     places = itertools.product(range(10, 160, 50), range(10, 180, 60))
-    pages = [facts_of(page(x, y)) for x, y in places]
-    assert find(pages, hasher) == []
+    pages = [seen(page(x, y)) for x, y in places]
+    assert search(pages) == []
 
 
-def test_what_looks_alike_but_is_not_the_same(draw, hasher):
-    plain = facts_of(draw(0, 0, size=128))
-    row, column = np.unravel_index(plain.luma[2:-2, 2:-2].argmin(), (124, 124))
+def test_colour_tells_apart_but_not_from_a_grey_copy(draw):
+    pixels = np.full((100, 100, 3), 60, np.uint8)
+    pixels[30:70, 30:70] = (200, 40, 40)
+    other = np.full((100, 100, 3), 60, np.uint8)
+    # as bright as the red: 0.299 * 200 + 0.701 * 40 = 87.8 = 0.587 * 121 + 0.413 * 40
+    other[30:70, 30:70] = (40, 121, 40)
+    grey = np.repeat(np.array(Image.fromarray(pixels).convert("L"))[..., None], 3, 2)
+    red = seen(pixels)
+    assert difference(red.look, seen(other).look) == float("inf")
+    assert difference(red.look, seen(grey).look) < 2
+
+
+def test_a_small_mark_tells_apart(draw):
+    pixels = draw(0, 0, size=256)
+    marked = pixels.copy()
+    marked[100:110, 200:212] = 0
+    marked[100:110, 40:52] = 255
+    spot = difference(seen(pixels).look, seen(marked).look)
+    assert spot > duplicates.MAX_SPOT_SAME
+
+
+def test_difference_by_hand():
+    base = np.zeros((128, 128), np.uint8)
+    base[:, 40:80] = 200
+    grey = np.zeros((32, 32, 3), np.uint8)
+    one = Look(base, grey)
+    assert difference(one, one) == 0
+
+    def swapped(side: int) -> Look:
+        # as much white on black as black on white: neither mean nor deviation changes
+        luma = base.copy()
+        luma[20 : 20 + side, 20 : 20 + side] = 200
+        luma[20 : 20 + side, 60 : 60 + side] = 0
+        return dataclasses.replace(one, luma=luma)
+
+    assert difference(one, swapped(1)) == pytest.approx(200 / 9, rel=1e-4)
+    assert difference(one, swapped(3)) == pytest.approx(200, rel=1e-4)
+    shifted = dataclasses.replace(one, luma=np.roll(base, 1, axis=1))
+    assert difference(one, shifted) == pytest.approx(0, abs=1e-3)
+    half = dataclasses.replace(one, luma=base // 2)
+    assert difference(one, half) == float("inf")
+    reverse = dataclasses.replace(one, luma=200 - base)
+    assert difference(one, reverse) == float("inf")
+
+
+def test_what_looks_alike_but_is_not_the_same(draw):
+    plain = seen(draw(0, 0, size=128))
+    luma = plain.look.luma
+    row, column = np.unravel_index(luma[2:-2, 2:-2].argmin(), (124, 124))
     facts = [plain]
     for side in (1, 3):  # a light spot of about 200 / 9 and of 200 levels on the dark
-        luma = plain.luma.copy()
+        luma = plain.look.luma.copy()
         level = luma[row + 2, column + 2] + 200
         luma[row + 2 : row + 2 + side, column + 2 : column + 2 + side] = level
-        facts.append(dataclasses.replace(plain, luma=luma, pixel_digest=str(side)))
-    pairs = find(facts, hasher)
+        facts.append(relit(plain, luma, str(side)))
+    pairs = search(facts)
     assert [(p.first, p.second, p.same) for p in pairs] == [(0, 1, False)]
 
 
@@ -98,15 +165,15 @@ def test_components():
     assert {long[i] for i in range(5001)} == {0}
 
 
-def test_the_order_of_pictures_has_no_influence(draw, hasher):
+def test_the_order_of_pictures_has_no_influence(draw):
     pictures = {f"{i}": Image.fromarray(draw(0, i, size=128)) for i in range(8)}
     pictures |= {f"{i}g": pictures[f"{i}"].convert("L") for i in range(4)}
-    facts = [facts_of(np.array(p.convert("RGB")), n) for n, p in pictures.items()]
+    facts = [seen(np.array(p.convert("RGB")), n) for n, p in pictures.items()]
 
-    def together(chosen: list[Facts]) -> set[frozenset[str]]:
+    def together(chosen: list[Examined]) -> set[frozenset[str]]:
         return {
-            frozenset((chosen[p.first].path, chosen[p.second].path))
-            for p in find(chosen, hasher)
+            frozenset((chosen[p.first].facts.path, chosen[p.second].facts.path))
+            for p in search(chosen)
         }
 
     expected = {frozenset((f"{i}", f"{i}g")) for i in range(4)}
@@ -115,7 +182,7 @@ def test_the_order_of_pictures_has_no_influence(draw, hasher):
     assert together(facts) == expected
 
 
-def test_handwritten_digits_are_not_chained(hasher):
+def test_handwritten_digits_are_not_chained():
     """Many digits are alike; a class must not become one group through these."""
     from sklearn.datasets import load_digits
 
@@ -124,35 +191,35 @@ def test_handwritten_digits_are_not_chained(hasher):
     for values in digits.images:
         small = Image.fromarray((values * 255 / 16).astype(np.uint8))
         large = small.resize((64, 64), Image.Resampling.BICUBIC).convert("RGB")
-        facts.append(facts_of(np.array(large)))
+        facts.append(seen(np.array(large)))
     assert len(facts) == 1797
-    assert find(facts, hasher) == []
+    assert search(facts) == []
 
 
-def test_pictures_of_one_scene_are_quick(draw, hasher):
+def test_pictures_of_one_scene_are_quick(draw):
     """Thousands of frames of a fixed camera are all neighbours by their hashes."""
     rng = np.random.default_rng(0)
     scene = Image.fromarray(draw(0, 0, size=128))
-    base = facts_of(np.array(scene))
+    base = seen(np.array(scene))
     frames = []
     for i in range(600):
-        noise = rng.integers(0, 3, base.luma.shape).astype(np.uint8)
-        luma = np.clip(base.luma.astype(int) + noise, 0, 255).astype(np.uint8)
-        frames.append(dataclasses.replace(base, luma=luma, pixel_digest=str(i)))
-    pairs = find(frames, hasher)
+        noise = rng.integers(0, 3, base.look.luma.shape).astype(np.uint8)
+        luma = np.clip(base.look.luma.astype(int) + noise, 0, 255).astype(np.uint8)
+        frames.append(relit(base, luma, str(i)))
+    pairs = search(frames)
     assert len(pairs) == 599
     assert Components(pairs)[599] == 0
 
 
-def test_shared_duplicates(shared_data, hasher):
+def test_shared_duplicates(shared_data):
     """Against truth.csv: every exact pair, no pair that is none, near pairs counted."""
     root = shared_data / "duplicates"
     paths = sorted(p.relative_to(root).as_posix() for p in root.rglob("*.*"))
     looked_at = [examine(root, path) for path in paths]
-    facts = [fact for fact in looked_at if isinstance(fact, Facts)]
-    index = {fact.path: i for i, fact in enumerate(facts)}
-    assert len(facts) == 29
-    pairs = find(facts, hasher)
+    pictures = [one for one in looked_at if isinstance(one, Examined)]
+    index = {one.facts.path: i for i, one in enumerate(pictures)}
+    assert len(pictures) == 29
+    pairs = search(pictures)
     exact = Components(pair for pair in pairs if pair.kind == "exact")
     any_kind = Components(pairs)
     found: Counter[tuple[str, str]] = Counter()

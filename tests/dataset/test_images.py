@@ -6,12 +6,15 @@ import json
 import os
 import pickle
 import struct
+import sys
 import warnings
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from tlkit.dataset import images
 from tlkit.dataset.images import UnreadableImage
@@ -43,9 +46,9 @@ UPRIGHT = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
     4: lambda a: a[::-1],
-    5: lambda a: a.transpose(1, 0, 2),
+    5: lambda a: a.swapaxes(0, 1),
     6: lambda a: np.rot90(a, -1),
-    7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
+    7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
     8: lambda a: np.rot90(a),
 }
 
@@ -66,6 +69,33 @@ def test_orientation_is_applied(kind, orientation):
     assert np.abs(picture.pixels.astype(int) - expected).mean() < 6
     noted = any(note == f"exif-orientation-{orientation}" for note in picture.notes)
     assert noted == (orientation != 1)
+    assert images.measure(data) == expected.shape[1::-1]
+
+
+def test_measure_does_not_decode(monkeypatch):
+    plain = encode(Image.fromarray(QUARTERS), "PNG")
+    monkeypatch.setattr(PngImageFile, "load", None)
+    assert images.measure(plain) == (60, 40)
+    for data, reason in (
+        (b"", "empty"),
+        (b"text", "not-an-image"),
+        (huge_png(65_000, 65_000), "too-many-pixels"),
+    ):
+        with pytest.raises(UnreadableImage) as caught:
+            images.measure(data)
+        assert caught.value.reason == reason
+
+
+def test_measure_finds_an_orientation_at_the_end_of_a_png():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encode(Image.fromarray(QUARTERS), "PNG", exif=exif)
+    start = data.index(b"eXIf") - 4
+    size = int.from_bytes(data[start : start + 4], "big")
+    chunk, rest = data[start : start + size + 12], data[start + size + 12 :]
+    late = data[:start] + rest[:-12] + chunk + rest[-12:]
+    assert images.measure(late) == (40, 60)
+    assert images.decode(late).pixels.shape == (60, 40, 3)
 
 
 @pytest.mark.parametrize("value", [0, 9, 300])
@@ -81,6 +111,34 @@ def test_broken_exif_does_not_cost_the_picture():
     assert images.decode(data).pixels.shape == QUARTERS.shape
 
 
+def test_exif_whose_inner_part_is_broken(monkeypatch):
+    def fail(*_):
+        raise SyntaxError("not a TIFF file")
+
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    data = encode(Image.fromarray(QUARTERS), "JPEG", exif=exif)
+    monkeypatch.setattr(Image.Exif, "get_ifd", fail)
+    picture = images.decode(data)
+    assert (picture.camera, picture.taken) == ("Maker", "")
+
+
+def test_camera_and_time():
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Maker\0rest", "Maker Model\n 5"
+    exif.get_ifd(0x8769).update({0x9003: "2024:05:17 11:02:33", 0x9291: "25"})
+    picture = images.decode(encode(Image.fromarray(QUARTERS), "JPEG", exif=exif))
+    assert picture.camera == "Maker Model 5"
+    assert picture.taken == "2024:05:17 11:02:33.25"
+    exif[0x0110] = "Model"
+    del exif.get_ifd(0x8769)[0x9291]
+    picture = images.decode(encode(Image.fromarray(QUARTERS), "PNG", exif=exif))
+    assert picture.camera == "Maker Model"
+    assert picture.taken == "2024:05:17 11:02:33"
+    plain = images.decode(encode(Image.fromarray(QUARTERS), "JPEG"))
+    assert (plain.camera, plain.taken) == ("", "")
+
+
 def test_cmyk_jpeg():
     inks = np.zeros((16, 16, 4), np.uint8)
     inks[..., 0] = 255  # cyan: no red
@@ -91,6 +149,46 @@ def test_cmyk_jpeg():
     assert red < 10
     assert green > 240
     assert blue > 240
+
+
+# Corners of the colour cube as inks, 0 for none, and as they look.
+INKS = np.array([[[0, 0, 0, 0], [255, 0, 0, 0], [0, 255, 0, 0], [0, 0, 255, 255]]])
+LOOK = [[255, 255, 255], [0, 255, 255], [255, 0, 255], [0, 0, 0]]
+
+
+def adobe_jpeg(samples: np.ndarray, transform: int) -> bytes:
+    """A JPEG of four components as they are, with the marker of Adobe's programs."""
+    tiles = samples.astype(np.uint8).repeat(16, axis=0).repeat(16, axis=1)
+    # Pillow stores the opposite of what it is given.
+    image = Image.fromarray(255 - tiles, "CMYK")
+    data = encode(image, "JPEG", quality=100, subsampling=0)
+    start = data.index(b"Adobe")
+    assert data[start - 4 : start - 2] == b"\xff\xee"  # APP14
+    # version, two words of flags, then how the components are to be taken
+    assert data[start + 11] == 0
+    return data[: start + 11] + bytes([transform]) + data[start + 12 :]
+
+
+@pytest.mark.parametrize("transform", [0, 2])
+def test_cmyk_as_adobe_writes_it(transform):
+    """Inks are stored inverted, 255 for none; as YCCK the first three as YCbCr."""
+    samples = 255 - INKS
+    if transform == 2:
+        red, green, blue = np.moveaxis(INKS[..., :3].astype(float), -1, 0)
+        samples = np.stack(
+            [
+                0.299 * red + 0.587 * green + 0.114 * blue,
+                128 - 0.168736 * red - 0.331264 * green + 0.5 * blue,
+                128 + 0.5 * red - 0.418688 * green - 0.081312 * blue,
+                255 - INKS[..., 3],
+            ],
+            axis=-1,
+        )
+        samples = samples.round().clip(0, 255)
+    picture = images.decode(adobe_jpeg(samples, transform))
+    assert picture.notes == ("cmyk",)
+    assert picture.pixels.shape == (16, 64, 3)
+    np.testing.assert_allclose(picture.pixels[8, 8::16], LOOK, atol=3)
 
 
 def test_alpha_is_laid_over_white():
@@ -190,8 +288,60 @@ def test_what_is_no_picture():
     assert reason_of(b"these are notes") == "not-an-image"
     assert reason_of(b"<svg xmlns='http://www.w3.org/2000/svg'/>") == "not-an-image"
     assert reason_of(b"%!PS-Adobe-3.0 EPSF-3.0") == "not-an-image"
-    assert reason_of(b"\0\0\0\x18ftypheic" + b"\0" * 20) == "heic"
     assert reason_of(b"\xff\xd8\xff") == "damaged"
+
+
+HEIC = b"\0\0\0\x18ftypheic" + b"\0" * 20
+
+
+@pytest.fixture
+def heic_library(monkeypatch):
+    """Sets what importing pillow-heif gives, None for an ImportError."""
+
+    def pretend(module) -> None:
+        monkeypatch.setitem(sys.modules, "pillow_heif", module)
+
+    images._heic.cache_clear()
+    yield pretend
+    images._heic.cache_clear()
+
+
+def test_heic_without_the_library(heic_library):
+    heic_library(None)
+    with pytest.raises(UnreadableImage, match="pip install 'tlkit") as caught:
+        images.decode(HEIC)
+    assert caught.value.reason == "heic"
+    assert "JPEG or PNG" in caught.value.hint
+
+
+def test_heic_is_registered_once_and_only_when_it_comes(heic_library, monkeypatch):
+    calls = []
+    heic_library(SimpleNamespace(register_heif_opener=lambda: calls.append(1)))
+    monkeypatch.setitem(Image.OPEN, "HEIF", OPENS_NONE)
+    images.decode(encode(Image.new("RGB", (2, 2)), "PNG"))
+    assert calls == []
+    assert [reason_of(HEIC), reason_of(HEIC)] == ["damaged", "damaged"]
+    assert calls == [1]
+
+
+# How Pillow keeps a format: what opens it, and what accepts its beginning.
+OPENS_NONE = None, lambda _: False
+
+
+def test_heic_with_the_library(draw):
+    pytest.importorskip("pillow_heif")
+    images._heic()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encode(Image.fromarray(QUARTERS), "HEIF", quality=95, exif=exif)
+    picture = images.decode(data)
+    assert picture.format == "HEIF"
+    # HEIF turns by a property of its own; what EXIF says of it is for information
+    assert picture.notes == ()
+    assert picture.pixels.shape == QUARTERS.shape
+    assert np.abs(picture.pixels.astype(int) - QUARTERS).mean() < 6
+    assert reason_of(data, max_pixels=2399) == "too-many-pixels"
+    assert reason_of(data[: len(data) // 2]) in {"truncated", "damaged"}
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM"])
@@ -339,6 +489,10 @@ def test_read_bytes_of_an_embedded_picture(tmp_path):
     [
         ("{", "broken-json"),
         ("[" * 100_000, "broken-json"),
+        ("[" * 200 + "]" * 200, "broken-json"),
+        ('{"a":' * 200 + "1" + "}" * 200, "broken-json"),
+        ("1" * 5000, "broken-json"),
+        ('{"imageData": NaN}', "no-picture"),
         ("[1]", "no-picture"),
         ('{"imageData": null}', "no-picture"),
         ('{"imageData": 7}', "no-picture"),
@@ -350,6 +504,41 @@ def test_read_bytes_of_a_json_without_picture(tmp_path, content, reason):
     path = tmp_path / "a.json"
     path.write_text(content)
     assert read_reason(path) == reason
+
+
+def json_of(tmp_path, text: str):
+    (tmp_path / "a.json").write_text(text)
+    return images.read_json(tmp_path / "a.json")
+
+
+def test_json_knows_only_finite_numbers(tmp_path):
+    text = '{"a": [NaN, Infinity, -Infinity, 1e999, -1e999, 1.5, -2, 1e3], "b": "NaN"}'
+    assert json_of(tmp_path, text) == {
+        "a": [None, None, None, None, None, 1.5, -2, 1000.0],
+        "b": "NaN",
+    }
+
+
+def test_json_as_windows_writes_it(tmp_path):
+    path = tmp_path / "a.json"
+    for encoding in ("utf-8-sig", "utf-16"):
+        path.write_text('{"é": 1}', encoding=encoding)
+        assert images.read_json(path) == {"é": 1}
+
+
+def test_json_may_be_nested_as_deep_as_that(tmp_path):
+    deep = "[" * images.MAX_JSON_DEPTH + "]" * images.MAX_JSON_DEPTH
+    assert json_of(tmp_path, deep)
+    with pytest.raises(UnreadableImage, match="nested deeper than 100 levels"):
+        json_of(tmp_path, f"[{deep}]")
+
+
+def test_json_has_a_cap_on_its_values(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "MAX_JSON_VALUES", 6)
+    assert json_of(tmp_path, '{"a": [1, {}, "b"]}')
+    with pytest.raises(UnreadableImage, match="7 values, of which 6") as caught:
+        json_of(tmp_path, '{"a": [1, {}, []]}')
+    assert caught.value.reason == "too-big"
 
 
 def test_fit_squash_and_crop():

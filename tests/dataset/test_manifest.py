@@ -46,7 +46,7 @@ def written(tmp_path):
     (tmp_path / "photos").mkdir()
     write_contents(directory, LABELS, EXAMPLES)
     info = {
-        "format": 1,
+        "format": 2,
         "digest": digest_of(LABELS, EXAMPLES),
         "labels": list(LABELS),
         "source": {"path": str(tmp_path / "photos"), "relative": "../photos"},
@@ -91,10 +91,13 @@ def test_the_csv_is_plain(written):
 
 
 def test_tables_survive_any_text(tmp_path):
-    rows = [[ODD, "\r", 'q"q'], ["plain", "", "1"]]
-    write_table(tmp_path / "t.csv", ("a", "b", "c"), rows)
+    rows = [[ODD, "\r", 'q"q'], ["plain", "", "1"], ["\n", "-x", " y "]]
+    half = ["\ud800", "", ""]  # of a character, as JSON may hold
+    write_table(tmp_path / "t.csv", ("a", "b", "c"), [*rows, half])
     with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
-        assert list(csv.reader(file)) == [["a", "b", "c"], *rows]
+        header, *found, last = csv.reader(file)
+    assert (header, found) == (["a", "b", "c"], rows)
+    assert last == ["\\ud800", "", ""]
 
 
 def test_digest_depends_on_content_only():
@@ -128,7 +131,7 @@ def test_no_directory(tmp_path, photo_folder):
         ("{", "is not JSON"),
         ("[]", "is not from tlkit prepare"),
         ("{}", "is not from tlkit prepare"),
-        ('{"digest": "", "format": 2}', "has format 2"),
+        ('{"digest": "", "format": 1}', "has format 1, this tlkit reads 2"),
     ],
 )
 def test_broken_info(written, content, message):
@@ -236,6 +239,28 @@ def test_read_example(tmp_path, draw):
     with pytest.raises(UnreadableImage, match="prepare again") as caught:
         read_example(tmp_path, changed)
     assert caught.value.reason == "changed"
+    with pytest.raises(UnreadableImage, match="Put the picture back") as caught:
+        read_example(tmp_path, dataclasses.replace(whole, path="gone.png"))
+    assert caught.value.reason == "missing"
+
+
+def test_multi_label(written):
+    examples = (
+        example(0, label="x|y 2"),
+        example(1, label="y 2", split="val"),
+        example(2, split="val", group="g1"),
+    )
+    write_contents(written, LABELS, examples)
+    edit_info(written, digest=digest_of(LABELS, examples), multi_label=True)
+    manifest = Manifest.read(written)
+    assert manifest.multi_label
+    assert manifest.labels_of(examples[0]) == ("x", "y 2")
+    assert manifest.counts() == {
+        "x": {"train": 1, "val": 1, "test": 0},
+        "y 2": {"train": 1, "val": 1, "test": 0},
+    }
+    edit_info(written, multi_label=False)
+    assert "label 'x|y 2' is not in labels.txt" in fault_of(written)
 
 
 def test_read_example_names_the_file(tmp_path):

@@ -20,8 +20,6 @@ from tlkit.dataset.manifest import Example, Manifest, read_example
 from tlkit.dataset.prepare import prepare
 from tlkit.errors import DatasetError, UsageError
 
-pytestmark = pytest.mark.usefixtures("shared_hasher")
-
 
 def table(directory: Path, name: str) -> list[dict[str, str]]:
     with (directory / name).open(encoding="utf-8", newline="") as file:
@@ -93,7 +91,7 @@ def test_class_folders(photo_folder, tmp_path, told):
     assert told.done == 40
     assert sorted(p.name for p in manifest.directory.iterdir()) == [
         *("dataset.json", "duplicates.csv", "labels.txt", "manifest.csv"),
-        "rejected.csv",
+        *("notes.csv", "rejected.csv"),
     ]
     assert not list(manifest.directory.parent.glob(".*"))
 
@@ -106,7 +104,10 @@ def test_same_command_same_result(photo_folder, tmp_path):
         path.write_bytes(path.read_bytes())
     two = prepare(copy, tmp_path / "two", seed=5, workers=1)
     assert one.digest == two.digest
-    for name in ("manifest.csv", "labels.txt", "rejected.csv", "duplicates.csv"):
+    for name in (
+        *("manifest.csv", "labels.txt", "notes.csv", "rejected.csv"),
+        "duplicates.csv",
+    ):
         texts = [(d / name).read_bytes() for d in (one.directory, two.directory)]
         assert texts[0] == texts[1]
     assert prepare(root, tmp_path / "three", seed=6).digest != one.digest
@@ -319,7 +320,7 @@ def test_one_class_or_none(photo_folder, tmp_path):
         prepare(tmp_path / "wrapped", tmp_path / "data")
     with pytest.raises(DatasetError, match="does not exist"):
         prepare(tmp_path / "none", tmp_path / "data")
-    with pytest.raises(DatasetError, match="is not a folder"):
+    with pytest.raises(DatasetError, match="is no file of annotations"):
         prepare(root / "a" / "a_000.png", tmp_path / "data")
     assert not (tmp_path / "data").exists()
     assert not list(tmp_path.glob(".data*"))
@@ -376,8 +377,10 @@ def test_a_class_that_is_missing_from_a_side(photo_folder, tmp_path, told):
         ({"val": 0.5, "test": 0.5}, "nothing for train"),
         ({"val": 0.9}, "nothing for train"),
         ({"workers": -1}, "workers is at least 0"),
-        ({"source": "folders", "label_by": "shapes"}, "Only labelme"),
-        ({"label_by": "shapes"}, "Leave --label-by away"),
+        ({"seed": -1}, "seed is at least 0"),
+        ({"source": "folders", "label_by": "shapes"}, "give each picture one label"),
+        ({"source": "folders", "multi_label": True}, "Leave it away"),
+        ({"label_by": "shapes"}, "say by --from how"),
     ],
 )
 def test_options_that_cannot_be_meant(photo_folder, tmp_path, options, message):
@@ -392,7 +395,7 @@ def test_an_existing_output(photo_folder, tmp_path):
     out = tmp_path / "data"
     out.mkdir()  # empty: nothing to lose
     first = prepare(root, out)
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="split by other options: seed was 0, is 1"):
         prepare(root, out, seed=1)
     assert Manifest.read(out).digest == first.digest
     assert prepare(root, out, seed=1, overwrite=True).digest != first.digest
@@ -606,30 +609,59 @@ def test_labelme_copies_of_a_photo(pages, tmp_path):
 def test_labelme_without_labels(pages, tmp_path, told):
     for path in pages.glob("*.json"):
         edit(path, flags={})
-    with pytest.raises(DatasetError, match="--label-by shapes") as caught:
+    with pytest.raises(DatasetError, match="16 shapes have labels here") as caught:
         prepare(pages, tmp_path / "data", progress=told)
-    assert caught.value.hint == (
-        "No flag serves as a label, but there are 16 shape(s): "
-        "--label-by shapes labels by these."
-    )
-    assert told.warnings == []
+    assert caught.value.hint.startswith("Say --label-by shapes for a crop of each")
+    assert "Reading pictures" not in told.tasks
+    with pytest.raises(DatasetError, match="found none") as caught:
+        prepare(pages, tmp_path / "data", label_by="image")
     # eight pages and the seven files that these lead to
-    assert "15 rejected as no-flag, as 0.json: No flags." in str(caught.value)
+    assert "15 rejected as several-labels, as 0.json: Labelled as 'bar', 'disc'." in (
+        str(caught.value)
+    )
+    assert "--multi-label keeps them" in caught.value.hint
+    assert told.warnings == []
     for path in pages.glob("*.json"):
         edit(path, shapes=[])
-    with pytest.raises(DatasetError, match="Flag the pictures in labelme"):
+    with pytest.raises(DatasetError, match="15 rejected as no-label") as caught:
         prepare(pages, tmp_path / "data")
+    assert caught.value.hint.startswith("Label the pictures")
     with pytest.raises(DatasetError, match="found none") as caught:
         prepare(pages, tmp_path / "data", label_by="shapes")
-    assert caught.value.hint.startswith("Draw shapes in labelme")
+    assert caught.value.hint.startswith("Draw shapes")
 
 
-def test_labelme_flags_are_no_shapes(pages, tmp_path):
+def test_labelme_labels_of_the_other_way_are_pointed_to(pages, tmp_path):
+    for path in pages.glob("*.json"):
+        edit(path, flags={"cat": True})
+    with pytest.raises(DatasetError, match="only one, 'cat'") as caught:
+        prepare(pages, tmp_path / "data")
+    assert caught.value.hint == "16 shape(s) are drawn on pictures: --label-by shapes."
     for path in pages.glob("*.json"):
         edit(path, shapes=[])
     with pytest.raises(DatasetError, match="found none") as caught:
         prepare(pages, tmp_path / "data", label_by="shapes")
-    assert "8 true flag(s): --label-by image" in caught.value.hint
+    assert "8 picture(s) have a label of their own: --label-by image" in (
+        caught.value.hint
+    )
+
+
+def test_labelme_multi_label(pages, tmp_path):
+    shapes = json.loads((pages / "0.json").read_text())["shapes"]
+    for i in range(4):
+        edit(pages / f"{i}.json", shapes=shapes[:1])
+    for path in pages.glob("*.json"):
+        edit(path, flags={})
+    manifest = prepare(pages, tmp_path / "data", multi_label=True, test=0)
+    check_books(manifest)
+    assert manifest.multi_label
+    assert manifest.labels == ("bar", "disc")
+    labels = [e.label for e in manifest.examples]
+    assert labels == ["disc"] * 4 + ["bar|disc"] * 4
+    assert manifest.labels_of(manifest.examples[7]) == ("bar", "disc")
+    for counts in manifest.counts().values():
+        assert counts["val"] >= 1
+    assert manifest.counts()["disc"]["train"] + manifest.counts()["disc"]["val"] == 8
 
 
 def test_worker_processes_import_neither_tensorflow_nor_torch(photo_folder, tmp_path):
@@ -691,7 +723,9 @@ def test_shared_duplicates(shared_data, tmp_path):
 def test_shared_labelme(shared_data, tmp_path):
     """Every JSON of every version serves or is listed."""
     source = shared_data / "labelme"
-    manifest = prepare(source, tmp_path / "data", label_by="shapes", val=0, test=0)
+    manifest = prepare(
+        source, tmp_path / "data", source="labelme", label_by="shapes", val=0, test=0
+    )
     check_books(manifest)
     pages = {p.relative_to(source).as_posix() for p in source.rglob("*.json")}
     used = {e.annotation for e in manifest.examples}

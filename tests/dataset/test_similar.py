@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.dataset.conftest import facts_of
-from tlkit.dataset import hashing, similar
+from tests.dataset.conftest import seen
+from tlkit.dataset import similar
 from tlkit.dataset.duplicates import Pair
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.similar import find_similar
@@ -23,26 +23,22 @@ def fan(*degrees: float):
 
 
 def pictures(draw, number: int):
-    return [facts_of(draw(0, seed), path=f"{seed}.png") for seed in range(number)]
+    return [seen(draw(0, seed), path=f"{seed}.png").facts for seed in range(number)]
 
 
-def test_pairs_by_their_angle(draw, hasher, tmp_path):
+def test_pairs_by_their_angle(draw, tmp_path):
     facts = pictures(draw, 4)
-    found = find_similar(
-        tmp_path, facts, [], hasher, features=fan(0, 60, 15, 90), above=0.95
-    )
+    found = find_similar(tmp_path, facts, [], features=fan(0, 60, 15, 90), above=0.95)
     # cos 15 = 0.966 and cos 30 = 0.866
     assert [(p.first, p.second, p.kind, p.same) for p in found] == [
         (0, 2, "similar", False)
     ]
     assert found[0].distance == pytest.approx(1 - 0.966, abs=0.001)
-    wider = find_similar(
-        tmp_path, facts, [], hasher, features=fan(0, 60, 15, 90), above=0.86
-    )
+    wider = find_similar(tmp_path, facts, [], features=fan(0, 60, 15, 90), above=0.86)
     assert [(p.first, p.second) for p in wider] == [(0, 2), (1, 3)]
 
 
-def test_copies_are_not_told_again_and_exact_ones_not_looked_at(draw, hasher, tmp_path):
+def test_copies_are_not_told_again_and_exact_ones_not_looked_at(draw, tmp_path):
     asked = []
 
     def features(root, paths):
@@ -51,20 +47,19 @@ def test_copies_are_not_told_again_and_exact_ones_not_looked_at(draw, hasher, tm
 
     facts = pictures(draw, 4)
     known = [Pair(0, 1, "exact"), Pair(0, 2, "near", 3)]
-    found = find_similar(tmp_path, facts, known, hasher, features=features)
+    found = find_similar(tmp_path, facts, known, features=features)
     assert asked == [(tmp_path, ["0.png", "2.png", "3.png"])]
     assert [(p.first, p.second, p.distance) for p in found] == [(0, 3, 0), (2, 3, 0)]
 
 
-def test_blocks_give_what_one_piece_gives(hasher):
-    # Beyond COMPARED_AT_ONCE rows; expected by numpy, whole.
+def test_blocks_give_what_one_piece_gives():
+    # Beyond AT_ONCE rows; expected by numpy, whole.
     rng = np.random.default_rng(0)
-    rows = rng.normal(size=(hashing.COMPARED_AT_ONCE + 300, 8)).astype(np.float32)
+    rows = rng.normal(size=(similar.AT_ONCE + 300, 8)).astype(np.float32)
     rows[1200] = rows[3] * 2
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     cosines = np.triu(unit @ unit.T, k=1)
-    found = hasher.similar(rows, 0.97)
-    assert found is not None
+    found = similar.like_rows(rows, 0.97)
     pairs = {(i, j) for i, j, _ in found}
     assert (3, 1200) in pairs
     assert {tuple(p) for p in np.argwhere(cosines > 0.971).tolist()} <= pairs
@@ -73,11 +68,11 @@ def test_blocks_give_what_one_piece_gives(hasher):
         assert cosine == pytest.approx(cosines[i, j], abs=0.001)
 
 
-def test_what_cannot_be_searched(draw, hasher, tmp_path, monkeypatch):
+def test_what_cannot_be_searched(draw, tmp_path, monkeypatch):
     facts = pictures(draw, 3)
 
     def search(features):
-        return find_similar(tmp_path, facts, [], hasher, features=features)
+        return find_similar(tmp_path, facts, [], features=features)
 
     with pytest.raises(DatasetError, match=r"Received: \[2, 4\]"):
         search(lambda root, paths: np.ones((2, 4), np.float32))
@@ -86,16 +81,14 @@ def test_what_cannot_be_searched(draw, hasher, tmp_path, monkeypatch):
     monkeypatch.setattr(similar, "MOST", 2)
     with pytest.raises(UsageError, match="takes 2 at most"):
         search(fan(0, 1, 2))
-    assert find_similar(tmp_path, facts[:1], [], hasher, features=fan(0)) == []
+    assert find_similar(tmp_path, facts[:1], [], features=fan(0)) == []
 
 
-def test_features_that_tell_nothing_apart(draw, hasher, tmp_path):
+def test_features_that_tell_nothing_apart(draw, tmp_path):
     # 110 pictures have 5,995 pairs, 50 times 110 are allowed.
     facts = pictures(draw, 110)
     with pytest.raises(DatasetError, match="nearly all") as caught:
-        find_similar(
-            tmp_path, facts, [], hasher, features=lambda r, p: np.ones((110, 2))
-        )
+        find_similar(tmp_path, facts, [], features=lambda r, p: np.ones((110, 2)))
     assert "--similar-above" in caught.value.hint
 
 
@@ -112,7 +105,6 @@ def photos(draw, tmp_path):
     return tmp_path / "photos"
 
 
-@pytest.mark.usefixtures("shared_hasher")
 def test_prepare_groups_turned_and_similar_pictures(photos, tmp_path):
     def corners(root, paths):
         """One direction each, but for bar/1 and bar/2."""
@@ -143,7 +135,6 @@ def test_prepare_groups_turned_and_similar_pictures(photos, tmp_path):
     assert made.info["counts"]["similar_groups"] == 1
 
 
-@pytest.mark.usefixtures("shared_hasher")
 def test_neither_is_looked_for_unasked(photos, tmp_path):
     made = prepare(photos, tmp_path / "data", test=0, workers=0)
     assert len({example.group for example in made.examples}) == 14

@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tlkit.cache_root import cache_root, cap_bytes, fault
 from tlkit.errors import UsageError
-from tlkit.run.cache import cache_root, cap_bytes, clear, contents, fault
+from tlkit.run.cache import clear, contents
 from tlkit.run.store import Shelf
 
 

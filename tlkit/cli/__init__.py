@@ -13,6 +13,7 @@ from tlkit.cli import (
     backbones,
     cache,
     check,
+    convert,
     demo,
     doctor,
     evaluate,
@@ -36,6 +37,7 @@ app = typer.Typer(
 for command in (
     prepare.prepare,
     check.check,
+    convert.convert,
     finetune.finetune,
     evaluate.evaluate,
     predict.predict,

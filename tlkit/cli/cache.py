@@ -10,7 +10,8 @@ from rich.table import Table
 from tlkit.cli.terminal import ERR, OUT
 
 cache = typer.Typer(
-    help="List or clear what the frozen layers gave, kept for the next run.",
+    help="List or clear what is kept for the next time: what the frozen layers gave, "
+    "and what prepare knows of pictures.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -19,7 +20,9 @@ cache = typer.Typer(
 @cache.command("ls")
 def list_() -> None:
     """List what is kept, the last used first."""
-    from tlkit.run.cache import cache_root, cap_bytes, contents, fault
+    from tlkit.cache_root import cache_root, cap_bytes, fault
+    from tlkit.dataset.ledger import ledgers
+    from tlkit.run.cache import contents
 
     root = cache_root()
     if wrong := fault(root):
@@ -41,9 +44,17 @@ def list_() -> None:
             f"{content.bytes / 1e6:.1f}",
             time.strftime("%Y-%m-%d %H:%M", time.localtime(content.used)),
         )
-    if found:
+    kept = ledgers(root)
+    for ledger in kept:
+        table.add_row(
+            "facts of pictures",
+            *("", "", "", ""),
+            f"{ledger.bytes / 1e6:.1f}",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(ledger.used)),
+        )
+    if found or kept:
         OUT.print(table)
-    total = sum(content.bytes for content in found)
+    total = sum(c.bytes for c in found) + sum(ledger.bytes for ledger in kept)
     ERR.print(
         f"{total / 1e6:.1f} MB in {root}, at most {cap_bytes() / 1e6:,g} "
         "(TLKIT_CACHE and TLKIT_CACHE_GB change place and size)",
@@ -55,7 +66,7 @@ def list_() -> None:
 @cache.command()
 def clear() -> None:
     """Remove all of it; the next run computes it anew."""
-    from tlkit.run.cache import cache_root
+    from tlkit.cache_root import cache_root
     from tlkit.run.cache import clear as remove
 
     removed = remove(cache_root())

@@ -144,8 +144,9 @@ def _start_workers(config: Config) -> None:
 
     Where features of this network are kept, the pictures may not even be read.
     """
+    from tlkit.cache_root import cache_root
     from tlkit.inputs.views import get_ready
-    from tlkit.run.cache import cache_root, holds
+    from tlkit.run.cache import holds
     from tlkit.workers import warm_up
 
     model, inputs = config.model, config.inputs

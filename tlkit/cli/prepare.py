@@ -44,6 +44,11 @@ def prepare(
         None, help="Share held back for the test.  [default: 0.15]"
     ),
     seed: int = typer.Option(0, help="Seed of the split."),
+    group_by: str = typer.Option(
+        None,
+        help="folder | burst | COLUMN | PATTERN: what stays on one side, as the frames "
+        "of a clip. burst goes by EXIF time, PATTERN is searched in the path.",
+    ),
     near: bool = typer.Option(True, help="Look for near copies, too."),
     turned: bool = typer.Option(
         False, "--turned", help="Look for turned and mirrored copies, too."
@@ -70,7 +75,9 @@ def prepare(
         help="Processes that read pictures, 0 for none.  [default: one a processor]",
     ),
     overwrite: bool = typer.Option(
-        False, "--overwrite", help="Replace an earlier data set in --out."
+        False,
+        "--overwrite",
+        help="Draw the split of an earlier data set in --out anew; else it is kept.",
     ),
 ) -> None:
     """Check, deduplicate and split photos; they stay where they are."""
@@ -94,6 +101,7 @@ def prepare(
             val=val,
             test=test,
             seed=seed,
+            group_by=group_by,
             near=near,
             turned=turned,
             similar=features or None,
@@ -138,7 +146,7 @@ def _print_summary(manifest: Manifest) -> None:
     )
     ERR.print(
         f"{manifest.directory}: manifest.csv, labels.txt, dataset.json, rejected.csv, "
-        "duplicates.csv",
+        "notes.csv, duplicates.csv",
         markup=False,
         highlight=False,
     )

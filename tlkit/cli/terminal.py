@@ -15,12 +15,15 @@ from rich.control import Control
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
 from rich.segment import ControlType
+from rich.text import Text
 
 from tlkit.errors import TlkitError
 
@@ -35,6 +38,17 @@ class Interrupted(TlkitError):
     exit_code = 130
 
 
+class Rate(ProgressColumn):
+    """How many steps a second, once that can be told."""
+
+    def render(self, task: Task) -> Text:
+        """Draw it."""
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.1f}/s")
+
+
 class Terminal:
     """Progress bars and lines on standard error; a context manager."""
 
@@ -43,6 +57,7 @@ class Terminal:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            Rate(),
             TimeRemainingColumn(),
             console=ERR,
             transient=True,

@@ -7,26 +7,26 @@ near copies as `duplicates` finds them, and turned ones where asked for.
 from __future__ import annotations
 
 import dataclasses
-import functools
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tlkit.dataset.duplicates import find
-from tlkit.dataset.facts import Facts, examine
-from tlkit.dataset.hashing import Hasher
+from tlkit.dataset.facts import Facts
 from tlkit.dataset.leaks import COPIES, Copies, Finding, parted_groups, rank
+from tlkit.dataset.ledger import open_ledger
 from tlkit.dataset.manifest import SPLITS, write_table
 from tlkit.dataset.members import UNSPLIT, Member, Members, files_of, members_of
 from tlkit.dataset.sources import Rejection
 from tlkit.dataset.sources.page import in_natural_order
+from tlkit.dataset.survey import survey
 from tlkit.dataset.turned import find_turned
 from tlkit.errors import DatasetError, UsageError
-from tlkit.progress import Progress, Silent, track
-from tlkit.workers import in_order
+from tlkit.progress import Progress, Silent
 
-FEW = 32
+EDITED = "Its digest is not the one in dataset.json."
 SILENT = Silent()
 
 
@@ -144,35 +144,48 @@ def check(
     if against is not None:
         other = files_of(Path(against), str(against), allow_outside=allow_outside)
         parts.append(_foreign(other, own))
-    read = [_read(part, workers, progress) for part in parts]
-    facts = [fact for result in read for fact in result if isinstance(fact, Facts)]
-    with Hasher() as hasher:
+    root = _common(parts)
+    placed = [
+        (member, (part.root.resolve() / member.file).relative_to(root).as_posix())
+        for part in parts
+        for member in part.members
+    ]
+    paths = list(dict.fromkeys(path for _, path in placed))
+    with open_ledger(root) as ledger:
+        facts, unread = survey(root, paths, ledger, workers=workers, progress=progress)
         progress.start("Looking for copies")
-        pairs = find(facts, hasher)
+        pairs = find(facts, ledger)
         if turned:
-            pairs += find_turned(facts, pairs, hasher)
-    numbers = iter(range(len(facts)))
-    indexed: list[list[tuple[Member, int]]] = []
-    for part, results in zip(parts, read, strict=True):
-        index = {
-            fact.path: next(numbers) for fact in results if isinstance(fact, Facts)
-        }
-        indexed.append([(m, index[m.file]) for m in part.members if m.file in index])
-    everything = [one for part in indexed for one in part]
+            pairs += find_turned(facts, pairs, ledger)
+    index = {fact.path: i for i, fact in enumerate(facts)}
+    copies = Copies([(m, index[path]) for m, path in placed if path in index], pairs)
+    results = {r.file: r for r in unread} | {fact.path: fact for fact in facts}
+    pictures = [(member, results[path]) for member, path in placed]
     return Checked(
         compared=len(facts),
         findings=(
-            *Copies(everything, pairs).across(),
+            *copies.across(),
             *parted_groups(own.members),
-            *Copies(indexed[0], pairs).conflicts(),
-            *_changed(own, read[0]),
+            *copies.conflicts(),
+            *(Finding("changed", file, detail=EDITED) for file in own.edited),
+            *_changed(pictures),
         ),
-        remarks=tuple(
-            line
-            for part, results in zip(parts, read, strict=True)
-            for line in (*part.remarks, *_absent(part), *_unread(part, results))
+        remarks=(
+            *(line for part in parts for line in part.remarks),
+            *_absent(own),
+            *_unread(pictures),
         ),
     )
+
+
+def _common(parts: Sequence[Members]) -> Path:
+    try:
+        return Path(os.path.commonpath([part.root.resolve() for part in parts]))
+    except ValueError as error:  # Windows
+        raise UsageError(
+            f"{parts[0].root} and {parts[1].root} are on different drives.",
+            hint="Copy one of them to the drive of the other.",
+        ) from error
 
 
 def _foreign(other: Members, own: Members) -> Members:
@@ -188,23 +201,8 @@ def _foreign(other: Members, own: Members) -> Members:
     return Members(other.root, left, remarks=remarks)
 
 
-def _read(
-    part: Members, workers: int | None, progress: Progress
-) -> list[Facts | Rejection]:
-    paths = in_natural_order({member.file for member in part.members})
-    if workers is None and len(paths) < FEW:
-        workers = 0
-    results = in_order(functools.partial(examine, part.root), paths, workers=workers)
-    return list(track(results, progress, "Reading pictures", len(paths)))
-
-
-def _changed(own: Members, read: list[Facts | Rejection]) -> Iterator[Finding]:
-    for file in own.edited:
-        detail = "Its digest is not the one in dataset.json."
-        yield Finding("changed", file, detail=detail)
-    results = {r.path if isinstance(r, Facts) else r.file: r for r in read}
-    for member in own.members:
-        found = results[member.file]
+def _changed(pictures: Iterable[tuple[Member, Facts | Rejection]]) -> Iterator[Finding]:
+    for member, found in pictures:
         if not member.sha256 or found.sha256 == member.sha256:
             continue
         kind, detail = "changed", ""
@@ -222,9 +220,12 @@ def _absent(part: Members) -> Iterator[str]:
             yield f"{label}: no picture in {' and '.join(missing)}."
 
 
-def _unread(part: Members, read: list[Facts | Rejection]) -> Iterator[str]:
-    known = {member.file for member in part.members if member.sha256}
-    files = [r.file for r in read if isinstance(r, Rejection) and r.file not in known]
+def _unread(pictures: Iterable[tuple[Member, Facts | Rejection]]) -> Iterator[str]:
+    files = [
+        member.file
+        for member, found in pictures
+        if isinstance(found, Rejection) and not member.sha256
+    ]
     if files:
         named = ", ".join(files[:3]) + (", ..." if len(files) > 3 else "")
         yield f"{len(files)} file(s), {named}: no pictures that can be read."

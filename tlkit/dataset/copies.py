@@ -2,11 +2,15 @@
 
     same picture, same label, same side   kept once, the first in natural order
     same picture, two labels              a conflict: all go, unless asked not to
-    same, near or turned, across a        a leak: test stays before val before train
-    given split
-    near or turned, same side             all stay and share a group
-    similar by features, same side        all stay and share a group
-    similar, across a given split         all stay; told of
+    same, near or turned,                 a leak: test stays before val before train
+        across settled sides
+    near, turned, similar, or             all stay and share a group
+        to be kept together
+    similar, across settled sides         all stay; told of
+
+Sides are settled where the source gives a split, or an earlier data set had one. What
+has none goes where its copies are; a new picture like two that are settled on different
+sides is left out, rather than one of them.
 
 For boxes, "same" asks for the same place in the picture as well; what leaks is the
 whole picture with all of its boxes.
@@ -131,31 +135,38 @@ class Decisions:
             self._take_out(found, "conflict", "also here as {label}: {file}")
 
     def leaks(self) -> None:
-        """Take from the lower side of a given split what has a copy on a higher one."""
+        """Take out what has a copy on a higher side than its own."""
         classes = self.classes(self.same)
-        found: dict[int, Candidate] = {}
-        worth = {}
-        for root, members in classes.items():
-            best = max(members, key=_worth)
-            worth[root] = _worth(best)
-            found |= {id(m): best for m in members if _worth(m) < worth[root]}
+        worth = {root: max(map(_worth, own)) for root, own in classes.items()}
+        best = {root: max(own, key=_worth) for root, own in classes.items()}
+        found = {
+            id(member): best[root]
+            for root, members in classes.items()
+            for member in members
+            if 0 < _worth(member) < worth[root]
+        }
+        links = self._links(classes) | self._asked_together(classes)
+        joined = _join(worth, links)
         gone: set[int] = set()
-        links = self._links(self.near, classes)
         # From the highest side down: what has gone itself takes nothing with it.
         for link in sorted(
             links, key=lambda link: (-max(worth[r] for r in link), link)
         ):
             low, high = sorted(link, key=worth.__getitem__)
-            if worth[low] < worth[high] and not {low, high} & gone:
-                gone.add(low)
-                best = max(classes[high], key=_worth)
-                found |= {id(member): best for member in classes[low]}
+            if worth[low] == worth[high] or {low, high} & gone:
+                continue
+            if high in joined and low not in joined:
+                low, high = high, low
+            gone.add(low)
+            found |= {id(member): best[high] for member in classes[low]}
         for candidate in self.alive:
-            best = found.get(id(candidate), candidate)
-            if best is not candidate:
-                side = candidate.split
-                self._note(candidate, best, "leak", f"removed from {side}")
-                self._note(best, candidate, "leak", f"kept in {best.split}")
+            other = found.get(id(candidate), candidate)
+            if other is not candidate:
+                side = candidate.side
+                done = f"removed from {side}" if side else "removed, as new"
+                self._note(candidate, other, "leak", done)
+                kept = f"kept in {other.side}" if other.side else "kept"
+                self._note(other, candidate, "leak", kept)
         self._take_out(found, "leak", "a copy is in {split}: {file}")
 
     def duplicates(self) -> None:
@@ -164,7 +175,8 @@ class Decisions:
         copied: set[int] = set()
         for members in self.classes(self.exact).values():
             kept: list[Candidate] = []
-            for one in members:
+            # What an earlier data set had comes before what is new.
+            for one in sorted(members, key=lambda member: member.earlier is None):
                 twins = [k for k in kept if k.labels == one.labels]
                 twin = next((k for k in twins if _overlap(one, k) >= SAME_PLACE), None)
                 if twin is None:
@@ -180,26 +192,23 @@ class Decisions:
     def groups(self) -> None:
         """Give every candidate that is left the group of its copies."""
         classes = self.classes(self.same)
-        together = Components()
-        for link in self._links(self.near, classes):
+        copies, together = Components(), Components()
+        for link in self._links(classes):
+            copies.join(*link)
             together.join(*link)
-        for link in self._links(self.similar, classes):
-            one, other = (classes[root][0] for root in link)
-            if one.split == other.split:
-                together.join(*link)
-            else:
-                self._note(one, other, "similar", "left apart")
-                self._note(other, one, "similar", "left apart")
+        for link in self._asked_together(classes):
+            together.join(*link)
+        self._join_similar(classes, copies, together)
         leads = {
             root: self.facts[self.index[members[0].path]].sha256[:GROUP_DIGITS]
             for root, members in classes.items()
         }
         pictures: dict[str, dict[str, Candidate]] = defaultdict(dict)
         for root, members in classes.items():
-            group = leads[together[root]]
+            group, alike = leads[together[root]], leads[copies[root]]
             for member in members:
                 self.outcome.kept.append((member, group))
-                pictures[group].setdefault(member.path, member)
+                pictures[alike].setdefault(member.path, member)
         self._note_near(pictures)
         named = {c.path: group for c, group in self.outcome.kept}
         self.outcome.copies = [
@@ -209,16 +218,52 @@ class Decisions:
             for copy in dict.fromkeys(self.outcome.copies)
         ]
 
-    def _links(
-        self, pairs: Iterable[Pair], classes: Mapping[int, object]
-    ) -> set[tuple[int, int]]:
-        # pairs between pictures that are left, by their representatives
-        roots = [(self.same[p.first], self.same[p.second]) for p in pairs]
-        return {
-            (min(pair), max(pair))
-            for pair in roots
-            if pair[0] != pair[1] and pair[0] in classes and pair[1] in classes
-        }
+    def _join_similar(
+        self,
+        classes: Mapping[int, Sequence[Candidate]],
+        copies: Components,
+        together: Components,
+    ) -> None:
+        # the most similar first, as far as no group comes to lie on two sides
+        sides: dict[int, str | None] = defaultdict(lambda: None)
+        for root, members in classes.items():
+            sides[together[root]] = (
+                sides[together[root]] or max(members, key=_worth).side
+            )
+        for pair in sorted(self.similar, key=_closeness):
+            roots = self.same[pair.first], self.same[pair.second]
+            if not classes.keys() >= set(roots):
+                continue
+            settled = {sides[together[root]] for root in roots} - {None}
+            if len(settled) < 2:
+                copies.join(*roots)
+                together.join(*roots)
+                sides[together[roots[0]]] = next(iter(settled), None)
+            else:
+                one, other = (classes[root][0] for root in roots)
+                self._note(one, other, "similar", "left apart")
+                self._note(other, one, "similar", "left apart")
+
+    def _links(self, classes: Mapping[int, object]) -> set[tuple[int, int]]:
+        # near pairs between pictures that are left, by their representatives
+        roots = [(self.same[p.first], self.same[p.second]) for p in self.near]
+        return _between(classes, roots)
+
+    def _asked_together(self, classes: Mapping[int, object]) -> set[tuple[int, int]]:
+        # each picture with the one of its group that is worth most, likewise
+        together: dict[str, list[Candidate]] = defaultdict(list)
+        for candidate in self.alive:
+            if candidate.group:
+                together[candidate.group].append(candidate)
+        roots = [
+            (self._root(max(members, key=_worth)), self._root(member))
+            for members in together.values()
+            for member in members
+        ]
+        return _between(classes, roots)
+
+    def _root(self, candidate: Candidate) -> int:
+        return self.same[self.index[candidate.path]]
 
     def _note_near(self, pictures: Mapping[str, Mapping[str, Candidate]]) -> None:
         # each picture of a group with the nearest other one, as far as that is known
@@ -246,9 +291,8 @@ class Decisions:
         pair = self.pairs.get(frozenset(roots))
         known = 0 if roots[0] == roots[1] else None
         turn = pair.turn if pair else ""
-        lead = self.same[self.index[one.path]]
         line = Copy(
-            group=self.facts[lead].sha256[:GROUP_DIGITS],
+            group=self.facts[self._root(one)].sha256[:GROUP_DIGITS],
             file=one.path,
             label=one.label,
             kind=kind,
@@ -264,7 +308,9 @@ class Decisions:
             other = found.get(id(candidate))
             if other is not None:
                 detail = wording.format(
-                    file=other.shown, label=other.label, split=other.split
+                    file=other.shown,
+                    label=other.label,
+                    split=other.side or "another side",
                 )
                 if candidate.box is not None:
                     detail = f"{candidate.label} at {candidate.box}: {detail}"
@@ -305,7 +351,43 @@ def _closeness(pair: Pair) -> tuple[bool, bool, float]:
 
 
 def _worth(candidate: Candidate) -> int:
-    return WORTH[candidate.split]
+    return WORTH[candidate.side]
+
+
+def _between(
+    classes: Mapping[int, object], pairs: Iterable[tuple[int, int]]
+) -> set[tuple[int, int]]:
+    return {
+        (min(pair), max(pair))
+        for pair in pairs
+        if pair[0] != pair[1] and pair[0] in classes and pair[1] in classes
+    }
+
+
+def _join(worth: dict[int, int], links: Iterable[tuple[int, int]]) -> set[int]:
+    """Let what is on no side join what it is tied to, the highest side first.
+
+    Args:
+        worth: Of each picture, by its representative; those that join get theirs here.
+        links: Pictures that must not be parted.
+
+    Returns:
+        Those that joined.
+    """
+    tied: dict[int, list[int]] = defaultdict(list)
+    for one, other in links:
+        tied[one].append(other)
+        tied[other].append(one)
+    joined: set[int] = set()
+    for value in sorted({*worth.values()} - {0}, reverse=True):
+        reached = [root for root in tied if worth[root] == value]
+        while reached:
+            for other in tied[reached.pop()]:
+                if worth[other] == 0:
+                    worth[other] = value
+                    joined.add(other)
+                    reached.append(other)
+    return joined
 
 
 def _overlap(one: Candidate, other: Candidate) -> float:

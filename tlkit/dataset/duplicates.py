@@ -3,7 +3,17 @@
 Exact: the same bytes, or the same pixels once decoded. Near: imagededup's perceptual
 hashes differ in at most MAX_DISTANCE of 64 bits, and the thumbnails agree everywhere:
 no spot of 3 x 3 in 128 x 128 differs by more than MAX_SPOT grey levels once brightness
-and contrast are matched, allowing for a shift by one. `likeness` has what was measured.
+and contrast are matched, allowing for a shift by one.
+
+Measured on 67 photos and changed copies of them, share found. Saved as JPEG of
+quality 10, halved, shrunk to 100 px, squashed to 300 px, grey, sharpened, blurred,
+brighter by a tenth, contrast x 1.2, saturation x 1.4: 0.99 to 1. Brighter by three
+tenths, so that the lights clip: 0.7. Cropped by 1 % at each side: 0.5, by 2 %: 0.07.
+Not found: larger crops, mirrored, turned, with a caption, the next frame of a video.
+
+Distinct things stay apart. The hashes of the most similar pair in 397 photos of ants
+and bees differ in 12 bits; of scikit-learn's 1,797 handwritten digits of 8 x 8 pixels
+some 400 pairs are within 6 bits, and all of them differ by 40 levels or more somewhere.
 """
 
 from __future__ import annotations
@@ -13,20 +23,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tlkit.dataset.facts import Facts
-from tlkit.dataset.hashing import Hasher
-from tlkit.dataset.likeness import (
-    MAX_COARSE,
-    MAX_SPOT,
-    MAX_SPOT_SAME,
-    MIN_DEVIATION,
-    Thumbnails,
-    coarse,
-    difference,
-)
+from tlkit.dataset.facts import Facts, Look
+from tlkit.dataset.ledger import Ledger
 from tlkit.dataset.neighbours import neighbours
 
 MAX_DISTANCE = 6
+MAX_SPOT = 32.0
+# Below this a near copy counts as the same picture, re-encoded or resized at most.
+# Pictures of one scene with and without a defect, labelled so, stay above it.
+MAX_SPOT_SAME = 20.0
+# The like for means of 16 x 16 fields of the picture, as a quick way to say no.
+MAX_COARSE = 48.0
+MIN_CORRELATION = 0.9
+MAX_GAIN = 1.5
+# Flatter than this, in grey levels, a picture holds nothing to know it again by.
+MIN_DEVIATION = 2.0
+# Two colourful pictures may differ by so much in hue at a spot; with less colour than
+# MIN_COLOUR one is a grey copy.
+MAX_HUE = 64.0
+MIN_COLOUR = 3.0
 
 
 @dataclass(frozen=True)
@@ -85,20 +100,20 @@ class Components:
         return root
 
 
-def find(facts: Sequence[Facts], hasher: Hasher | None) -> list[Pair]:
+def find(facts: Sequence[Facts], ledger: Ledger | None) -> list[Pair]:
     """Find the copies among pictures.
 
     Args:
         facts: Pictures.
-        hasher: What hashes them; None leaves near copies alone.
+        ledger: What has their hashes and looks; None leaves near copies alone.
 
     Returns:
         Exact pairs, each with the first of its kind, and near pairs among these firsts.
         Near pairs that follow from others as the same picture may be left out.
     """
     pairs = _exact(facts)
-    if hasher is not None:
-        pairs += _near(facts, telling(facts, pairs), hasher)
+    if ledger is not None:
+        pairs += _near(facts, telling(facts, pairs, ledger), ledger)
     return pairs
 
 
@@ -116,18 +131,22 @@ def firsts(facts: Sequence[Facts], pairs: Iterable[Pair]) -> list[int]:
     return [i for i in range(len(facts)) if i not in later]
 
 
-def telling(facts: Sequence[Facts], pairs: Iterable[Pair]) -> list[int]:
+def telling(
+    facts: Sequence[Facts], pairs: Iterable[Pair], ledger: Ledger
+) -> np.ndarray:
     """Choose what can be known again: hash and correlation of a plain one are noise.
 
     Args:
         facts: Pictures.
         pairs: Copies among them, the exact ones included.
+        ledger: What has their looks.
 
     Returns:
-        The indices of those among the `firsts` that hold something.
+        int [n], the indices of those among the `firsts` that hold something.
     """
-    chosen = firsts(facts, pairs)
-    return [i for i in chosen if facts[i].luma.std() >= MIN_DEVIATION]
+    chosen = np.array(firsts(facts, pairs), int)
+    deviations = ledger.deviations([facts[i].path for i in chosen])
+    return chosen[deviations >= MIN_DEVIATION]
 
 
 def _exact(facts: Sequence[Facts]) -> list[Pair]:
@@ -140,17 +159,23 @@ def _exact(facts: Sequence[Facts]) -> list[Pair]:
     return pairs
 
 
-def _near(facts: Sequence[Facts], chosen: list[int], hasher: Hasher) -> list[Pair]:
+def _near(facts: Sequence[Facts], chosen: np.ndarray, ledger: Ledger) -> list[Pair]:
     pairs = []
     same = Components()
-    pictures = [facts[i] for i in chosen]
+    numbers = chosen.tolist()
+    paths = [facts[i].path for i in numbers]
+    views = Views(
+        ledger.hashes(paths),
+        ledger.fields(paths),
+        ledger.deviations(paths),
+        look=lambda i: ledger.look(paths[i]),
+    )
 
     def known(one: int, other: int) -> bool:
-        return same[chosen[one]] == same[chosen[other]]
+        return same[numbers[one]] == same[numbers[other]]
 
-    hashes = hasher.hashes([picture.luma for picture in pictures])
-    for one, other, distance, spot in alike(pictures, hashes, known):
-        first, second = chosen[one], chosen[other]
+    for one, other, distance, spot in alike(views, known):
+        first, second = numbers[one], numbers[other]
         is_same = spot <= MAX_SPOT_SAME
         if is_same:
             same.join(first, second)
@@ -158,31 +183,103 @@ def _near(facts: Sequence[Facts], chosen: list[int], hasher: Hasher) -> list[Pai
     return pairs
 
 
+@dataclass(frozen=True)
+class Views:
+    """What is searched: of N pictures, as they are or turned, none of them plain.
+
+    Attributes:
+        hashes: uint64 [N].
+        fields: [N, 256], see `facts.coarse`.
+        deviations: [N], of the grey thumbnails.
+        look: The thumbnails of one, by its number.
+    """
+
+    hashes: np.ndarray
+    fields: np.ndarray
+    deviations: np.ndarray
+    look: Callable[[int], Look]
+
+
 def alike(
-    pictures: Sequence[Thumbnails],
-    hashes: np.ndarray,
-    known: Callable[[int, int], bool],
+    views: Views, known: Callable[[int, int], bool]
 ) -> Iterator[tuple[int, int, int, float]]:
     """Search by hashes, and confirm by thumbnails.
 
     Args:
-        pictures: None of them plain.
-        hashes: uint64 [N], of the pictures.
-        known: Whether two indices, the lower one first, need no look.
+        views: What is searched.
+        known: Whether two numbers, the lower one first, need no look.
 
     Yields:
-        Two indices, the bits in which the hashes differ, and by how much the pictures
+        Two numbers, the bits in which the hashes differ, and by how much the pictures
         differ, MAX_SPOT at most.
     """
-    lumas = [picture.luma for picture in pictures]
-    fields = coarse(lumas)
-    for one, others, distances in neighbours(hashes, MAX_DISTANCE):
+    fields = views.fields
+    for one, others, distances in neighbours(views.hashes, MAX_DISTANCE):
         # Of a fixed camera's pictures nearly all are neighbours; most of them go here.
-        apart = np.abs(fields[others] - fields[one]).max(axis=1) * lumas[one].std()
-        likely = np.flatnonzero(apart <= MAX_COARSE)
+        apart = np.abs(fields[others] - fields[one]).max(axis=1)
+        likely = np.flatnonzero(apart * views.deviations[one] <= MAX_COARSE)
         for other, distance in zip(others[likely], distances[likely], strict=True):
             if known(one, int(other)):
                 continue
-            spot = difference(pictures[one], pictures[other])
+            spot = difference(views.look(one), views.look(int(other)))
             if spot <= MAX_SPOT:
                 yield one, int(other), int(distance), spot
+
+
+def difference(one: Look, other: Look) -> float:
+    """Compare two pictures by their thumbnails.
+
+    Args:
+        one: A picture.
+        other: A picture.
+
+    Returns:
+        How much they differ where they differ most: the mean over a spot of 3 x 3, in
+        grey levels, with brightness and contrast matched and a shift by one allowed.
+        Infinite where their contrast, course or colour excludes that they are copies.
+    """
+    a, b = one.luma.astype(np.float32), other.luma.astype(np.float32)
+    deviation_a, deviation_b = float(a.std()), float(b.std())
+    lower = max(min(deviation_a, deviation_b), 1e-6)
+    if max(deviation_a, deviation_b) > MAX_GAIN * lower:
+        return float("inf")
+    a, b = a - a.mean(), (b - b.mean()) * (deviation_a / deviation_b)
+    if float((a * b).mean()) < MIN_CORRELATION * deviation_a**2:
+        return float("inf")
+    if _hue_difference(one.colour, other.colour) > MAX_HUE:
+        return float("inf")
+    beyond = np.maximum(_outside(a, b), _outside(b, a))
+    return float(_blurred(beyond).max())
+
+
+def _windows(values: np.ndarray) -> np.ndarray:
+    # [9, H, W, ...]: the 3 x 3 surroundings of each pixel, edges repeated
+    height, width = values.shape[:2]
+    margins = [(1, 1), (1, 1), *[(0, 0)] * (values.ndim - 2)]
+    padded = np.pad(values, margins, mode="edge")
+    return np.stack(
+        [padded[i : i + height, j : j + width] for i in range(3) for j in range(3)]
+    )
+
+
+def _outside(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    # by how much values exceed what others reach within one pixel around
+    around = _windows(others)
+    above, below = values - around.max(axis=0), around.min(axis=0) - values
+    return np.asarray(np.maximum(np.maximum(above, below), 0))
+
+
+def _blurred(values: np.ndarray) -> np.ndarray:
+    return np.asarray(_windows(values).mean(axis=0))
+
+
+def _hue_difference(one: np.ndarray, other: np.ndarray) -> float:
+    a, b = _chroma(one), _chroma(other)
+    if min(float(np.abs(a).mean()), float(np.abs(b).mean())) < MIN_COLOUR:
+        return 0.0  # a grey copy says nothing of colours
+    return float(np.abs(_blurred(a - b)).max())
+
+
+def _chroma(colour: np.ndarray) -> np.ndarray:
+    values = colour.astype(np.float32)
+    return np.asarray(values - values.mean(axis=2, keepdims=True))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import fields as columns
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
 
 from tlkit.dataset import images
+from tlkit.dataset.hashing import perceptual_hash
 from tlkit.dataset.images import Picture, UnreadableImage
 from tlkit.dataset.sources.page import Rejection
 
@@ -17,6 +20,8 @@ from tlkit.dataset.sources.page import Rejection
 # scratch to show, 19 KB a picture in all.
 LUMA_SIDE = 128
 COLOUR_SIDE = 32
+# Pictures of fewer pixels across, and those so many times as long as wide, are noted.
+TINY, NARROW = 32, 10
 SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "MPO": (".jpg", ".jpeg", ".mpo"),
@@ -24,10 +29,11 @@ SUFFIXES = {
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
     "JPEG2000": (".jp2", ".j2k", ".jpx"),
     "WEBP": (".webp",),
+    "HEIF": (".heic", ".heif", ".hif"),
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a picture once it was decoded.
 
@@ -38,12 +44,10 @@ class Facts:
         width: Of the upright picture, in pixels.
         height: Likewise.
         format: As in "JPEG".
-        notes: What decoding did that one may want to know.
+        notes: What one may want to know of it, as in "exif-orientation-6", "tiny".
         orientation: 1 to 8 as in EXIF, how the stored picture was turned.
         camera: Make and model; "" where it does not say.
         taken: When, as EXIF writes it; "" where it does not say.
-        luma: uint8 [LUMA_SIDE, LUMA_SIDE], the whole picture in grey.
-        colour: uint8 [COLOUR_SIDE, COLOUR_SIDE, 3], the whole picture.
     """
 
     path: str
@@ -56,11 +60,44 @@ class Facts:
     orientation: int = 1
     camera: str = ""
     taken: str = ""
-    luma: np.ndarray = field(compare=False, repr=False, kw_only=True)
-    colour: np.ndarray = field(compare=False, repr=False, kw_only=True)
 
 
-def examine(root: Path, path: str) -> Facts | Rejection:
+FIELDS = tuple(column.name for column in columns(Facts))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The thumbnails of a picture, the whole of it squashed.
+
+    Attributes:
+        luma: uint8 [LUMA_SIDE, LUMA_SIDE], grey.
+        colour: uint8 [COLOUR_SIDE, COLOUR_SIDE, 3].
+    """
+
+    luma: np.ndarray
+    colour: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What is known of a picture, and what near copies are told by.
+
+    Attributes:
+        facts: What is known of it.
+        look: Its thumbnails.
+        hash: Of the grey one, 64 bits.
+        deviation: Standard deviation of the grey one.
+        fields: float16 [256], see `coarse`.
+    """
+
+    facts: Facts
+    look: Look
+    hash: int
+    deviation: float
+    fields: np.ndarray
+
+
+def examine(root: Path, path: str) -> Examined | Rejection:
     """Read a picture once and take from it what is needed.
 
     Args:
@@ -68,7 +105,7 @@ def examine(root: Path, path: str) -> Facts | Rejection:
         path: POSIX, relative to it.
 
     Returns:
-        The facts, or why it cannot be used.
+        What is known of it, or why it cannot be used.
     """
     sha256 = ""
     try:
@@ -80,21 +117,25 @@ def examine(root: Path, path: str) -> Facts | Rejection:
     height, width = picture.pixels.shape[:2]
     digest = hashlib.sha256(f"{width} {height} ".encode())
     digest.update(np.ascontiguousarray(picture.pixels).data)
-    luma, colour = thumbnails(picture.pixels)
-    return Facts(
+    look = thumbnails(picture.pixels)
+    facts = Facts(
         path=path,
         sha256=sha256,
         pixel_digest=digest.hexdigest(),
         width=width,
         height=height,
         format=picture.format,
-        notes=picture.notes + _suffix_note(path, picture),
+        notes=(
+            *picture.notes,
+            *_suffix_note(path, picture),
+            *_size_notes(width, height),
+        ),
         orientation=picture.orientation,
         camera=picture.camera,
         taken=picture.taken,
-        luma=luma,
-        colour=colour,
     )
+    luma = look.luma
+    return Examined(facts, look, perceptual_hash(luma), float(luma.std()), coarse(luma))
 
 
 def sha256_of(root: Path, path: str) -> str:
@@ -113,14 +154,14 @@ def sha256_of(root: Path, path: str) -> str:
     return hashlib.sha256(images.read_bytes(root / path)).hexdigest()
 
 
-def thumbnails(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shrink a picture to what near copies are told by, the whole of it squashed.
+def thumbnails(pixels: np.ndarray) -> Look:
+    """Shrink a picture to what near copies are told by.
 
     Args:
         pixels: uint8 [H, W, 3].
 
     Returns:
-        Grey uint8 [LUMA_SIDE, LUMA_SIDE] and RGB uint8 [COLOUR_SIDE, COLOUR_SIDE, 3].
+        Its thumbnails.
     """
     bilinear = Image.Resampling.BILINEAR
     # The gap lets Pillow take large steps first: several times faster on large photos.
@@ -128,7 +169,23 @@ def thumbnails(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         (LUMA_SIDE, LUMA_SIDE), bilinear, reducing_gap=3.0
     )
     tiny = small.resize((COLOUR_SIDE, COLOUR_SIDE), bilinear)
-    return np.array(small.convert("L")), np.array(tiny)
+    return Look(np.array(small.convert("L")), np.array(tiny))
+
+
+def coarse(luma: np.ndarray) -> np.ndarray:
+    """Look at a picture from afar.
+
+    Args:
+        luma: uint8 [LUMA_SIDE, LUMA_SIDE].
+
+    Returns:
+        float16 [256], the means of 16 x 16 fields in standard deviations from the mean
+        of the picture; zeros for a plain one.
+    """
+    side = LUMA_SIDE // 16
+    means = luma.reshape(16, side, 16, side).mean(axis=(1, 3))
+    fields = (means - luma.mean()) / max(float(luma.std()), 1e-3)
+    return np.asarray(fields.ravel(), np.float16)
 
 
 def _suffix_note(path: str, picture: Picture) -> tuple[str, ...]:
@@ -137,3 +194,11 @@ def _suffix_note(path: str, picture: Picture) -> tuple[str, ...]:
     if not suffix or suffix == ".json" or suffix in usual:
         return ()
     return (f"suffix {suffix} is {picture.format}",)
+
+
+def _size_notes(width: int, height: int) -> Iterator[str]:
+    short, long = sorted((width, height))
+    if short < TINY:
+        yield "tiny"
+    if long >= NARROW * short:
+        yield "narrow"

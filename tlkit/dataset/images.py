@@ -20,18 +20,22 @@ comparison made at export. Training and predict come by `fitted.decode_fitted`.
     JPEG far larger than needed       decoded at 1/2, 1/4 or 1/8, by `fitted.reduction`
     more than MAX_PIXELS              refused from the header, before decoding
     cut off, damaged, empty, no image refused, with a reason
-    HEIC, SVG, EPS, PDF, raw          refused: save as JPEG or PNG first
+    HEIC                              read where pillow-heif is installed, else refused
+    SVG, EPS, PDF, raw                refused: save as JPEG or PNG first
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
+import importlib
 import io
 import json
+import math
 import stat
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +51,12 @@ from tlkit.errors import DatasetError
 MAX_PIXELS = 120_000_000
 # A picture of MAX_PIXELS, uncompressed with four channels of 16 bit, fits.
 MAX_BYTES = 1 << 30
+# Holds the annotations of 5,000 pictures, or a picture of 190 MB inside.
 MAX_JSON_BYTES = 256 << 20
+# As told by the characters between values. Python takes up to 80 bytes for each.
+MAX_JSON_VALUES = 30_000_000
+# Deeper than any annotation; what is deeper still could not be handed on or written.
+MAX_JSON_DEPTH = 100
 RESIZES = ("squash", "crop", "pad")
 # ImageNet's mean colour: near zero after any backbone's preprocessing.
 PAD_COLOUR = (124, 116, 104)
@@ -64,6 +73,8 @@ BEGINNINGS = {
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 ORIENTATION_TAG, MAKE_TAG, MODEL_TAG = 0x0112, 0x010F, 0x0110
 EXIF_IFD, TAKEN_TAG, SUBSECOND_TAG = 0x8769, 0x9003, 0x9291
+# Without one of these a PNG says nothing of its orientation.
+PNG_MARKS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
 # Longer names of cameras are noise.
 MAX_LINE = 100
 TURNS = {
@@ -148,18 +159,45 @@ def decode(
     Raises:
         UnreadableImage: It cannot be used; `reason` says why in a word.
     """
-    if not data:
-        raise UnreadableImage("empty", "The file is empty.")
+    with _faults_named(max_pixels), _open(data) as image:
+        _check_pixels(image, max_pixels)
+        if reduce and image.format in {"JPEG", "MPO"}:
+            by = reduce(*image.size)
+            image.draft(None, (image.width // by, image.height // by))
+        return _picture(image)
+
+
+def measure(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Tell from its header how large a picture is once it is decoded.
+
+    Args:
+        data: The content of a picture file.
+        max_pixels: Refuse anything larger.
+
+    Returns:
+        Width and height, upright, as `decode` would give them.
+
+    Raises:
+        UnreadableImage: Its header alone shows that it cannot be used.
+    """
+    with _faults_named(max_pixels), _open(data) as image:
+        _check_pixels(image, max_pixels)
+        width, height = image.size
+        # Pillow gives a TIFF's size as it will be once loaded. To look for a PNG's
+        # orientation, it decodes all of it.
+        told = image.format != "PNG" or any(mark in data for mark in PNG_MARKS)
+        if told and image.format != "TIFF" and _orientation(image) >= 5:
+            return height, width
+        return width, height
+
+
+@contextlib.contextmanager
+def _faults_named(max_pixels: int) -> Iterator[None]:
     with warnings.catch_warnings():
         # Pillow warns of odd metadata and of large pictures; both are dealt with here.
         warnings.simplefilter("ignore")
         try:
-            with _open(data) as image:
-                _check_pixels(image, max_pixels)
-                if reduce and image.format in {"JPEG", "MPO"}:
-                    by = reduce(*image.size)
-                    image.draft(None, (image.width // by, image.height // by))
-                return _picture(image)
+            yield
         except UnreadableImage:
             raise
         except NotFinite as error:
@@ -174,8 +212,11 @@ def decode(
 
 
 def _open(data: bytes) -> Image.Image:
+    if not data:
+        raise UnreadableImage("empty", "The file is empty.")
     try:
-        return Image.open(io.BytesIO(data), formats=_formats())
+        formats = _formats() + (_heic() if _is_heic(data) else ())
+        return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError as error:
         raise _unidentified(data) from error
 
@@ -186,13 +227,29 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
+def _is_heic(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS
+
+
+@functools.cache
+def _heic() -> tuple[str, ...]:
+    try:
+        pillow_heif = importlib.import_module("pillow_heif")
+    except ImportError:
+        return ()
+    pillow_heif.register_heif_opener()
+    return ("HEIF",)
+
+
 def _unidentified(data: bytes) -> UnreadableImage:
-    if data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS:
-        hint = "Save it as JPEG or PNG first."
-        return UnreadableImage("heic", "HEIC pictures are not read.", hint=hint)
-    for beginning, name in BEGINNINGS.items():
-        if data.startswith(beginning):
-            return UnreadableImage("damaged", f"Begins as {name} but cannot be read.")
+    if _is_heic(data) and not _heic():
+        detail = "HEIC is read only with pillow-heif: pip install 'tlkit[heic]'."
+        hint = "Install it, or save the picture as JPEG or PNG."
+        return UnreadableImage("heic", detail, hint=hint)
+    known = (name for start, name in BEGINNINGS.items() if data.startswith(start))
+    name = "HEIC" if _is_heic(data) else next(known, "")
+    if name:
+        return UnreadableImage("damaged", f"Begins as {name} but cannot be read.")
     return UnreadableImage("not-an-image", "The content is no picture of a known type.")
 
 
@@ -287,7 +344,7 @@ def read_bytes(path: Path, *, embedded: bool | None = None) -> bytes:
     inside = path.suffix.lower() == ".json" if embedded is None else embedded
     if inside:
         return embedded_picture(read_json(path), str(path))
-    return _content(path, MAX_BYTES)
+    return read_limited(path, MAX_BYTES)
 
 
 def read_json(path: Path) -> Any:
@@ -297,20 +354,59 @@ def read_json(path: Path) -> Any:
         path: The file.
 
     Returns:
-        What it holds.
+        What it holds; NaN and infinity, which JSON has no words for, as None.
 
     Raises:
         UnreadableImage: It cannot be read, or is no JSON.
     """
-    data = _content(path, MAX_JSON_BYTES)
+    data = read_limited(path, MAX_JSON_BYTES)
+    number = sum(data.count(mark) for mark in b"[{:,")
+    if number > MAX_JSON_VALUES:
+        detail = f"About {number:,} values, of which {MAX_JSON_VALUES:,} are allowed."
+        raise UnreadableImage("too-big", detail, file=str(path))
     try:
-        return json.loads(data)
+        content = json.loads(data, parse_float=_finite, parse_constant=_finite)
+        _check_depth(content)
     except (ValueError, RecursionError) as error:
         detail = f"Not JSON: {error}."
         raise UnreadableImage("broken-json", detail, file=str(path)) from error
+    return content
 
 
-def _content(path: Path, limit: int) -> bytes:
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def _check_depth(content: Any) -> None:
+    level = [content]
+    for _ in range(MAX_JSON_DEPTH):
+        # Most of a large JSON are numbers: what holds them is looked into just once.
+        level = [
+            part
+            for whole in level
+            if isinstance(whole, (dict, list))
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+            if isinstance(part, (dict, list))
+        ]
+        if not level:
+            return
+    raise ValueError(f"nested deeper than {MAX_JSON_DEPTH} levels")
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """Read a file that may be anything.
+
+    Args:
+        path: The file. Pipes and devices are refused rather than waited for.
+        limit: Bytes; a larger one is refused before it is read.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        UnreadableImage: It cannot be read.
+    """
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):

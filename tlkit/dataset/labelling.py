@@ -31,9 +31,9 @@ LABEL_BY = ("image", "shapes")
 BETWEEN = "|"
 # A thing of fewer pixels across shows too little to be told by.
 MIN_SIZE = 8
-# A longer outline is not kept in manifest.csv, where readers stop at fields of 131,072;
-# objects.jsonl has it.
-MAX_OUTLINE = 100_000
+# Readers of manifest.csv stop at fields of 131,072 characters. A longer outline is not
+# kept there; objects.jsonl has it.
+MAX_FIELD = 100_000
 
 Box = tuple[int, int, int, int]
 
@@ -92,7 +92,8 @@ class Candidate:
         shape: What was drawn, as JSON; "" where nothing was.
         annotation: Path of the annotation file; "" where folders tell the label.
         shown: The file that the user would look at.
-        group: What it must not be parted from; "" for nothing.
+        group: Pictures of one group are not parted; "" for none.
+        earlier: The side it was on when its data set was prepared before, if it was.
     """
 
     facts: Facts
@@ -103,6 +104,12 @@ class Candidate:
     annotation: str = ""
     shown: str = ""
     group: str = ""
+    earlier: str | None = None
+
+    @property
+    def side(self) -> str | None:
+        """The side that it should stay on, None for whichever comes."""
+        return self.earlier or self.split
 
     @property
     def path(self) -> str:
@@ -221,14 +228,17 @@ def _whole(
     if ignored := [name for name in page.labels if name in IGNORED]:
         return Rejection(page.shown, "ignored", f"Marked as {ignored[0]}.")
     if not labels:
-        what = "Neither it nor anything on it" if not own else "The picture itself"
-        return Rejection(page.shown, "no-label", f"{what} has a label.")
+        nothing = "Neither it nor anything on it has a label."
+        detail = "The picture itself has no label." if own else nothing
+        return Rejection(page.shown, "no-label", detail)
     if len(labels) > 1 and not how.multi_label:
         detail = f"Labelled as {', '.join(map(repr, labels))}."
         return Rejection(page.shown, "several-labels", detail)
     if how.multi_label and (odd := [name for name in labels if BETWEEN in name]):
         detail = f"The label {odd[0]!r} holds {BETWEEN!r}, which stands between labels."
         return Rejection(page.shown, "bad-label", detail)
+    if len(BETWEEN.join(labels)) > MAX_FIELD:
+        return Rejection(page.shown, "bad-label", f"{len(labels)} labels are too many.")
     return Candidate(
         facts=facts,
         labels=tuple(labels),
@@ -298,6 +308,6 @@ def _box(bounds: Bounds, pad: float, facts: Facts) -> Box | None:
 def _outline(thing: Thing) -> str:
     parts = [shape.json() for shape in thing.shapes]
     text = json.dumps(parts if len(parts) > 1 else parts[0], separators=(",", ":"))
-    if len(text) > MAX_OUTLINE:
+    if len(text) > MAX_FIELD:
         return json.dumps({"shape_type": parts[0]["shape_type"]}, separators=(",", ":"))
     return text

@@ -4,6 +4,7 @@ manifest.csv    one row per example, columns as the fields of Example
 objects.jsonl   what was drawn on its pictures, whole; only where anything was
 labels.txt      the class order, one label a line
 rejected.csv    every file that is not used, with its reason
+notes.csv       what decoding did to pictures that are used, a line for each remark
 duplicates.csv  copies, near copies and what was done about them
 dataset.json    source, options, seed, counts, versions, digest
 """
@@ -14,6 +15,7 @@ import csv
 import dataclasses
 import hashlib
 import json
+import operator
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -32,7 +34,7 @@ from tlkit.errors import DatasetError
 SPLITS = ("train", "val", "test")
 FORMAT = 2
 MANIFEST, LABELS, INFO = "manifest.csv", "labels.txt", "dataset.json"
-REJECTED, DUPLICATES = "rejected.csv", "duplicates.csv"
+REJECTED, NOTES, DUPLICATES = "rejected.csv", "notes.csv", "duplicates.csv"
 
 AGAIN = "Run tlkit prepare again with --overwrite."
 
@@ -70,6 +72,8 @@ class Example:
 
 
 COLUMNS = tuple(column.name for column in dataclasses.fields(Example))
+# Many times as fast as dataclasses.astuple, which copies.
+_values = operator.attrgetter(*COLUMNS)
 
 
 def read_example(
@@ -227,7 +231,7 @@ def digest_of(labels: Sequence[str], examples: Iterable[Example]) -> str:
     """
     digest = hashlib.sha256(json.dumps([FORMAT, *labels]).encode())
     for example in examples:
-        digest.update(b"\n" + json.dumps(dataclasses.astuple(example)).encode())
+        digest.update(b"\n" + json.dumps(_values(example)).encode())
     return digest.hexdigest()
 
 
@@ -256,7 +260,10 @@ def write_table(
         columns: The header.
         rows: One sequence a line, as long as the header.
     """
-    with path.open("w", encoding="utf-8", newline="") as file:
+    # Annotations may hold halves of characters; these are written as escapes.
+    with path.open(
+        "w", encoding="utf-8", errors="backslashreplace", newline=""
+    ) as file:
         plain = csv.writer(file, lineterminator="\n")
         # Python before 3.13 leaves a lone carriage return unquoted, and cannot read it.
         quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -267,9 +274,10 @@ def write_table(
 
 
 def _row(example: Example) -> list[object]:
-    values = dataclasses.asdict(example)
-    values["box"] = "" if example.box is None else " ".join(map(str, example.box))
-    return [values[column] for column in COLUMNS]
+    row = list(_values(example))
+    box = COLUMNS.index("box")
+    row[box] = "" if example.box is None else " ".join(map(str, example.box))
+    return row
 
 
 def _read_info(directory: Path) -> dict[str, Any]:
@@ -388,6 +396,8 @@ def _find_source(directory: Path, info: dict[str, Any]) -> Path:
     # The second finds a data set that was moved together with its photos.
     candidates = [Path(absolute)] if absolute else []
     candidates += [(directory / relative).resolve()] if relative else []
+    if candidates and directory.resolve() in candidates[-1].parents:
+        candidates.reverse()  # it has its pictures inside
     for candidate in candidates:
         if candidate.is_dir():
             return candidate

@@ -35,7 +35,10 @@ def write_objects(directory: Path, pages: Iterable[Page]) -> None:
     drawn = [page for page in pages if page.things]
     if not drawn:
         return
-    with (directory / OBJECTS).open("w", encoding="utf-8", newline="\n") as file:
+    # Halves of characters, as JSON may hold, stay the escapes that they were.
+    with (directory / OBJECTS).open(
+        "w", encoding="utf-8", errors="backslashreplace", newline="\n"
+    ) as file:
         for page in drawn:
             file.write(json.dumps(_content(page), ensure_ascii=False) + "\n")
 
@@ -55,7 +58,7 @@ def read_objects(directory: Path) -> Iterator[Page]:
     path = directory / OBJECTS
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 yield _page(json.loads(line))

@@ -24,6 +24,7 @@ from tlkit.dataset.manifest import (
     INFO,
     LABELS,
     MANIFEST,
+    NOTES,
     REJECTED,
     SPLITS,
     Example,
@@ -32,11 +33,17 @@ from tlkit.dataset.manifest import (
     write_table,
 )
 from tlkit.dataset.objects import OBJECTS, write_objects
-from tlkit.dataset.sources import Rejection, Scan
+from tlkit.dataset.sources import Page, Rejection, Scan
 from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.errors import DatasetError, UsageError
 
-OURS = {MANIFEST, LABELS, INFO, REJECTED, DUPLICATES, OBJECTS, "report.html"}
+# Pictures from archives and drawings, which have no other place to stay.
+PICTURES = "pictures"
+REPORT = "report.html"
+OURS = {MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, OBJECTS, REPORT, PICTURES}
+SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
+# Longer explanations are of no use to anybody; they quote what came.
+MAX_DETAIL = 1000
 ID_DIGITS = 16
 
 
@@ -46,10 +53,12 @@ class Prepared:
 
     Attributes:
         root: The source root.
+        origin: What the user named as the source.
         kind: The layout of the source.
         options: What was asked for, a dataclass; its val and test are the shares drawn,
             None for a side that the source gives.
         scan: What the source holds.
+        pages: What it says of pictures that could be read, upright.
         facts: The pictures that could be read.
         outcome: What became of copies.
         sides: The side of each candidate that is kept.
@@ -59,9 +68,11 @@ class Prepared:
     """
 
     root: Path
+    origin: Path
     kind: str
     options: Any
     scan: Scan
+    pages: list[Page]
     facts: list[Facts]
     outcome: Outcome
     sides: list[str]
@@ -95,35 +106,47 @@ class Prepared:
         return {page.path for page in self.scan.pages if page.labels or page.things}
 
 
-def check_place(src: Path, out: Path, *, overwrite: bool) -> tuple[Path, Path]:
+def check_place(src: Path, out: Path) -> tuple[Path, Path]:
     """Refuse places that cannot be read, or must not be written to.
 
     Args:
-        src: The folder of photos.
+        src: The folder of photos, or a file: annotations, an archive, drawings.
         out: Where the data set directory is to be.
-        overwrite: Whether an earlier one may be replaced.
 
     Returns:
         Both, absolute.
 
     Raises:
-        DatasetError: No such folder, or no permission to read it.
+        DatasetError: No such folder or file, or no permission to read it.
         UsageError: The output would lie among the photos, or replace files of others.
     """
-    if not src.is_dir():
-        what = "is not a folder" if src.exists() else "does not exist"
+    is_folder = src.is_dir()
+    if not is_folder and not src.is_file():
+        what = "is neither a folder nor a file" if src.exists() else "does not exist"
         raise DatasetError(
-            f"{src} {what}.", hint="Name the folder that holds the photos."
+            f"{src} {what}.",
+            hint="Name the folder that holds the photos, or the file of annotations.",
         )
-    if not os.access(src, os.R_OK | os.X_OK):
+    if not os.access(src, os.R_OK | (os.X_OK if is_folder else 0)):
         raise DatasetError(f"There is no permission to read {src}.")
+    if src.suffix.lower() in SPREADSHEETS:
+        raise DatasetError(
+            f"{src} is a spreadsheet, which is not read.",
+            hint="Save it as CSV (UTF-8).",
+        )
     root, place = src.resolve(), out.resolve()
-    if place == root or root in place.parents:
+    # Beside an annotation file it is no class, and is passed over.
+    if is_folder and (place == root or root in place.parents):
         raise UsageError(
             f"{out} lies within {src}, where it would be taken for a class next time.",
             hint="Choose an --out outside of the photos.",
         )
-    if overwrite and (place / INFO).is_file():
+    if not is_folder and (place == root.parent or place in root.parents):
+        raise UsageError(
+            f"{src} lies within {out}, which would be replaced.",
+            hint="Choose an --out of its own.",
+        )
+    if (place / INFO).is_file():
         foreign = in_natural_order({entry.name for entry in place.iterdir()} - OURS)
         foreign = [name for name in foreign if not name.startswith(".")]
         if foreign:
@@ -144,17 +167,24 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
         prepared: What to write.
     """
     write_contents(draft, prepared.labels, prepared.examples)
-    rows = [(r.file, r.reason, r.detail) for r in prepared.rejected]
+    rows = [(r.file, r.reason, r.detail[:MAX_DETAIL]) for r in prepared.rejected]
     write_table(draft / REJECTED, ("file", "reason", "detail"), rows)
+    used = {example.path for example in prepared.examples}
+    remarks = [(f.path, note) for f in prepared.facts for note in f.notes]
+    remarks = [row for row in remarks if row[0] in used]
+    write_table(draft / NOTES, ("file", "note"), remarks)
     columns = [column.name for column in dataclasses.fields(Copy)]
     copies = sorted(
         _copies(prepared), key=lambda c: (c.group, natural_key(c.file), c.kind)
     )
     write_table(draft / DUPLICATES, columns, map(dataclasses.astuple, copies))
     # Only ASCII, so that a source in a place whose name is not UTF-8 can be written.
-    text = json.dumps(_info(place, prepared), indent=2)
+    root = prepared.root
+    if root.is_relative_to(draft):
+        root = place / root.relative_to(draft)
+    text = json.dumps(_info(place, root, prepared), indent=2)
     (draft / INFO).write_text(text + "\n", encoding="utf-8")
-    write_objects(draft, prepared.scan.pages)
+    write_objects(draft, prepared.pages)
 
 
 def _example(candidate: Candidate, group: str, side: str) -> Example:
@@ -191,9 +221,9 @@ def _copies(prepared: Prepared) -> list[Copy]:
     return copies
 
 
-def _info(place: Path, prepared: Prepared) -> dict[str, Any]:
+def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:
     try:
-        relative = Path(os.path.relpath(prepared.root, place)).as_posix()
+        relative = Path(os.path.relpath(root, place)).as_posix()
     except ValueError:  # another drive
         relative = ""
     given = {page.split for page in prepared.scan.pages}
@@ -201,8 +231,9 @@ def _info(place: Path, prepared: Prepared) -> dict[str, Any]:
         "format": FORMAT,
         "digest": digest_of(prepared.labels, prepared.examples),
         "source": {
-            "path": str(prepared.root),
+            "path": str(root),
             "relative": relative,
+            "origin": str(prepared.origin),
             "layout": prepared.kind,
             "given": [side for side in SPLITS if side in given],
             "lists": in_natural_order(prepared.scan.consumed),

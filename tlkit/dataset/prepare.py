@@ -5,36 +5,38 @@ sources -> facts -> labelling -> duplicates -> copies -> split -> manifest
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tlkit.dataset import labelling, sources, split
+from tlkit.dataset import groups, labelling, sources, split
 from tlkit.dataset.copies import Outcome, decide
 from tlkit.dataset.duplicates import find
-from tlkit.dataset.facts import Facts, examine
-from tlkit.dataset.hashing import Hasher
-from tlkit.dataset.labelling import MIN_SIZE, Labelling, upright_page
+from tlkit.dataset.facts import Facts
+from tlkit.dataset.labelling import MIN_SIZE, Candidate, Labelling, upright_page
+from tlkit.dataset.ledger import open_ledger
 from tlkit.dataset.manifest import INFO, Manifest
-from tlkit.dataset.output import Prepared, check_place, write
+from tlkit.dataset.output import PICTURES, Prepared, check_place, write
+from tlkit.dataset.previous import read_previous, settle
 from tlkit.dataset.review import review
 from tlkit.dataset.similar import ABOVE, Features, find_similar
 from tlkit.dataset.sources import Page, Reading, Rejection, Scan, Source
+from tlkit.dataset.sources.frame import placed
 from tlkit.dataset.sources.page import in_natural_order, natural_key
+from tlkit.dataset.survey import survey
 from tlkit.dataset.turned import find_turned
 from tlkit.errors import DatasetError, UsageError, unknown_name
 from tlkit.files import replaced_directory
-from tlkit.progress import Progress, Silent, track
-from tlkit.workers import in_order
+from tlkit.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    import pandas
 
 VAL = 0.15
 TEST = 0.15
-# Fewer pictures are read sooner than processes are started.
-FEW = 32
 SILENT = Silent()
 
 
@@ -48,6 +50,7 @@ class Options:
     val: float | None = None
     test: float | None = None
     seed: int = 0
+    group_by: str | None = None
     keep_conflicts: bool = False
     near: bool = True
     turned: bool = False
@@ -97,9 +100,10 @@ class Options:
 
 
 def prepare(
-    src: Path | str,
+    src: Path | str | pandas.DataFrame,
     out: Path | str,
     *,
+    root: Path | str | None = None,
     source: str = "auto",
     label_by: str | None = None,
     multi_label: bool = False,
@@ -113,6 +117,7 @@ def prepare(
     val: float | None = None,
     test: float | None = None,
     seed: int = 0,
+    group_by: str | None = None,
     keep_conflicts: bool = False,
     near: bool = True,
     turned: bool = False,
@@ -125,8 +130,11 @@ def prepare(
     """Check, deduplicate and split labelled photos; they stay as and where they are.
 
     Args:
-        src: A folder of photos, or an annotation file beside them.
-        out: The data set directory to make, outside of `src`.
+        src: A folder of photos, an annotation file beside them, a zip or tar of
+            these, a file of drawings, or a DataFrame of paths and labels.
+        out: The data set directory to make, outside of the folder of photos.
+        root: For a DataFrame, the folder that its paths start from; the working
+            directory unless given.
         source: "auto", or how they are labelled, one of sources.SOURCES.
         label_by: "image" for one example a picture, "shapes" to make each shape an
             example of its own; None for pictures, if any of them has a label.
@@ -142,15 +150,18 @@ def prepare(
             such a folder or both other ones.
         test: Share that is held back, 0.15 unless the source has a val or test folder.
         seed: Another seed, another split.
+        group_by: Pictures to keep on one side: "folder", "burst", a column, or a
+            regular expression, see `groups`.
         keep_conflicts: Keep pictures that stand under two labels.
-        near: Look for near copies, too; takes a few seconds to load.
+        near: Look for near copies, too.
         turned: Look for near copies that are turned by quarters or mirrored, too.
         similar: Look for pictures that show nearly the same, too, by such features,
             as `tlkit.embedder` has them; 20,000 pictures at most.
         similar_above: Cosine of the features of two such pictures, at least.
         workers: Processes that read pictures, 0 for none; one a processor where it is
             None and there is enough to read.
-        overwrite: Replace an earlier data set directory.
+        overwrite: Draw the split anew where `out` is an earlier data set; otherwise all
+            that it has keeps its side.
         progress: Where to report.
 
     Returns:
@@ -176,6 +187,7 @@ def prepare(
         val=val,
         test=test,
         seed=seed,
+        group_by=group_by,
         keep_conflicts=keep_conflicts,
         near=near,
         turned=turned,
@@ -183,63 +195,94 @@ def prepare(
         similar_above=similar_above,
     )
     options.check(workers)
-    root, place = check_place(Path(src), Path(out), overwrite=overwrite)
+    frame = None
+    if not isinstance(src, (str, Path)):
+        frame, src = placed(src, root, options.reading)
+    named, place = check_place(Path(src), Path(out))
     with replaced_directory(
-        place, marker=INFO, overwrite=overwrite, what="data set directory"
+        place, marker=INFO, overwrite=True, what="data set directory"
     ) as draft:
-        prepared = _prepare(root, options, similar, workers, progress)
-        write(draft, place, prepared)
+        opened = sources.open_source(
+            named,
+            reading=options.reading,
+            workers=workers,
+            progress=progress,
+            frame=frame,
+            made=draft / PICTURES,
+            leave={draft, place},
+        )
+        again = None if overwrite else place
+        write(
+            draft, place, _prepare(opened, again, options, similar, workers, progress)
+        )
     return Manifest.read(place)
 
 
 def _prepare(
-    root: Path,
+    source: Source,
+    earlier: Path | None,
     options: Options,
     similar: Features | None,
     workers: int | None,
     progress: Progress,
 ) -> Prepared:
-    source = sources.open_source(
-        root, reading=options.reading, workers=workers, progress=progress
-    )
     kind = _recognise(source, options)
     scan = sources.read(source, kind)
     progress.note(scan.note)
     for line in scan.warnings:
         progress.warn(line)
     how = labelling.settled(scan.pages, options.labelling)
-    fractions = _fractions(source.root, scan.pages, options)
+    fractions = _fractions(source.place, scan.pages, options)
+    options = dataclasses.replace(
+        options,
+        labelling=how,
+        val=fractions.get("val"),
+        test=fractions.get("test"),
+    )
+    previous = earlier and read_previous(
+        earlier, source.place, dataclasses.asdict(options)
+    )
+    root = scan.root or source.root
     paths = in_natural_order({page.path for page in scan.pages})
-    hashing = (options.near or similar is not None) and len(paths) > 1
-    with Hasher() if hashing else contextlib.nullcontext() as hasher:
-        facts, unreadable = _examine(source.root, paths, workers, progress)
+    near = options.near and len(paths) > 1
+    with open_ledger(source.place) as ledger:
+        facts, unreadable = survey(
+            root,
+            paths,
+            ledger,
+            workers=workers,
+            progress=progress,
+        )
         progress.start("Looking for copies")
-        pairs = find(facts, hasher if options.near else None)
-        if hasher and options.turned:
-            pairs += find_turned(facts, pairs, hasher)
-        if hasher and similar:
-            above = options.similar_above
-            pairs += find_similar(
-                source.root, facts, pairs, hasher, features=similar, above=above
-            )
+        pairs = find(facts, ledger if near else None)
+        if near and options.turned:
+            pairs += find_turned(facts, pairs, ledger)
+    if similar:
+        above = options.similar_above
+        pairs += find_similar(root, facts, pairs, features=similar, above=above)
     known = {fact.path: fact for fact in facts}
     pages, unfit = _readable(scan.pages, known, unreadable)
+    pages = _grouped(pages, facts, options, progress)
     candidates, unlabelled = labelling.label(pages, known, how)
+    if previous:
+        candidates, new = settle(candidates, previous, list(fractions))
+        progress.note(
+            f"{new} of {len(candidates)} examples are of new pictures, the others keep "
+            "their side."
+        )
     outcome = decide(candidates, facts, pairs, keep_conflicts=options.keep_conflicts)
     rejected = [*scan.rejected, *unreadable, *unfit, *unlabelled, *outcome.rejected]
     rejected += _unaccounted(scan, outcome, rejected)
     rejected = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
-    _check_labels(source, kind, outcome, rejected, how)
+    _check_labels(source.place, kind, scan, outcome, rejected, how)
+    _check_lost(candidates, outcome)
     prepared = Prepared(
-        root=source.root,
+        root=root,
+        origin=source.place,
         kind=kind,
-        options=dataclasses.replace(
-            options,
-            labelling=how,
-            val=fractions.get("val"),
-            test=fractions.get("test"),
-        ),
-        scan=dataclasses.replace(scan, pages=tuple(pages)),
+        options=options,
+        scan=scan,
+        pages=pages,
         facts=facts,
         outcome=outcome,
         sides=_sides(outcome, fractions, options.seed),
@@ -247,6 +290,25 @@ def _prepare(
     )
     review(prepared, progress)
     return prepared
+
+
+def _grouped(
+    pages: Sequence[Page],
+    facts: Sequence[Facts],
+    options: Options,
+    progress: Progress,
+) -> list[Page]:
+    if options.group_by is None:
+        return list(pages)
+    found, alone = groups.groups(options.group_by, pages, facts)
+    number = len(set(found.values()))
+    progress.note(f"{len(found)} pictures in {number} groups by {options.group_by}.")
+    if alone:
+        progress.warn(
+            f"{len(alone)} pictures have no group by {options.group_by}, as "
+            f"{alone[0]}; each is one of its own."
+        )
+    return [replace(page, group=found.get(page.path, "")) for page in pages]
 
 
 def _name_of(similar: Features | None) -> str:
@@ -258,6 +320,8 @@ def _name_of(similar: Features | None) -> str:
 def _recognise(source: Source, options: Options) -> str:
     by = options.labelling.label_by
     kind = options.source
+    if source.frame is not None:
+        kind = "csv"
     if kind == "auto":
         kind = sources.detect(source, by)
     if kind == "folders" and (by == "shapes" or options.labelling.multi_label):
@@ -288,22 +352,6 @@ def _fractions(root: Path, pages: Iterable[Page], options: Options) -> dict[str,
         for side, share in asked.items()
         if side not in given
     }
-
-
-def _examine(
-    root: Path, paths: Sequence[str], workers: int | None, progress: Progress
-) -> tuple[list[Facts], list[Rejection]]:
-    if workers is None and len(paths) < FEW:
-        workers = 0
-    results = in_order(functools.partial(examine, root), paths, workers=workers)
-    facts: list[Facts] = []
-    unreadable: list[Rejection] = []
-    for result in track(results, progress, "Reading pictures", len(paths)):
-        if isinstance(result, Facts):
-            facts.append(result)
-        else:
-            unreadable.append(result)
-    return facts, unreadable
 
 
 def _readable(
@@ -356,8 +404,9 @@ def _unaccounted(
 
 
 def _check_labels(
-    source: Source,
+    root: Path,
     kind: str,
+    scan: Scan,
     outcome: Outcome,
     rejected: Sequence[Rejection],
     how: Labelling,
@@ -365,7 +414,6 @@ def _check_labels(
     labels = in_natural_order({label for c, _ in outcome.kept for label in c.labels})
     if len(labels) > 1:
         return
-    root = source.place
     found = f"only one, {labels[0]!r}" if labels else "none"
     lines = [f"{root}: expected pictures of two classes or more, found {found}."]
     for reason, number in Counter(r.reason for r in rejected).most_common():
@@ -373,27 +421,58 @@ def _check_labels(
         lines.append(
             f"  {number} rejected as {reason}, as {example.file}: {example.detail}"
         )
-    raise DatasetError("\n".join(lines), hint=_hint(root, kind, labels, rejected, how))
+    several = any(rejection.reason == "several-labels" for rejection in rejected)
+    hint = (
+        _hint_for_folders(root, labels)
+        if kind == "folders"
+        else _hint_for_annotations(scan.pages, how, several=several)
+    )
+    raise DatasetError("\n".join(lines), hint=hint)
 
 
-def _hint(
-    root: Path,
-    kind: str,
-    labels: Sequence[str],
-    rejected: Iterable[Rejection],
-    how: Labelling,
+def _check_lost(candidates: Iterable[Candidate], outcome: Outcome) -> None:
+    """Refuse to let a class vanish because of its copies."""
+    kept = {label for c, _ in outcome.kept for label in c.labels}
+    asked = {label for candidate in candidates for label in candidate.labels}
+    lost = in_natural_order(asked - kept)
+    if not lost:
+        return
+    lines = [
+        f"  {copy.file}: {copy.label}, {copy.kind} with {copy.twin}"
+        for copy in outcome.copies
+        if copy.label in lost
+    ]
+    raise DatasetError(
+        f"Nothing would be left of {', '.join(lost)}: all of its pictures stand under "
+        "another label as well, or on another side.\n" + "\n".join(lines[:10]),
+        hint="Correct the labels, take the class out, or keep such pictures "
+        "(--keep-conflicts).",
+    )
+
+
+def _hint_for_annotations(
+    pages: Iterable[Page], how: Labelling, *, several: bool
 ) -> str:
     """What to do where too few labels were found."""
-    reasons = {rejection.reason for rejection in rejected}
-    if kind != "folders":
-        if "several-labels" in reasons:
-            return (
-                "Pictures have several labels: --multi-label keeps them, --label-by "
-                "shapes makes a crop of each shape."
-            )
-        if how.label_by == "shapes":
-            return "Draw shapes, or label whole pictures and say --label-by image."
-        return "Label the pictures, or draw shapes and say --label-by shapes."
+    own = things = 0
+    for page in pages:
+        own += bool(page.labels)
+        things += len(page.things)
+    if several:
+        return (
+            "Pictures have several labels: --multi-label keeps them, --label-by "
+            "shapes makes a crop of each shape."
+        )
+    if how.label_by == "shapes":
+        if own:
+            return f"{own} picture(s) have a label of their own: --label-by image."
+        return "Draw shapes, or label whole pictures and say --label-by image."
+    if own and things:
+        return f"{things} shape(s) are drawn on pictures: --label-by shapes."
+    return "Label the pictures, or draw shapes and say --label-by shapes."
+
+
+def _hint_for_folders(root: Path, labels: Sequence[str]) -> str:
     if labels and (root / labels[0]).is_dir():
         inner = [entry.name for entry in (root / labels[0]).iterdir() if entry.is_dir()]
         if len(inner) > 1:
@@ -402,15 +481,23 @@ def _hint(
 
 
 def _sides(outcome: Outcome, fractions: Mapping[str, float], seed: int) -> list[str]:
-    given = [c.split for c, _ in outcome.kept]
-    pool = [i for i, side in enumerate(given) if side in {None, "train"}]
+    # A group has at most one side that was given or drawn before.
+    given: dict[str, str] = {}
+    settled: dict[str, str] = {}
+    for candidate, group in outcome.kept:
+        if candidate.earlier:
+            settled[group] = candidate.earlier
+        elif candidate.split not in {None, "train"}:
+            given[group] = candidate.split
+    pool = [i for i, (_, group) in enumerate(outcome.kept) if group not in given]
     drawn = split.assign(
         [outcome.kept[i][0].labels for i in pool],
         [outcome.kept[i][1] for i in pool],
         fractions,
         seed,
+        settled=settled,
     )
-    sides = [side or "train" for side in given]
+    sides = [given.get(group, "train") for _, group in outcome.kept]
     for i, side in zip(pool, drawn, strict=True):
         sides[i] = side
     labels = {label for c, _ in outcome.kept for label in c.labels}

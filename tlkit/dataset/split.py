@@ -21,6 +21,8 @@ def assign(
     groups: Sequence[str],
     fractions: Mapping[str, float],
     seed: int,
+    *,
+    settled: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Share examples out.
 
@@ -34,6 +36,8 @@ def assign(
         fractions: For "val" and "test" the share of the examples; 0, or none, for no
             such side.
         seed: Another seed, another draw.
+        settled: Groups whose side stands: "train" or a key of the fractions. A label
+            of theirs need not be on every side.
 
     Returns:
         The side of each example, "train" or a key of the fractions.
@@ -51,15 +55,17 @@ def assign(
     for group, held in members.items():
         for label in held:
             holders[label].append(group)
-    _check(holders, counts, sides)
+    settled = settled or {}
+    new = {n: own for n, own in holders.items() if not settled.keys() & set(own)}
+    _check(new, counts, sides)
     wanted = {
         label: _wanted(count, fractions, sides) for label, count in counts.items()
     }
     best: tuple[float, dict[str, str]] | None = None
     lacking: list[str] = []
     for draw in range(DRAWS):
-        chosen, off = _draw(members, holders, wanted, f"{seed}:{draw}")
-        lacking = _lacking(chosen, holders, sides)
+        chosen, off = _draw(members, holders, wanted, f"{seed}:{draw}", settled)
+        lacking = _lacking(chosen, new, sides)
         if not lacking and (best is None or off < best[0]):
             best = off, chosen
         if best is not None and best[0] == 0:
@@ -90,12 +96,16 @@ def _draw(
     holders: Mapping[str, list[str]],
     wanted: Mapping[str, Mapping[str, int]],
     salt: str,
+    settled: Mapping[str, str],
 ) -> tuple[dict[str, str], float]:
     # The side of each group, and how far all of that is from what was wanted.
     # Iterative stratification after Sechidis (2011): rare labels first, each group to
     # a side that still wants as much of the label.
     need = {label: dict(numbers) for label, numbers in wanted.items()}
-    chosen: dict[str, str] = {}
+    chosen = dict(settled)
+    for group, side in settled.items():
+        for label, count in members[group].items():
+            need[label][side] -= count
     for label in sorted(holders, key=lambda label: (len(holders[label]), label)):
         reached = {chosen[group] for group in holders[label] if group in chosen}
         free = [group for group in holders[label] if group not in chosen]

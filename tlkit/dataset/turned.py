@@ -7,14 +7,13 @@ pictures as they are; a pair is confirmed on the turned thumbnails, as near copi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from tlkit.dataset.duplicates import Components, Pair, alike, telling
-from tlkit.dataset.facts import Facts
-from tlkit.dataset.hashing import Hasher
-from tlkit.dataset.likeness import Thumbnails
+from tlkit.dataset.duplicates import Components, Pair, Views, alike, telling
+from tlkit.dataset.facts import Facts, Look
+from tlkit.dataset.hashing import perceptual_hash
+from tlkit.dataset.ledger import Ledger
 
 # Whether mirrored left to right first, and then how many quarters turned clockwise.
 TURNS = {
@@ -29,29 +28,6 @@ TURNS = {
 # The only ones that are not their own inverse; a search for one finds the other.
 INVERSE = {"turned by 90": "turned by 270", "turned by 270": "turned by 90"}
 SEARCHED = tuple(turn for turn in TURNS if turn != "turned by 270")
-
-
-@dataclass(frozen=True)
-class Turned:
-    """The thumbnails of a picture, turned.
-
-    Attributes:
-        picture: As it is.
-        turn: One of TURNS.
-    """
-
-    picture: Thumbnails
-    turn: str
-
-    @property
-    def luma(self) -> np.ndarray:
-        """The whole picture in grey, uint8 [S, S]."""
-        return turned(self.picture.luma, self.turn)
-
-    @property
-    def colour(self) -> np.ndarray:
-        """The whole picture, uint8 [s, s, 3]."""
-        return turned(self.picture.colour, self.turn)
 
 
 def turned(pixels: np.ndarray, turn: str) -> np.ndarray:
@@ -81,42 +57,65 @@ def inverse(turn: str) -> str:
 
 
 def find_turned(
-    facts: Sequence[Facts], pairs: Sequence[Pair], hasher: Hasher
+    facts: Sequence[Facts], pairs: Sequence[Pair], ledger: Ledger
 ) -> list[Pair]:
     """Find copies that are turned or mirrored.
 
     Args:
         facts: Pictures.
         pairs: The copies already found; what they relate is not looked at again.
-        hasher: What hashes them.
+        ledger: What has their hashes and looks.
 
     Returns:
         Pairs of the kind "turned", each with the turn that makes its first picture
         the second. Of a group that these relate, some pairs may be left out.
     """
     together = Components(pairs)
-    chosen = telling(facts, pairs)
-    plain: list[Thumbnails] = [facts[i] for i in chosen]
-    hashes = hasher.hashes([one.luma for one in plain])
+    chosen = telling(facts, pairs, ledger).tolist()
+    paths = [facts[i].path for i in chosen]
+    number = len(chosen)
+    plain, fields = ledger.hashes(paths), ledger.fields(paths)
+    deviations = np.tile(ledger.deviations(paths), 2)
+    hashes = _turned_hashes(paths, ledger)
     found: list[Pair] = []
 
     def known(one: int, other: int) -> bool:
         # Pictures lie before the turned ones; only one with another's turned is new.
-        beyond = other - len(chosen)
         return (
-            one >= len(chosen)
-            or beyond < 0
-            or together[chosen[one]] == together[chosen[beyond]]
+            one >= number
+            or other < number
+            or together[chosen[one]] == together[chosen[other - number]]
         )
 
-    for turn in SEARCHED:
-        laid = [Turned(one, turn) for one in plain]
-        both = np.concatenate([hashes, hasher.hashes([one.luma for one in laid])])
-        for one, other, distance, _ in alike([*plain, *laid], both, known):
+    for turn, own in zip(SEARCHED, hashes, strict=True):
+
+        def look(i: int, turn: str = turn) -> Look:
+            seen = ledger.look(paths[i % number])
+            if i < number:
+                return seen
+            return Look(turned(seen.luma, turn), turned(seen.colour, turn))
+
+        laid = turned(fields.reshape(-1, 16, 16).transpose(1, 2, 0), turn)
+        views = Views(
+            np.concatenate([plain, own]),
+            np.concatenate([fields, laid.transpose(2, 0, 1).reshape(-1, 256)]),
+            deviations,
+            look,
+        )
+        for one, other, distance, _ in alike(views, known):
             # The other one turned is this one.
-            first, second, way = chosen[other - len(chosen)], chosen[one], turn
+            first, second, way = chosen[other - number], chosen[one], turn
             if first > second:
                 first, second, way = second, first, inverse(turn)
             together.join(first, second)
             found.append(Pair(first, second, "turned", distance, False, way))
     return found
+
+
+def _turned_hashes(paths: Sequence[str], ledger: Ledger) -> np.ndarray:
+    """The hash of each picture in each of SEARCHED, uint64 [turns, N]."""
+    hashes = np.empty((len(SEARCHED), len(paths)), np.uint64)
+    for i, path in enumerate(paths):
+        luma = ledger.look(path).luma
+        hashes[:, i] = [perceptual_hash(turned(luma, turn)) for turn in SEARCHED]
+    return hashes

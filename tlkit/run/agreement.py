@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tlkit.cache_root import cache_root
 from tlkit.dataset.manifest import Example
 from tlkit.errors import RunError
 from tlkit.inputs.batches import plain_batches
-from tlkit.run.cache import cache_root
 from tlkit.run.features import Collector, Rows
 from tlkit.run.machine import Memory
 

@@ -13,58 +13,18 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tlkit.errors import UsageError
+from tlkit.dataset.ledger import ledgers
 
 FEATURES = "features"
 ABOUT, DATA, KEYS = "shelf.json", ".data", ".keys"
 # Of a key, and of the CRC-32 of its row.
 KEY_BYTES, SUM_BYTES = 32, 4
-DEFAULT_CAP_GB = 10.0
-
-
-def cache_root() -> Path:
-    """Where the cache is: TLKIT_CACHE, or ~/.cache/tlkit."""
-    named = os.environ.get("TLKIT_CACHE")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "tlkit"
-
-
-def fault(root: Path) -> str:
-    """Why the cache cannot be written to, "" if it can."""
-    place = root
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    if not place.is_dir():
-        return f"{place} is not a folder"
-    return "" if os.access(place, os.W_OK) else f"{place} cannot be written to"
-
-
-def cap_bytes() -> int:
-    """How much features may take: TLKIT_CACHE_GB, or 10 GB (1e9 bytes).
-
-    Returns:
-        Bytes.
-
-    Raises:
-        UsageError: TLKIT_CACHE_GB is no number from 0 up.
-    """
-    text = os.environ.get("TLKIT_CACHE_GB") or str(DEFAULT_CAP_GB)
-    try:
-        cap = float(text)
-    except ValueError:
-        cap = math.nan
-    if not 0 <= cap < math.inf:
-        raise UsageError(
-            f"TLKIT_CACHE_GB should be a number of gigabytes, is {text!r}.",
-            hint="For example TLKIT_CACHE_GB=20.",
-        )
-    return int(cap * 1e9)
 
 
 @dataclass(frozen=True)
@@ -150,7 +110,7 @@ def holds(root: Path, backbone: str, size: int | None) -> bool:
 
 
 def clear(root: Path) -> int:
-    """Remove all features.
+    """Remove all features, and what is known of pictures.
 
     Args:
         root: Of the cache.
@@ -158,7 +118,10 @@ def clear(root: Path) -> int:
     Returns:
         How many bytes there were.
     """
-    return _remove(segments(root), math.inf)
+    kept = ledgers(root)
+    for ledger in kept:
+        ledger.remove()
+    return _remove(segments(root), math.inf) + sum(ledger.bytes for ledger in kept)
 
 
 def make_room(root: Path, wanted: int, cap: int) -> bool:
@@ -167,11 +130,12 @@ def make_room(root: Path, wanted: int, cap: int) -> bool:
     Args:
         root: Of the cache.
         wanted: Bytes that are to be added.
-        cap: Bytes that features may take.
+        cap: Bytes that all of the cache may take.
 
     Returns:
         Whether there is room now; nothing is removed where there can be none.
     """
+    cap -= sum(ledger.bytes for ledger in ledgers(root))
     if wanted > cap:
         return False
     present = segments(root)

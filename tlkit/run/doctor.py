@@ -11,8 +11,10 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from tlkit import cache_root as cache
 from tlkit.model.weights import cache_folder
-from tlkit.run import cache, device, record
+from tlkit.run import device, record
+from tlkit.run.cache import contents
 from tlkit.workers import cpu_count
 
 # Where Keras publishes its weights; only a connection is opened, nothing is fetched.
@@ -114,7 +116,7 @@ def _features() -> Check:
             "Runs go on without it. Mend that, or set TLKIT_CACHE to another folder."
         )
         return Check("Feature store", wrong, False, advice)
-    held = sum(content.bytes for content in cache.contents(root))
+    held = sum(content.bytes for content in contents(root))
     most = cache.cap_bytes() / 1e9
     return Check("Feature store", f"{held / 1e9:.2f} GB of at most {most:g} in {root}")
 

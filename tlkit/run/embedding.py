@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tlkit.cache_root import cache_root
 from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.facts import sha256_of
 from tlkit.dataset.manifest import Example
@@ -20,7 +21,6 @@ from tlkit.model import backbones
 from tlkit.model.classifier import build_classifier, split_at_freeze
 from tlkit.model.head import parse_head
 from tlkit.progress import Progress, Silent
-from tlkit.run.cache import cache_root
 from tlkit.run.device import choose_device, dtype_policy
 from tlkit.run.engine import choose_engine
 from tlkit.run.features import Collector

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tlkit.cache_root import cap_bytes
 from tlkit.dataset.manifest import Example
 from tlkit.inputs.batches import grouped
 from tlkit.inputs.views import Asked, ViewMaker
 from tlkit.progress import Progress
-from tlkit.run.cache import cap_bytes, make_room
+from tlkit.run.cache import make_room
 from tlkit.run.frozen import Frozen
 from tlkit.run.machine import matmul_rate, memory_bytes
 from tlkit.run.store import Places, Shelf

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tlkit.cache_root import cache_root
 from tlkit.dataset.manifest import Example, Manifest
 from tlkit.inputs.augment import load_policy
 from tlkit.inputs.batches import (
@@ -24,7 +25,6 @@ from tlkit.inputs.views import PLAIN, ViewMaker
 from tlkit.model.classifier import Classifier, Parts, split_at_freeze
 from tlkit.progress import Progress
 from tlkit.run.agreement import compare
-from tlkit.run.cache import cache_root
 from tlkit.run.engine import choose_engine
 from tlkit.run.features import Collector, Rows
 from tlkit.run.frozen import as_input, frozen_part

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from tlkit import files
+from tlkit.cache_root import cap_bytes
 from tlkit.config import Config, InputsConfig, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
@@ -18,7 +19,6 @@ from tlkit.model.classifier import Classifier, build_classifier
 from tlkit.model.head import parse_head
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
-from tlkit.run.cache import cap_bytes
 from tlkit.run.checkpoint import read_state
 from tlkit.run.clock import Clock
 from tlkit.run.device import choose_device, choose_precision, dtype_policy

@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from tlkit.dataset.sources.folders import is_split, read
+from tlkit.dataset.sources import folders, open_source
+from tlkit.dataset.sources.folders import is_split
 from tlkit.errors import DatasetError
+
+
+def read(root):
+    return folders.read(open_source(root))
 
 
 def make(root, *names: str):
@@ -16,7 +21,8 @@ def make(root, *names: str):
 
 
 def rows(scan) -> list[tuple[str, str, str | None]]:
-    return [(a.path, a.label, a.split) for a in scan.annotations]
+    assert all(p.file == "" and not p.things for p in scan.pages)
+    return [(p.path, *p.labels, p.split) for p in scan.pages]
 
 
 def test_class_folders(tmp_path):
@@ -53,7 +59,7 @@ def test_given_split(tmp_path):
 def test_a_class_may_be_called_train(tmp_path):
     make(tmp_path, "train/1.jpg", "bus/1.jpg", "train/old/2.jpg")
     assert not is_split(tmp_path)
-    assert {a.label for a in read(tmp_path).annotations} == {"train", "bus"}
+    assert {p.labels for p in read(tmp_path).pages} == {("train",), ("bus",)}
 
 
 def test_only_train_is_a_split(tmp_path):

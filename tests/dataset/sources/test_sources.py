@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 
 import pytest
 
 from tlkit.dataset import sources
-from tlkit.dataset.sources.annotation import in_natural_order, is_label
+from tlkit.dataset.sources import glance as glancing
+from tlkit.dataset.sources import open_source
+from tlkit.dataset.sources.glance import GLANCE, glance
+from tlkit.dataset.sources.page import in_natural_order, is_label
 from tlkit.errors import DatasetError
-from tlkit.progress import Silent
 
 PAGE = json.dumps({"flags": {"a": True}, "shapes": [], "imagePath": "1.jpg"})
 
@@ -19,52 +23,56 @@ def touch(root, *names: str, text: str = ""):
     return root
 
 
+def detect(root, label_by=None) -> str:
+    return sources.detect(open_source(root), label_by)
+
+
 def test_detects_class_folders(tmp_path):
-    assert sources.detect(touch(tmp_path, "a/1.jpg", "b/2")) == "folders"
-    assert sources.detect(touch(tmp_path, "c/coco.json", text="{}")) == "folders"
+    assert detect(touch(tmp_path, "a/1.jpg", "b/2")) == "folders"
+    assert detect(touch(tmp_path, "c/coco.json", text="{}")) == "folders"
 
 
 def test_detects_labelme(tmp_path):
     touch(tmp_path, "a/1.jpg", "a/2.jpg")
     touch(tmp_path, "a/1.json", "a/2.json", text=PAGE)
-    assert sources.detect(tmp_path) == "labelme"
+    assert detect(tmp_path) == "labelme"
 
 
 def test_detects_labelme_around_a_large_picture(tmp_path):
     content = json.loads(PAGE)
     del content["imagePath"], content["flags"], content["shapes"]
-    large = {"imageData": "A" * (3 * sources.GLANCE), "imagePath": "x", "shapes": []}
+    large = {"imageData": "A" * (3 * GLANCE), "imagePath": "x", "shapes": []}
     touch(tmp_path, "1.json", text=json.dumps(large))
-    assert sources.detect(tmp_path) == "labelme"
+    assert detect(tmp_path) == "labelme"
 
 
 def test_cannot_tell(tmp_path):
     touch(tmp_path, *(f"a/{i}.jpg" for i in range(10)))
     touch(tmp_path, "a/1.json", text=PAGE)
     with pytest.raises(DatasetError, match="may be class folders") as caught:
-        sources.detect(tmp_path)
+        detect(tmp_path)
     assert "--from folders" in caught.value.hint
-    assert sources.detect(tmp_path, "shapes") == "labelme"
+    assert detect(tmp_path, "shapes") == "labelme"
 
 
 def test_json_alone(tmp_path):
     touch(tmp_path, "a/1.json", text="{}")
     with pytest.raises(DatasetError, match="neither class folders"):
-        sources.detect(tmp_path)
+        detect(tmp_path)
 
 
 def test_a_few_annotations_beside_loose_pictures(tmp_path):
     touch(tmp_path, *(f"{i}.jpg" for i in range(10)))
     touch(tmp_path, "1.json", text=PAGE)
-    assert sources.detect(tmp_path) == "labelme"
+    assert detect(tmp_path) == "labelme"
 
 
 def test_finds_nothing(tmp_path):
     with pytest.raises(DatasetError, match=r"holds 0 file\(s\)"):
-        sources.detect(tmp_path)
+        detect(tmp_path)
     touch(tmp_path, "1.jpg", "2.jpg", "notes.txt")
     with pytest.raises(DatasetError, match=r"3 file\(s\), 2 of them") as caught:
-        sources.detect(tmp_path)
+        detect(tmp_path)
     assert "neither class folders" in str(caught.value)
     assert "labelme" in str(caught.value)
 
@@ -72,7 +80,7 @@ def test_finds_nothing(tmp_path):
 def test_what_cannot_be_opened_is_no_annotation(tmp_path):
     touch(tmp_path, "a/1.jpg")
     (tmp_path / "a" / "1.json").symlink_to(tmp_path / "nothing")
-    assert sources.detect(tmp_path) == "folders"
+    assert detect(tmp_path) == "folders"
 
 
 def test_what_must_not_be_read_is_no_annotation(tmp_path, monkeypatch):
@@ -82,20 +90,70 @@ def test_what_must_not_be_read_is_no_annotation(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(type(tmp_path), "open", refuse)
-    assert sources.detect(tmp_path) == "folders"
+    assert detect(tmp_path) == "folders"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    touch(tmp_path, "a/1.jpg")
+    os.mkfifo(tmp_path / "a" / "1.json")
+    assert detect(tmp_path) == "folders"
 
 
 def test_reads_by_name(tmp_path):
     touch(tmp_path, "a/1.jpg", "b/2.jpg")
-    scan = sources.read(
-        tmp_path, "folders", label_by="image", workers=0, progress=Silent()
-    )
-    assert len(scan.annotations) == 2
+    scan = sources.read(open_source(tmp_path), "folders")
+    assert [(p.path, p.labels) for p in scan.pages] == [
+        ("a/1.jpg", ("a",)),
+        ("b/2.jpg", ("b",)),
+    ]
     touch(tmp_path, "a/1.json", text=PAGE)
-    scan = sources.read(
-        tmp_path, "labelme", label_by="image", workers=0, progress=Silent()
+    scan = sources.read(open_source(tmp_path), "labelme")
+    assert [(p.path, p.labels, p.file) for p in scan.pages] == [
+        ("a/1.jpg", ("a",), "a/1.json")
+    ]
+
+
+def test_one_annotation_file_of_many(tmp_path):
+    touch(tmp_path, "1.jpg", "2.jpg", "a/3.jpg")
+    touch(tmp_path, "1.json", "2.json", text=PAGE)
+    source = open_source(tmp_path / "1.json")
+    assert (source.root, source.only) == (tmp_path, "1.json")
+    assert source.place == tmp_path / "1.json"
+    assert source.ending(".json") == ["1.json"]
+    assert sources.detect(source) == "labelme"
+    assert [p.file for p in sources.read(source, "labelme").pages] == ["1.json"]
+    assert open_source(tmp_path).ending(".json", ".jpg") == [
+        *("1.jpg", "1.json", "2.jpg", "2.json", "a/3.jpg"),
+    ]
+    assert open_source(tmp_path).place == tmp_path
+    with pytest.raises(DatasetError, match="no file of annotations"):
+        sources.detect(open_source(tmp_path / "a" / "3.jpg"))
+
+
+def test_several_formats(tmp_path, monkeypatch):
+    touch(tmp_path, "1.jpg")
+    touch(tmp_path, "1.json", text=PAGE)
+    other = dataclasses.replace(
+        sources.SOURCES["labelme"], claims=lambda _: 3, what="notes"
     )
-    assert [a.path for a in scan.annotations] == ["a/1.jpg"]
+    monkeypatch.setitem(sources.SOURCES, "other", other)
+    with pytest.raises(
+        DatasetError, match=r"several formats: .*\(1\), notes \(3\)"
+    ) as e:
+        detect(tmp_path)
+    assert e.value.hint == "Say which: --from labelme or --from other."
+
+
+def test_a_glance(tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    path.write_bytes(b"0123456789")
+    monkeypatch.setattr(glancing, "GLANCE", 3)
+    assert glance(path) == b"012789"
+    path.write_bytes(b"0123")
+    assert glance(path) == b"0123"  # the ends overlap
+    assert glance(tmp_path / ("long" * 100)) == b""
+    assert glance(tmp_path) == b""
+    assert glance(tmp_path / "none") == b""
 
 
 def test_natural_order_is_total():
@@ -109,4 +167,6 @@ def test_natural_order_is_total():
 
 def test_labels():
     assert is_label("steam train é")
-    assert not any(map(is_label, ["", "  ", "a\nb", "a\tb", "a\x7f"]))
+    assert is_label("写" * 255)
+    assert not any(map(is_label, ["", "  ", "a\nb", "a\tb", "a\x7f", "\ud800"]))
+    assert not is_label("a" * 256)

@@ -37,16 +37,46 @@ def test_junk_is_listed(tmp_path):
 
 
 def test_links_are_followed_but_loops_are_not(tmp_path):
-    root, other = tmp_path / "root", tmp_path / "other"
-    touch(other, "1.jpg")
-    touch(root, "a/2.jpg")
-    (root / "b").symlink_to(other)
-    (root / "a" / "up").symlink_to(root)
-    (root / "a" / "self").symlink_to(root / "a" / "self")
-    (root / "a" / "gone.jpg").symlink_to(root / "nothing")
-    found = walk(root)
-    assert found.files == ("a/2.jpg", "a/gone.jpg", "a/self", "b/1.jpg")
+    touch(tmp_path, "a/2.jpg", "c/1.jpg")
+    (tmp_path / "b").symlink_to(tmp_path / "c")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "a" / "self").symlink_to(tmp_path / "a" / "self")
+    (tmp_path / "a" / "gone.jpg").symlink_to(tmp_path / "nothing")
+    found = walk(tmp_path)
+    expected = ("a/2.jpg", "a/gone.jpg", "a/self", "b/1.jpg", "c/1.jpg")
+    assert found.files == expected
     assert [(r.file, r.reason) for r in found.rejected] == [("a/up/", "link-loop")]
+
+
+def test_links_that_lead_out(tmp_path):
+    root, other = tmp_path / "root", tmp_path / "other"
+    touch(other, "1.jpg", "deep/2.jpg")
+    touch(root, "a/1.jpg")
+    (root / "b").symlink_to(other)
+    (root / "a" / "3.jpg").symlink_to(other / "1.jpg")
+    (root / "a" / "gone.jpg").symlink_to(other / "nothing")
+    (root / "a" / "all").symlink_to(tmp_path)
+    found = walk(root)
+    assert found.files == ("a/1.jpg",)
+    assert [(r.file, r.reason) for r in found.rejected] == [
+        (name, "outside-source") for name in ("a/3.jpg", "a/all/", "a/gone.jpg", "b/")
+    ]
+    assert "--allow-outside" in found.rejected[0].detail
+    allowed = walk(root, allow_outside=True)
+    assert allowed.files == (
+        *("a/1.jpg", "a/3.jpg"),
+        *("a/all/other/1.jpg", "a/all/other/deep/2.jpg"),
+        *("a/gone.jpg", "b/1.jpg", "b/deep/2.jpg"),
+    )
+    loops = [(r.file, r.reason) for r in allowed.rejected]
+    assert loops == [("a/all/root/", "link-loop")]
+
+
+def test_a_root_that_is_a_link(tmp_path):
+    touch(tmp_path / "photos", "a/1.jpg")
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    (tmp_path / "photos" / "b").symlink_to(tmp_path / "photos" / "a")
+    assert walk(tmp_path / "link").files == ("a/1.jpg", "b/1.jpg")
 
 
 @pytest.mark.skipif(

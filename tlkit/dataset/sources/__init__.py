@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tlkit.dataset.sources import folders, labelme
+from tlkit.dataset.sources import (
+    coco,
+    folders,
+    labelme,
+    masks,
+    quickdraw,
+    table,
+    via,
+    voc,
+    yolo,
+)
 from tlkit.dataset.sources.page import Page, Rejection, Scan, Thing
 from tlkit.dataset.sources.pictures import SUFFIXES
 from tlkit.dataset.sources.source import Reading, Source, open_source
@@ -44,6 +54,13 @@ class Format:
 SOURCES = {
     "folders": Format(folders.read, None, "class folders (SRC/<class>/photo.jpg)"),
     "labelme": Format(labelme.read, labelme.claims, "labelme JSON files"),
+    "yolo": Format(yolo.read, yolo.claims, "YOLO label files"),
+    "voc": Format(voc.read, voc.claims, "Pascal VOC annotations"),
+    "coco": Format(coco.read, coco.claims, "COCO JSON files"),
+    "via": Format(via.read, via.claims, "VGG Image Annotator files (JSON or CSV)"),
+    "masks": Format(masks.read, masks.claims, "masks of PixelAnnotationTool"),
+    "csv": Format(table.read, table.claims, "tables (CSV) of paths and labels"),
+    "quickdraw": Format(quickdraw.read, quickdraw.claims, "Quick, Draw! drawings"),
 }
 
 
@@ -99,13 +116,17 @@ def detect(source: Source, label_by: str | None = None) -> str:
             f"{SOURCES[name].what} ({number}, for less than a quarter of them).",
             hint=f"Say which: --from folders or --from {name}.",
         )
-    if filed and not source.only:
+    known = "; ".join(each.what for each in list(SOURCES.values())[1:])
+    if source.only:
+        raise DatasetError(
+            f"{source.place} is no file of annotations in a known format: {known}.",
+            hint="Name the folder that holds the photos.",
+        )
+    if filed:
         return "folders"
     raise DatasetError(
         f"{source.place} holds {len(source.files)} file(s), {pictures} of them named "
         "as pictures, but neither class folders (SRC/<class>/photo.jpg, "
-        "SRC/train/<class>/photo.jpg) nor annotations in a known format: "
-        + "; ".join(each.what for each in list(SOURCES.values())[1:])
-        + ".",
+        f"SRC/train/<class>/photo.jpg) nor annotations in a known format: {known}.",
         hint="Put the photos of each class into a folder of its name.",
     )

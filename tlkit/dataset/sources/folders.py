@@ -57,14 +57,17 @@ def read(source: Source) -> Scan:
     )
 
 
-def is_split(root: Path) -> bool:
+def is_split(root: Path, *, of_classes: bool = True) -> bool:
     """Whether the folders in a source are the sides of a split.
 
     Args:
         root: The source root.
+        of_classes: Whether they would hold class folders; pictures that are annotated
+            may lie right in them.
 
     Returns:
-        Whether all of them are named as sides and any of them holds folders.
+        Whether all of them are named as sides and any of them holds folders, or need
+        not.
 
     Raises:
         DatasetError: It looks like a split, yet not quite, so that a guess could train
@@ -74,7 +77,7 @@ def is_split(root: Path) -> bool:
     sides = [name for name in names if name.lower() in SPLIT_NAMES]
     nested = any(any(folders(root / name)) for name in sides)
     if names and len(sides) == len(names):
-        if nested:
+        if nested or (len(sides) > 1 and not of_classes):
             return True
         if len(sides) > 1:
             raise DatasetError(

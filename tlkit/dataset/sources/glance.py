@@ -16,14 +16,15 @@ def glance(path: Path) -> bytes:
         path: A file; pipes and devices are not opened.
 
     Returns:
-        The ends, one after the other; nothing where it cannot be read.
+        The ends, one after the other, or all of a small one; nothing where it cannot
+        be read.
     """
-    if not path.is_file():
-        return b""
     try:
+        if not path.is_file():
+            return b""
         with path.open("rb") as file:
             start = file.read(GLANCE)
-            file.seek(max(path.stat().st_size - GLANCE, 0))
+            file.seek(max(path.stat().st_size - GLANCE, len(start)))
             return start + file.read(GLANCE)
     except OSError:
         return b""

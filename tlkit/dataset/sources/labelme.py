@@ -33,6 +33,14 @@ FEW_BYTES = 64 << 20
 # What labelme says of a shape that becomes a part of Shape or Thing, or of the colours
 # that versions before 4 drew it in.
 KNOWN = {"label", "points", "shape_type", "mask", "line_color", "fill_color"}
+# Likewise of a picture.
+KNOWN_OF_PAGES = {
+    *("version", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth"),
+    *("lineColor", "fillColor"),
+}
+# Where tlkit writes what labelme has no place for.
+EXTRA = "tlkit"
+EMPTY: tuple[Any, ...] = (None, "", {}, [])
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ def read(source: Source) -> Scan:
     Returns:
         A page for each that leads to a picture; everything else is rejected.
     """
-    by_split = is_split(source.root)
+    by_split = is_split(source.root, of_classes=False)
     index = source.pictures()
     names = source.ending(".json")
     workers = source.workers
@@ -97,7 +105,9 @@ def read(source: Source) -> Scan:
             continue
         file = sheet.page.file
         path = index.find(sheet.picture, file, embedded=sheet.embedded)
-        split = SPLIT_NAMES.get(file.split("/")[0].lower()) if by_split else None
+        split = sheet.page.split
+        if by_split:
+            split = SPLIT_NAMES.get(file.split("/")[0].lower())
         if isinstance(path, Rejection):
             rejected.append(path)
         elif by_split and "/" not in file:
@@ -153,13 +163,17 @@ def parse_sheet(root: Path, file: str) -> Sheet:
         Rejection(file, "bad-label", f"The flag {name!r} cannot be a label.")
         for name in bad
     ]
+    extra = _extra(content)
+    group = extra.get("group")
     page = Page(
         path="",
         file=file,
         labels=tuple(name.strip() for name in true if name not in bad),
         things=tuple(things),
         size=_annotated_size(content),
-        attributes={"flags": flags} if flags else {},
+        attributes=_attributes(content, KNOWN_OF_PAGES),
+        split=SPLIT_NAMES.get(str(extra.get("split"))),
+        group=group if isinstance(group, str) else "",
     )
     picture = content.get("imagePath")
     return Sheet(
@@ -179,7 +193,7 @@ def _is_labelme(content: Any) -> bool:
 
 def _annotated_size(content: Mapping[str, Any]) -> tuple[int, int] | None:
     size = content.get("imageWidth"), content.get("imageHeight")
-    if all(isinstance(n, int) and n > 0 for n in size):
+    if all(type(n) is int and n > 0 for n in size):  # True is an int as well
         return size  # type: ignore[return-value]
     return None
 
@@ -210,15 +224,23 @@ def read_shapes(shapes: Any, file: str) -> tuple[list[Thing], list[Rejection]]:
         Thing(
             label=label,
             shapes=tuple(shape for shape, _ in drawn),
-            attributes={
-                name: value
-                for name, value in drawn[0][1].items()
-                if name not in KNOWN and value not in (None, "", {}, [])
-            },
+            attributes=_attributes(drawn[0][1], KNOWN),
         )
         for (label, _), drawn in parts.items()
     ]
     return things, rejected
+
+
+def _attributes(content: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
+    known = {*known, EXTRA}
+    own = {k: v for k, v in content.items() if k not in known and v not in EMPTY}
+    kept = _extra(content).get("attributes")
+    return own | (kept if isinstance(kept, dict) else {})
+
+
+def _extra(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    extra = content.get(EXTRA)
+    return extra if isinstance(extra, dict) else {}
 
 
 def _shape(content: Any) -> tuple[str, Shape]:

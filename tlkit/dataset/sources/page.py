@@ -6,8 +6,11 @@ example, and under which label, is decided later, in `labelling`.
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import natsort
@@ -16,6 +19,8 @@ from tlkit.dataset.geometry import Bounds, Shape, around
 
 # Labels and flags by which labelme's users say "none of the classes".
 IGNORED = ("__ignore__", "_background_")
+# Characters; folders, which are labels, cannot have longer names.
+MAX_LABEL = 255
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -64,6 +69,7 @@ class Page:
         group: What it must not be parted from; "" for nothing.
         size: Width and height of the picture that was drawn on, where told.
         attributes: What else the source says of it, as JSON values.
+        shared: Whether the annotation file is about other pictures as well.
     """
 
     path: str
@@ -74,11 +80,12 @@ class Page:
     group: str = ""
     size: tuple[int, int] | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    shared: bool = False
 
     @property
     def shown(self) -> str:
-        """The file that the user would look at: the annotation, else the picture."""
-        return self.file or self.path
+        """The file that the user would look at: its own annotation or the picture."""
+        return self.path if self.shared else self.file or self.path
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,10 @@ class Scan:
         warnings: What the user should act on.
         named: For each picture that an annotation file leads to, that file.
         consumed: Files that were read and are no pictures: lists of names, of splits.
+        classes: Those that the source lists, in its order, whether or not anything
+            bears them; () where it lists none.
+        root: Where the paths of the pages start, where the reader made the pictures;
+            None for the root of the source.
     """
 
     files: tuple[str, ...]
@@ -119,11 +130,16 @@ class Scan:
     warnings: tuple[str, ...] = ()
     named: Mapping[str, str] = field(default_factory=dict)
     consumed: frozenset[str] = frozenset()
+    classes: tuple[str, ...] = ()
+    root: Path | None = None
 
 
 _natural = natsort.natsort_keygen()
+# The same paths are sorted several times; so many keys fit into some 60 MB.
+KEYS = 1 << 17
 
 
+@functools.lru_cache(maxsize=KEYS)
 def natural_key(text: str) -> tuple[object, str]:
     """Sort key: 2 before 10; total, so that no two texts compare equal.
 
@@ -155,6 +171,8 @@ def is_label(text: str) -> bool:
         text: What came as a label.
 
     Returns:
-        Whether it holds more than space, and no control characters.
+        Whether it holds more than space, no control characters and no halves of
+        characters, and is no longer than a name of a file can be.
     """
-    return bool(text.strip()) and all(c >= " " and c != "\x7f" for c in text)
+    odd = re.search("[\0-\x1f\x7f\ud800-\udfff]", text)
+    return bool(text.strip()) and len(text) <= MAX_LABEL and not odd

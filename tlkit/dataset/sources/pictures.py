@@ -53,68 +53,97 @@ class Pictures:
                 self._by_stem[posixpath.splitext(name)[0]].append(file)
                 self._beside[posixpath.splitext(file)[0]].append(file)
 
-    def find(self, named: str, file: str, *, embedded: bool = False) -> str | Rejection:
+    def find(
+        self, named: str, file: str, *, embedded: bool = False, shared: bool = False
+    ) -> str | Rejection:
         """Find the picture that an annotation is about.
 
         Args:
             named: What the annotation calls it, as on whatever system; "" for nothing.
             file: The annotation file, POSIX, relative to the root.
             embedded: Whether the picture is inside the annotation as well.
+            shared: Whether the annotation is about other pictures as well, so that a
+                picture of its own name beside it tells nothing.
 
         Returns:
             The picture's path relative to the root, the annotation's own where the
             picture is inside, or why there is none.
         """
-        path, outside = _relative(named, file)
-        if outside and self.allow_outside and (self.root / path).is_file():
+        path, outside = _relative(named, file, self.root.as_posix().rstrip("/"))
+        if outside and self.allow_outside and _is_file(self.root / path):
             return path
         exact = [p for p in (path, _inside(named)) if p in self._known and p != file]
         if exact and not outside:
             return self._found(exact[0], file)
-        tail = self._tail(path)
+        tail = self._tail(path, file)
         if embedded:
             if len(tail) == 1:
                 self.named.setdefault(tail[0], file)
             return file
-        beside = self._beside.get(posixpath.splitext(file)[0], [])
+        own = [] if shared else self._beside.get(posixpath.splitext(file)[0], [])
         stem = posixpath.splitext(posixpath.basename(path))[0]
-        for candidates in (beside, tail, self._by_stem.get(stem, [])):
+        for candidates in (own, tail, self._by_stem.get(stem, [])):
             if len(candidates) == 1:
                 return self._found(candidates[0], file)
         if outside:
             detail = f"Its picture {named!r} lies outside of the source"
             detail += "." if self.allow_outside else " (--allow-outside reads it)."
             return Rejection(file, "outside-source", detail)
-        several = len(tail) > 1 or len(beside) > 1
+        several = len(tail) > 1 or len(own) > 1
         reason = "picture-ambiguous" if several else "picture-missing"
         what = "several pictures" if several else "no picture"
         return Rejection(file, reason, f"Its picture {named!r} leads to {what}.")
 
-    def _tail(self, path: str) -> list[str]:
+    def of_stem(self, path: str) -> list[str]:
+        """The pictures whose path is this but for the suffix.
+
+        Args:
+            path: POSIX, relative to the root, without suffix.
+
+        Returns:
+            Their paths.
+        """
+        return self._beside.get(path, [])
+
+    def _tail(self, path: str, file: str) -> list[str]:
         # those that share most of the end of the path, folder by folder
         left = self._by_name.get(posixpath.basename(path), [])
         parts = path.split("/")
         for i in range(2, len(parts) + 1):
             end = "/" + "/".join(parts[-i:])
-            longer = [file for file in left if f"/{file}".endswith(end)]
+            longer = [f for f in left if f"/{f}".endswith(end)]
             if not longer:
                 break
             left = longer
-        return left
+        return [f for f in left if f != file]
 
     def _found(self, path: str, file: str) -> str:
         self.named[path] = file
         return path
 
 
-def _relative(named: str, file: str) -> tuple[str, bool]:
+def _relative(named: str, file: str, root: str) -> tuple[str, bool]:
+    # where it leads to from the root, and whether that is outside of it
     path = named.replace("\\", "/")
-    if path.startswith("/"):
-        return posixpath.normpath(path), True
     if re.match("[A-Za-z]:", path):
         return posixpath.basename(path), True
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(file), path))
-    return path, path == ".." or path.startswith("../")
+    beside = posixpath.join(posixpath.dirname(file), path)
+    full = posixpath.normpath(posixpath.join(root, beside))
+    if full.startswith(f"{root}/"):
+        return full[len(root) + 1 :], False
+    path = posixpath.normpath(beside)
+    return path, path == ".." or path.startswith(("../", "/"))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        path.as_posix().encode()
+        return path.is_file()
+    except (
+        OSError,
+        UnicodeEncodeError,
+    ):  # a name that no file can have, or none of ours
+        return False
 
 
 def _inside(named: str) -> str:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from tlkit.dataset.sources.archive import unpack
+from tlkit.dataset.sources.members import archive_kind
 from tlkit.dataset.sources.page import Rejection
 from tlkit.dataset.sources.pictures import Pictures
 from tlkit.dataset.sources.walk import Found, walk
 from tlkit.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    import pandas
+
+# Files of drawings; pictures are made of them.
+DRAWINGS = ".ndjson"
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,9 @@ class Source:
         reading: How to read it.
         workers: Number of processes; None decides by the amount.
         progress: Where to report.
+        frame: A DataFrame that says what tables in the folder would; None for these.
+        made: Where readers that draw pictures put them; None where nothing may be put.
+        named: What the user named, where that was unpacked.
     """
 
     root: Path
@@ -50,11 +63,14 @@ class Source:
     reading: Reading = field(default_factory=Reading)
     workers: int | None = None
     progress: Progress = field(default_factory=Silent)
+    frame: pandas.DataFrame | None = None
+    made: Path | None = None
+    named: Path | None = None
 
     @property
     def place(self) -> Path:
-        """What was named as the source: the folder, or the file in it."""
-        return self.root / self.only
+        """What was named as the source: the folder, the file in it, the archive."""
+        return self.named or self.root / self.only
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -90,26 +106,48 @@ def open_source(
     reading: Reading | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
+    frame: pandas.DataFrame | None = None,
+    made: Path | None = None,
+    leave: Collection[Path] = (),
 ) -> Source:
     """Walk a source.
 
     Args:
-        place: A folder, or an annotation file that is to be read alone; the folder
-            it lies in is the root then.
+        place: A folder, an archive of one, or an annotation file that is to be read
+            alone; the folder it lies in is the root then.
         reading: How to read it.
         workers: Number of processes; None decides by the amount.
         progress: Where to report.
+        frame: A DataFrame that says what tables in the folder would.
+        made: Where pictures from archives and drawings are put.
+        leave: Folders that do not belong to the source wherever they lie.
 
     Returns:
         The source.
+
+    Raises:
+        DatasetError: It is an archive that cannot be unpacked.
     """
-    reading = reading or Reading()
-    root, only = (place, "") if place.is_dir() else (place.parent, place.name)
+    reading, progress = reading or Reading(), progress or Silent()
+    root, only, named = place, "", None
+    left: list[Rejection] = []
+    if made is not None and archive_kind(place):
+        root, left = unpack(place, made, progress)
+        named = place
+    elif not place.is_dir():
+        root, only = place.parent, place.name
+    if only.lower().endswith(DRAWINGS):
+        found = Found((only,), ())  # nothing beside it matters
+    else:
+        found = walk(root, allow_outside=reading.allow_outside, leave=leave)
     return Source(
         root=root,
-        found=walk(root, allow_outside=reading.allow_outside),
+        found=Found(found.files, (*found.rejected, *left)),
         only=only,
         reading=reading,
         workers=workers,
-        progress=progress or Silent(),
+        progress=progress,
+        frame=frame,
+        made=made,
+        named=named,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import posixpath
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +29,15 @@ class Found:
     rejected: tuple[Rejection, ...]
 
 
-def walk(root: Path, *, allow_outside: bool = False) -> Found:
+def walk(
+    root: Path, *, allow_outside: bool = False, leave: Collection[Path] = ()
+) -> Found:
     """List the files below a folder, links followed, each folder of a loop once.
 
     Args:
         root: An existing folder.
         allow_outside: Follow links that lead out of it as well.
+        leave: Folders that are passed over, as they lie below the root.
 
     Returns:
         The files.
@@ -57,6 +61,8 @@ def walk(root: Path, *, allow_outside: bool = False) -> Found:
         for entry in entries:
             path = f"{folder}/{entry.name}".removeprefix("/")
             is_folder = _is_folder(entry)
+            if is_folder and root / path in leave:
+                continue
             if refusal := _refusal(path, entry.name, is_folder):
                 rejected.append(refusal)
             elif inside is not None and _leads_out(entry, inside):
@@ -80,12 +86,27 @@ def folders(root: Path) -> Iterator[str]:
         Names, in natural order; none where there is no permission.
     """
     try:
-        entries = sorted(os.scandir(root), key=lambda entry: natural_key(entry.name))
+        names = [entry.name for entry in os.scandir(root) if _is_folder(entry)]
     except OSError:  # `walk` reports it
         return
-    for entry in entries:
-        if _is_folder(entry) and _refusal(entry.name, entry.name, True) is None:
-            yield entry.name
+    for name in sorted(names, key=natural_key):
+        if _refusal(name, name, True) is None:
+            yield name
+
+
+def upwards(folder: str) -> Iterator[str]:
+    """List a folder and those above it.
+
+    Args:
+        folder: POSIX, relative to the root.
+
+    Yields:
+        Their paths, "" for the root at last.
+    """
+    while folder:
+        yield folder
+        folder = posixpath.dirname(folder)
+    yield ""
 
 
 def shown(path: str) -> str:
@@ -112,13 +133,29 @@ def _identity(folder: Path) -> tuple[int, int]:
     return facts.st_dev, facts.st_ino
 
 
-def _refusal(path: str, name: str, is_folder: bool) -> Rejection | None:
-    junk = JUNK_FOLDERS if is_folder else JUNK_FILES
-    if name.startswith(".") or name.lower() in junk:
+def junk(path: str, name: str, is_folder: bool) -> Rejection | None:
+    """Say of what systems and notebooks leave behind that it is.
+
+    Args:
+        path: Relative to the source root.
+        name: Its last part.
+        is_folder: Whether it is a folder.
+
+    Returns:
+        What it is, or None for anything else.
+    """
+    names = JUNK_FOLDERS if is_folder else JUNK_FILES
+    if name.startswith(".") or name.lower() in names:
         ending = "/" if is_folder else ""
         what = "Hidden" if name.startswith(".") else "Not photos, by its name"
         detail = f"{what}; left out."
         return Rejection(shown(path) + ending, "junk", detail)
+    return None
+
+
+def _refusal(path: str, name: str, is_folder: bool) -> Rejection | None:
+    if found := junk(path, name, is_folder):
+        return found
     if not is_folder and shown(path) != path:
         return Rejection(shown(path), "name-not-utf8", "The name is not UTF-8.")
     return None

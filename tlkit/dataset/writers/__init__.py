@@ -5,3 +5,33 @@ Every writer has
     place(sheet) -> str     where the copy of the picture goes, relative to the folder
     write(folder, sheets, labels) -> list[Loss]     writes all but the pictures
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlkit.dataset.writers import coco, labelme
+from tlkit.dataset.writers.sheet import Loss, Sheet
+
+__all__ = ["WRITERS", "Loss", "Sheet", "Writer"]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """How a format is written.
+
+    Attributes:
+        place: Where the copy of a picture goes.
+        write: Writes everything else.
+    """
+
+    place: Callable[[Sheet], str]
+    write: Callable[[Path, Sequence[Sheet], Sequence[str]], list[Loss]]
+
+
+WRITERS = {
+    "labelme": Writer(labelme.place, labelme.write),
+    "coco": Writer(coco.place, coco.write),
+}

@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from tlkit.dataset.facts import Facts
+from tlkit.dataset.geometry import Shape, mask_shape, rectangle
+from tlkit.dataset.labelling import (
+    Candidate,
+    Labelling,
+    is_ignored,
+    label,
+    settled,
+    upright_page,
+)
+from tlkit.dataset.sources import Page, Rejection, Thing
+from tlkit.errors import DatasetError, UsageError
+
+IMAGE, SHAPES = Labelling("image"), Labelling("shapes")
+MULTI = Labelling("image", multi_label=True)
+
+
+def facts_of(path="1.jpg", width=100, height=80, orientation=1) -> Facts:
+    return Facts(
+        *(path, "", "", width, height, "JPEG"),
+        orientation=orientation,
+    )
+
+
+def boxed(name: str, box=(10, 10, 50, 40), **rest) -> Thing:
+    return Thing(name, (rectangle(box),), **rest)
+
+
+def page(*things: Thing, path="1.jpg", **rest) -> Page:
+    return Page(path, file=path.replace("jpg", "json"), things=things, **rest)
+
+
+def labelled(how: Labelling, *pages: Page) -> tuple[list[Candidate], list[Rejection]]:
+    return label(pages, {p.path: facts_of(p.path) for p in pages}, how)
+
+
+def names(how: Labelling, *pages: Page) -> list[tuple[str, tuple[str, ...]]]:
+    candidates, rejected = labelled(how, *pages)
+    assert rejected == []
+    return [(candidate.path, candidate.labels) for candidate in candidates]
+
+
+def refused(how: Labelling, *pages: Page) -> list[tuple[str, str, str]]:
+    candidates, rejected = labelled(how, *pages)
+    assert candidates == []
+    return [(r.file, r.reason, r.detail) for r in rejected]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label_by": "shape"}, "Did you mean shapes"),
+        ({"pad": -0.1}, "pad is a share from 0 to 10"),
+        ({"pad": 11}, "pad is a share from 0 to 10"),
+        ({"pad": math.nan}, "pad is a share from 0 to 10"),
+        ({"min_size": 0}, "min_size is at least 1"),
+        ({"label_by": "shapes", "multi_label": True}, "Leave one of them away"),
+        ({"label_by": "image", "pad": 0.1}, "Add --label-by shapes"),
+        ({"min_size": 9}, "Add --label-by shapes"),
+    ],
+)
+def test_what_cannot_be_meant(options, message):
+    with pytest.raises(UsageError, match=message):
+        Labelling(**options).check()
+
+
+@pytest.mark.parametrize(
+    "how", [Labelling(), IMAGE, SHAPES, MULTI, Labelling("shapes", pad=0.1, min_size=1)]
+)
+def test_what_can_be_meant(how):
+    how.check()
+
+
+def test_labels_of_pictures_are_the_default():
+    pages = [page(boxed("cat")), page(labels=("dog",), path="2.jpg")]
+    assert settled(pages, Labelling()) == IMAGE
+    assert settled([], Labelling()) == IMAGE
+    assert settled(pages, SHAPES) == SHAPES
+
+
+def test_labels_of_shapes_alone_have_to_be_asked_for():
+    pages = [page(boxed("cat"), boxed("dog")), page(path="2.jpg")]
+    with pytest.raises(DatasetError, match="2 shapes have labels") as caught:
+        settled(pages, Labelling())
+    for option in ("--label-by shapes", "--label-by image", "--multi-label"):
+        assert option in caught.value.hint
+    assert settled(pages, Labelling(multi_label=True)) == MULTI
+    assert settled(pages, IMAGE) == IMAGE
+
+
+def test_a_picture_by_its_own_label():
+    one = page(boxed("bus"), labels=("cat",), split="val", group="g")
+    ((candidate,), rejected) = labelled(IMAGE, one)
+    assert rejected == []
+    assert candidate == Candidate(
+        facts_of(),
+        ("cat",),
+        split="val",
+        box=None,
+        shape="",
+        annotation="1.json",
+        shown="1.json",
+        group="g",
+    )
+    (folder,), _ = labelled(IMAGE, Page("a/1.jpg", labels=("a",)))
+    assert (folder.annotation, folder.shown) == ("", "a/1.jpg")
+
+
+def test_a_picture_by_the_one_label_of_its_shapes():
+    things = (boxed("cat"), boxed("cat"), boxed(""), boxed("_background_"))
+    assert names(IMAGE, page(*things)) == [("1.jpg", ("cat",))]
+
+
+def test_labels_of_pictures_and_of_shapes_are_not_mixed():
+    pages = [page(labels=("cat",)), page(boxed("bus"), path="2.jpg")]
+    candidates, rejected = labelled(IMAGE, *pages)
+    assert [c.path for c in candidates] == ["1.jpg"]
+    assert [(r.file, r.reason, r.detail) for r in rejected] == [
+        ("2.json", "no-label", "The picture itself has no label.")
+    ]
+
+
+def test_several_labels_are_not_chosen_from():
+    two = page(boxed("dog 10"), boxed("dog 9"))
+    assert refused(IMAGE, two) == [
+        ("1.json", "several-labels", "Labelled as 'dog 9', 'dog 10'.")
+    ]
+    assert names(MULTI, two) == [("1.jpg", ("dog 9", "dog 10"))]
+    flagged = page(labels=("b", "a", "b"))
+    assert [r[1] for r in refused(IMAGE, flagged)] == ["several-labels"]
+    assert names(MULTI, flagged) == [("1.jpg", ("a", "b"))]
+    (candidate,), _ = labelled(MULTI, flagged)
+    assert candidate.label == "a|b"
+
+
+def test_a_label_that_holds_what_stands_between_labels():
+    odd = page(labels=("a|b",))
+    assert names(IMAGE, odd) == [("1.jpg", ("a|b",))]
+    assert [r[:2] for r in refused(MULTI, odd)] == [("1.json", "bad-label")]
+
+
+def test_more_labels_than_a_field_holds():
+    labels = tuple(f"{i:0200}" for i in range(500))
+    ((file, reason, detail),) = refused(MULTI, page(labels=labels))
+    assert (file, reason, detail) == ("1.json", "bad-label", "500 labels are too many.")
+    assert len(names(MULTI, page(labels=labels[:400]))[0][1]) == 400
+
+
+@pytest.mark.parametrize("how", [IMAGE, MULTI])
+def test_pictures_without_label(how):
+    expected = [("1.json", "no-label", "Neither it nor anything on it has a label.")]
+    assert refused(how, page()) == expected
+    assert refused(how, page(boxed(""))) == expected
+
+
+def test_pictures_marked_to_be_ignored():
+    marked = page(labels=("cat", "__ignore__"))
+    assert refused(IMAGE, marked) == [("1.json", "ignored", "Marked as __ignore__.")]
+    assert refused(MULTI, marked) == [("1.json", "ignored", "Marked as __ignore__.")]
+
+
+def test_things_marked_to_be_ignored():
+    flagged = boxed("cat", attributes={"flags": {"__ignore__": True}})
+    assert is_ignored(flagged)
+    assert is_ignored(boxed("__ignore__"))
+    assert is_ignored(boxed("_background_"))
+    assert not is_ignored(boxed("cat", attributes={"flags": {"__ignore__": False}}))
+    assert not is_ignored(boxed("cat", attributes={"flags": None}))
+    assert names(IMAGE, page(flagged, boxed("dog"))) == [("1.jpg", ("dog",))]
+
+
+def test_an_example_a_shape():
+    polygon = Thing("cat", (Shape.make("polygon", [[20, 10], [60.2, 12], [30, 50]]),))
+    one = page(polygon, boxed("dog", (0, 0, 30, 20)), split="train", group="g")
+    (cat, dog), rejected = labelled(SHAPES, one)
+    assert rejected == []
+    assert (cat.labels, cat.box, dog.labels, dog.box) == (
+        *(("cat",), (20, 10, 61, 50)),
+        *(("dog",), (0, 0, 30, 20)),
+    )
+    assert json.loads(cat.shape) == polygon.shapes[0].json()
+    for candidate in (cat, dog):
+        assert (candidate.split, candidate.group) == ("train", "g")
+        assert (candidate.annotation, candidate.shown) == ("1.json", "1.json")
+
+
+def test_a_thing_of_several_parts_is_one_example():
+    parts = (rectangle((0, 0, 10, 10)), rectangle((30, 5, 40, 20)))
+    (candidate,), _ = labelled(SHAPES, page(Thing("cat", parts)))
+    assert candidate.box == (0, 0, 40, 20)
+    assert json.loads(candidate.shape) == [part.json() for part in parts]
+
+
+def test_the_box_that_is_told_counts():
+    thing = boxed("cat", (10, 10, 50, 40), told=(5, 6, 55, 46))
+    (candidate,), _ = labelled(SHAPES, page(thing))
+    assert candidate.box == (5, 6, 55, 46)
+
+
+@pytest.mark.parametrize(
+    ("pad", "box", "expected"),
+    [
+        (0, (10.4, 10.6, 50.4, 40.6), (10, 10, 51, 41)),
+        # drawn to a thousandth of the edge
+        (0, (9.9995, 10.0004, 50.0004, 39.9995), (10, 10, 50, 40)),
+        # a tenth of the longer side, 40
+        (0.1, (10, 20, 50, 40), (6, 16, 54, 44)),
+        (0.25, (2, 3, 12, 13), (0, 0, 15, 16)),
+        (0, (-30, -5, 20, 300), (0, 0, 20, 80)),
+        (1, (90, 70, 100, 80), (80, 60, 100, 80)),
+    ],
+)
+def test_boxes_are_whole_pixels_within_the_picture(pad, box, expected):
+    how = Labelling("shapes", pad=pad)
+    (candidate,), _ = labelled(how, page(boxed("cat", box)))
+    assert candidate.box == expected
+
+
+@pytest.mark.parametrize(
+    ("thing", "reason", "detail"),
+    [
+        (boxed("__ignore__"), "ignored", "Shape 1, __ignore__: marked to be ignored."),
+        (boxed(""), "no-label", "Shape 1, without label: has no label."),
+        (
+            boxed("cat", attributes={"iscrowd": 1}),
+            "crowd",
+            "Shape 1, cat: stands for a crowd of them.",
+        ),
+        (
+            Thing("cat", (Shape.make("point", [[5, 5]]),)),
+            "no-area",
+            "Shape 1, cat: a point without width or height.",
+        ),
+        (
+            Thing("cat", (Shape.make("line", [[5, 5], [50, 5]]),)),
+            "no-area",
+            "Shape 1, cat: a line without width or height.",
+        ),
+        (
+            Thing("cat", (Shape.make("circle", [[5, 5], [5, 5]]),)),
+            "no-area",
+            "Shape 1, cat: a circle without width or height.",
+        ),
+        (
+            boxed("cat", (10, 10, 50, 17.5)),
+            "too-small",
+            "Shape 1, cat: 40 x 7.5 pixels, below --min-size 8.",
+        ),
+        (boxed("cat", (100, 0, 120, 20)), "no-area", "Shape 1, cat: outside of the "),
+        (boxed("cat", (-20, 0, 0, 20)), "no-area", "Shape 1, cat: outside of the "),
+        (boxed("cat", (0, 80, 20, 99)), "no-area", "Shape 1, cat: outside of the "),
+    ],
+)
+def test_shapes_that_give_no_example(thing, reason, detail):
+    ((file, found, said),) = refused(SHAPES, page(thing))
+    assert (file, found) == ("1.json", reason)
+    assert said.startswith(detail)
+
+
+def test_the_least_size_can_be_set():
+    small = page(boxed("cat", (10, 10, 13, 14)), boxed("dog", (10, 10, 18, 18)))
+    candidates, rejected = labelled(SHAPES, small)
+    assert [c.labels for c in candidates] == [("dog",)]
+    assert [r.reason for r in rejected] == ["too-small"]
+    assert len(names(Labelling("shapes", min_size=3), small)) == 2
+
+
+def test_a_picture_without_shapes():
+    assert refused(SHAPES, page(labels=("cat",))) == [
+        ("1.json", "no-shape", "Nothing is drawn on it.")
+    ]
+
+
+def test_an_outline_too_long_for_a_csv_field():
+    points = [[math.cos(i) * 40 + 50, math.sin(i) * 40 + 40] for i in range(5000)]
+    thing = Thing("cat", (Shape.make("polygon", points),))
+    (candidate,), _ = labelled(SHAPES, page(thing))
+    assert json.loads(candidate.shape) == {"shape_type": "polygon"}
+    assert candidate.box == (10, 0, 90, 80)
+
+
+def test_the_order_of_candidates():
+    boxes = [(50, 0, 90, 40), (5, 0, 45, 40)]
+    pages = [page(*(boxed("b", box) for box in boxes), path=p) for p in ("10", "9")]
+    candidates, _ = labelled(SHAPES, *pages)
+    ordered = sorted(candidates, key=lambda candidate: candidate.key)
+    expected = [(path, box) for path in ("9", "10") for box in boxes[::-1]]
+    assert [(c.path, c.box) for c in ordered] == expected
+
+
+def turned(one: Page, orientation: int, width=80, height=100) -> Page | Rejection:
+    return upright_page(one, facts_of(one.path, width, height, orientation))
+
+
+def test_what_was_drawn_on_the_upright_picture_stays():
+    for one in (page(boxed("a"), size=(80, 100)), page(boxed("a")), page(size=(9, 9))):
+        assert turned(one, 6) is one
+
+
+def test_what_was_drawn_on_the_stored_picture_is_turned():
+    # stored 100 x 80; EXIF 6: upright is 80 x 100, (x, y) goes to (80 - y, x)
+    thing = boxed("a", (10, 20, 30, 60), told=(10, 20, 30, 61))
+    found = turned(page(thing, size=(100, 80)), 6)
+    assert isinstance(found, Page)
+    assert found.size == (80, 100)
+    assert found.things[0].shapes[0].bounds == (20, 10, 60, 30)
+    assert found.things[0].told == (19, 10, 60, 30)
+    assert found.things[0].label == "a"
+
+
+@pytest.mark.parametrize(
+    ("size", "orientation"), [((100, 80), 1), ((100, 80), 3), ((99, 80), 6)]
+)
+def test_what_was_drawn_on_another_picture(size, orientation):
+    found = turned(page(boxed("a"), size=size), orientation)
+    assert isinstance(found, Rejection)
+    assert (found.file, found.reason) == ("1.json", "size-mismatch")
+    assert (
+        found.detail
+        == f"Drawn on {size[0]} x {size[1]} pixels, the picture has " + ("80 x 100.")
+    )
+
+
+def test_a_mask_that_cannot_be_turned():
+    broken = Thing("a", (Shape.make("mask", [[0, 0], [4, 4]], "abc"),))
+    found = turned(page(broken, size=(100, 80)), 8)
+    assert isinstance(found, Rejection)
+    assert (found.file, found.reason) == ("1.json", "bad-mask")
+    whole = Thing("a", (mask_shape(np.ones((5, 9), bool)),))
+    found = turned(page(whole, size=(100, 80)), 8)
+    assert isinstance(found, Page)
+    # EXIF 8: (x, y) goes to (y, 100 - x)
+    assert found.things[0].bounds == (0, 91, 5, 100)

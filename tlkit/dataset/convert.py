@@ -1,0 +1,333 @@
+"""Annotated pictures in, the same in another program's format out: nothing is guessed.
+
+source or data set -> facts -> sheets -> copies and annotations
+
+    ...             as the format wants them, see `writers`
+    lost.csv        what the format cannot hold, one row a field
+    rejected.csv    what is not in it, one row a file or object
+    convert.json    where it came from, and every file that was written
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tlkit.dataset import images, sources
+from tlkit.dataset.facts import Facts
+from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset.labelling import upright_page
+from tlkit.dataset.ledger import open_ledger
+from tlkit.dataset.manifest import INFO, REJECTED, Manifest, write_table
+from tlkit.dataset.objects import read_objects
+from tlkit.dataset.output import check_place
+from tlkit.dataset.sheets import Sheets, make_sheets
+from tlkit.dataset.sources import Page, Reading, Rejection
+from tlkit.dataset.sources.page import in_natural_order, natural_key
+from tlkit.dataset.survey import survey
+from tlkit.dataset.writers import WRITERS
+from tlkit.dataset.writers.sheet import Loss
+from tlkit.errors import TlkitError, UsageError, unknown_name
+from tlkit.files import replaced_directory
+from tlkit.progress import Progress, Silent, track
+
+LOST, RECORD = "lost.csv", "convert.json"
+PICTURES = ("copy", "none")
+SILENT = Silent()
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written.
+
+    Attributes:
+        directory: Where.
+        format: One of writers.WRITERS.
+        pictures: How many.
+        objects: How many of each class, those that nothing bears included.
+        losses: What the format cannot hold, as in lost.csv.
+        rejected: What is not in it, as in rejected.csv.
+    """
+
+    directory: Path
+    format: str
+    pictures: int
+    objects: Mapping[str, int]
+    losses: tuple[Loss, ...] = field(repr=False)
+    rejected: tuple[Rejection, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What there is to be written: pages, their root, and what is not used."""
+
+    root: Path
+    pages: Sequence[Page]
+    classes: Sequence[str] = ()
+    rejected: Sequence[Rejection] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+def convert(
+    src: Path | str,
+    out: Path | str,
+    *,
+    to: str,
+    source: str = "auto",
+    pictures: str = "copy",
+    attribute: str | None = None,
+    allow_outside: bool = False,
+    workers: int | None = None,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
+) -> Converted:
+    """Write annotated pictures in another format; they stay as and where they are.
+
+    Coordinates are those of the upright picture, turned by its EXIF tag.
+
+    Args:
+        src: What prepare takes, or a data set directory that it wrote: then its
+            pictures, with its split.
+        out: The folder to make, outside of `src`.
+        to: The format, one of writers.WRITERS.
+        source: "auto", or how the pictures are annotated, one of sources.SOURCES.
+        pictures: "copy", or "none" for annotations alone.
+        attribute: For VIA, the attribute that is the label.
+        allow_outside: Read what links and annotations name outside of `src`.
+        workers: Processes that read pictures, 0 for none; one a processor where it is
+            None and there is enough to read.
+        overwrite: Replace an earlier converted folder.
+        progress: Where to report.
+
+    Returns:
+        What was written, and what was lost.
+
+    Raises:
+        DatasetError: The source cannot be used; nothing was written.
+        UsageError: A wrong option, or a place that must not be written to.
+
+    Example:
+        convert("photos", "coco", to="coco")
+    """
+    _check_options(to, source, pictures)
+    src, out = Path(src), Path(out)
+    place = _check_place(src, out, overwrite=overwrite)
+    with replaced_directory(
+        place, marker=RECORD, overwrite=overwrite, what="folder that convert made"
+    ) as draft:
+        if (src / INFO).is_file():
+            found = _in_dataset(src, place)
+        else:
+            reading = Reading(attribute=attribute, allow_outside=allow_outside)
+            found = _in_source(src, source, reading, workers, progress)
+        made, rejected = _sheets(found, workers, progress)
+        if pictures == "copy":
+            rejected += _copy(made, found.root, draft, to, progress)
+        labels = _labels(made, found.classes)
+        losses = [*made.losses, *WRITERS[to].write(draft, made.sheets, labels)]
+        losses.sort(key=lambda loss: (natural_key(loss.name), loss.thing))
+        ordered = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
+        counts = Counter(t.label for s in made.sheets for t in s.page.things)
+        converted = Converted(
+            directory=place,
+            format=to,
+            pictures=len(made.sheets),
+            objects={label: counts[label] for label in labels},
+            losses=tuple(losses),
+            rejected=tuple(ordered),
+        )
+        _record(draft, converted, src)
+    return converted
+
+
+def _check_options(to: str, source: str, pictures: str) -> None:
+    known = ("auto", *sources.SOURCES)
+    for what, name, names in (
+        ("format to write (to)", to, WRITERS),
+        ("source", source, known),
+        ("way with pictures", pictures, PICTURES),
+    ):
+        if name not in names:
+            error = unknown_name(what, name, names)
+            raise error
+
+
+def _check_place(src: Path, out: Path, *, overwrite: bool) -> Path:
+    folder = src.parent if src.is_file() else src
+    root, place = check_place(folder, out)
+    if place in root.parents:
+        raise UsageError(
+            f"{src} lies within {out}, which would be replaced.",
+            hint="Choose another --out.",
+        )
+    if overwrite and (place / RECORD).is_file():
+        there = {path.relative_to(place).as_posix() for path in _files(place)}
+        if foreign := in_natural_order(there - _written(place)):
+            raise UsageError(
+                f"{out} holds files that convert did not write: "
+                f"{', '.join(foreign[:5])}. It is left alone.",
+                hint="Move them away, or choose another --out.",
+            )
+    return place
+
+
+def _written(place: Path) -> set[str]:
+    try:
+        files = json.loads((place / RECORD).read_text(encoding="utf-8"))["files"]
+        return {RECORD, *files}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if not path.is_dir()]
+
+
+def _in_source(
+    src: Path,
+    kind: str,
+    reading: Reading,
+    workers: int | None,
+    progress: Progress,
+) -> _Found:
+    source = sources.open_source(
+        src, reading=reading, workers=workers, progress=progress
+    )
+    if kind == "auto":
+        kind = sources.detect(source, "shapes")
+    scan = sources.read(source, kind)
+    progress.note(scan.note)
+    for line in scan.warnings:
+        progress.warn(line)
+    used = {page.path for page in scan.pages} | {page.file for page in scan.pages}
+    used |= scan.consumed | scan.named.keys() | {r.file for r in scan.rejected}
+    unused = [
+        Rejection(file, "unlabelled", "No annotation leads to it.")
+        for file in scan.files
+        if file not in used
+    ]
+    rejected = [*scan.rejected, *unused]
+    return _Found(source.root, scan.pages, scan.classes, rejected)
+
+
+def _in_dataset(directory: Path, place: Path) -> _Found:
+    """The pictures of a data set, as the source had them, on the side they got."""
+    manifest = Manifest.read(directory)
+    if place == manifest.source or place in manifest.source.parents:
+        raise UsageError(
+            f"The pictures of {directory} lie within {place}, which would be replaced.",
+            hint="Choose another --out.",
+        )
+    drawn: dict[str, list[Page]] = defaultdict(list)
+    for page in read_objects(directory):
+        drawn[page.path].append(page)
+    pages: dict[str, list[Page]] = {}
+    for example in manifest.examples:
+        if example.path in pages:
+            continue
+        labels = manifest.labels_of(example) if example.box is None else ()
+        plain = [Page(example.path, example.annotation, labels=labels)]
+        pages[example.path] = [
+            dataclasses.replace(page, split=example.split)
+            for page in drawn.get(example.path, plain)
+        ]
+    left = "The data set leaves it out; its rejected.csv says why."
+    return _Found(
+        root=manifest.source,
+        pages=[page for each in pages.values() for page in each],
+        classes=manifest.labels,
+        rejected=[Rejection(p, "left-out", left) for p in drawn if p not in pages],
+        digests={example.path: example.sha256 for example in manifest.examples},
+    )
+
+
+def _sheets(
+    found: _Found, workers: int | None, progress: Progress
+) -> tuple[Sheets, list[Rejection]]:
+    paths = in_natural_order({page.path for page in found.pages})
+    with open_ledger(found.root) as ledger:
+        read, rejected = survey(
+            found.root, paths, ledger, workers=workers, progress=progress
+        )
+    rejected += found.rejected
+    facts: dict[str, Facts] = {}
+    for fact in read:
+        if found.digests.get(fact.path, fact.sha256) != fact.sha256:
+            rejected.append(_changed(fact.path))
+        else:
+            facts[fact.path] = fact
+    pages = []
+    for page in found.pages:
+        if page.path in facts:
+            turned = upright_page(page, facts[page.path])
+            if isinstance(turned, Page):
+                pages.append(turned)
+            else:
+                rejected.append(turned)
+    made = make_sheets(pages, facts)
+    drawn = zip(made.sheets, made.facts, strict=True)
+    if number := sum(f.orientation != 1 for s, f in drawn if s.page.things):
+        progress.note(
+            f"{number} pictures are turned by their EXIF tag. Coordinates are those of "
+            "the upright picture: read them with a program that turns it, too."
+        )
+    return made, rejected + made.rejected
+
+
+def _changed(path: str) -> Rejection:
+    return Rejection(path, "changed", "It is not the picture it was before.")
+
+
+def _copy(
+    made: Sheets, root: Path, draft: Path, to: str, progress: Progress
+) -> list[Rejection]:
+    """Copy the pictures; sheets of those that have gone meanwhile are taken out."""
+    rejected = []
+    kept = []
+    both = list(zip(made.sheets, made.facts, strict=True))
+    for sheet, fact in track(both, progress, "Copying pictures", len(both)):
+        try:
+            data = images.read_bytes(root / fact.path)
+        except UnreadableImage as error:
+            rejected.append(Rejection(fact.path, error.reason, error.detail))
+            continue
+        if hashlib.sha256(data).hexdigest() != fact.sha256:
+            rejected.append(_changed(fact.path))
+            continue
+        kept.append(sheet)
+        target = draft / WRITERS[to].place(sheet)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        except OSError as error:
+            message = f"{target} cannot be written: {error.strerror}."
+            raise TlkitError(message) from error
+    made.sheets = kept
+    return rejected
+
+
+def _labels(made: Sheets, classes: Sequence[str]) -> list[str]:
+    borne = {thing.label for sheet in made.sheets for thing in sheet.page.things}
+    borne |= {label for sheet in made.sheets for label in sheet.page.labels}
+    return [*dict.fromkeys(classes), *in_natural_order(borne - set(classes))]
+
+
+def _record(draft: Path, converted: Converted, src: Path) -> None:
+    rows = [(r.file, r.reason, r.detail) for r in converted.rejected]
+    write_table(draft / REJECTED, ("file", "reason", "detail"), rows)
+    lost = [dataclasses.astuple(loss) for loss in converted.losses]
+    write_table(draft / LOST, ("file", "object", "field", "detail"), lost)
+    content = {
+        "source": str(src.resolve()),
+        "format": converted.format,
+        "files": in_natural_order(
+            path.relative_to(draft).as_posix() for path in _files(draft)
+        ),
+    }
+    text = json.dumps(content, indent=2)
+    (draft / RECORD).write_text(text + "\n", encoding="utf-8", newline="\n")

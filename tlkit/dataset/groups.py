@@ -1,0 +1,132 @@
+"""What was asked to stay together in, the group of each picture out.
+
+folder     pictures of one folder
+burst      pictures of one camera, each taken soon after the one before
+a column   pictures with the same value in that column of a table, or that attribute
+a pattern  pictures in whose path a regular expression finds the same text: that of
+           its first group, or all that it matches
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import posixpath
+import re
+from collections.abc import Iterable, Sequence
+
+from tlkit.dataset.facts import Facts
+from tlkit.dataset.sources.page import Page, in_natural_order
+from tlkit.errors import UsageError
+
+# Seconds between two pictures of one burst, at most: enough to take the next picture
+# of the same shelf, too little to walk on to another scene and set it up.
+BURST_GAP = 10.0
+TAKEN = "%Y:%m:%d %H:%M:%S"
+
+
+def column_groups(pages: Iterable[Page]) -> dict[str, str]:
+    """The groups that a source gives by itself.
+
+    Args:
+        pages: What it says.
+
+    Returns:
+        The group of each picture that has one, by path.
+    """
+    return {page.path: page.group for page in pages if page.group}
+
+
+def groups(
+    by: str, pages: Sequence[Page], facts: Sequence[Facts]
+) -> tuple[dict[str, str], list[str]]:
+    """Group pictures.
+
+    Args:
+        by: As described above.
+        pages: What the source says.
+        facts: Of its pictures.
+
+    Returns:
+        The group of each picture that has one, by path; and the others, which are
+        groups of their own.
+
+    Raises:
+        UsageError: It is no column, and no pattern that is found in any path.
+    """
+    if by == "folder":
+        found = {fact.path: posixpath.dirname(fact.path) for fact in facts}
+    elif by == "burst":
+        found = _bursts(facts)
+    elif columns := _column(by, pages):
+        found = columns
+    else:
+        found = _matches(by, pages, facts)
+    paths = {fact.path for fact in facts}
+    found = {path: group for path, group in found.items() if path in paths}
+    return found, in_natural_order(paths - found.keys())
+
+
+def _column(by: str, pages: Iterable[Page]) -> dict[str, str]:
+    found = {}
+    for page in pages:
+        value = page.attributes.get(by)
+        if value not in (None, ""):
+            found[page.path] = str(value)
+        elif by == "group" and page.group:
+            found[page.path] = page.group
+    return found
+
+
+def _matches(by: str, pages: Iterable[Page], facts: Iterable[Facts]) -> dict[str, str]:
+    columns = in_natural_order({name for page in pages for name in page.attributes})
+    known = f" Columns and attributes: {', '.join(columns)}." if columns else ""
+    try:
+        pattern = re.compile(by)
+    except re.error as error:
+        raise UsageError(
+            f"group_by {by!r} is no column, and no regular expression: {error}.{known}",
+            hint="Expected folder, burst, a column or a pattern as 'patient(\\d+)'.",
+        ) from error
+    found = {}
+    for fact in facts:
+        match = pattern.search(fact.path)
+        if match:
+            found[fact.path] = match[1] if pattern.groups else match[0]
+    found = {path: group for path, group in found.items() if group}
+    if not found:
+        raise UsageError(
+            f"group_by {by!r} is no column, and as a regular expression it is found in "
+            f"no path.{known}",
+            hint="Paths are relative to the source, as in class/patient7_3.jpg, for "
+            "which 'patient(\\d+)' gives 7.",
+        )
+    return found
+
+
+def _bursts(facts: Iterable[Facts]) -> dict[str, str]:
+    cameras: dict[str, list[tuple[float, str]]] = {}
+    for fact in facts:
+        seconds = _seconds(fact.taken)
+        if seconds is not None:
+            cameras.setdefault(fact.camera, []).append((seconds, fact.path))
+    found = {}
+    for camera, taken in cameras.items():
+        taken.sort()
+        before, first = -math.inf, ""
+        for now, path in taken:
+            first = first if now - before <= BURST_GAP else path
+            found[path] = f"{camera} {first}"
+            before = now
+    return found
+
+
+def _seconds(taken: str) -> float | None:
+    # Since the epoch; all that counts is the difference.
+    text, _, part = taken.partition(".")
+    try:
+        moment = datetime.datetime.strptime(text, TAKEN)
+    except ValueError:
+        return None
+    seconds = (moment - datetime.datetime(1970, 1, 1)).total_seconds()
+    return seconds + (float(f"0.{part}") if part.isdigit() else 0.0)

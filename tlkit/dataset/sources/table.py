@@ -1,0 +1,170 @@
+"""CSV and TSV tables, or a DataFrame, in, pages out: a row a picture, or a row a box.
+
+Which column says what is known by its name (see `columns`). Rows about the same picture
+become one page. Boxes are in pixels or, where most of them can be nothing else, shares
+of the upright picture's width and height, as in OpenImages.
+"""
+
+from __future__ import annotations
+
+import itertools
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset.sources.columns import OTHERS, UnknownColumns, understood
+from tlkit.dataset.sources.entries import Row, Table, read_table
+from tlkit.dataset.sources.page import (
+    SPLIT_NAMES,
+    Page,
+    Rejection,
+    Scan,
+    natural_key,
+)
+from tlkit.dataset.sources.rows import count_rows, header_of, rows_of
+from tlkit.dataset.sources.source import Source
+from tlkit.dataset.sources.table_pages import by_picture, make_pages, measured
+
+SUFFIXES = (".csv", ".tsv")
+# So many rows are looked at to tell whether a table is about the pictures beside it.
+SAMPLE = 100
+MARKS = ("|", ";")
+
+
+def claims(source: Source) -> int:
+    """How many rows of tables are about pictures.
+
+    Args:
+        source: What was walked.
+
+    Returns:
+        The number of rows, of tables whose columns are known and whose first rows lead
+        to pictures of the source; one at least for a table that was asked for.
+    """
+    if source.frame is not None:
+        return max(len(source.frame), 1)
+    tables = source.ending(*SUFFIXES)
+    if not tables:
+        return 0
+    names = {posixpath.basename(file) for file in source.files}
+    names |= {posixpath.splitext(name)[0] for name in names}
+    return sum(_claimed(source, file, names) for file in tables)
+
+
+def _claimed(source: Source, file: str, names: set[str]) -> int:
+    path = source.root / file
+    header = header_of(path)
+    if source.only:
+        return 0 if OTHERS.intersection(header) else max(count_rows(path), 1)
+    try:
+        columns = understood(header, source.reading.columns, file)
+        rows = list(itertools.islice(rows_of(path), SAMPLE))
+    except (UnknownColumns, UnreadableImage):
+        return 0
+    at = columns.places["path"]
+    called = [re.split(r"[/\\]", row[at])[-1].strip() for row in rows if row[at:]]
+    known = sum(name in names for name in called)
+    return count_rows(path) if 0 < known >= len(called) / 2 else 0
+
+
+def read(source: Source) -> Scan:
+    """List what tables say of pictures.
+
+    Args:
+        source: What was walked, or a DataFrame and what was walked.
+
+    Returns:
+        A page for each picture that a row leads to; everything else is rejected.
+
+    Raises:
+        DatasetError: There is no table whose columns are known.
+    """
+    tables, rejected = _tables(source)
+    _sides_by_name(tables)
+    found, lost = by_picture(source, tables)
+    rejected += [*source.rejected, *lost, *(r for t in tables for r in t.rejected)]
+    shared = [path for path, each in found.items() if any(t.shares for t, _ in each)]
+    sizes, unreadable = measured(source, shared)
+    rejected += unreadable
+    pages: list[Page] = []
+    for path in found.keys() - {rejection.file for rejection in unreadable}:
+        made, unfit = make_pages(path, found[path], sizes.get(path))
+        pages += made
+        rejected += unfit
+    rows = [row for table in tables for row in table.rows]
+    return Scan(
+        files=source.files,
+        pages=tuple(_sides_by_folder(sorted(pages, key=_place))),
+        rejected=tuple(rejected),
+        note=_note(tables),
+        warnings=tuple(_marked(source, rows)),
+        consumed=frozenset(table.file for table in tables if table.file),
+    )
+
+
+def _tables(source: Source) -> tuple[list[Table], list[Rejection]]:
+    if source.frame is not None:
+        return [read_table(source, "")], []
+    tables = []
+    unknown: list[UnknownColumns] = []
+    rejected = []
+    for file in source.ending(*SUFFIXES):
+        try:
+            tables.append(read_table(source, file))
+        except UnknownColumns as error:
+            unknown.append(error)
+            rejected.append(Rejection(file, "unknown-columns", error.message))
+        except UnreadableImage as error:
+            rejected.append(Rejection(file, error.reason, error.detail))
+    if unknown and not tables:
+        raise unknown[0]
+    return tables, rejected
+
+
+def _sides_by_name(tables: Sequence[Table]) -> None:
+    """Tables train.csv and val_labels.csv are the sides of a split."""
+    if len(tables) < 2 or any("split" in table.columns.places for table in tables):
+        return
+    for table in tables:
+        words = re.split(r"[^a-z]+", posixpath.basename(table.file).lower())
+        sides = {SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES}
+        if len(sides) == 1:
+            table.rows[:] = [replace(row, split=min(sides)) for row in table.rows]
+
+
+def _sides_by_folder(pages: Sequence[Page]) -> Iterator[Page]:
+    """Pictures in folders train and val, all of them, are the sides of a split."""
+    sides = [SPLIT_NAMES.get(page.path.split("/")[0].lower()) for page in pages]
+    told = any(page.split for page in pages) or None in sides or len(set(sides)) < 2
+    for page, side in zip(pages, sides, strict=True):
+        yield page if told else replace(page, split=side)
+
+
+def _place(page: Page) -> tuple[object, ...]:
+    return natural_key(page.path), page.split or ""
+
+
+def _note(tables: Sequence[Table]) -> str:
+    if not tables:
+        return "Read as tables, none of which can be used."
+    first = tables[0]
+    more = f" and {len(tables) - 1} more" if len(tables) > 1 else ""
+    boxes = ""
+    if first.columns.boxed:
+        boxes = " Boxes are shares of width and height." if first.shares else ""
+        boxes = boxes or " Boxes are in pixels."
+    return f"Read as a table, {first.shown}{more}: {first.columns}.{boxes}"
+
+
+def _marked(source: Source, rows: Sequence[Row]) -> Iterator[str]:
+    if source.reading.separator:
+        return
+    for mark in MARKS:
+        marked = [row.labels[0] for row in rows if row.labels and mark in row.labels[0]]
+        if 2 * len(marked) > len(rows):
+            yield (
+                f"Most labels hold {mark!r}, as in {marked[0]!r}: --separator '{mark}' "
+                "makes several labels of each."
+            )

@@ -1,0 +1,247 @@
+"""Files of the VGG Image Annotator in, their entries out, one a picture.
+
+VIA 2 has a project (entries in "_via_img_metadata") and an export of the annotations
+alone, an object of entries; VIA 1 the latter, its regions numbered rather than listed.
+Both export a CSV, one line a region, whose attributes are JSON.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tlkit.dataset.images import (
+    MAX_JSON_BYTES,
+    UnreadableImage,
+    read_bytes,
+    read_json,
+)
+from tlkit.dataset.sources.glance import glance
+from tlkit.dataset.sources.page import Rejection, natural_key
+
+METADATA = "_via_img_metadata"
+COLUMNS = (
+    "filename",
+    "file_attributes",
+    "region_count",
+    "region_id",
+    "region_shape_attributes",
+    "region_attributes",
+)
+
+
+@dataclass(frozen=True)
+class Region:
+    """Something drawn, as it stands in the file.
+
+    Attributes:
+        number: From 1, as VIA shows it.
+        shape: Its shape_attributes.
+        attributes: What is written of it.
+    """
+
+    number: int
+    shape: Any
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a file says of one picture.
+
+    Attributes:
+        file: The annotation file.
+        name: What it calls the picture.
+        folder: Where the project says that its pictures are; "" for nowhere.
+        regions: What was drawn.
+        attributes: What is written of the picture.
+    """
+
+    file: str
+    name: str
+    folder: str = ""
+    regions: tuple[Region, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+Found = Iterator[Entry | Rejection]
+
+
+def count_entries(path: Path) -> int:
+    """Guess cheaply how many pictures a file is about.
+
+    Args:
+        path: A JSON or CSV file that may be anything.
+
+    Returns:
+        About the number of entries; 0 where it does not look like VIA's.
+    """
+    text = glance(path)
+    table = path.suffix.lower() == ".csv"
+    if table:
+        ours = _is_header(text.split(b"\n", 1)[0].decode("utf-8-sig", "replace"))
+    else:
+        ours = b'"_via_' in text or b'"shape_attributes"' in text
+        ours = ours or (b'"file_attributes"' in text and b'"regions"' in text)
+    if not ours:
+        return 0
+    try:
+        with path.open("rb") as file:
+            if table:
+                return len({line.split(b",", 1)[0].strip() for line in file}) - 1
+            return sum(part.count(b'"filename"') for part in iter(_part(file), b""))
+    except OSError:
+        return 0
+
+
+def _part(file: BinaryIO) -> Callable[[], bytes]:
+    return functools.partial(file.read, 1 << 20)
+
+
+def read_entries(root: Path, file: str) -> Found:
+    """Read a file.
+
+    Args:
+        root: The source root.
+        file: The file, relative to it.
+
+    Yields:
+        An entry for each picture, and what cannot be used.
+    """
+    try:
+        if file.lower().endswith(".csv"):
+            yield from _table(_text(root / file), file)
+        else:
+            yield from _entries(read_json(root / file), file)
+    except UnreadableImage as error:
+        yield Rejection(file, error.reason, error.detail)
+
+
+def _entries(content: Any, file: str) -> Found:
+    folder = ""
+    if isinstance(content, dict) and METADATA in content:
+        folder = _folder(content)
+        content = content[METADATA]
+    ours = isinstance(content, dict) and any(
+        isinstance(entry, dict) and "filename" in entry and "regions" in entry
+        for entry in content.values()
+    )
+    if not ours:
+        detail = "JSON, but not as the VGG Image Annotator writes it."
+        yield Rejection(file, "not-via", detail)
+        return
+    for key, entry in content.items():
+        yield _entry(key, entry, file, folder)
+
+
+def _entry(key: str, content: Any, file: str, folder: str) -> Entry | Rejection:
+    name = content.get("filename") if isinstance(content, dict) else None
+    if not isinstance(name, str) or not name:
+        detail = f"Entry {key[:80]!r}: it names no picture."
+        return Rejection(file, "bad-entry", detail)
+    regions = content.get("regions") or []
+    if isinstance(regions, dict):
+        regions = [regions[number] for number in sorted(regions, key=natural_key)]
+    if not isinstance(regions, list):
+        detail = f"Entry {key[:80]!r}: its regions are no list."
+        return Rejection(file, "bad-entry", detail)
+    return Entry(
+        file=file,
+        name=name,
+        folder=folder,
+        regions=tuple(_region(i, region) for i, region in enumerate(regions, 1)),
+        attributes=_attributes(content.get("file_attributes")),
+    )
+
+
+def _folder(content: Mapping[str, Any]) -> str:
+    settings = content.get("_via_settings")
+    core = settings.get("core") if isinstance(settings, dict) else None
+    folder = core.get("default_filepath") if isinstance(core, dict) else None
+    return folder if isinstance(folder, str) else ""
+
+
+def _region(number: int, content: Any) -> Region:
+    if not isinstance(content, dict):
+        return Region(number, content)
+    attributes = _attributes(content.get("region_attributes"))
+    return Region(number, content.get("shape_attributes"), attributes)
+
+
+def _attributes(content: Any) -> Mapping[str, Any]:
+    return content if isinstance(content, dict) else {}
+
+
+def _text(path: Path) -> str:
+    data = read_bytes(path, embedded=False)
+    if len(data) > MAX_JSON_BYTES:
+        detail = f"{len(data):,} bytes, of which {MAX_JSON_BYTES:,} are allowed."
+        raise UnreadableImage("too-big", detail, file=str(path))
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        detail = f"Not UTF-8: {error}."
+        raise UnreadableImage("broken-csv", detail, file=str(path)) from error
+
+
+def _is_header(line: str) -> bool:
+    names = line.strip().lstrip("#").replace('"', "").split(",")
+    return set(COLUMNS) <= {name.strip() for name in names}
+
+
+def _table(text: str, file: str) -> Found:
+    lines = io.StringIO(text, newline="")
+    header = lines.readline()
+    if not _is_header(header):
+        detail = "A table, but not as the VGG Image Annotator writes it."
+        yield Rejection(file, "not-via", detail)
+        return
+    names = [name.strip(' "#\r\n') for name in header.split(",")]
+    found: dict[tuple[str, str], tuple[Mapping[str, Any], list[Region]]] = {}
+    for number, row in _rows(lines):
+        if isinstance(row, str) or len(row) != len(names):
+            fault = row if isinstance(row, str) else f"{len(row)} of {len(names)} cells"
+            yield Rejection(file, "bad-entry", f"Line {number}: {fault}.")
+            continue
+        cells = dict(zip(names, row, strict=True))
+        key = cells["filename"], cells.get("file_size", "")
+        try:
+            attributes, region = _cells(cells)
+        except (ValueError, RecursionError) as error:
+            yield Rejection(file, "broken-json", f"Line {number}: {error}.")
+            continue
+        _, regions = found.setdefault(key, (attributes, []))
+        if region is not None:
+            regions.append(region)
+    for (name, _), (attributes, regions) in found.items():
+        yield Entry(file, name, regions=tuple(regions), attributes=attributes)
+
+
+def _rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | str]]:
+    rows = csv.reader(lines)
+    while True:
+        try:
+            row: list[str] | str = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:  # the next line may be good again
+            row = str(error)
+        if row:
+            yield rows.line_num + 1, row
+
+
+def _cells(cells: Mapping[str, str]) -> tuple[Mapping[str, Any], Region | None]:
+    of_file, shape, of_region = (
+        json.loads(cells[name] or "{}")
+        for name in ("file_attributes", "region_shape_attributes", "region_attributes")
+    )
+    if not shape and cells["region_count"].strip() in {"", "0"}:
+        return _attributes(of_file), None
+    number = int(cells["region_id"]) + 1
+    return _attributes(of_file), Region(number, shape, _attributes(of_region))

@@ -1,0 +1,256 @@
+"""The XML of one picture, as Pascal VOC has it, in, what it says out.
+
+Corners are taken as they are, with 0 at the left and upper edge of the picture, as
+everywhere in here. VOC's own are said to count pixels from 1; labelImg and the usual
+converters write the plain coordinates, so that taking 1 off would shift every box that
+they made.
+
+    object/name                           the label
+    object/bndbox/xmin ymin xmax ymax     a box, whichever corners
+    object/polygon                        <x1> <y1> <x2> ..., or <pt> of <x> and <y>, or
+                                          numbers as text; the bndbox is told beside it
+    object/part                           attributes "parts": name and box of each
+    object/attributes/attribute           attributes by name, as CVAT writes them
+    object/pose truncated difficult ...   attributes, unless they say the usual thing
+
+Expat is used as it is but for one thing: a document type is refused, and with it all
+that entities could do (laughs by the billion, files of this machine).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+
+from tlkit.dataset.geometry import (
+    FARTHEST,
+    BadShape,
+    Bounds,
+    Shape,
+    around,
+    rectangle,
+)
+from tlkit.dataset.images import UnreadableImage, read_limited
+from tlkit.dataset.sources.page import Rejection, Thing, is_label
+
+MAX_XML_BYTES = 16 << 20
+MAX_ELEMENTS = 1_000_000
+MAX_DEPTH = 32
+FLAGS = ("truncated", "difficult", "occluded")
+# A box told beside a polygon counts as its own where it differs by so many pixels.
+SAME = 1e-3
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What one XML says.
+
+    Attributes:
+        file: POSIX, relative to the source root.
+        picture: The name of its picture, as written; "" for none.
+        size: Width and height, where told.
+        things: Objects on it.
+        rejected: Those that cannot be used.
+    """
+
+    file: str
+    picture: str = ""
+    size: tuple[int, int] | None = None
+    things: tuple[Thing, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+
+
+def parse_annotation(root: Path, file: str) -> Annotation | Rejection:
+    """Read one XML.
+
+    Args:
+        root: The source root.
+        file: Relative to it.
+
+    Returns:
+        What it says, or why it cannot be used.
+    """
+    try:
+        tree = parse_xml(read_limited(root / file, MAX_XML_BYTES))
+    except UnreadableImage as error:
+        return Rejection(file, error.reason, error.detail)
+    if tree.tag != "annotation":
+        detail = f"XML, but of a {tree.tag[:100]!r}, not of an annotation."
+        return Rejection(file, "not-voc", detail)
+    things, rejected = [], []
+    for number, element in enumerate(tree.iterfind("object"), 1):
+        try:
+            things.append(_thing(element))
+        except BadShape as error:
+            reason, detail = error.args
+            rejected.append(Rejection(file, reason, f"Object {number}: {detail}."))
+    return Annotation(
+        file=file,
+        picture=_text(tree, "filename"),
+        size=_size(tree),
+        things=tuple(things),
+        rejected=tuple(rejected),
+    )
+
+
+def parse_xml(data: bytes) -> Element:
+    """Parse XML that may be anything.
+
+    Args:
+        data: The content of a file.
+
+    Returns:
+        Its root.
+
+    Raises:
+        UnreadableImage: It is no XML, or such that no annotation is.
+    """
+    builder = TreeBuilder()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    depth = count = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth, count
+        depth, count = depth + 1, count + 1
+        if depth > MAX_DEPTH or count > MAX_ELEMENTS:
+            raise UnreadableImage("broken-xml", "Too many elements, or too deep.")
+        builder.start(tag, attributes)
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(tag)
+
+    def doctype(*_: object) -> None:
+        detail = "It has a document type, which is not read."
+        raise UnreadableImage("broken-xml", detail)
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = doctype
+    try:
+        parser.Parse(data, True)
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise UnreadableImage("broken-xml", f"Not XML: {error}.") from error
+    return builder.close()
+
+
+def _text(element: Element, path: str) -> str:
+    return (element.findtext(path) or "").strip()
+
+
+def _size(tree: Element) -> tuple[int, int] | None:
+    numbers = []
+    for name in ("width", "height"):
+        try:
+            number = float(_text(tree, f"size/{name}"))
+        except ValueError:
+            return None
+        # Where it was not known, programs write 0.
+        if not 1 <= number < 1e9 or number != int(number):
+            return None
+        numbers.append(int(number))
+    return numbers[0], numbers[1]
+
+
+def _thing(element: Element) -> Thing:
+    label = _text(element, "name")
+    if not is_label(label):
+        raise BadShape("bad-label", f"its name is {label!r}")
+    found = element.find("bndbox")
+    box = None if found is None else _box(found)
+    shapes = tuple(
+        Shape.make("polygon", list(_corners(polygon)))
+        for polygon in element.iterfind("polygon")
+        if len(polygon) or (polygon.text or "").strip()
+    )
+    if not shapes and box is None:
+        raise BadShape("no-shape", f"{label} has neither bndbox nor polygon")
+    told = box if shapes and box and _differ(box, around(shapes)) else None
+    shapes = shapes or (rectangle(box or ()),)
+    return Thing(label, shapes, told=told, attributes=_attributes(element))
+
+
+def _box(element: Element) -> Bounds:
+    x0, y0, x1, y1 = (
+        _number(_text(element, name)) for name in ("xmin", "ymin", "xmax", "ymax")
+    )
+    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not abs(number) < FARTHEST:
+        raise BadShape("bad-points", f"{text[:50]!r} is no coordinate")
+    return number
+
+
+def _corners(polygon: Element) -> Iterator[tuple[float, float]]:
+    if not len(polygon):
+        numbers = [
+            _number(word) for word in re.split(r"[\s,;]+", polygon.text or "") if word
+        ]
+        if len(numbers) % 2:
+            raise BadShape("bad-points", f"a polygon of {len(numbers)} numbers")
+        yield from zip(numbers[::2], numbers[1::2], strict=True)
+        return
+    numbered = {}
+    for child in polygon:
+        if len(child):
+            yield _number(_text(child, "x")), _number(_text(child, "y"))
+        elif re.fullmatch("[xy][0-9]{1,9}", child.tag):
+            numbered[child.tag] = _number((child.text or "").strip())
+    for number in sorted({int(tag[1:]) for tag in numbered}):
+        try:
+            yield numbered[f"x{number}"], numbered[f"y{number}"]
+        except KeyError as error:
+            detail = f"a polygon without {error.args[0]}"
+            raise BadShape("bad-points", detail) from error
+
+
+def _differ(one: Bounds, other: Bounds) -> bool:
+    return any(abs(a - b) > SAME for a, b in zip(one, other, strict=True))
+
+
+def _attributes(element: Element) -> dict[str, Any]:
+    attributes: dict[str, Any] = {}
+    parts: list[dict[str, Any]] = []
+    for child in element:
+        if child.tag in {"name", "bndbox", "polygon"}:
+            continue
+        if child.tag == "part" and (found := child.find("bndbox")) is not None:
+            parts.append({"name": _text(child, "name"), "box": list(_box(found))})
+        elif child.tag == "attributes":
+            for pair in child.iterfind("attribute"):
+                attributes[_text(pair, "name")] = _text(pair, "value")
+        else:
+            attributes[child.tag] = _plain(child)
+    for flag in FLAGS:
+        if attributes.get(flag) in {"0", "1"}:
+            attributes[flag] = int(attributes[flag])
+    if str(attributes.get("pose")).lower() == "unspecified":
+        del attributes["pose"]
+    if parts:
+        attributes["parts"] = parts
+    return {
+        name: value
+        for name, value in attributes.items()
+        if value not in ("", {}) and not (name in FLAGS and value == 0)
+    }
+
+
+def _plain(element: Element) -> Any:
+    if not len(element):
+        return (element.text or "").strip()
+    return {child.tag: _plain(child) for child in element}

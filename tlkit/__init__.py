@@ -25,6 +25,7 @@ _HOMES = {
     "Progress": "tlkit.progress",
     "Run": "tlkit.run.record",
     "TlkitError": "tlkit.errors",
+    "annotate": "tlkit.run.annotate",
     "check": "tlkit.dataset.check",
     "convert": "tlkit.dataset.convert",
     "embedder": "tlkit.run.embedding",
@@ -45,6 +46,7 @@ __all__ = [
     "Progress",
     "Run",
     "TlkitError",
+    "annotate",
     "check",
     "convert",
     "embedder",
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from tlkit.dataset.prepare import prepare
     from tlkit.errors import TlkitError
     from tlkit.progress import Progress
+    from tlkit.run.annotate import annotate
     from tlkit.run.embedding import embedder
     from tlkit.run.evaluate import evaluate
     from tlkit.run.export import Exported, export

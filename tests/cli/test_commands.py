@@ -11,8 +11,8 @@ from tlkit.cli.terminal import Interrupted, Terminal
 from tlkit.config import SECTION_OF, build_config
 
 COMMANDS = (
-    "prepare", "check", "convert", "finetune", "evaluate", "predict", "export",
-    "backbones", "layers", "doctor", "demo",
+    "prepare", "check", "convert", "annotate", "finetune", "evaluate", "predict",
+    "export", "backbones", "layers", "doctor", "demo",
 )  # fmt: skip
 
 
@@ -182,7 +182,8 @@ def test_prepare_and_finetune_work_from_the_command_line(tmp_path, draw, capfd):
     out, err = capfd.readouterr()
     assert "Zürich west" in out
     assert "Next: tlkit finetune" in err
-    told = err.replace("\n", "").split(f"{data}: ")[1].split("Next:")[0].split(", ")
+    assert f"Look: {data / 'report.html'}\n" in err
+    told = err.replace("\n", "").split(f"{data}: ")[1].split("Look:")[0].split(", ")
     assert {name.strip() for name in told} == {p.name for p in data.iterdir()}
     small = "--backbone smallcnn --weights none --size 32 --epochs 1 --workers 0"
     command = ["finetune", str(data), "--out", str(place), *small.split()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from types import SimpleNamespace
 
@@ -37,6 +38,5 @@ def seen(pixels, path: str = "") -> Examined:
 
 
 def looking(facts: Facts, look: Look) -> Examined:
-    luma = look.luma
-    deviation = float(luma.std())
-    return Examined(facts, look, perceptual_hash(luma), deviation, coarse(luma))
+    facts = dataclasses.replace(facts, contrast=float(look.luma.std()))
+    return Examined(facts, look, perceptual_hash(look.luma), coarse(look.luma))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from tlkit.dataset.copies import Outcome, decide
 from tlkit.dataset.duplicates import Pair
@@ -269,3 +270,34 @@ def test_similar_pictures_on_two_sides_of_a_given_split_stay():
         ("b", "similar", "left apart", "a"),
         ("c", "similar", "grouped", "b"),
     ]
+
+
+def settled(rows, pairs) -> Outcome:
+    """As run, the third of a row being the side in an earlier data set."""
+    candidates, facts = world(*((path, label, None, None) for path, label, _ in rows))
+    sides = {path: side for path, _, side in rows}
+    candidates = [replace(one, earlier=sides[one.path]) for one in candidates]
+    return decide(candidates, facts, pairs, keep_conflicts=False)
+
+
+def test_what_is_new_goes_where_the_most_similar_picture_is():
+    rows = [("a", "x", "train"), ("b", "x", "test"), ("new", "x", None)]
+    pairs = [
+        Pair(0, 2, "similar", 0.05, same=False),
+        Pair(1, 2, "similar", 0.02, same=False),
+    ]
+    outcome = settled(rows, pairs)
+    assert kept(outcome) == {"a": "1", "b": "2", "new": "2"}
+    assert ("a", "similar", "left apart", "new") in lines(outcome)
+    assert ("new", "similar", "grouped", "b") in lines(outcome)
+
+
+def test_similar_pictures_that_went_relate_nothing():
+    rows = [("a", "x", "train"), ("b", "x", "test"), ("c", "x", "train")]
+    pairs = [
+        Pair(0, 1, "near", 3, same=False),
+        Pair(0, 2, "similar", 0.02, same=False),
+    ]
+    outcome = run(rows, pairs)
+    assert kept(outcome) == {"b": "2", "c": "3"}
+    assert {line[1] for line in lines(outcome)} == {"leak"}

@@ -32,7 +32,7 @@ def test_facts_of_a_picture(tmp_path, draw):
     assert look.luma.shape == (LUMA_SIDE, LUMA_SIDE)
     assert look.colour.shape == (COLOUR_SIDE, COLOUR_SIDE, 3)
     assert look.luma.dtype == look.colour.dtype == np.uint8
-    assert examined.deviation == pytest.approx(np.std(look.luma))
+    assert facts.contrast == pytest.approx(np.std(look.luma))
     fields = look.luma.reshape(16, 8, 16, 8).mean(axis=(1, 3)).ravel()
     expected = (fields - look.luma.mean()) / np.std(look.luma)
     np.testing.assert_allclose(examined.fields, expected, atol=2e-3)
@@ -61,7 +61,7 @@ def test_a_plain_picture_has_no_fields(tmp_path):
     Image.new("RGB", (40, 40), (9, 9, 9)).save(tmp_path / "a.png")
     examined = examine(tmp_path, "a.png")
     assert isinstance(examined, Examined)
-    assert examined.deviation == 0
+    assert examined.facts.contrast == 0
     assert not examined.fields.any()
 
 

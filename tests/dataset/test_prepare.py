@@ -87,11 +87,15 @@ def test_class_folders(photo_folder, tmp_path, told):
     assert snapshot(root) == before
     assert told.notes[0] == "Read as class folders."
     assert told.warnings == []
-    assert told.tasks == {"Reading pictures": 40, "Looking for copies": None}
-    assert told.done == 40
+    assert told.tasks == {
+        "Reading pictures": 40,
+        "Looking for copies": None,
+        "Drawing the page": 40,
+    }
+    assert told.done == 80
     assert sorted(p.name for p in manifest.directory.iterdir()) == [
         *("dataset.json", "duplicates.csv", "labels.txt", "manifest.csv"),
-        *("notes.csv", "rejected.csv"),
+        *("notes.csv", "rejected.csv", "report.html"),
     ]
     assert not list(manifest.directory.parent.glob(".*"))
 

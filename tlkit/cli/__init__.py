@@ -10,6 +10,7 @@ import typer
 
 from tlkit import __version__
 from tlkit.cli import (
+    annotate,
     backbones,
     cache,
     check,
@@ -38,6 +39,7 @@ for command in (
     prepare.prepare,
     check.check,
     convert.convert,
+    annotate.annotate,
     finetune.finetune,
     evaluate.evaluate,
     predict.predict,

@@ -70,6 +70,9 @@ def prepare(
         "--keep-conflicts",
         help="Keep pictures that stand under two labels.",
     ),
+    corrections: Path = typer.Option(
+        None, help="A work folder of tlkit annotate: take in what was changed there."
+    ),
     workers: int = typer.Option(
         None,
         help="Processes that read pictures, 0 for none.  [default: one a processor]",
@@ -107,6 +110,7 @@ def prepare(
             similar=features or None,
             similar_above=similar_above,
             keep_conflicts=keep_conflicts,
+            corrections=corrections,
             workers=workers,
             overwrite=overwrite,
             progress=progress,
@@ -146,7 +150,9 @@ def _print_summary(manifest: Manifest) -> None:
     )
     ERR.print(
         f"{manifest.directory}: manifest.csv, labels.txt, dataset.json, rejected.csv, "
-        "notes.csv, duplicates.csv",
+        "notes.csv, duplicates.csv, report.html",
         markup=False,
         highlight=False,
     )
+    report = manifest.directory / "report.html"
+    ERR.print(f"Look: {report}", style="bold", markup=False, highlight=False)

@@ -129,7 +129,9 @@ def convert(
         if pictures == "copy":
             rejected += _copy(made, found.root, draft, to, progress)
         labels = _labels(made, found.classes)
-        losses = [*made.losses, *WRITERS[to].write(draft, made.sheets, labels)]
+        names = {sheet.name for sheet in made.sheets}
+        losses = WRITERS[to].write(draft, made.sheets, labels)
+        losses += [loss for loss in made.losses if loss.name in names]
         losses.sort(key=lambda loss: (natural_key(loss.name), loss.thing))
         ordered = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
         counts = Counter(t.label for s in made.sheets for t in s.page.things)

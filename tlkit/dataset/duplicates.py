@@ -113,7 +113,7 @@ def find(facts: Sequence[Facts], ledger: Ledger | None) -> list[Pair]:
     """
     pairs = _exact(facts)
     if ledger is not None:
-        pairs += _near(facts, telling(facts, pairs, ledger), ledger)
+        pairs += _near(facts, telling(facts, pairs), ledger)
     return pairs
 
 
@@ -131,22 +131,17 @@ def firsts(facts: Sequence[Facts], pairs: Iterable[Pair]) -> list[int]:
     return [i for i in range(len(facts)) if i not in later]
 
 
-def telling(
-    facts: Sequence[Facts], pairs: Iterable[Pair], ledger: Ledger
-) -> np.ndarray:
+def telling(facts: Sequence[Facts], pairs: Iterable[Pair]) -> list[int]:
     """Choose what can be known again: hash and correlation of a plain one are noise.
 
     Args:
         facts: Pictures.
         pairs: Copies among them, the exact ones included.
-        ledger: What has their looks.
 
     Returns:
-        int [n], the indices of those among the `firsts` that hold something.
+        The indices of those among the `firsts` that hold something.
     """
-    chosen = np.array(firsts(facts, pairs), int)
-    deviations = ledger.deviations([facts[i].path for i in chosen])
-    return chosen[deviations >= MIN_DEVIATION]
+    return [i for i in firsts(facts, pairs) if facts[i].contrast >= MIN_DEVIATION]
 
 
 def _exact(facts: Sequence[Facts]) -> list[Pair]:
@@ -159,23 +154,22 @@ def _exact(facts: Sequence[Facts]) -> list[Pair]:
     return pairs
 
 
-def _near(facts: Sequence[Facts], chosen: np.ndarray, ledger: Ledger) -> list[Pair]:
+def _near(facts: Sequence[Facts], chosen: list[int], ledger: Ledger) -> list[Pair]:
     pairs = []
     same = Components()
-    numbers = chosen.tolist()
-    paths = [facts[i].path for i in numbers]
+    paths = [facts[i].path for i in chosen]
     views = Views(
         ledger.hashes(paths),
         ledger.fields(paths),
-        ledger.deviations(paths),
+        [facts[i].contrast for i in chosen],
         look=lambda i: ledger.look(paths[i]),
     )
 
     def known(one: int, other: int) -> bool:
-        return same[numbers[one]] == same[numbers[other]]
+        return same[chosen[one]] == same[chosen[other]]
 
     for one, other, distance, spot in alike(views, known):
-        first, second = numbers[one], numbers[other]
+        first, second = chosen[one], chosen[other]
         is_same = spot <= MAX_SPOT_SAME
         if is_same:
             same.join(first, second)
@@ -190,13 +184,13 @@ class Views:
     Attributes:
         hashes: uint64 [N].
         fields: [N, 256], see `facts.coarse`.
-        deviations: [N], of the grey thumbnails.
+        contrasts: [N], see Facts.
         look: The thumbnails of one, by its number.
     """
 
     hashes: np.ndarray
     fields: np.ndarray
-    deviations: np.ndarray
+    contrasts: Sequence[float]
     look: Callable[[int], Look]
 
 
@@ -217,7 +211,7 @@ def alike(
     for one, others, distances in neighbours(views.hashes, MAX_DISTANCE):
         # Of a fixed camera's pictures nearly all are neighbours; most of them go here.
         apart = np.abs(fields[others] - fields[one]).max(axis=1)
-        likely = np.flatnonzero(apart * views.deviations[one] <= MAX_COARSE)
+        likely = np.flatnonzero(apart * views.contrasts[one] <= MAX_COARSE)
         for other, distance in zip(others[likely], distances[likely], strict=True):
             if known(one, int(other)):
                 continue

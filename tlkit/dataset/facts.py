@@ -14,6 +14,7 @@ from PIL import Image
 from tlkit.dataset import images
 from tlkit.dataset.hashing import perceptual_hash
 from tlkit.dataset.images import Picture, UnreadableImage
+from tlkit.dataset.measures import measure
 from tlkit.dataset.sources.page import Rejection
 
 # Sides of the thumbnails by which near copies are told: fine enough for a stroke or a
@@ -48,6 +49,10 @@ class Facts:
         orientation: 1 to 8 as in EXIF, how the stored picture was turned.
         camera: Make and model; "" where it does not say.
         taken: When, as EXIF writes it; "" where it does not say.
+        brightness: Mean grey level, 0 to 255.
+        contrast: Standard deviation of the grey levels.
+        sharpness: How fine what it shows is, see `measures.sharpness`.
+        border: Mean colour of its edge, RGB.
     """
 
     path: str
@@ -60,6 +65,10 @@ class Facts:
     orientation: int = 1
     camera: str = ""
     taken: str = ""
+    brightness: float = 128.0
+    contrast: float = 64.0
+    sharpness: float = 1.0
+    border: tuple[int, int, int] = (128, 128, 128)
 
 
 FIELDS = tuple(column.name for column in columns(Facts))
@@ -86,14 +95,12 @@ class Examined:
         facts: What is known of it.
         look: Its thumbnails.
         hash: Of the grey one, 64 bits.
-        deviation: Standard deviation of the grey one.
         fields: float16 [256], see `coarse`.
     """
 
     facts: Facts
     look: Look
     hash: int
-    deviation: float
     fields: np.ndarray
 
 
@@ -133,9 +140,9 @@ def examine(root: Path, path: str) -> Examined | Rejection:
         orientation=picture.orientation,
         camera=picture.camera,
         taken=picture.taken,
+        **measure(look.luma, look.colour),
     )
-    luma = look.luma
-    return Examined(facts, look, perceptual_hash(luma), float(luma.std()), coarse(luma))
+    return Examined(facts, look, perceptual_hash(look.luma), coarse(look.luma))
 
 
 def sha256_of(root: Path, path: str) -> str:

@@ -36,7 +36,7 @@ WAIT = 60.0
 SCHEMA = """
 create table if not exists pictures (
     path text primary key, bytes integer, modified integer, facts text,
-    hash integer, deviation real, fields blob, luma blob, colour blob)
+    hash integer, fields blob, luma blob, colour blob)
 """
 
 
@@ -115,7 +115,7 @@ class Ledger:
             self._data.execute("begin")
         facts = examined.facts
         self._data.execute(
-            "insert or replace into pictures values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert or replace into pictures values (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 facts.path,
                 size,
@@ -123,7 +123,6 @@ class Ledger:
                 json.dumps([getattr(facts, name) for name in FIELDS]),
                 # SQLite's integers are signed.
                 int(np.uint64(examined.hash).view(np.int64)),
-                examined.deviation,
                 examined.fields.tobytes(),
                 examined.look.luma.tobytes(),
                 examined.look.colour.tobytes(),
@@ -146,11 +145,6 @@ class Ledger:
             np.frombuffer(luma, np.uint8).reshape(LUMA_SIDE, LUMA_SIDE),
             np.frombuffer(colour, np.uint8).reshape(COLOUR_SIDE, COLOUR_SIDE, 3),
         )
-
-    def deviations(self, paths: Sequence[str]) -> np.ndarray:
-        """The standard deviations of grey thumbnails, float32 [N]."""
-        rows = self._each("deviation", paths)
-        return np.fromiter((row[0] for row in rows), np.float32, len(paths))
 
     def fields(self, paths: Sequence[str]) -> np.ndarray:
         """Coarse views of pictures, float16 [N, 256], see `facts.fields`."""

@@ -7,6 +7,7 @@ rejected.csv    every file that is not used, with its reason
 notes.csv       what decoding did to pictures that are used, a line for each remark
 duplicates.csv  copies, near copies and what was done about them
 dataset.json    source, options, seed, counts, versions, digest
+report.html     all of it to look at
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ SPLITS = ("train", "val", "test")
 FORMAT = 2
 MANIFEST, LABELS, INFO = "manifest.csv", "labels.txt", "dataset.json"
 REJECTED, NOTES, DUPLICATES = "rejected.csv", "notes.csv", "duplicates.csv"
+REPORT = "report.html"
 
 AGAIN = "Run tlkit prepare again with --overwrite."
 

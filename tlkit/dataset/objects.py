@@ -1,6 +1,6 @@
 """What was drawn on pictures in, objects.jsonl out, and back: nothing of it is lost.
 
-One line a picture that has anything drawn on it, in the order of the source:
+One line a picture that is annotated, in the order of the source:
 
     {"path": "a/1.jpg", "file": "a/1.json", "labels": [], "split": null, "group": "",
      "size": [640, 480], "attributes": {}, "things": [
@@ -26,13 +26,13 @@ OBJECTS = "objects.jsonl"
 
 
 def write_objects(directory: Path, pages: Iterable[Page]) -> None:
-    """Write objects.jsonl, if anything was drawn.
+    """Write objects.jsonl, if anything was annotated.
 
     Args:
         directory: Where to; it exists.
         pages: Upright.
     """
-    drawn = [page for page in pages if page.things]
+    drawn = [page for page in pages if page.things or page.file]
     if not drawn:
         return
     # Halves of characters, as JSON may hold, stay the escapes that they were.

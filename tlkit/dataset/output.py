@@ -26,6 +26,7 @@ from tlkit.dataset.manifest import (
     MANIFEST,
     NOTES,
     REJECTED,
+    REPORT,
     SPLITS,
     Example,
     digest_of,
@@ -33,13 +34,13 @@ from tlkit.dataset.manifest import (
     write_table,
 )
 from tlkit.dataset.objects import OBJECTS, write_objects
+from tlkit.dataset.quality import Finding
 from tlkit.dataset.sources import Page, Rejection, Scan
 from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.errors import DatasetError, UsageError
 
 # Pictures from archives and drawings, which have no other place to stay.
 PICTURES = "pictures"
-REPORT = "report.html"
 OURS = {MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, OBJECTS, REPORT, PICTURES}
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 # Longer explanations are of no use to anybody; they quote what came.
@@ -65,6 +66,7 @@ class Prepared:
         rejected: What is not used.
         warnings: What the user should act on.
         remarks: What is worth a look.
+        findings: About the quality of the set; warnings or remarks tell them, too.
     """
 
     root: Path
@@ -79,6 +81,7 @@ class Prepared:
     rejected: list[Rejection]
     warnings: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
     @functools.cached_property
     def examples(self) -> list[Example]:
@@ -99,6 +102,11 @@ class Prepared:
         """How many examples a label has on a side."""
         kept = zip(self.outcome.kept, self.sides, strict=True)
         return Counter((label, side) for (c, _), side in kept for label in c.labels)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The digest of the data set."""
+        return digest_of(self.labels, self.examples)
 
     @functools.cached_property
     def asked(self) -> set[str]:
@@ -174,10 +182,8 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
     remarks = [row for row in remarks if row[0] in used]
     write_table(draft / NOTES, ("file", "note"), remarks)
     columns = [column.name for column in dataclasses.fields(Copy)]
-    copies = sorted(
-        _copies(prepared), key=lambda c: (c.group, natural_key(c.file), c.kind)
-    )
-    write_table(draft / DUPLICATES, columns, map(dataclasses.astuple, copies))
+    copies = map(dataclasses.astuple, copies_of(prepared))
+    write_table(draft / DUPLICATES, columns, copies)
     # Only ASCII, so that a source in a place whose name is not UTF-8 can be written.
     root = prepared.root
     if root.is_relative_to(draft):
@@ -206,8 +212,8 @@ def _example(candidate: Candidate, group: str, side: str) -> Example:
     )
 
 
-def _copies(prepared: Prepared) -> list[Copy]:
-    # those of files that cannot be read included: they are copies all the same
+def copies_of(prepared: Prepared) -> list[Copy]:
+    """The rows of duplicates.csv, those of files that cannot be read included."""
     alike = defaultdict(list)
     for rejection in prepared.rejected:
         if rejection.sha256:
@@ -218,7 +224,7 @@ def _copies(prepared: Prepared) -> list[Copy]:
             if file != twin:
                 group = sha256[:GROUP_DIGITS]
                 copies.append(Copy(group, file, "", "exact", 0, "unreadable", twin))
-    return copies
+    return sorted(copies, key=lambda c: (c.group, natural_key(c.file), c.kind))
 
 
 def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:
@@ -229,7 +235,7 @@ def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:
     given = {page.split for page in prepared.scan.pages}
     return {
         "format": FORMAT,
-        "digest": digest_of(prepared.labels, prepared.examples),
+        "digest": prepared.digest,
         "source": {
             "path": str(root),
             "relative": relative,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tlkit.dataset import groups, labelling, sources, split
 from tlkit.dataset.copies import Outcome, decide
+from tlkit.dataset.corrections import apply
 from tlkit.dataset.duplicates import find
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.labelling import MIN_SIZE, Candidate, Labelling, upright_page
@@ -21,6 +22,7 @@ from tlkit.dataset.ledger import open_ledger
 from tlkit.dataset.manifest import INFO, Manifest
 from tlkit.dataset.output import PICTURES, Prepared, check_place, write
 from tlkit.dataset.previous import read_previous, settle
+from tlkit.dataset.report import write_report
 from tlkit.dataset.review import review
 from tlkit.dataset.similar import ABOVE, Features, find_similar
 from tlkit.dataset.sources import Page, Reading, Rejection, Scan, Source
@@ -56,6 +58,7 @@ class Options:
     turned: bool = False
     similar: str = ""
     similar_above: float = ABOVE
+    corrections: str | None = None
 
     def check(self, workers: int | None) -> None:
         """Refuse what cannot be meant, before anything slow starts.
@@ -95,6 +98,8 @@ class Options:
                 "similar_above is a cosine above 0, 1 at most. Received: "
                 f"{self.similar_above}."
             )
+        if self.reading.limit is not None and self.reading.limit < 1:
+            raise UsageError(f"limit is at least 1. Received: {self.reading.limit}.")
         if workers is not None and workers < 0:
             raise UsageError(f"workers is at least 0. Received: {workers}.")
 
@@ -123,6 +128,7 @@ def prepare(
     turned: bool = False,
     similar: Features | None = None,
     similar_above: float = ABOVE,
+    corrections: Path | str | None = None,
     workers: int | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
@@ -158,6 +164,7 @@ def prepare(
         similar: Look for pictures that show nearly the same, too, by such features,
             as `tlkit.embedder` has them; 20,000 pictures at most.
         similar_above: Cosine of the features of two such pictures, at least.
+        corrections: A work folder of `annotate`, to take in what was changed there.
         workers: Processes that read pictures, 0 for none; one a processor where it is
             None and there is enough to read.
         overwrite: Draw the split anew where `out` is an earlier data set; otherwise all
@@ -193,6 +200,7 @@ def prepare(
         turned=turned,
         similar=_name_of(similar),
         similar_above=similar_above,
+        corrections=None if corrections is None else str(Path(corrections).resolve()),
     )
     options.check(workers)
     frame = None
@@ -212,9 +220,9 @@ def prepare(
             leave={draft, place},
         )
         again = None if overwrite else place
-        write(
-            draft, place, _prepare(opened, again, options, similar, workers, progress)
-        )
+        prepared = _prepare(opened, again, options, similar, workers, progress)
+        write(draft, place, prepared)
+        write_report(draft, prepared, workers=workers, progress=progress)
     return Manifest.read(place)
 
 
@@ -232,6 +240,8 @@ def _prepare(
     for line in scan.warnings:
         progress.warn(line)
     how = labelling.settled(scan.pages, options.labelling)
+    if options.corrections is not None:
+        scan = apply(scan, Path(options.corrections), how, progress)
     fractions = _fractions(source.place, scan.pages, options)
     options = dataclasses.replace(
         options,
@@ -422,11 +432,12 @@ def _check_labels(
             f"  {number} rejected as {reason}, as {example.file}: {example.detail}"
         )
     several = any(rejection.reason == "several-labels" for rejection in rejected)
-    hint = (
-        _hint_for_folders(root, labels)
-        if kind == "folders"
-        else _hint_for_annotations(scan.pages, how, several=several)
-    )
+    if kind == "folders":
+        hint = _hint_for_folders(root, labels)
+    elif kind == "quickdraw":
+        hint = "Put the .ndjson files of two words or more into one folder."
+    else:
+        hint = _hint_for_annotations(scan.pages, how, several=several)
     raise DatasetError("\n".join(lines), hint=hint)
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from tlkit.dataset.manifest import SPLITS
 from tlkit.dataset.output import Prepared
+from tlkit.dataset.quality import odd_pictures
 from tlkit.dataset.sources.page import in_natural_order
+from tlkit.dataset.telltales import telltales
 from tlkit.progress import Progress
 
 FEW_TO_TRAIN = 10
@@ -24,6 +26,11 @@ def review(prepared: Prepared, progress: Progress) -> None:
         prepared: What is about to be written; the lines are added to it.
         progress: Where to report.
     """
+    labels: defaultdict[str, set[str]] = defaultdict(set)
+    for candidate, _ in prepared.outcome.kept:
+        labels[candidate.path].update(candidate.labels)
+    prepared.findings += telltales(labels, prepared.facts)
+    prepared.findings += odd_pictures(prepared.examples, prepared.facts)
     for line in _warnings(prepared):
         prepared.warnings.append(line)
         progress.warn(line)
@@ -51,6 +58,7 @@ def _warnings(prepared: Prepared) -> Iterator[str]:
     if len(unreadable) > MANY_UNREADABLE * len(prepared.asked):
         yield f"{_named(unreadable)}: cannot be used, out of {len(prepared.asked)}."
     yield from _class_warnings(prepared)
+    yield from (finding.text for finding in prepared.findings if finding.urgent)
 
 
 def _class_warnings(prepared: Prepared) -> Iterator[str]:
@@ -93,6 +101,7 @@ def _remarks(prepared: Prepared) -> Iterator[str]:
             f"{sum(near)} pictures are near copies of others, in {len(near)} groups; "
             f"the largest has {max(near)}. No group is parted by the split."
         )
+    yield from (finding.text for finding in prepared.findings if not finding.urgent)
 
 
 def _named(files: set[str]) -> str:

@@ -60,11 +60,13 @@ def parts(content: Any) -> tuple[list[Shape], list[BadShape]]:
     """
     shapes: list[Shape] = []
     faults: list[BadShape] = []
-    if content and not isinstance(content, dict | list):
+    if not content:
+        return shapes, faults
+    if not isinstance(content, dict | list):
         faults.append(BadShape("bad-points", "neither polygons nor a mask"))
         return shapes, faults
     read = _mask if isinstance(content, dict) else _polygon
-    for part in [content] if isinstance(content, dict) else content or []:
+    for part in [content] if isinstance(content, dict) else content:
         try:
             shapes.append(read(part))
         except BadShape as error:

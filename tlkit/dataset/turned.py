@@ -71,11 +71,11 @@ def find_turned(
         the second. Of a group that these relate, some pairs may be left out.
     """
     together = Components(pairs)
-    chosen = telling(facts, pairs, ledger).tolist()
+    chosen = telling(facts, pairs)
     paths = [facts[i].path for i in chosen]
     number = len(chosen)
     plain, fields = ledger.hashes(paths), ledger.fields(paths)
-    deviations = np.tile(ledger.deviations(paths), 2)
+    contrasts = [facts[i].contrast for i in chosen] * 2
     hashes = _turned_hashes(paths, ledger)
     found: list[Pair] = []
 
@@ -99,7 +99,7 @@ def find_turned(
         views = Views(
             np.concatenate([plain, own]),
             np.concatenate([fields, laid.transpose(2, 0, 1).reshape(-1, 256)]),
-            deviations,
+            contrasts,
             look,
         )
         for one, other, distance, _ in alike(views, known):

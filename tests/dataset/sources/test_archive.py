@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import io
 import lzma
 import os
@@ -29,7 +30,7 @@ def make_zip(path, contents: dict[str, bytes], how=zipfile.ZIP_DEFLATED):
 
 def make_tar(path, entries: list[tuple[str, bytes, bytes]], mode: str = "w"):
     """Entries are (name, type, content or target)."""
-    with tarfile.open(path, mode) as out:
+    with tarfile.open(path, mode) as out:  # type: ignore[call-overload]
         for name, kind, data in entries:
             info = tarfile.TarInfo(name)
             info.type, info.mtime = kind, WHEN
@@ -111,12 +112,19 @@ def test_one_folder_around_all_is_the_root(tmp_path):
     }
 
 
+def test_one_class_alone_is_not_the_root(tmp_path):
+    path = make_zip(tmp_path / "x.zip", {"photos/cat/1.jpg": b"1", "photos/a/": b""})
+    assert unpack(path, tmp_path / "one", Silent())[0] == tmp_path / "one" / "photos"
+    path = make_zip(tmp_path / "x.zip", {"cat/1.jpg": b"1", "cat/2.jpg": b"2"})
+    assert unpack(path, tmp_path / "two", Silent())[0] == tmp_path / "two"
+
+
 def test_names_that_lead_out_of_a_zip(tmp_path):
     bad = ["../up.jpg", "/abs.jpg", "a/../../up.jpg", "C:/x.jpg", "..\\win.jpg"]
     path = make_zip(tmp_path / "x.zip", dict.fromkeys([*bad, "a/1.jpg"], b"x"))
     root, rejected = unpack(path, tmp_path / "in" / "out", Silent())
     assert below(tmp_path / "in") == {"out/a/1.jpg": b"x"}
-    assert below(root) == {"1.jpg": b"x"}
+    assert root == tmp_path / "in" / "out"
     listed = reasons(rejected)
     assert set(listed.values()) == {"outside-source"}
     assert len(listed) == len(bad)
@@ -143,6 +151,9 @@ def test_links_and_devices_in_a_tar(tmp_path):
         ("a/disk", tarfile.BLKTYPE, b""),
         ("../up", tarfile.REGTYPE, b"x"),
         ("../down", tarfile.DIRTYPE, b""),
+        (".", tarfile.DIRTYPE, b""),
+        ("a\\b", tarfile.REGTYPE, b"x"),
+        ("c/\udcff.jpg", tarfile.REGTYPE, b"x"),
         ("/abs", tarfile.REGTYPE, b"x"),
         ("b/2.jpg", tarfile.REGTYPE, b"2"),
     ]
@@ -164,6 +175,8 @@ def test_links_and_devices_in_a_tar(tmp_path):
         "a/disk": "not-a-file",
         "../up": "outside-source",
         "../down": "outside-source",
+        "a\\b": "bad-name",
+        "c/\\xff.jpg": "name-not-utf8",
         "/abs": "outside-source",
     }
 
@@ -184,13 +197,15 @@ def test_links_in_a_zip(tmp_path):
 
 def test_names_twice_and_in_each_others_way(tmp_path):
     path = tmp_path / "x.zip"
-    with zipfile.ZipFile(path, "w") as out, pytest.warns(UserWarning, match="Dupl"):
-        for name, data in (
-            *(("a/1.jpg", "first"), ("a/1.jpg", "second"), ("./a//1.jpg", "third")),
-            *(("b", "a file"), ("b/2.jpg", "in a folder of its name")),
-            *(("c/" + "n" * 300, "long"), ("d/" * 50 + "1.jpg", "deep")),
-        ):
-            out.writestr(name, data)
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr("a/1.jpg", "first")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            out.writestr("a/1.jpg", "second")
+        out.writestr("./a//1.jpg", "third")
+        out.writestr("b", "a file")
+        out.writestr("b/2.jpg", "in a folder of its name")
+        out.writestr("c/" + "n" * 300, "long")
+        out.writestr("d/" * 50 + "1.jpg", "deep")
     root, rejected = unpack(path, tmp_path / "out", Silent())
     assert below(root) == {"a/1.jpg": b"first", "b": b"a file"}
     assert reasons(rejected) == {
@@ -261,6 +276,36 @@ def test_a_disk_without_room(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "RESERVE", 1 << 62)
     with pytest.raises(DatasetError, match="more than there is room for"):
         unpack(path, tmp_path / "out", Silent())
+
+
+def test_a_disk_that_fills_up(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archive, "_write", full)
+    with pytest.raises(DatasetError, match="No space left on device"):
+        unpack(make_zip(tmp_path / "x", {"a": b"1"}), tmp_path / "out", Silent())
+
+
+def test_dates_that_mean_nothing(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OverflowError("mktime argument out of range")
+
+    path = make_zip(tmp_path / "x.zip", {"a": b"1"})
+    monkeypatch.setattr("tlkit.dataset.sources.members.time.mktime", refuse)
+    root, rejected = unpack(path, tmp_path / "out", Silent())
+    assert (below(root), rejected) == ({"a": b"1"}, [])
+    assert (root / "a").stat().st_mtime > WHEN
+
+
+def test_no_permission(tmp_path, monkeypatch):
+    path = make_zip(tmp_path / "x.zip", {"a": b"1"})
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(tmp_path), "open", refuse)
+    assert archive_kind(path) == ""
 
 
 def test_a_header_that_would_fill_the_memory(tmp_path):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 
 from tlkit.dataset.sources import folders, open_source
@@ -103,3 +106,17 @@ def test_a_name_that_cannot_be_a_label(tmp_path):
     make(tmp_path, "a\nb/1.jpg", "c/1.jpg")
     scan = read(tmp_path)
     assert [(r.file, r.reason) for r in scan.rejected] == [("a\nb/1.jpg", "bad-label")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 elsewhere")
+def test_a_folder_whose_name_is_no_text(tmp_path):
+    make(tmp_path, "a/1.jpg")
+    place = os.fsencode(tmp_path) + b"/\xff"
+    os.mkdir(place)  # noqa: PTH102 - bytes are the point here
+    with open(place + b"/1.jpg", "wb"):  # noqa: PTH123
+        pass
+    scan = read(tmp_path)
+    assert scan.warnings == ("\\xff: an empty folder.",)
+    assert [(r.file, r.reason) for r in scan.rejected] == [
+        ("\\xff/1.jpg", "name-not-utf8")
+    ]

@@ -92,7 +92,7 @@ def test_boxes(folder):
 @pytest.mark.parametrize(
     "polygon",
     [
-        "<x2>9</x2><y2>1</y2><x1>1</x1><y1>1</y1><x10>5</x10><y10>8.5</y10>",
+        "<x2>9</x2><y2>1</y2><x1>1</x1><y1>1</y1><n>3</n><x10>5</x10><y10>8.5</y10>",
         "<pt><x>1</x><y>1</y></pt><pt><x>9</x><y>1</y></pt><pt><x>5</x><y>8.5</y></pt>",
         " 1,1, 9,1\n5 8.5 ",
     ],

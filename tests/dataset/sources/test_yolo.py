@@ -397,6 +397,20 @@ def test_a_picture_that_is_taken_is_not_given_away(folder):
     assert reasons(scan) == {"valid/labels/1.txt": "picture-missing"}
 
 
+def test_files_that_are_not_what_their_names_say(folder):
+    folder.picture("valid.png")
+    folder.text("valid.txt", BOX)  # labels, and no list
+    folder.place("train.txt").write_bytes(b"\xff")
+    folder.text("obj.data", "names = gone.names\nbackup = x")
+    folder.text("other.data", "a = b")
+    scan = folder.read()
+    assert drawn(scan) == {"valid.png": [("1", (10, 7.5, 30, 12.5))]}
+    assert reasons(scan) == {"train.txt": "picture-missing"}
+    assert scan.consumed == {"obj.data"}
+    assert scan.warnings[0] == "obj.data: its names, 'gone.names', are not in here."
+    assert not looks_like_label("")
+
+
 def test_pictures_that_cannot_be_read(folder):
     folder.place("a.png").write_text("no picture")
     folder.picture("b.png", "c.png")
@@ -443,6 +457,10 @@ def test_claims(folder):
     source = open_source(folder.root)
     assert claims(source) == 2
     assert detect(source) == "yolo"
+    folder.text("a.txt", "")
+    assert claims(open_source(folder.root)) == 0
+    folder.text("obj.data", "names = obj.names")
+    assert claims(open_source(folder.root)) == 2
     folder.text("a.txt", "a photo of a cat")
     folder.text("c.txt", "0 1 2 3 4")
     assert claims(open_source(folder.root)) == 0

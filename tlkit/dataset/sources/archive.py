@@ -52,8 +52,8 @@ def unpack(path: Path, place: Path, progress: Progress) -> tuple[Path, list[Reje
         progress: Where to report.
 
     Returns:
-        Where its files start, in the one folder it holds if it holds nothing else; and
-        what was left in it.
+        Where its files start, below what is but a folder around folders; and what was
+        left in it.
 
     Raises:
         DatasetError: It cannot be read, or would unpack to too much.
@@ -128,10 +128,9 @@ def _take(member: Member, place: Path, budget: Budget) -> Rejection | None:
 def _bad_name(name: str, parts: list[str]) -> tuple[str, str] | None:
     if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:", name):
         return "outside-source", "Its name leads out of the archive."
-    if len(parts) > MAX_DEPTH or "\0" in name:
-        return "bad-name", "Folders too deep, or a zero byte in its name."
-    if os.sep == "\\" and "\\" in name:
-        return "bad-name", "Its name holds a separator."
+    # A backslash would part folders on some systems.
+    if len(parts) > MAX_DEPTH or "\0" in name or "\\" in name:
+        return "bad-name", "Folders too deep, or a zero byte or backslash in its name."
     if shown(name) != name:
         return "name-not-utf8", "The name is not UTF-8."
     return None
@@ -176,5 +175,13 @@ def _said(error: BaseException) -> str:
 
 
 def _only_folder(root: Path) -> Path | None:
+    """The one folder in a folder, if that holds folders again and is no class."""
     entries = list(os.scandir(root))
-    return Path(entries[0]) if len(entries) == 1 and entries[0].is_dir() else None
+    inner = Path(entries[0]) if len(entries) == 1 else root
+    if inner == root or not any(entry.is_dir() for entry in _scan(inner)):
+        return None
+    return inner
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    return list(os.scandir(folder)) if folder.is_dir() else []

@@ -185,7 +185,7 @@ def _page(
 ) -> Page:
     extra = entry.get(EXTRA)
     extra = extra if isinstance(extra, dict) else {}
-    labels, group = extra.get("labels"), extra.get("group")
+    labels, group, kept = (extra.get(k) for k in ("labels", "group", "attributes"))
     return Page(
         path=path,
         file=file,
@@ -202,6 +202,7 @@ def _page(
             name: value
             for name, value in entry.items()
             if name not in KNOWN and value not in EMPTY
-        },
+        }
+        | (kept if isinstance(kept, dict) else {}),
         shared=True,
     )

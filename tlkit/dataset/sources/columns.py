@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,12 +53,12 @@ class Columns:
     header: tuple[str, ...]
     places: dict[str, int]
 
-    @property
+    @functools.cached_property
     def boxed(self) -> bool:
         """Whether its rows are boxes."""
         return all(role in self.places for role in CORNERS)
 
-    @property
+    @functools.cached_property
     def others(self) -> dict[str, int]:
         """The columns without a role, by name."""
         taken = set(self.places.values())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tlkit.dataset.sources.page import SPLIT_NAMES, Page, Rejection, Scan, is_label
 from tlkit.dataset.sources.source import Source
-from tlkit.dataset.sources.walk import folders
+from tlkit.dataset.sources.walk import folders, shown
 from tlkit.errors import DatasetError
 
 
@@ -100,4 +100,5 @@ def _empty_classes(root: Path, by_split: bool, pages: list[Page]) -> list[str]:
         f"{side}/{name}" for side in folders(root) for name in folders(root / side)
     ]
     classes = names if by_split else list(folders(root))
-    return [f"{name}: an empty folder." for name in classes if name not in filled]
+    empty = [shown(name) for name in classes if name not in filled]
+    return [f"{name}: an empty folder." for name in empty]

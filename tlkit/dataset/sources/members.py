@@ -174,13 +174,7 @@ def _tar_members(tar: tarfile.TarFile) -> Iterator[Member]:
 
 
 def _opener(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> Callable[[], IO[bytes]]:
-    def extract() -> IO[bytes]:
-        content = tar.extractfile(entry)
-        if content is None:
-            raise tarfile.ReadError("no content")
-        return content
-
-    return extract
+    return lambda: cast(IO[bytes], tar.extractfile(entry))
 
 
 class _Forward:

@@ -38,12 +38,13 @@ def told_sides(
         paths: The pictures that have pages.
 
     Returns:
-        Pictures by side, the files that tell it, and what the user should know.
+        Pictures by side, the folders that tell it, and what the user should know.
     """
     sides: dict[str, set[str]] = defaultdict(set)
     warnings: list[str] = []
-    told_by = _that_count(lists)
-    for file in told_by:
+    counting = _that_count(lists)
+    told_by = list(dict.fromkeys(posixpath.dirname(file) for file in counting))
+    for file in counting:
         folder, place = lists[file]
         side = SIDES[posixpath.basename(place).lower()]
         try:

@@ -23,7 +23,7 @@ from tlkit.dataset.sources.page import Page, Rejection, Scan, is_label
 from tlkit.dataset.sources.pictures import Pictures
 from tlkit.dataset.sources.sides import settle
 from tlkit.dataset.sources.source import Source
-from tlkit.dataset.sources.yolo_config import Config, is_config
+from tlkit.dataset.sources.yolo_config import Config, is_config, read_config
 from tlkit.dataset.sources.yolo_labels import Task, named_things, read_labels, told
 from tlkit.dataset.sources.yolo_layout import Layout, find_layout
 from tlkit.dataset.sources.yolo_lines import looks_like_label
@@ -49,10 +49,17 @@ def claims(source: Source) -> int:
     files = [file for file in _texts(source) if _own_pictures(file, index)]
     step = -(-len(files) // GLANCES) or 1
     seen = [glance(source.root / file) for file in files[::step]]
-    # Empty ones are about pictures of nothing, but say nothing of the format.
     filled = [start for start in seen if start.strip()]
+    if not filled:
+        # Empty ones alone, about pictures of nothing, say nothing of the format.
+        return len(files) * any(_trains(source, file) for file in source.files)
     good = sum(_is_labels(start) for start in filled)
-    return round(len(files) * good / len(filled)) if filled else 0
+    return round(len(files) * good / len(filled))
+
+
+def _trains(source: Source, file: str) -> bool:
+    config = read_config(source.root, file) if is_config(file) else None
+    return isinstance(config, Config) and config.trains
 
 
 def _is_labels(start: bytes) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlkit.dataset.writers import coco, labelme
+from tlkit.dataset.writers import coco, labelme, voc, yolo
 from tlkit.dataset.writers.sheet import Loss, Sheet
 
 __all__ = ["WRITERS", "Loss", "Sheet", "Writer"]
@@ -34,4 +34,6 @@ class Writer:
 WRITERS = {
     "labelme": Writer(labelme.place, labelme.write),
     "coco": Writer(coco.place, coco.write),
+    "yolo": Writer(yolo.place, yolo.write),
+    "voc": Writer(voc.place, voc.write),
 }

@@ -108,7 +108,8 @@ def _image(sheet: Sheet, losses: list[Loss]) -> dict[str, Any]:
             losses.append(Loss(sheet.name, 0, field, detail))
     if unseen := _unseen(page.attributes, OF_PICTURES):
         losses.append(Loss(sheet.name, 0, "attributes", unseen))
-    extra = {name: value for name, value in told.items() if value}
+    clash = {k: v for k, v in page.attributes.items() if k in OWN_OF_PICTURES}
+    extra = {k: v for k, v in {**told, "attributes": clash}.items() if v}
     return {
         "file_name": sheet.name,
         "width": sheet.width,

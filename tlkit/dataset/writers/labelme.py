@@ -26,8 +26,7 @@ OWN_OF_PICTURES = {
 }
 OWN_OF_THINGS = {"label", "points", "shape_type", "mask", EXTRA}
 OWN_OF_THINGS |= {"line_color", "fill_color"}
-# labelme fails where these are of another type.
-TYPES = {"flags": dict, "group_id": int, "description": str}
+SHOWN = {"flags", "group_id", "description"}
 # A told box may be rounded to whole pixels.
 SLACK = 1.0
 
@@ -70,10 +69,15 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
 
 def _content(sheet: Sheet) -> dict[str, Any]:
     page = sheet.page
-    flags = page.attributes.get("flags")
-    flags = flags if isinstance(flags, dict) else {}
-    extra = {"split": page.split, "group": page.group}
-    extra = {name: value for name, value in extra.items() if value}
+    flags: Any = page.attributes.get("flags")
+    flags = flags if _fits("flags", flags) else {}
+    clash = {
+        name: value
+        for name, value in page.attributes.items()
+        if name in OWN_OF_PICTURES and name != "flags"
+    }
+    told = {"split": page.split, "group": page.group, "attributes": clash}
+    extra = {name: value for name, value in told.items() if value}
     return {
         "version": VERSION,
         "flags": {**flags, **dict.fromkeys(page.labels, True)},
@@ -93,7 +97,7 @@ def _shapes(page: Page) -> Iterator[dict[str, Any]]:
         known = {
             name: value
             for name, value in thing.attributes.items()
-            if name not in OWN_OF_THINGS and isinstance(value, TYPES.get(name, object))
+            if name not in OWN_OF_THINGS and _fits(name, value)
         }
         clash = {k: v for k, v in thing.attributes.items() if k not in known}
         for number, shape in enumerate(_drawable(thing.shapes)):
@@ -110,6 +114,16 @@ def _shapes(page: Page) -> Iterator[dict[str, Any]]:
                 "mask": shape.mask or None,
                 **({EXTRA: {"attributes": clash}} if clash and number == 0 else {}),
             }
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether labelme opens a file that has such a value; it is strict with its own."""
+    if name == "flags":
+        return isinstance(value, dict) and all(
+            isinstance(each, bool) for each in value.values()
+        )
+    kind = {"group_id": int, "description": str}.get(name, object)
+    return isinstance(value, kind)
 
 
 def _groups(things: Sequence[Thing]) -> list[int | None]:
@@ -145,6 +159,8 @@ def _losses(sheet: Sheet) -> Iterator[Loss]:
     for field, value in (("split", page.split), ("group", page.group)):
         if value:
             yield Loss(name, 0, field, f"{value}: kept, but labelme knows of none.")
+    if not _fits("flags", page.attributes.get("flags", {})):
+        yield Loss(name, 0, "flags", "Not all of them are true or false; left out.")
     if unseen := _unseen(page.attributes, {"flags"}):
         yield Loss(name, 0, "attributes", unseen)
     for number, thing in enumerate(page.things, 1):
@@ -155,7 +171,8 @@ def _losses(sheet: Sheet) -> Iterator[Loss]:
         if max(abs(a - b) for a, b in off) > SLACK:
             detail = "The given box is not that around the shapes; labelme has none."
             yield Loss(name, number, "box", detail)
-        if unseen := _unseen(thing.attributes, set(TYPES)):
+        shown = {name for name in SHOWN if _fits(name, thing.attributes.get(name))}
+        if unseen := _unseen(thing.attributes, shown):
             yield Loss(name, number, "attributes", unseen)
 
 

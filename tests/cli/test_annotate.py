@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tlkit
+from tlkit.cli import run
+from tlkit.dataset import annotate
+
+
+@pytest.fixture
+def data(photo_folder, tmp_path):
+    root = photo_folder({"disc": 8, "bar": 8})
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    for name in ("disc", "bar"):
+        Image.fromarray(pixels).save(root / name / "both.png")
+    (root / "broken.jpg").write_bytes(b"x")
+    tlkit.prepare(root, tmp_path / "data", near=False, workers=0)
+    return tmp_path / "data"
+
+
+def test_it_says_what_to_do(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(annotate, "labelme_command", lambda work: None)
+    assert run(["annotate", str(data), "--out", str(tmp_path / "work")]) == 0
+    shown = capsys.readouterr()
+    assert "rejected: 2 pictures" in shown.out
+    told = shown.err.replace("\n", "")
+    assert "broken.jpg cannot be shown" in told
+    assert '.venv/bin/pip install ".[annotate]"' in told
+    assert f"--corrections {tmp_path / 'work'}" in told
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_it_starts_labelme(data, tmp_path, capsys, monkeypatch, code):
+    touch = f"open({str(tmp_path / 'ran')!r}, 'w'); raise SystemExit({code})"
+    command = [sys.executable, "-c", touch]
+    monkeypatch.setattr(annotate, "labelme_command", lambda work: command)
+    options = ["--what", "conflicts", "--out", str(tmp_path / "work")]
+    assert run(["annotate", str(data), *options, "--no-start"]) == 0
+    assert not (tmp_path / "ran").exists()
+    assert run(["annotate", str(data), *options, "--overwrite"]) == 0
+    assert (tmp_path / "ran").exists()
+    assert ("ended with code 3" in capsys.readouterr().err) == bool(code)
+
+
+def test_corrections_are_taken_in(data, tmp_path, capsys):
+    work = tmp_path / "work"
+    run(
+        ["annotate", str(data), "--what", "conflicts", "--out", str(work), "--no-start"]
+    )
+    page = next(work.glob("*1 both.json"))
+    text = page.read_text().replace('"bar": true', '"bar": false')
+    page.write_text(text.replace('"disc": false', '"disc": true'))
+    source = str(tmp_path / "photos")
+    options = ("--out", str(data), "--no-near", "--corrections", str(work))
+    assert run(["prepare", source, *options]) == 0
+    assert "0 pictures under two labels" in " ".join(capsys.readouterr().out.split())
+    assert run(["prepare", source, *options[:-1], str(tmp_path)]) == 2

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import base64
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tlkit.dataset import convert as module
+from tlkit.dataset import sheets
+from tlkit.dataset.convert import convert
+from tlkit.dataset.prepare import prepare
+from tlkit.errors import DatasetError, TlkitError, UsageError
+
+CAT = {"label": "cat", "points": [[4, 8], [14, 28]], "shape_type": "rectangle"}
+DOG = {"label": "dog", "points": [[30, 8], [50, 18]], "shape_type": "rectangle"}
+
+
+@pytest.fixture
+def folder(tmp_path, draw):
+    """A factory: pictures and labelme files in a folder."""
+
+    class Folder:
+        root = tmp_path / "photos é"
+        number = 0
+
+        def picture(self, name: str, **options):
+            self.number += 1
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(draw(0, self.number)).save(path, **options)
+            return path.read_bytes()
+
+        def page(self, name: str, *shapes, **content) -> None:
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture = name.split("/")[-1].replace(".json", ".png")
+            whole: dict[str, object] = {
+                "version": "5.1.1",
+                "flags": {},
+                "shapes": list(shapes),
+            }
+            whole |= {"imagePath": picture, "imageData": None}
+            path.write_text(json.dumps(whole | content))
+
+        def both(self, name: str, *shapes, **content) -> None:
+            self.picture(f"{name}.png")
+            self.page(f"{name}.json", *shapes, **content)
+
+    return Folder()
+
+
+def table(place, name):
+    with (place / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))[1:]
+
+
+def tree(place):
+    return {
+        path.relative_to(place).as_posix(): path.read_bytes()
+        for path in place.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_labelme_to_coco(folder, tmp_path, told):
+    folder.both("x/1", CAT, DOG)
+    folder.both("x/2", CAT, flags={"wet": True})
+    folder.picture("x/3.png")
+    (folder.root / "x" / "4.png").write_bytes(b"no picture")
+    folder.page("x/4.json", CAT)
+    before = tree(folder.root)
+    out = tmp_path / "out"
+    converted = convert(folder.root, out, to="coco", workers=0, progress=told)
+    assert tree(folder.root) == before
+    assert set(tree(out)) == {
+        *("images/1.png", "images/2.png", "annotations/instances_default.json"),
+        *("lost.csv", "rejected.csv", "convert.json"),
+    }
+    assert (out / "images" / "1.png").read_bytes() == before["x/1.png"]
+    assert converted.directory == out
+    assert (converted.format, converted.pictures) == ("coco", 2)
+    assert converted.objects == {"cat": 2, "dog": 1, "wet": 0}
+    assert [(r.file, r.reason) for r in converted.rejected] == [
+        ("x/3.png", "unlabelled"),
+        ("x/4.png", "not-an-image"),
+    ]
+    assert [row[:2] for row in table(out, "rejected.csv")] == [
+        ["x/3.png", "unlabelled"],
+        ["x/4.png", "not-an-image"],
+    ]
+    assert [row[:3] for row in table(out, "lost.csv")] == [["2.png", "0", "labels"]]
+    assert len(converted.losses) == 1
+    assert told.notes == ["Read as labelme annotations, 3 of them."]
+    record = json.loads((out / "convert.json").read_text())
+    assert record["format"] == "coco"
+    assert set(record["files"]) == set(tree(out)) - {"convert.json"}
+
+
+def test_without_pictures(folder, tmp_path):
+    folder.both("1", CAT)
+    convert(folder.root, tmp_path / "out", to="coco", pictures="none", workers=0)
+    assert not (tmp_path / "out" / "images").exists()
+    assert (tmp_path / "out" / "annotations").is_dir()
+
+
+def test_a_picture_inside_a_json(folder, tmp_path):
+    data = folder.picture("x.png")
+    (folder.root / "x.png").unlink()
+    inside = base64.b64encode(data).decode()
+    folder.page("1.json", CAT, imagePath="1.json", imageData=inside)
+    convert(folder.root, tmp_path / "out", to="labelme", workers=0)
+    assert (tmp_path / "out" / "1.png").read_bytes() == data
+    content = json.loads((tmp_path / "out" / "1.json").read_text())
+    assert (content["imagePath"], content["imageData"]) == ("1.png", None)
+
+
+def test_a_picture_that_is_turned(folder, tmp_path, told):
+    path = folder.root / "1.jpg"
+    path.parent.mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # its left edge is the upper one
+    Image.new("RGB", (40, 20)).save(path, exif=exif)
+    folder.page(
+        "1.json", CAT | {"points": [[1, 2], [11, 5]]},
+        imagePath="1.jpg", imageWidth=40, imageHeight=20,
+    )  # fmt: skip
+    out = tmp_path / "out"
+    convert(folder.root, out, to="coco", workers=0, progress=told)
+    content = json.loads((out / "annotations" / "instances_default.json").read_text())
+    (image,) = content["images"]
+    assert (image["width"], image["height"]) == (20, 40)
+    # (x, y) goes to (20 - y, x).
+    assert content["annotations"][0]["bbox"] == [15, 1, 3, 10]
+    assert told.notes[-1].startswith("1 pictures are turned by their EXIF tag.")
+    assert (out / "images" / "1.jpg").read_bytes() == path.read_bytes()
+
+
+def test_a_page_of_another_size(folder, tmp_path):
+    folder.both("1", CAT)
+    folder.both("2", CAT, imageWidth=640, imageHeight=480)
+    converted = convert(folder.root, tmp_path / "out", to="coco", workers=0)
+    assert [(r.file, r.reason) for r in converted.rejected] == [
+        ("2.json", "size-mismatch")
+    ]
+
+
+def test_one_file_as_the_source(folder, tmp_path):
+    folder.both("1", CAT)
+    folder.both("2", CAT)
+    converted = convert(folder.root / "2.json", tmp_path / "out", to="coco", workers=0)
+    assert converted.pictures == 1
+
+
+def test_class_folders_keep_their_labels(photo_folder, tmp_path):
+    source = photo_folder({"disc": 2, "bar": 1})
+    out = tmp_path / "out"
+    converted = convert(source, out, to="labelme", source="folders", workers=0)
+    assert converted.objects == {"bar": 0, "disc": 0}
+    flags = json.loads((out / "disc" / "disc_000.json").read_text())["flags"]
+    assert flags == {"disc": True}
+    again = convert(out, tmp_path / "again", to="coco", workers=0)
+    assert again.objects == {"bar": 0, "disc": 0}
+
+
+def test_a_data_set(folder, tmp_path):
+    for i in range(8):
+        folder.both(f"{i}", CAT, DOG, DOG | {"label": "__ignore__"})
+    for name in ("copy", "changed"):
+        folder.both(name, CAT, DOG)
+    data = (folder.root / "0.png").read_bytes()
+    (folder.root / "copy.png").write_bytes(data)
+    dataset = tmp_path / "data"
+    manifest = prepare(
+        folder.root, dataset, label_by="shapes", near=False, workers=0, test=0.25
+    )
+    folder.picture("changed.png")
+    converted = convert(dataset, tmp_path / "out", to="coco", workers=0)
+    pictures = {e.path: e.split for e in manifest.examples} | {"changed.png": ""}
+    found = {
+        image["file_name"]: path.stem.removeprefix("instances_")
+        for path in (tmp_path / "out" / "annotations").iterdir()
+        for image in json.loads(path.read_text())["images"]
+    }
+    assert found | {"changed.png": ""} == pictures
+    assert {"train", "test"} < set(found.values())
+    # A thing that is no example is still drawn on its picture.
+    assert list(converted.objects) == ["cat", "dog", "__ignore__"]
+    assert converted.objects["__ignore__"] == 8 - ("0.png" not in found)
+    assert {(r.file, r.reason) for r in converted.rejected} >= {
+        ("changed.png", "changed")
+    }
+    left = {"0.png", "copy.png"} - set(found)
+    assert {r.file for r in converted.rejected if r.reason == "left-out"} == left
+
+
+def test_a_data_set_of_class_folders(prepared, tmp_path):
+    convert(prepared.directory, tmp_path / "out", to="labelme", workers=0)
+    files = [p for p in (tmp_path / "out").rglob("*.json") if p.name != "convert.json"]
+    assert len(files) == len(prepared.examples) == 42
+    content = json.loads((tmp_path / "out" / "bar" / "bar 00 é.json").read_text())
+    assert content["flags"] == {"bar": True}
+    (example,) = [e for e in prepared.examples if e.path == "bar/bar 00 é.png"]
+    assert content["tlkit"]["split"] == example.split
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"to": "cocoo"}, "Did you mean coco"),
+        ({"to": "coco", "source": "lableme"}, "Did you mean labelme"),
+        ({"to": "coco", "pictures": "link"}, "Unknown way with pictures"),
+    ],
+)
+def test_options_that_cannot_be_meant(folder, tmp_path, options, words):
+    folder.both("1", CAT)
+    with pytest.raises(UsageError, match=words):
+        convert(folder.root, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_places_that_must_not_be_written_to(folder, tmp_path):
+    folder.both("1", CAT)
+    with pytest.raises(UsageError, match="lies within"):
+        convert(folder.root, folder.root / "out", to="coco")
+    with pytest.raises(UsageError, match="would be replaced"):
+        convert(folder.root, tmp_path, to="coco", overwrite=True)
+    with pytest.raises(DatasetError, match="does not exist"):
+        convert(tmp_path / "gone", tmp_path / "out", to="coco")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").touch()
+    with pytest.raises(UsageError, match="not a folder that convert made"):
+        convert(folder.root, tmp_path / "other", to="coco", overwrite=True)
+    assert (tmp_path / "other" / "thesis.txt").exists()
+
+
+def test_an_earlier_folder(folder, tmp_path):
+    folder.both("1", CAT)
+    out = tmp_path / "out"
+    convert(folder.root, out, to="coco", workers=0)
+    before = tree(out)
+    with pytest.raises(UsageError, match="add --overwrite"):
+        convert(folder.root, out, to="labelme", workers=0)
+    (out / "notes.txt").touch()
+    with pytest.raises(UsageError, match=r"did not write: notes\.txt"):
+        convert(folder.root, out, to="labelme", workers=0, overwrite=True)
+    (out / "notes.txt").unlink()
+    assert tree(out) == before
+    convert(folder.root, out, to="labelme", workers=0, overwrite=True)
+    assert set(tree(out)) == {
+        *("1.png", "1.json", "lost.csv", "rejected.csv", "convert.json"),
+    }
+    (out / "convert.json").write_text("[]")
+    with pytest.raises(UsageError, match="did not write"):
+        convert(folder.root, out, to="labelme", workers=0, overwrite=True)
+
+
+def test_the_pictures_of_a_data_set_are_not_replaced(folder, tmp_path):
+    for i in range(6):
+        folder.both(f"{i}", CAT, DOG)
+    first = tmp_path / "first"
+    convert(folder.root, first, to="labelme", workers=0)
+    prepare(first, tmp_path / "data", label_by="shapes", near=False, workers=0)
+    with pytest.raises(UsageError, match="would be replaced"):
+        convert(tmp_path / "data", first, to="coco", overwrite=True)
+    assert (first / "1.png").exists()
+
+
+def test_whole_or_not_at_all(folder, tmp_path, monkeypatch):
+    folder.both("1", CAT)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(TlkitError, match="No space left on device"):
+        convert(folder.root, tmp_path / "out", to="coco", workers=0)
+    assert [path.name for path in tmp_path.iterdir()] == [folder.root.name]
+
+
+def test_a_picture_that_goes_or_changes_meanwhile(folder, tmp_path, monkeypatch):
+    for name in ("1", "2", "3"):
+        folder.both(name, CAT)
+    plain = sheets.make_sheets
+
+    def meanwhile(*arguments):
+        (folder.root / "1.png").unlink()
+        folder.picture("2.png")
+        return plain(*arguments)
+
+    monkeypatch.setattr(module, "make_sheets", meanwhile)
+    converted = convert(folder.root, tmp_path / "out", to="labelme", workers=0)
+    assert converted.pictures == 1
+    assert [(r.file, r.reason) for r in converted.rejected] == [
+        ("1.png", "missing"),
+        ("2.png", "changed"),
+    ]
+    assert not (tmp_path / "out" / "1.json").exists()

@@ -1,0 +1,63 @@
+"""tlkit annotate: pictures to correct in labelme."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import typer
+
+from tlkit.cli.terminal import ERR, OUT, next_step
+
+# So many pictures that cannot be shown are named.
+NAMED = 10
+
+
+def annotate(
+    data: Path = typer.Argument(..., help="Data set directory."),
+    out: Path = typer.Option(..., help="Work folder to make, outside of the photos."),
+    what: str = typer.Option(
+        "rejected", help="rejected | conflicts | unlabelled | mistakes: which pictures."
+    ),
+    run: Path = typer.Option(None, help="For mistakes: a run that was evaluated."),
+    start: bool = typer.Option(True, help="Start labelme, if it is installed."),
+    overwrite: bool = typer.Option(
+        False, "--overwrite", help="Replace an earlier work folder with its changes."
+    ),
+) -> None:
+    """Correct labels in labelme; prepare --corrections takes them in."""
+    import tlkit
+    from tlkit.dataset.annotate import labelme_command
+
+    work = tlkit.annotate(data, out, what=what, run=run, overwrite=overwrite)
+    for picture in work.unseen[:NAMED]:
+        line = f"warning: {picture.file} cannot be shown: {picture.detail}"
+        ERR.print(line, style="yellow", markup=False, highlight=False)
+    if (more := len(work.unseen) - NAMED) > 0:
+        ERR.print(f"... and {more} more.", style="yellow", highlight=False)
+    OUT.print(f"{what}: {work.pictures} pictures to look at", highlight=False)
+    if not work.pictures:
+        return
+    command = labelme_command(work.directory)
+    if command is None:
+        ERR.print(
+            "labelme is not installed. In the folder of tlkit: "
+            '.venv/bin/pip install ".[annotate]"',
+            markup=False,
+            highlight=False,
+        )
+    elif start:
+        _start(command)
+    else:
+        next_step(*command)
+    source = tlkit.Manifest.read(data).source
+    next_step("tlkit", "prepare", source, "--out", data, "--corrections", out)
+    ERR.print("with the other options it was prepared with, if any.", highlight=False)
+
+
+def _start(command: list[str]) -> None:
+    ERR.print(f"Running {shlex.join(command)}", markup=False, highlight=False)
+    code = subprocess.run(command, check=False).returncode
+    if code:
+        ERR.print(f"labelme ended with code {code}.", style="yellow", highlight=False)

@@ -1,0 +1,204 @@
+"""What was changed in a work folder of `tlkit annotate` in, a corrected scan out.
+
+A correction replaces what the source says of a picture: its labels by the flags that
+are true, where they were changed and any is; what is drawn, where that was changed. A
+picture flagged "__ignore__" is left out. What was not touched stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tlkit.dataset.images import UnreadableImage, read_json
+from tlkit.dataset.labelling import Labelling, is_ignored
+from tlkit.dataset.sources.labelme import parse_sheet
+from tlkit.dataset.sources.page import SPLIT_NAMES, Page, Rejection, Scan
+from tlkit.dataset.work import IGNORE, read_index, state_of
+from tlkit.errors import DatasetError
+from tlkit.progress import Progress
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What was changed of a picture.
+
+    Attributes:
+        page: What its JSON says now, its path that in the source.
+        labels: Whether the flags were changed.
+        shapes: Whether what is drawn was.
+        rejected: Shapes that cannot be used.
+    """
+
+    page: Page
+    labels: bool
+    shapes: bool
+    rejected: tuple[Rejection, ...] = ()
+
+    @property
+    def ignored(self) -> bool:
+        """Whether the picture is to be left out."""
+        return self.labels and IGNORE in self.page.labels
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """The corrections of a work folder.
+
+    Attributes:
+        place: The folder.
+        made: By the picture's path in the source.
+        broken: JSON files that cannot be read; their pictures stay as they are.
+    """
+
+    place: Path
+    made: Mapping[str, Correction]
+    broken: tuple[Rejection, ...] = ()
+
+
+def read_corrections(place: Path) -> Corrections:
+    """Read a work folder.
+
+    Args:
+        place: What `tlkit annotate` wrote.
+
+    Returns:
+        What was changed since.
+
+    Raises:
+        UsageError: It is no work folder.
+    """
+    made = {}
+    broken = []
+    for entry in read_index(place):
+        try:
+            now = state_of(read_json(place / entry.name))
+        except UnreadableImage as error:
+            if error.reason != "missing":
+                broken.append(Rejection(entry.name, error.reason, error.detail))
+            continue
+        labels = now.flags != entry.state.flags and bool(now.flags)
+        shapes = now.shapes != entry.state.shapes
+        if labels or shapes:
+            sheet = parse_sheet(place, entry.name)
+            page = replace(sheet.page, path=entry.path, file="")
+            made[entry.path] = Correction(page, labels, shapes, sheet.rejected)
+    return Corrections(place, made, tuple(broken))
+
+
+def apply(scan: Scan, place: Path, how: Labelling, progress: Progress) -> Scan:
+    """Take the corrections of a work folder in, and tell of them.
+
+    Args:
+        scan: What the source says.
+        place: What `tlkit annotate` wrote.
+        how: What becomes an example.
+        progress: Where to report.
+
+    Returns:
+        The corrected scan.
+
+    Raises:
+        DatasetError: The corrections are of other photos.
+        UsageError: It is no work folder.
+    """
+    corrections = read_corrections(place)
+    known = {*scan.files, *(page.path for page in scan.pages)}
+    missing = [path for path in corrections.made if path not in known]
+    if missing and len(missing) == len(corrections.made):
+        raise DatasetError(
+            f"None of the {len(missing)} pictures corrected in {place} is in the "
+            f"source, as {missing[0]}.",
+            hint="Name the folder of photos that the data set was prepared from.",
+        )
+    lines = [
+        f"{place / r.file}: {r.detail} It is passed over." for r in corrections.broken
+    ]
+    lines += [f"{path}, corrected in {place}, is no longer there." for path in missing]
+    for line in lines:
+        progress.warn(line)
+    progress.note(
+        f"{len(corrections.made) - len(missing)} pictures corrected by {place}."
+    )
+    made = {p: c for p, c in corrections.made.items() if p in known}
+    scan = corrected(scan, made, how)
+    return replace(scan, warnings=(*scan.warnings, *lines))
+
+
+def corrected(scan: Scan, made: Mapping[str, Correction], how: Labelling) -> Scan:
+    """Replace what a source says of pictures.
+
+    Args:
+        scan: What the source says.
+        made: Corrections by the picture's path.
+        how: What becomes an example.
+
+    Returns:
+        The corrected scan.
+    """
+    pages = list(scan.pages)
+    own = any(page.labels for page in pages)
+    if how.label_by == "image" and not own and any(c.labels for c in made.values()):
+        # From now on pictures have labels of their own: let all of them have some.
+        pages = [_labelled(page) for page in pages]
+    about: dict[str, list[Page]] = defaultdict(list)
+    for page in pages:
+        about[page.path].append(page)
+    mended: set[str] = set()
+    rejected: list[Rejection] = []
+    kept = [page for page in pages if page.path not in made]
+    for path, correction in made.items():
+        page = _merged(path, about[path], _side(path, pages))
+        mended |= {path, page.shown} if correction.shapes else {path}
+        if correction.ignored:
+            detail = f"Marked as {IGNORE} in the corrections."
+            rejected.append(Rejection(page.shown, "ignored", detail))
+            continue
+        rejected += [
+            Rejection(page.shown, fault.reason, f"In the corrections: {fault.detail}")
+            for fault in correction.rejected
+        ]
+        kept.append(_corrected(page, correction))
+    left = [each for each in scan.rejected if each.file not in mended]
+    return replace(scan, pages=tuple(kept), rejected=(*left, *rejected))
+
+
+def _labelled(page: Page) -> Page:
+    labels = dict.fromkeys(
+        t.label for t in page.things if t.label and not is_ignored(t)
+    )
+    return replace(page, labels=tuple(labels))
+
+
+def _side(path: str, pages: Iterable[Page]) -> str | None:
+    above, _, name = path.partition("/")
+    given = any(page.split for page in pages)
+    return SPLIT_NAMES.get(above.lower()) if given and name else None
+
+
+def _merged(path: str, pages: Sequence[Page], split: str | None) -> Page:
+    """What all pages say of a picture."""
+    if not pages:
+        return Page(path, split=split)
+    labels = dict.fromkeys(label for page in pages for label in page.labels)
+    return replace(
+        pages[0],
+        labels=tuple(labels),
+        things=tuple(thing for page in pages for thing in page.things),
+        split=next((page.split for page in pages if page.split), split),
+        group=next((page.group for page in pages if page.group), ""),
+    )
+
+
+def _corrected(page: Page, correction: Correction) -> Page:
+    now = correction.page
+    if correction.labels:
+        page = replace(page, labels=now.labels)
+        if "flags" in page.attributes:
+            flags = now.attributes.get("flags", {})
+            page = replace(page, attributes={**page.attributes, "flags": flags})
+    if correction.shapes:
+        page = replace(page, things=now.things, size=now.size)
+    return page

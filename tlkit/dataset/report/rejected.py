@@ -1,0 +1,116 @@
+"""What is not used in, grouped by why out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element
+
+from tlkit.dataset.output import Prepared
+from tlkit.dataset.report.album import Album
+from tlkit.dataset.report.markup import name, node
+from tlkit.dataset.report.tiles import grid, tile
+from tlkit.dataset.sources import Rejection
+
+# What the words of rejected.csv mean; those left out say it themselves.
+MEANINGS = {
+    "duplicate": "A copy of a picture that is used",
+    "conflict": "The same picture under two labels",
+    "leak": "A copy is on another side of the split",
+    "truncated": "Cut off",
+    "not-an-image": "No picture",
+    "no-label": "Without a label",
+    "unlabelled": "No annotation leads to it",
+    "several-labels": "Several labels, where one is asked for",
+    "ignored": "Marked to be ignored",
+    "crowd": "Stands for a crowd of things",
+    "no-shape": "Nothing is drawn on it",
+    "no-area": "Shapes without area",
+    "too-small": "Shapes that are too small",
+    "size-mismatch": "Drawn on a picture of another size",
+    "embedded-copy": "The annotation holds the picture itself",
+    "no-class-folder": "Not in the folder of a class",
+    "too-many-pixels": "Too many pixels",
+    "not-a-file": "No ordinary file",
+    "no-permission": "No permission to read it",
+    "broken-json": "No JSON",
+}
+# Those of copies stand side by side elsewhere on the page.
+ELSEWHERE = {"duplicate", "conflict", "leak"}
+MOST_ROWS, ROWS_EACH, MOST_PICTURES = 200, 50, 6
+MOST_REASONS_WITH_PICTURES = 10
+FEW = 12
+
+
+def rejected(prepared: Prepared, album: Album) -> Element:
+    """The files that are not used.
+
+    Args:
+        prepared: What was prepared.
+        album: Where pictures are asked for.
+
+    Returns:
+        A section.
+    """
+    reasons: dict[str, list[Rejection]] = defaultdict(list)
+    for rejection in prepared.rejected:
+        reasons[rejection.reason].append(rejection)
+    pictures = {fact.path: fact.path for fact in prepared.facts}
+    for page in prepared.scan.pages:
+        if page.path in pictures:
+            pictures.setdefault(page.file, page.path)
+    ordered = sorted(reasons.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+    left = MOST_ROWS
+    parts = []
+    for i, (reason, rows) in enumerate(ordered):
+        shown = rows[: min(left, ROWS_EACH)]
+        left -= len(shown)
+        seen = {} if i >= MOST_REASONS_WITH_PICTURES else pictures
+        parts.append(_reason(reason, rows, shown, seen, album))
+    text = (
+        "Every file that is not used, with the reason; rejected.csv has them all. The "
+        "files themselves are as they were."
+        if parts
+        else "All files that were found are used."
+    )
+    return node(
+        "section",
+        node("h2", "Not used"),
+        node("p", text),
+        parts,
+        id="rejected",
+    )
+
+
+def _reason(
+    reason: str,
+    rows: Sequence[Rejection],
+    shown: Sequence[Rejection],
+    pictures: dict[str, str],
+    album: Album,
+) -> Element:
+    title = MEANINGS.get(reason, reason.replace("-", " ").capitalize())
+    visible = dict.fromkeys(
+        (row.file, pictures[row.file]) for row in rows if row.file in pictures
+    )
+    tiles = [
+        tile(album.picture(path, None, f"{file}: {reason}"), file)
+        for file, path in list(visible)[:MOST_PICTURES]
+        if reason not in ELSEWHERE
+    ]
+    hidden = len(rows) - len(shown)
+    lines = [node("li", name(row.file), " ", node("span", row.detail)) for row in shown]
+    if hidden:
+        lines.append(node("li", f"... and {hidden:,} more in rejected.csv"))
+    return node(
+        "details",
+        node(
+            "summary",
+            node("h3", title, " ", node("code", reason)),
+            node("span", f"{len(rows):,} listed"),
+        ),
+        grid(tiles) if tiles else None,
+        node("ul", lines, class_="files"),
+        open=len(rows) <= FEW,
+        class_="reason",
+    )

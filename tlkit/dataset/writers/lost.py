@@ -1,0 +1,75 @@
+"""What formats of boxes and outlines cannot hold, said in the same words for each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from tlkit.dataset.geometry import around
+from tlkit.dataset.sources.page import Thing
+from tlkit.dataset.writers.sheet import Loss, Sheet
+
+# A told box may be rounded to whole pixels.
+SLACK = 1.0
+# What a kind of shape becomes, if it does not stay.
+INSTEAD = {
+    "rectangle": "as its four corners",
+    "oriented_rectangle": "as its four corners",
+    "circle": "as an outline of many corners",
+    "ellipse": "as an outline of many corners",
+    "mask": "as its outline, holes filled",
+}
+
+
+def of_picture(sheet: Sheet) -> Iterator[Loss]:
+    """Say what is lost of a picture itself, if only its side is kept.
+
+    Args:
+        sheet: What is written.
+
+    Yields:
+        The losses.
+    """
+    page = sheet.page
+    if page.labels:
+        detail = f"{', '.join(page.labels)}: only objects have labels."
+        yield Loss(sheet.name, 0, "labels", detail)
+    if page.group:
+        yield Loss(sheet.name, 0, "group", f"{page.group}: left out.")
+    if names := left_out(page.attributes, ()):
+        yield Loss(sheet.name, 0, "attributes", names)
+
+
+def left_out(attributes: Mapping[str, Any], kept: Collection[str]) -> str:
+    """Name the attributes that are lost.
+
+    Args:
+        attributes: Of a picture or a thing.
+        kept: The names of those that are not.
+
+    Returns:
+        A line for a person; "" where nothing is lost.
+    """
+    names = ", ".join(name for name in attributes if name not in kept)
+    return f"{names}: left out." if names else ""
+
+
+def kinds(thing: Thing, kept: Collection[str]) -> Iterator[str]:
+    """Say what becomes of the shapes of a thing.
+
+    Args:
+        thing: What is written.
+        kept: The kinds that stay as they are.
+
+    Yields:
+        A line for each kind that does not.
+    """
+    for kind in sorted({shape.kind for shape in thing.shapes} - set(kept)):
+        article = "An" if kind[0] in "aeio" else "A"
+        yield f"{article} {kind}, written {INSTEAD.get(kind, 'as its box')}."
+
+
+def is_off(thing: Thing) -> bool:
+    """Whether the box that was given of a thing is not that around its shapes."""
+    pairs = zip(thing.bounds, around(thing.shapes), strict=True)
+    return max(abs(a - b) for a, b in pairs) > SLACK

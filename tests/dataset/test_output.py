@@ -43,7 +43,7 @@ def test_an_archive_becomes_part_of_the_data_set(archive, tmp_path):
     assert manifest.info["counts"]["rejected"] == {"outside-source": 1}
     assert {path.name for path in tmp_path.iterdir()} == {"photos.zip", "data"}
     (out / "pictures" / "old.png").write_text("x")
-    again = prepare(archive, out, near=False, workers=0, overwrite=True)
+    again = prepare(archive, out, near=False, workers=0)
     assert again.digest == manifest.digest
     assert not (out / "pictures" / "old.png").exists()
 
@@ -85,15 +85,15 @@ def test_files_as_sources(tmp_path):
         tmp_path / "in" / "data",
         tmp_path / "in" / "a" / "b",
     ):
-        assert check_place(file, out, overwrite=False) == (file, out)
+        assert check_place(file, out) == (file, out)
     for out in (tmp_path / "in", tmp_path):
         with pytest.raises(UsageError, match="lies within"):
-            check_place(file, out, overwrite=True)
+            check_place(file, out)
     with pytest.raises(UsageError, match="taken for a class"):
-        check_place(tmp_path / "in", tmp_path / "in" / "data", overwrite=False)
+        check_place(tmp_path / "in", tmp_path / "in" / "data")
     with pytest.raises(DatasetError, match="does not exist"):
-        check_place(tmp_path / "none.csv", tmp_path / "data", overwrite=False)
+        check_place(tmp_path / "none.csv", tmp_path / "data")
     (tmp_path / "labels.xlsx").write_text("")
     with pytest.raises(DatasetError, match="is a spreadsheet") as caught:
-        check_place(tmp_path / "labels.xlsx", tmp_path / "data", overwrite=False)
+        check_place(tmp_path / "labels.xlsx", tmp_path / "data")
     assert "Save it as CSV" in caught.value.hint

@@ -9,16 +9,22 @@ import typer
 from rich.table import Table
 
 from tlkit.cli.terminal import ERR, OUT, Terminal, load_tensorflow, next_step
+from tlkit.errors import UsageError
 
 if TYPE_CHECKING:
     from tlkit import Manifest
 
 
 def prepare(
-    source: Path = typer.Argument(..., help="Folder of photos."),
+    source: Path = typer.Argument(
+        ..., help="Folder of photos, archive of one, table, or annotation file."
+    ),
     out: Path = typer.Option(..., help="Data set directory to make."),
     source_format: str = typer.Option(
-        "auto", "--from", help="auto | folders | labelme: how the photos are labelled."
+        "auto",
+        "--from",
+        help="How the photos are labelled: auto | folders | labelme | coco | yolo | "
+        "voc | via | masks | csv | quickdraw.",
     ),
     label_by: str = typer.Option(
         None,
@@ -32,6 +38,18 @@ def prepare(
         0.0, help="Margin around a shape, as a share of its longer side."
     ),
     min_size: int = typer.Option(8, help="Shapes of fewer pixels across are left out."),
+    attribute: str = typer.Option(
+        None, help="For VIA, the attribute that is the label; else the only one."
+    ),
+    column: list[str] = typer.Option(
+        [],
+        help="For tables, ROLE=NAME: the column that is path, label, split, group or "
+        "a side of a box; repeatable.  [default: by their usual names]",
+    ),
+    separator: str = typer.Option(
+        None, help="For tables, what stands between several labels."
+    ),
+    limit: int = typer.Option(None, help="For drawings, at most so many a class."),
     allow_outside: bool = typer.Option(
         False,
         "--allow-outside",
@@ -100,6 +118,10 @@ def prepare(
             multi_label=multi_label,
             pad=pad,
             min_size=min_size,
+            attribute=attribute,
+            columns=_columns(column),
+            separator=separator,
+            limit=limit,
             allow_outside=allow_outside,
             val=val,
             test=test,
@@ -117,6 +139,19 @@ def prepare(
         )
     _print_summary(manifest)
     next_step("tlkit", "finetune", out)
+
+
+def _columns(given: list[str]) -> dict[str, str]:
+    roles = {}
+    for text in given:
+        role, found, name = text.partition("=")
+        if not found or role in roles:
+            raise UsageError(
+                f"--column takes ROLE=NAME, once a role. Received: {text!r}.",
+                hint="For example --column label=species --column group=patient.",
+            )
+        roles[role] = name
+    return roles
 
 
 def _print_summary(manifest: Manifest) -> None:

@@ -432,11 +432,10 @@ def _check_labels(
             f"  {number} rejected as {reason}, as {example.file}: {example.detail}"
         )
     several = any(rejection.reason == "several-labels" for rejection in rejected)
+    hint = sources.SOURCES[kind].hint
     if kind == "folders":
         hint = _hint_for_folders(root, labels)
-    elif kind == "quickdraw":
-        hint = "Put the .ndjson files of two words or more into one folder."
-    else:
+    elif not hint:
         hint = _hint_for_annotations(scan.pages, how, several=several)
     raise DatasetError("\n".join(lines), hint=hint)
 

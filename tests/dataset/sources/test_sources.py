@@ -7,11 +7,11 @@ import os
 import pytest
 
 from tlkit.dataset import sources
+from tlkit.dataset.sources import Reading, open_source
 from tlkit.dataset.sources import glance as glancing
-from tlkit.dataset.sources import open_source
 from tlkit.dataset.sources.glance import GLANCE, glance
 from tlkit.dataset.sources.page import in_natural_order, is_label
-from tlkit.errors import DatasetError
+from tlkit.errors import DatasetError, UsageError
 
 PAGE = json.dumps({"flags": {"a": True}, "shapes": [], "imagePath": "1.jpg"})
 
@@ -170,3 +170,19 @@ def test_labels():
     assert is_label("写" * 255)
     assert not any(map(is_label, ["", "  ", "a\nb", "a\tb", "a\x7f", "\ud800"]))
     assert not is_label("a" * 256)
+
+
+@pytest.mark.parametrize(
+    ("reading", "option"),
+    [
+        (Reading(attribute="kind"), "--attribute is for via"),
+        (Reading(separator="|"), "--separator is for csv"),
+        (Reading(columns=(("label", "x"),)), "--column is for csv"),
+        (Reading(limit=3), "--limit is for quickdraw"),
+    ],
+)
+def test_options_that_have_no_meaning(tmp_path, reading, option):
+    touch(tmp_path, "a/1.jpg", "b/2.jpg")
+    source = open_source(tmp_path, reading=reading)
+    with pytest.raises(UsageError, match=option):
+        sources.read(source, "folders")

@@ -19,7 +19,7 @@ from tlkit.dataset.sources import (
 from tlkit.dataset.sources.page import Page, Rejection, Scan, Thing
 from tlkit.dataset.sources.pictures import SUFFIXES
 from tlkit.dataset.sources.source import Reading, Source, open_source
-from tlkit.errors import DatasetError
+from tlkit.errors import DatasetError, UsageError
 
 __all__ = [
     "SOURCES",
@@ -44,11 +44,15 @@ class Format:
         claims: How many files of a source look like this format's; cheap. None for what
             is read where nothing else claims it.
         what: What it is, for messages.
+        takes: What of Reading has a meaning for it.
+        hint: What to do where it gives too few labels; "" for the usual.
     """
 
     read: Callable[[Source], Scan]
     claims: Callable[[Source], int] | None
     what: str
+    takes: tuple[str, ...] = ()
+    hint: str = ""
 
 
 SOURCES = {
@@ -57,10 +61,26 @@ SOURCES = {
     "yolo": Format(yolo.read, yolo.claims, "YOLO label files"),
     "voc": Format(voc.read, voc.claims, "Pascal VOC annotations"),
     "coco": Format(coco.read, coco.claims, "COCO JSON files"),
-    "via": Format(via.read, via.claims, "VGG Image Annotator files (JSON or CSV)"),
+    "via": Format(
+        via.read,
+        via.claims,
+        "VGG Image Annotator files (JSON or CSV)",
+        takes=("attribute",),
+    ),
     "masks": Format(masks.read, masks.claims, "masks of PixelAnnotationTool"),
-    "csv": Format(table.read, table.claims, "tables (CSV) of paths and labels"),
-    "quickdraw": Format(quickdraw.read, quickdraw.claims, "Quick, Draw! drawings"),
+    "csv": Format(
+        table.read,
+        table.claims,
+        "tables (CSV) of paths and labels",
+        takes=("separator", "columns"),
+    ),
+    "quickdraw": Format(
+        quickdraw.read,
+        quickdraw.claims,
+        "Quick, Draw! drawings",
+        takes=("limit",),
+        hint="Put the .ndjson files of two words or more into one folder.",
+    ),
 }
 
 
@@ -73,7 +93,18 @@ def read(source: Source, name: str) -> Scan:
 
     Returns:
         What it holds.
+
+    Raises:
+        UsageError: Something was asked for that has no meaning for this format.
     """
+    for option in ("attribute", "separator", "columns", "limit"):
+        if getattr(source.reading, option) and option not in SOURCES[name].takes:
+            takers = [n for n, each in SOURCES.items() if option in each.takes]
+            raise UsageError(
+                f"--{option.removesuffix('s')} is for {' and '.join(takers)}; "
+                f"{source.place} is read as {name}.",
+                hint="Leave it away, or say by --from how the photos are labelled.",
+            )
     return SOURCES[name].read(source)
 
 

@@ -26,7 +26,9 @@ _HOMES = {
     "Run": "tlkit.run.record",
     "TlkitError": "tlkit.errors",
     "annotate": "tlkit.run.annotate",
+    "check": "tlkit.dataset.check",
     "convert": "tlkit.dataset.convert",
+    "embedder": "tlkit.run.embedding",
     "evaluate": "tlkit.run.evaluate",
     "export": "tlkit.run.export",
     "finetune": "tlkit.run.train",
@@ -45,7 +47,9 @@ __all__ = [
     "Run",
     "TlkitError",
     "annotate",
+    "check",
     "convert",
+    "embedder",
     "evaluate",
     "export",
     "finetune",
@@ -56,12 +60,14 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tlkit.config import Config
+    from tlkit.dataset.check import check
     from tlkit.dataset.convert import Converted, convert
     from tlkit.dataset.manifest import Manifest
     from tlkit.dataset.prepare import prepare
     from tlkit.errors import TlkitError
     from tlkit.progress import Progress
     from tlkit.run.annotate import annotate
+    from tlkit.run.embedding import embedder
     from tlkit.run.evaluate import evaluate
     from tlkit.run.export import Exported, export
     from tlkit.run.predict import Prediction, predict

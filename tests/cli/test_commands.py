@@ -11,8 +11,8 @@ from tlkit.cli.terminal import Interrupted, Terminal
 from tlkit.config import SECTION_OF, build_config
 
 COMMANDS = (
-    "prepare", "convert", "annotate", "finetune", "evaluate", "predict", "export",
-    "backbones", "layers", "doctor", "demo",
+    "prepare", "check", "convert", "annotate", "finetune", "evaluate", "predict",
+    "export", "backbones", "layers", "doctor", "demo",
 )  # fmt: skip
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+
+from tlkit.dataset.facts import Examined, Facts, Look, coarse, thumbnails
+from tlkit.dataset.hashing import perceptual_hash
 
 
 @pytest.fixture
@@ -21,3 +27,16 @@ def told():
     lines.start, lines.advance = start, advance
     lines.note, lines.warn = lines.notes.append, lines.warnings.append
     return lines
+
+
+def seen(pixels, path: str = "") -> Examined:
+    pixels = np.ascontiguousarray(pixels)
+    digest = hashlib.sha256(pixels.tobytes() + str(pixels.shape).encode()).hexdigest()
+    height, width = pixels.shape[:2]
+    facts = Facts(path, digest, digest, width, height, "PNG")
+    return looking(facts, thumbnails(pixels))
+
+
+def looking(facts: Facts, look: Look) -> Examined:
+    facts = dataclasses.replace(facts, contrast=float(look.luma.std()))
+    return Examined(facts, look, perceptual_hash(look.luma), coarse(look.luma))

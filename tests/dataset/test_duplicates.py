@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import hashlib
 import io
 import itertools
 import random
@@ -13,24 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
+from tests.dataset.conftest import looking, seen
 from tlkit.dataset import duplicates
 from tlkit.dataset.duplicates import Components, Pair, difference, find
-from tlkit.dataset.facts import Examined, Facts, Look, coarse, examine, thumbnails
-from tlkit.dataset.hashing import perceptual_hash
+from tlkit.dataset.facts import Examined, Look, examine
 from tlkit.dataset.ledger import Ledger
-
-
-def seen(pixels, path: str = "") -> Examined:
-    pixels = np.ascontiguousarray(pixels)
-    digest = hashlib.sha256(pixels.tobytes() + str(pixels.shape).encode()).hexdigest()
-    height, width = pixels.shape[:2]
-    facts = Facts(path, digest, digest, width, height, "PNG")
-    return looking(facts, thumbnails(pixels))
-
-
-def looking(facts: Facts, look: Look) -> Examined:
-    facts = dataclasses.replace(facts, contrast=float(look.luma.std()))
-    return Examined(facts, look, perceptual_hash(look.luma), coarse(look.luma))
 
 
 def relit(one: Examined, luma: np.ndarray, digest: str) -> Examined:

@@ -8,7 +8,7 @@ import pytest
 from scipy.fftpack import dct
 
 from tlkit.dataset import hashing
-from tlkit.dataset.hashing import perceptual_hash
+from tlkit.dataset.hashing import cosines, perceptual_hash
 from tlkit.errors import TlkitError
 
 
@@ -23,8 +23,9 @@ def test_bits_are_the_signs_of_low_frequencies(draw):
 def test_it_comes_without_torch_and_leaves_the_package_whole():
     code = (
         "import sys, numpy\n"
-        "from tlkit.dataset.hashing import perceptual_hash\n"
+        "from tlkit.dataset.hashing import cosines, perceptual_hash\n"
         "perceptual_hash(numpy.zeros((32, 32), numpy.uint8))\n"
+        "cosines(numpy.ones((2, 3), numpy.float32), 1)\n"
         "print(sorted({'torch', 'imagededup.methods', 'imagededup.utils'} "
         "& set(sys.modules)))"
     )
@@ -32,6 +33,12 @@ def test_it_comes_without_torch_and_leaves_the_package_whole():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_cosines_by_hand():
+    rows = np.array([[2, 0], [0, 1], [3, 4], [0, 0]], np.float32)
+    found = cosines(rows, 2)
+    np.testing.assert_allclose(found, [[1, 0, 0.6, 0], [0, 1, 0.8, 0]], atol=1e-3)
 
 
 def test_a_broken_installation_is_told(monkeypatch):

@@ -13,6 +13,7 @@ from tlkit.cli import (
     annotate,
     backbones,
     cache,
+    check,
     convert,
     demo,
     doctor,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 for command in (
     prepare.prepare,
+    check.check,
     convert.convert,
     annotate.annotate,
     finetune.finetune,

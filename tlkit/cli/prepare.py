@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.table import Table
 
-from tlkit.cli.terminal import ERR, OUT, Terminal, next_step
+from tlkit.cli.terminal import ERR, OUT, Terminal, load_tensorflow, next_step
 from tlkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,6 +68,21 @@ def prepare(
         "of a clip. burst goes by EXIF time, PATTERN is searched in the path.",
     ),
     near: bool = typer.Option(True, help="Look for near copies, too."),
+    turned: bool = typer.Option(
+        False, "--turned", help="Look for turned and mirrored copies, too."
+    ),
+    similar: str = typer.Option(
+        None,
+        metavar="BACKBONE",
+        help="Keep pictures together that show nearly the same, by the features of "
+        "this network.",
+    ),
+    similar_weights: str = typer.Option(
+        "imagenet", help="imagenet | none | weights file, of that network."
+    ),
+    similar_above: float = typer.Option(
+        0.9, help="Cosine of the features of two such pictures, at least."
+    ),
     keep_conflicts: bool = typer.Option(
         False,
         "--keep-conflicts",
@@ -89,7 +104,12 @@ def prepare(
     """Check, deduplicate and split photos; they stay where they are."""
     import tlkit
 
+    if similar is not None:
+        load_tensorflow()
     with Terminal() as progress:
+        features = similar and tlkit.embedder(
+            similar, weights=similar_weights, workers=workers, progress=progress
+        )
         manifest = tlkit.prepare(
             source,
             out,
@@ -108,6 +128,9 @@ def prepare(
             seed=seed,
             group_by=group_by,
             near=near,
+            turned=turned,
+            similar=features or None,
+            similar_above=similar_above,
             keep_conflicts=keep_conflicts,
             corrections=corrections,
             workers=workers,
@@ -147,12 +170,17 @@ def _print_summary(manifest: Manifest) -> None:
     OUT.print(table)
     counts = manifest.info["counts"]
     reasons = ", ".join(f"{n} {reason}" for reason, n in counts["rejected"].items())
+    more = "".join(
+        f"{counts[f'{kind}_groups']} of {kind} ones, "
+        for kind in ("turned", "similar")
+        if manifest.info["options"][kind]
+    )
     OUT.print(
         f"files: {counts['found']} found, {counts['used']} used (pictures and "
         f"annotations), rejected: {reasons or 'none'}\n"
         f"copies: {counts['exact_copies']} exact left out, {counts['near_groups']} "
-        f"groups of near ones kept together, {counts['conflicts']} pictures under "
-        f"two labels, {counts['leaks']} removed as leaks",
+        f"groups of near ones kept together, {more}{counts['conflicts']} pictures "
+        f"under two labels, {counts['leaks']} removed as leaks",
         highlight=False,
     )
     ERR.print(

@@ -2,8 +2,11 @@
 
     same picture, same label, same side   kept once, the first in natural order
     same picture, two labels              a conflict: all go, unless asked not to
-    same or near, across settled sides    a leak: test stays before val before train
-    near, or to be kept together          all stay and share a group
+    same, near or turned,                 a leak: test stays before val before train
+        across settled sides
+    near, turned, similar, or             all stay and share a group
+        to be kept together
+    similar, across settled sides         all stay; told of
 
 Sides are settled where the source gives a split, or an earlier data set had one. What
 has none goes where its copies are; a new picture like two that are settled on different
@@ -23,6 +26,7 @@ from tlkit.dataset.duplicates import Components, Pair
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.labelling import Candidate
 from tlkit.dataset.sources.page import Rejection
+from tlkit.dataset.turned import inverse
 
 # Sides by what they are worth: a copy goes from the lower one.
 WORTH = {None: 0, "train": 1, "val": 2, "test": 3}
@@ -39,20 +43,23 @@ class Copy:
         group: As in the manifest, where anything of it is kept.
         file: The picture.
         label: Its label.
-        kind: "exact", "near", "conflict" or "leak".
-        distance: Bits in which its hash and that of the twin differ; None where they
-            are related through a third only.
+        kind: "exact", "near", "turned", "similar", "conflict" or "leak".
+        distance: Bits in which its hash and that of the twin differ, of similar ones
+            1 - cosine; None where they are related through a third only.
         action: What was done.
         twin: The other picture.
+        turn: What was done to the twin to get this picture, one of turned.TURNS; ""
+            for nothing.
     """
 
     group: str
     file: str
     label: str
     kind: str
-    distance: int | None
+    distance: float | None
     action: str
     twin: str
+    turn: str = ""
 
 
 @dataclass
@@ -85,9 +92,11 @@ class Decisions:
         self.index = {fact.path: i for i, fact in enumerate(facts)}
         self.exact = Components(pair for pair in pairs if pair.kind == "exact")
         self.same = Components(pair for pair in pairs if pair.same)
-        self.near = [pair for pair in pairs if pair.kind == "near"]
-        self.distances = {
-            frozenset((pair.first, pair.second)): pair.distance for pair in self.near
+        self.near = [pair for pair in pairs if pair.kind in {"near", "turned"}]
+        self.similar = [pair for pair in pairs if pair.kind == "similar"]
+        self.pairs = {
+            frozenset((pair.first, pair.second)): pair
+            for pair in (*self.near, *self.similar)
         }
 
     def classes(self, components: Components) -> dict[int, list[Candidate]]:
@@ -189,6 +198,7 @@ class Decisions:
             together.join(*link)
         for link in self._asked_together(classes):
             together.join(*link)
+        self._join_similar(classes, copies, together)
         leads = {
             root: self.facts[self.index[members[0].path]].sha256[:GROUP_DIGITS]
             for root, members in classes.items()
@@ -207,6 +217,32 @@ class Decisions:
             )
             for copy in dict.fromkeys(self.outcome.copies)
         ]
+
+    def _join_similar(
+        self,
+        classes: Mapping[int, Sequence[Candidate]],
+        copies: Components,
+        together: Components,
+    ) -> None:
+        # the most similar first, as far as no group comes to lie on two sides
+        sides: dict[int, str | None] = defaultdict(lambda: None)
+        for root, members in classes.items():
+            sides[together[root]] = (
+                sides[together[root]] or max(members, key=_worth).side
+            )
+        for pair in sorted(self.similar, key=_closeness):
+            roots = self.same[pair.first], self.same[pair.second]
+            if not classes.keys() >= set(roots):
+                continue
+            settled = {sides[together[root]] for root in roots} - {None}
+            if len(settled) < 2:
+                copies.join(*roots)
+                together.join(*roots)
+                sides[together[roots[0]]] = next(iter(settled), None)
+            else:
+                one, other = (classes[root][0] for root in roots)
+                self._note(one, other, "similar", "left apart")
+                self._note(other, one, "similar", "left apart")
 
     def _links(self, classes: Mapping[int, object]) -> set[tuple[int, int]]:
         # near pairs between pictures that are left, by their representatives
@@ -231,32 +267,40 @@ class Decisions:
 
     def _note_near(self, pictures: Mapping[str, Mapping[str, Candidate]]) -> None:
         # each picture of a group with the nearest other one, as far as that is known
-        nearest: dict[str, str] = {}
-        for pair in sorted(self.near, key=lambda pair: pair.distance):
+        group = {path: name for name, members in pictures.items() for path in members}
+        nearest: dict[str, tuple[str, str]] = {}
+        for pair in sorted(self.pairs.values(), key=_closeness):
             one, other = self.facts[pair.first].path, self.facts[pair.second].path
-            nearest.setdefault(one, other)
-            nearest.setdefault(other, one)
+            if group.get(one) == group.get(other):
+                nearest.setdefault(one, (other, pair.kind))
+                nearest.setdefault(other, (one, pair.kind))
         for members in pictures.values():
             first, *others = members
             for path, member in members.items() if others else ():
                 default = others[0] if path == first else first
-                twin = members.get(nearest.get(path, default), members[default])
+                closest, kind = nearest.get(path, (default, "near"))
+                twin = members[closest]
                 exact = self._exact_root(member) == self._exact_root(twin)
-                self._note(member, twin, "exact" if exact else "near", "grouped")
+                self._note(member, twin, "exact" if exact else kind, "grouped")
 
     def _exact_root(self, candidate: Candidate) -> int:
         return self.exact[self.index[candidate.path]]
 
-    def _distance(self, one: Candidate, other: Candidate) -> int | None:
-        roots = [self._exact_root(one), self._exact_root(other)]
-        return 0 if roots[0] == roots[1] else self.distances.get(frozenset(roots))
-
     def _note(self, one: Candidate, twin: Candidate, kind: str, action: str) -> None:
-        distance = self._distance(one, twin)
-        lead = self.same[self.index[one.path]]
-        group = self.facts[lead].sha256[:GROUP_DIGITS]
-        path, label = one.path, one.label
-        line = Copy(group, path, label, kind, distance, action, twin.path)
+        roots = self._exact_root(one), self._exact_root(twin)
+        pair = self.pairs.get(frozenset(roots))
+        known = 0 if roots[0] == roots[1] else None
+        turn = pair.turn if pair else ""
+        line = Copy(
+            group=self.facts[self._root(one)].sha256[:GROUP_DIGITS],
+            file=one.path,
+            label=one.label,
+            kind=kind,
+            distance=pair.distance if pair else known,
+            action=action,
+            twin=twin.path,
+            turn=turn if pair and pair.second == roots[0] else inverse(turn),
+        )
         self.outcome.copies.append(line)
 
     def _take_out(self, found: dict[int, Candidate], reason: str, wording: str) -> None:
@@ -300,6 +344,10 @@ def decide(
     decisions.duplicates()
     decisions.groups()
     return decisions.outcome
+
+
+def _closeness(pair: Pair) -> tuple[bool, bool, float]:
+    return pair.kind == "similar", pair.kind == "turned", pair.distance
 
 
 def _worth(candidate: Candidate) -> int:

@@ -18,7 +18,7 @@ some 400 pairs are within 6 bits, and all of them differ by 40 levels or more so
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,16 +51,18 @@ class Pair:
     Attributes:
         first: Index of the one.
         second: Index of the other.
-        kind: "exact" or "near".
-        distance: Bits in which their hashes differ.
+        kind: "exact", "near", "turned" or "similar".
+        distance: Bits in which their hashes differ; of similar ones 1 - cosine.
         same: Whether they are one picture rather than two that look alike.
+        turn: What makes the first one the second, one of turned.TURNS; "" for nothing.
     """
 
     first: int
     second: int
     kind: str
-    distance: int = 0
+    distance: float = 0
     same: bool = True
+    turn: str = ""
 
 
 class Components:
@@ -109,50 +111,113 @@ def find(facts: Sequence[Facts], ledger: Ledger | None) -> list[Pair]:
         Exact pairs, each with the first of its kind, and near pairs among these firsts.
         Near pairs that follow from others as the same picture may be left out.
     """
-    firsts, pairs = _exact(facts)
+    pairs = _exact(facts)
     if ledger is not None:
-        # Hash and correlation of a plain picture are noise.
-        telling = [i for i in firsts if facts[i].contrast >= MIN_DEVIATION]
-        pairs += _near(facts, telling, ledger)
+        pairs += _near(facts, telling(facts, pairs), ledger)
     return pairs
 
 
-def _exact(facts: Sequence[Facts]) -> tuple[list[int], list[Pair]]:
+def firsts(facts: Sequence[Facts], pairs: Iterable[Pair]) -> list[int]:
+    """Choose one of each set of exact copies.
+
+    Args:
+        facts: Pictures.
+        pairs: Copies among them, the exact ones included.
+
+    Returns:
+        The indices of all that are not the second of an exact pair.
+    """
+    later = {pair.second for pair in pairs if pair.kind == "exact"}
+    return [i for i in range(len(facts)) if i not in later]
+
+
+def telling(facts: Sequence[Facts], pairs: Iterable[Pair]) -> list[int]:
+    """Choose what can be known again: hash and correlation of a plain one are noise.
+
+    Args:
+        facts: Pictures.
+        pairs: Copies among them, the exact ones included.
+
+    Returns:
+        The indices of those among the `firsts` that hold something.
+    """
+    return [i for i in firsts(facts, pairs) if facts[i].contrast >= MIN_DEVIATION]
+
+
+def _exact(facts: Sequence[Facts]) -> list[Pair]:
     seen: dict[str, int] = {}
-    firsts, pairs = [], []
+    pairs = []
     for index, fact in enumerate(facts):
         first = seen.setdefault(fact.pixel_digest, index)
-        if first == index:
-            firsts.append(index)
-        else:
+        if first != index:
             pairs.append(Pair(first, index, "exact"))
-    return firsts, pairs
+    return pairs
 
 
 def _near(facts: Sequence[Facts], chosen: list[int], ledger: Ledger) -> list[Pair]:
     pairs = []
     same = Components()
     paths = [facts[i].path for i in chosen]
-    coarse = ledger.fields(paths)
-    hashes = ledger.hashes(paths)
-    for one, others, distances in neighbours(hashes, MAX_DISTANCE):
-        # Of a fixed camera's pictures nearly all are neighbours; most of them go here.
-        apart = (
-            np.abs(coarse[others] - coarse[one]).max(axis=1)
-            * facts[chosen[one]].contrast
-        )
-        likely = np.flatnonzero(apart <= MAX_COARSE)
-        for other, distance in zip(others[likely], distances[likely], strict=True):
-            first, second = chosen[one], chosen[other]
-            if same[first] == same[second]:
-                continue
-            spot = difference(ledger.look(paths[one]), ledger.look(paths[other]))
-            if spot <= MAX_SPOT_SAME:
-                same.join(first, second)
-            if spot <= MAX_SPOT:
-                is_same = spot <= MAX_SPOT_SAME
-                pairs.append(Pair(first, second, "near", int(distance), is_same))
+    views = Views(
+        ledger.hashes(paths),
+        ledger.fields(paths),
+        [facts[i].contrast for i in chosen],
+        look=lambda i: ledger.look(paths[i]),
+    )
+
+    def known(one: int, other: int) -> bool:
+        return same[chosen[one]] == same[chosen[other]]
+
+    for one, other, distance, spot in alike(views, known):
+        first, second = chosen[one], chosen[other]
+        is_same = spot <= MAX_SPOT_SAME
+        if is_same:
+            same.join(first, second)
+        pairs.append(Pair(first, second, "near", distance, is_same))
     return pairs
+
+
+@dataclass(frozen=True)
+class Views:
+    """What is searched: of N pictures, as they are or turned, none of them plain.
+
+    Attributes:
+        hashes: uint64 [N].
+        fields: [N, 256], see `facts.coarse`.
+        contrasts: [N], see Facts.
+        look: The thumbnails of one, by its number.
+    """
+
+    hashes: np.ndarray
+    fields: np.ndarray
+    contrasts: Sequence[float]
+    look: Callable[[int], Look]
+
+
+def alike(
+    views: Views, known: Callable[[int, int], bool]
+) -> Iterator[tuple[int, int, int, float]]:
+    """Search by hashes, and confirm by thumbnails.
+
+    Args:
+        views: What is searched.
+        known: Whether two numbers, the lower one first, need no look.
+
+    Yields:
+        Two numbers, the bits in which the hashes differ, and by how much the pictures
+        differ, MAX_SPOT at most.
+    """
+    fields = views.fields
+    for one, others, distances in neighbours(views.hashes, MAX_DISTANCE):
+        # Of a fixed camera's pictures nearly all are neighbours; most of them go here.
+        apart = np.abs(fields[others] - fields[one]).max(axis=1)
+        likely = np.flatnonzero(apart * views.contrasts[one] <= MAX_COARSE)
+        for other, distance in zip(others[likely], distances[likely], strict=True):
+            if known(one, int(other)):
+                continue
+            spot = difference(views.look(one), views.look(int(other)))
+            if spot <= MAX_SPOT:
+                yield one, int(other), int(distance), spot
 
 
 def difference(one: Look, other: Look) -> float:

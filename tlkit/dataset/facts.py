@@ -145,6 +145,22 @@ def examine(root: Path, path: str) -> Examined | Rejection:
     return Examined(facts, look, perceptual_hash(look.luma), coarse(look.luma))
 
 
+def sha256_of(root: Path, path: str) -> str:
+    """The digest by which a picture is known; runs in worker processes.
+
+    Args:
+        root: The source root.
+        path: POSIX, relative to it.
+
+    Returns:
+        Of the encoded picture, in hexadecimal.
+
+    Raises:
+        UnreadableImage: It cannot be read.
+    """
+    return hashlib.sha256(images.read_bytes(root / path)).hexdigest()
+
+
 def thumbnails(pixels: np.ndarray) -> Look:
     """Shrink a picture to what near copies are told by.
 

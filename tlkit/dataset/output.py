@@ -260,14 +260,17 @@ def _counts(prepared: Prepared) -> dict[str, Any]:
     used = {e.path for e in prepared.examples}
     used |= {e.annotation for e in prepared.examples if e.annotation}
     kinds = Counter((c.kind, c.action.split()[0]) for c in prepared.outcome.copies)
-    near = {c.group for c in prepared.outcome.copies if c.kind == "near"}
+    grouped = [c for c in prepared.outcome.copies if c.action == "grouped"]
+    groups = Counter(kind for kind, _ in {(c.kind, c.group) for c in grouped})
     return {
         "found": len({*used, *(r.file for r in prepared.rejected)}),
         "used": len(used),
         "examples": len(prepared.examples),
         "rejected": dict(Counter(r.reason for r in prepared.rejected).most_common()),
         "exact_copies": kinds["exact", "dropped"],
-        "near_groups": len(near),
+        "near_groups": groups["near"],
+        "turned_groups": groups["turned"],
+        "similar_groups": groups["similar"],
         "conflicts": kinds["conflict", "left"] + kinds["conflict", "kept"],
         "leaks": kinds["leak", "removed"],
     }

@@ -24,10 +24,12 @@ from tlkit.dataset.output import PICTURES, Prepared, check_place, write
 from tlkit.dataset.previous import read_previous, settle
 from tlkit.dataset.report import write_report
 from tlkit.dataset.review import review
+from tlkit.dataset.similar import ABOVE, Features, find_similar
 from tlkit.dataset.sources import Page, Reading, Rejection, Scan, Source
 from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.dataset.sources.table.frame import placed
 from tlkit.dataset.survey import survey
+from tlkit.dataset.turned import find_turned
 from tlkit.errors import DatasetError, UsageError, unknown_name
 from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent
@@ -53,6 +55,9 @@ class Options:
     group_by: str | None = None
     keep_conflicts: bool = False
     near: bool = True
+    turned: bool = False
+    similar: str = ""
+    similar_above: float = ABOVE
     corrections: str | None = None
 
     def check(self, workers: int | None) -> None:
@@ -83,6 +88,16 @@ class Options:
             )
         if self.seed < 0:
             raise UsageError(f"seed is at least 0. Received: {self.seed}.")
+        if self.turned and not self.near:
+            raise UsageError(
+                "Turned copies are near copies: --turned and --no-near exclude each "
+                "other."
+            )
+        if not 0 < self.similar_above <= 1:
+            raise UsageError(
+                "similar_above is a cosine above 0, 1 at most. Received: "
+                f"{self.similar_above}."
+            )
         if self.reading.limit is not None and self.reading.limit < 1:
             raise UsageError(f"limit is at least 1. Received: {self.reading.limit}.")
         if workers is not None and workers < 0:
@@ -110,6 +125,9 @@ def prepare(
     group_by: str | None = None,
     keep_conflicts: bool = False,
     near: bool = True,
+    turned: bool = False,
+    similar: Features | None = None,
+    similar_above: float = ABOVE,
     corrections: Path | str | None = None,
     workers: int | None = None,
     overwrite: bool = False,
@@ -141,7 +159,11 @@ def prepare(
         group_by: Pictures to keep on one side: "folder", "burst", a column, or a
             regular expression, see `groups`.
         keep_conflicts: Keep pictures that stand under two labels.
-        near: Look for near copies, too; takes a few seconds to load.
+        near: Look for near copies, too.
+        turned: Look for near copies that are turned by quarters or mirrored, too.
+        similar: Look for pictures that show nearly the same, too, by such features,
+            as `tlkit.embedder` has them; 20,000 pictures at most.
+        similar_above: Cosine of the features of two such pictures, at least.
         corrections: A work folder of `annotate`, to take in what was changed there.
         workers: Processes that read pictures, 0 for none; one a processor where it is
             None and there is enough to read.
@@ -175,6 +197,9 @@ def prepare(
         group_by=group_by,
         keep_conflicts=keep_conflicts,
         near=near,
+        turned=turned,
+        similar=_name_of(similar),
+        similar_above=similar_above,
         corrections=None if corrections is None else str(Path(corrections).resolve()),
     )
     options.check(workers)
@@ -195,7 +220,7 @@ def prepare(
             leave={draft, place},
         )
         again = None if overwrite else place
-        prepared = _prepare(opened, again, options, workers, progress)
+        prepared = _prepare(opened, again, options, similar, workers, progress)
         write(draft, place, prepared)
         write_report(draft, prepared, workers=workers, progress=progress)
     return Manifest.read(place)
@@ -205,6 +230,7 @@ def _prepare(
     source: Source,
     earlier: Path | None,
     options: Options,
+    similar: Features | None,
     workers: int | None,
     progress: Progress,
 ) -> Prepared:
@@ -239,6 +265,11 @@ def _prepare(
         )
         progress.start("Looking for copies")
         pairs = find(facts, ledger if near else None)
+        if near and options.turned:
+            pairs += find_turned(facts, pairs, ledger)
+    if similar:
+        above = options.similar_above
+        pairs += find_similar(root, facts, pairs, features=similar, above=above)
     known = {fact.path: fact for fact in facts}
     pages, unfit = _readable(scan.pages, known, unreadable)
     pages = _grouped(pages, facts, options, progress)
@@ -288,6 +319,12 @@ def _grouped(
             f"{alone[0]}; each is one of its own."
         )
     return [replace(page, group=found.get(page.path, "")) for page in pages]
+
+
+def _name_of(similar: Features | None) -> str:
+    # for dataset.json
+    name = getattr(similar, "name", None) or getattr(similar, "__name__", "features")
+    return str(name) if similar else ""
 
 
 def _recognise(source: Source, options: Options) -> str:

@@ -50,6 +50,8 @@ def _warnings(prepared: Prepared) -> Iterator[str]:
             yield f"{_named(pictures)}: the same under two labels, {done}."
     if pictures := files["leak", "removed"]:
         yield f"{_named(pictures)}: a copy is on another side of the split, removed."
+    if pictures := files["similar", "left"]:
+        yield f"{_named(pictures)}: similar to others across the split, left there."
     copies = {r.file for r in prepared.outcome.rejected}
     refused = {r.file for r in prepared.rejected if r.file in prepared.asked}
     unreadable = refused - copies

@@ -19,6 +19,8 @@ KINDS = {
     "leak": "A copy on another side of the split",
     "exact": "Exact copies",
     "near": "Near copies",
+    "turned": "Turned or mirrored copies",
+    "similar": "Similar pictures",
 }
 MOST_GROUPS, MOST_PICTURES = 40, 6
 
@@ -91,7 +93,11 @@ def _group(group: Sequence[Copy], readable: set[str], album: Album) -> Element:
 
 
 def _done(row: Copy) -> str:
-    if row.kind == "near" and row.distance:
+    done = f"{row.turn}, {row.action}" if row.turn else row.action
+    if row.kind == "similar":
+        apart = f" from {row.twin}" if row.action == "left apart" else ""
+        return f"{done}{apart}, cosine {1 - (row.distance or 0):.2f}"
+    if row.kind in {"near", "turned"} and row.distance:
         bits = "bit" if row.distance == 1 else "bits"
-        return f"{row.action}, {row.distance} {bits} of 64 apart"
-    return row.action
+        return f"{done}, {row.distance} {bits} of 64 apart"
+    return done

@@ -1,0 +1,151 @@
+"""Pictures in, what a pretrained network says of each out, a row of numbers apiece."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit.cache_root import cache_root
+from tlkit.config import Config, build_config, resolve
+from tlkit.dataset.facts import sha256_of
+from tlkit.dataset.manifest import Example
+from tlkit.errors import RunError
+from tlkit.inputs.views import PLAIN, ViewMaker
+from tlkit.model import backbones
+from tlkit.model.classifier import build_classifier, split_at_freeze
+from tlkit.model.head import parse_head
+from tlkit.progress import Progress, Silent
+from tlkit.run.device import choose_device, dtype_policy
+from tlkit.run.engine import choose_engine
+from tlkit.run.features import Collector
+from tlkit.run.frozen import Frozen, as_input, frozen_part
+from tlkit.run.machine import Memory
+from tlkit.run.store import Shelf
+from tlkit.run.traced import Traced
+from tlkit.workers import in_order
+
+POOLING = "gap"
+SILENT = Silent()
+
+
+def embedder(
+    backbone: str = "mobilenetv2",
+    *,
+    progress: Progress = SILENT,
+    **options: Any,
+) -> Embedder:
+    """Make pictures comparable by what a pretrained network sees in them.
+
+    Args:
+        backbone: Which network; `tlkit backbones` lists them.
+        progress: Told of what is computed.
+        **options: Of the configuration: weights, size, cut, resize, device, engine,
+            store and workers.
+
+    Returns:
+        What `prepare` takes as `similar`; nothing was loaded yet.
+
+    Example:
+        >>> tlkit.prepare("photos", "data", similar=tlkit.embedder("mobilenetv2"))
+    """
+    plain = {"backbone": backbone, "augment": "none", "views": 1, "head": POOLING}
+    config = resolve(build_config(options={**options, **plain}))
+    return Embedder(config, progress)
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """The mean over the map at the cut, for any pictures.
+
+    What was computed before, for training too, comes from the store.
+
+    Attributes:
+        config: Resolved; its model, inputs and some of its train section count.
+        progress: Told of what is computed.
+    """
+
+    config: Config
+    progress: Progress = field(default=SILENT, compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """What the rows are of, for records."""
+        model = self.config.model
+        return f"{model.backbone} to {model.cut}, {model.size} px, {model.weights}"
+
+    def __call__(self, root: Path, paths: Sequence[str]) -> np.ndarray:
+        """Compute the rows of pictures.
+
+        Args:
+            root: What the paths are relative to.
+            paths: POSIX.
+
+        Returns:
+            float32 [N, C], in the order of the paths.
+
+        Raises:
+            RunError: They fit neither into the store nor into memory.
+        """
+        workers = self.config.inputs.workers
+        digests = in_order(functools.partial(sha256_of, root), paths, workers=workers)
+        examples = [_example(p, d) for p, d in zip(paths, digests, strict=True)]
+        rows = self._collector(root).collect(
+            examples, [PLAIN], "Computing features to compare by"
+        )
+        if rows is None:
+            raise RunError(
+                f"The features of {len(paths):,} pictures fit neither into the store "
+                "nor into memory.",
+                hint="Give the store more room (TLKIT_CACHE_GB).",
+            )
+        return as_input(rows.take(np.arange(len(paths)), 0), POOLING)
+
+    def _collector(self, root: Path) -> Collector:
+        inputs, train = self.config.inputs, self.config.train
+        size = self.config.model.size
+        frozen = self._frozen()
+        shelf = None
+        if train.store:
+            shelf = Shelf(cache_root(), frozen.about, frozen.shape, frozen.dtype)
+        maker = ViewMaker(root, size or 0, inputs.resize)
+        return Collector(maker, frozen, shelf, inputs.workers, self.progress)
+
+    def _frozen(self) -> Frozen:
+        model, train = self.config.model, self.config.train
+        backbone = backbones.find(model.backbone)
+        size = model.size or backbone.native
+        device = choose_device(train.device)
+        with keras.device(device), dtype_policy("float32"):
+            classifier = build_classifier(
+                backbone,
+                size=size,
+                cut=model.cut,
+                freeze_to=model.cut,
+                head=parse_head(model.head),
+                n_classes=2,
+                weights=model.weights,
+                seed=train.seed,
+            )
+            prefix = split_at_freeze(classifier).prefix
+        return frozen_part(
+            Traced(prefix) if prefix else None,
+            choose_engine(train.engine, device, self.progress),
+            pooling=POOLING,
+            size=size,
+            backbone=model.backbone,
+            memory=Memory(cache_root()),
+            device=device,
+        )
+
+
+def _example(path: str, sha256: str) -> Example:
+    return Example(
+        id=path, path=path, sha256=sha256,
+        width=0, height=0, label="", split="", group="",
+    )  # fmt: skip

@@ -485,7 +485,9 @@ def test_a_table_that_must_not_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(type(tmp_path), "open", refuse)
     assert detect(open_source(tmp_path)) == "folders"
     assert count_lines(tmp_path / "labels.csv") == 0
-    monkeypatch.setattr("tlkit.dataset.sources.table.entries.header_of", lambda _: header)
+    monkeypatch.setattr(
+        "tlkit.dataset.sources.table.entries.header_of", lambda _: header
+    )
     assert reasons(scan(tmp_path, columns=said)) == [("labels.csv", "unreadable")]
 
 

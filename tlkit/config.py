@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from tlkit.dataset import images
+from tlkit.dataset.fitted import RESIZES
 from tlkit.errors import ConfigError, UsageError, unknown_name
 from tlkit.inputs import augment, mix
 from tlkit.inputs.schedule import FRESH
@@ -284,7 +284,7 @@ def _check(config: Config, faults: list[str]) -> None:
     """Values that have the right type and still cannot be meant."""
     model, inputs, train = config.model, config.inputs, config.train
     choices = {
-        "resize": (inputs.resize, images.RESIZES),
+        "resize": (inputs.resize, RESIZES),
         "mix": (inputs.mix, mix.MIXES),
         "schedule": (train.schedule, optimizers.SCHEDULES),
         "monitor": (train.monitor, MONITORS),

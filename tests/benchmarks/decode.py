@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tlkit.dataset import images
-from tlkit.dataset.fitted import REDUCTIONS, SPARE, decode_fitted, reduction
+from tlkit.dataset.fitted import REDUCTIONS, SPARE, decode_fitted, fit, reduction
 
 SHARED = Path(os.environ.get("TLKIT_SHARED", Path(__file__).parents[3] / "shared"))
 LARGE = (4000, 3000)
@@ -154,13 +154,13 @@ def change_of(data: bytes, by: int, spare: int) -> np.ndarray:
     with Image.open(io.BytesIO(data)) as image:
         size = min(image.size) // (spare * by)
     reduced = images.decode(data, reduce=lambda width, height: by).pixels
-    fitted = images.fit(reduced, size, "squash").astype(int)
+    fitted = fit(reduced, size, "squash").astype(int)
     return np.asarray(np.abs(fitted - decode_whole(data, size))).ravel()
 
 
 def decode_whole(data: bytes, size: int) -> np.ndarray:
     """As it was before there was a rule."""
-    return images.fit(images.decode(data).pixels, size, "squash")
+    return fit(images.decode(data).pixels, size, "squash")
 
 
 def patterns(side: int = 960) -> dict[str, np.ndarray]:

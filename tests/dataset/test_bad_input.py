@@ -22,7 +22,7 @@ from PIL import Image
 
 from tests.conftest import draw_picture
 from tests.dataset.test_images import INKS, adobe_jpeg, huge_png
-from tlkit.dataset import images
+from tlkit.dataset import contents, images
 from tlkit.dataset.manifest import Manifest, read_example
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.sources.walk import shown
@@ -347,7 +347,7 @@ def drawn(points: Any, kind: Any = "rectangle", label: Any = "x") -> bytes:
 def enormous(path: Path) -> None:
     with path.open("wb") as file:
         file.write(b'{"imagePath": "1.png", "flags": {}, "x": "')
-        file.truncate(images.MAX_JSON_BYTES + 1)
+        file.truncate(contents.MAX_JSON_BYTES + 1)
 
 
 def inside(data: bytes) -> bytes:

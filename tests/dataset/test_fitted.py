@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlkit.dataset import images
-from tlkit.dataset.fitted import REDUCTIONS, decode_fitted, may_reduce, reduction
+from tlkit.dataset import contents, images
+from tlkit.dataset.fitted import (
+    REDUCTIONS,
+    RESIZES,
+    decode_fitted,
+    fit,
+    may_reduce,
+    reduction,
+)
 
 
 def encode(pixels: np.ndarray, kind: str = "JPEG", mode: str = "RGB", **options):
@@ -18,7 +25,7 @@ def encode(pixels: np.ndarray, kind: str = "JPEG", mode: str = "RGB", **options)
 
 
 def whole(data: bytes, size: int, resize: str) -> np.ndarray:
-    return images.fit(images.decode(data).pixels, size, resize)
+    return fit(images.decode(data).pixels, size, resize)
 
 
 def reduced(data: bytes, by: int) -> np.ndarray:
@@ -72,7 +79,7 @@ def test_a_reduction_implies_the_smaller_ones():
     rng = np.random.default_rng(0)
     seen = set()
     for width, height in rng.integers(1, 300, (400, 2)) * 4:
-        for resize in images.RESIZES:
+        for resize in RESIZES:
             allowed = [may_reduce(width, height, by, 20, resize) for by in REDUCTIONS]
             assert allowed == sorted(allowed, reverse=True)
             seen.add(sum(allowed))
@@ -96,7 +103,7 @@ def test_one_colour_stays_itself(by):
     )
 
 
-@pytest.mark.parametrize("resize", images.RESIZES)
+@pytest.mark.parametrize("resize", RESIZES)
 @pytest.mark.parametrize(
     ("mode", "options"),
     [
@@ -124,7 +131,7 @@ def test_turned_upright(scene, orientation):
     exif = Image.Exif()
     exif[images.ORIENTATION_TAG] = orientation
     data = encode(scene, exif=exif)
-    for resize in images.RESIZES:
+    for resize in RESIZES:
         difference = decode_fitted(data, 40, resize) - whole(data, 40, resize).astype(
             int
         )
@@ -150,11 +157,11 @@ def test_exactly_the_whole_picture_where_nothing_is_reduced(scene):
         encode(scene[:479]),
         encode(scene[:232, :232]),
     ):
-        for resize in images.RESIZES:
+        for resize in RESIZES:
             expected = whole(data, 40, resize)
             np.testing.assert_array_equal(decode_fitted(data, 40, resize), expected)
     data, box = encode(scene), (3, 5, 603, 455)
-    expected = images.fit(images.decode(data).pixels[5:455, 3:603], 40, "squash")
+    expected = fit(images.decode(data).pixels[5:455, 3:603], 40, "squash")
     np.testing.assert_array_equal(decode_fitted(data, 40, "squash", box), expected)
 
 
@@ -163,13 +170,13 @@ def test_what_is_cut_off_is_refused_all_the_same(scene, progressive):
     data = encode(scene, progressive=progressive)
     for share in (0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
         for size in (80, 40, 20):
-            with pytest.raises(images.UnreadableImage) as caught:
+            with pytest.raises(contents.UnreadableImage) as caught:
                 decode_fitted(data[: int(len(data) * share)], size, "squash")
             assert caught.value.reason == "truncated"
 
 
 def test_the_cap_counts_the_whole_picture(scene):
-    with pytest.raises(images.UnreadableImage) as caught:
+    with pytest.raises(contents.UnreadableImage) as caught:
         images.decode(encode(scene), max_pixels=640 * 480 - 1, reduce=lambda w, h: 8)
     assert caught.value.reason == "too-many-pixels"
 

@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
-from tlkit.dataset import images
-from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset import contents, images
+from tlkit.dataset.contents import UnreadableImage
+from tlkit.dataset.fitted import PAD_COLOUR, RESIZES, crop, fit
 
 
 def encode(image: Image.Image, kind: str, **options) -> bytes:
@@ -437,7 +438,7 @@ def test_the_error_survives_another_process():
 
 def read_reason(path, **options) -> str:
     with pytest.raises(UnreadableImage) as caught:
-        images.read_bytes(path, **options)
+        contents.read_bytes(path, **options)
     assert str(path) in str(caught.value)
     return caught.value.reason
 
@@ -470,18 +471,18 @@ def test_read_bytes_without_permission(tmp_path, monkeypatch):
 def test_read_bytes_has_a_cap(tmp_path, monkeypatch):
     path = tmp_path / "a.jpg"
     path.write_bytes(b"12345")
-    monkeypatch.setattr(images, "MAX_BYTES", 4)
+    monkeypatch.setattr(contents, "MAX_BYTES", 4)
     assert read_reason(path) == "too-big"
 
 
 def test_read_bytes_of_an_embedded_picture(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"imageData": base64.b64encode(b"pixels").decode()}))
-    assert images.read_bytes(path) == b"pixels"
-    assert images.read_bytes(path, embedded=False).startswith(b"{")
+    assert contents.read_bytes(path) == b"pixels"
+    assert contents.read_bytes(path, embedded=False).startswith(b"{")
     other = tmp_path / "a.dat"
     other.write_text(path.read_text())
-    assert images.read_bytes(other, embedded=True) == b"pixels"
+    assert contents.read_bytes(other, embedded=True) == b"pixels"
 
 
 @pytest.mark.parametrize(
@@ -508,7 +509,7 @@ def test_read_bytes_of_a_json_without_picture(tmp_path, content, reason):
 
 def json_of(tmp_path, text: str):
     (tmp_path / "a.json").write_text(text)
-    return images.read_json(tmp_path / "a.json")
+    return contents.read_json(tmp_path / "a.json")
 
 
 def test_json_knows_only_finite_numbers(tmp_path):
@@ -523,18 +524,18 @@ def test_json_as_windows_writes_it(tmp_path):
     path = tmp_path / "a.json"
     for encoding in ("utf-8-sig", "utf-16"):
         path.write_text('{"é": 1}', encoding=encoding)
-        assert images.read_json(path) == {"é": 1}
+        assert contents.read_json(path) == {"é": 1}
 
 
 def test_json_may_be_nested_as_deep_as_that(tmp_path):
-    deep = "[" * images.MAX_JSON_DEPTH + "]" * images.MAX_JSON_DEPTH
+    deep = "[" * contents.MAX_JSON_DEPTH + "]" * contents.MAX_JSON_DEPTH
     assert json_of(tmp_path, deep)
     with pytest.raises(UnreadableImage, match="nested deeper than 100 levels"):
         json_of(tmp_path, f"[{deep}]")
 
 
 def test_json_has_a_cap_on_its_values(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "MAX_JSON_VALUES", 6)
+    monkeypatch.setattr(contents, "MAX_JSON_VALUES", 6)
     assert json_of(tmp_path, '{"a": [1, {}, "b"]}')
     with pytest.raises(UnreadableImage, match="7 values, of which 6") as caught:
         json_of(tmp_path, '{"a": [1, {}, []]}')
@@ -544,15 +545,15 @@ def test_json_has_a_cap_on_its_values(tmp_path, monkeypatch):
 def test_fit_squash_and_crop():
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (31, 50, 3)).astype(np.uint8)
-    squashed = images.fit(pixels, 16, "squash")
+    squashed = fit(pixels, 16, "squash")
     expected = np.array(
         Image.fromarray(pixels).resize((16, 16), Image.Resampling.BILINEAR)
     )
     np.testing.assert_array_equal(squashed, expected)
     # (50 - 31) // 2 = 9
-    cropped = images.fit(pixels, 16, "crop")
-    np.testing.assert_array_equal(cropped, images.fit(pixels[:, 9:40], 16, "squash"))
-    np.testing.assert_array_equal(images.fit(pixels, 31, "crop"), pixels[:, 9:40])
+    cropped = fit(pixels, 16, "crop")
+    np.testing.assert_array_equal(cropped, fit(pixels[:, 9:40], 16, "squash"))
+    np.testing.assert_array_equal(fit(pixels, 31, "crop"), pixels[:, 9:40])
 
 
 def test_fit_shrinks_with_an_antialiasing_triangle():
@@ -563,7 +564,7 @@ def test_fit_shrinks_with_an_antialiasing_triangle():
     left = (0.75 * 0 + 0.75 * 70 + 0.25 * 140) / 1.75
     right = (0.25 * 70 + 0.75 * 140 + 0.75 * 210) / 1.75
     expected = [round(left), round(right)]
-    np.testing.assert_array_equal(images.fit(pixels, 2, "squash")[0, :, 0], expected)
+    np.testing.assert_array_equal(fit(pixels, 2, "squash")[0, :, 0], expected)
 
 
 @pytest.mark.parametrize(
@@ -577,31 +578,29 @@ def test_fit_shrinks_with_an_antialiasing_triangle():
     ],
 )
 def test_fit_pad(height, width, h, w, top, left):
-    square = images.fit(np.full((height, width, 3), 9, np.uint8), 10, "pad")
-    expected = np.full((10, 10, 3), images.PAD_COLOUR, np.uint8)
+    square = fit(np.full((height, width, 3), 9, np.uint8), 10, "pad")
+    expected = np.full((10, 10, 3), PAD_COLOUR, np.uint8)
     expected[top : top + h, left : left + w] = 9
     np.testing.assert_array_equal(square, expected)
 
 
 def test_fit_knows_three_ways():
-    assert images.RESIZES == ("squash", "crop", "pad")
+    assert RESIZES == ("squash", "crop", "pad")
     with pytest.raises(ValueError, match="Received: 'stretch'"):
-        images.fit(QUARTERS, 8, "stretch")
+        fit(QUARTERS, 8, "stretch")
 
 
 def test_crop():
-    np.testing.assert_array_equal(
-        images.crop(QUARTERS, (30, 0, 60, 20)), QUARTERS[:20, 30:]
-    )
-    assert images.crop(QUARTERS, (-5, 35, 10, 90)).shape == (5, 10, 3)
+    np.testing.assert_array_equal(crop(QUARTERS, (30, 0, 60, 20)), QUARTERS[:20, 30:])
+    assert crop(QUARTERS, (-5, 35, 10, 90)).shape == (5, 10, 3)
     with pytest.raises(ValueError, match="outside"):
-        images.crop(QUARTERS, (60, 0, 70, 10))
+        crop(QUARTERS, (60, 0, 70, 10))
 
 
 def test_shared_pictures(shared_data):
     folder = shared_data / "duplicates"
     formats = {
-        path.suffix: images.decode(images.read_bytes(path))
+        path.suffix: images.decode(contents.read_bytes(path))
         for path in sorted((folder / "formats_images").glob("ukbench09380.*"))
     }
     assert len(formats) == 5
@@ -610,13 +609,13 @@ def test_shared_pictures(shared_data):
         assert formats[suffix].pixels.shape == (480, 640, 3)
     assert formats[".webp"].format == "WEBP"
     turned = images.decode(
-        images.read_bytes(folder / "base_images" / "ukbench09268.jpg")
+        contents.read_bytes(folder / "base_images" / "ukbench09268.jpg")
     )
     assert turned.notes == ("exif-orientation-6",)
     assert turned.pixels.shape == (640, 480, 3)
-    giphy = images.decode(images.read_bytes(folder / "formats_images" / "giphy.gif"))
+    giphy = images.decode(contents.read_bytes(folder / "formats_images" / "giphy.gif"))
     assert "first-frame" in giphy.notes
     corrupt = sorted(folder.rglob("*_corrupt.jpg"))
     assert len(corrupt) == 2
     for path in corrupt:
-        assert reason_of(images.read_bytes(path)) == "not-an-image"
+        assert reason_of(contents.read_bytes(path)) == "not-an-image"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlkit.dataset import images
-from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset.contents import UnreadableImage
+from tlkit.dataset.fitted import fit
 from tlkit.dataset.manifest import (
     Example,
     Manifest,
@@ -233,7 +233,7 @@ def test_read_example(tmp_path, draw):
     part = dataclasses.replace(whole, box=(5, 10, 30, 40))
     np.testing.assert_array_equal(read_example(tmp_path, part), pixels[10:40, 5:30])
     fitted = read_example(tmp_path, part, size=16, resize="pad")
-    expected = images.fit(pixels[10:40, 5:30], 16, "pad")
+    expected = fit(pixels[10:40, 5:30], 16, "pad")
     np.testing.assert_array_equal(fitted, expected)
     changed = dataclasses.replace(whole, sha256="0" * 64)
     with pytest.raises(UnreadableImage, match="prepare again") as caught:

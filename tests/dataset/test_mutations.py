@@ -29,9 +29,9 @@ from PIL import Image, features
 
 from tests.conftest import draw_picture
 from tlkit.dataset import images
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.facts import Examined, examine
 from tlkit.dataset.geometry import BadShape, mask_shape, upright
-from tlkit.dataset.images import UnreadableImage
 from tlkit.dataset.labelling import Labelling
 from tlkit.dataset.objects import read_objects
 from tlkit.dataset.prepare import prepare

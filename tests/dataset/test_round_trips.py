@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tlkit.dataset import images, sources
+from tlkit.dataset import contents, images, sources
 from tlkit.dataset.convert import convert
 from tlkit.dataset.geometry import rectangle
 from tlkit.dataset.segmentation import same_shapes
@@ -58,7 +58,7 @@ def by_picture(place: Path, kind: str):
     source, scan = open_kind(place, kind)
     found: dict[str, list[Page]] = {}
     for page in scan.pages:
-        data = images.read_bytes(source.root / page.path)
+        data = contents.read_bytes(source.root / page.path)
         found.setdefault(hashlib.sha256(data).hexdigest(), []).append(page)
     assert scan.pages
     return found

@@ -6,6 +6,7 @@ from PIL import Image
 
 import tlkit
 from tlkit.dataset import images
+from tlkit.dataset.fitted import fit
 from tlkit.inputs.augment import load_policy
 from tlkit.inputs.batches import (
     PixelBatches,
@@ -45,7 +46,7 @@ def take(stream, count):
 
 def fitted(manifest, example):
     data = (manifest.source / example.path).read_bytes()
-    return images.fit(images.decode(data).pixels, 32, "squash")
+    return fit(images.decode(data).pixels, 32, "squash")
 
 
 def test_an_epoch_has_every_example_once(manifest):
@@ -140,5 +141,5 @@ def test_a_large_jpeg_has_the_same_pixels_in_training_and_predict(tmp_path, draw
         data = (source / example.path).read_bytes()
         reduced = images.decode(data, reduce=lambda width, height: 4).pixels
         assert reduced.shape == (64, 64, 3)
-        assert np.array_equal(pixels, images.fit(reduced, 16, "crop"))
+        assert np.array_equal(pixels, fit(reduced, 16, "crop"))
         assert np.array_equal(pixels, predicted)

@@ -5,7 +5,8 @@ import pytest
 
 import tlkit
 from tlkit.dataset import images
-from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset.contents import UnreadableImage
+from tlkit.dataset.fitted import fit
 from tlkit.inputs.augment import augment, load_policy
 from tlkit.inputs.views import Asked, ViewMaker
 
@@ -29,7 +30,7 @@ def views_of(maker, asked, workers=0):
 
 def plain(manifest, example):
     data = (manifest.source / example.path).read_bytes()
-    return images.fit(images.decode(data).pixels, 24, "pad")
+    return fit(images.decode(data).pixels, 24, "pad")
 
 
 def test_view_0_is_the_fitted_file_and_the_others_are_draws_of_it(manifest, maker):

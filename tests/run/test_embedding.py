@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tlkit
-from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.manifest import read_example
 from tlkit.errors import UsageError
 

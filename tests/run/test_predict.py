@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tlkit.dataset import images
+from tlkit.dataset.fitted import fit
 from tlkit.errors import UsageError
 from tlkit.run.predict import find_pictures, predict
 
@@ -10,9 +11,7 @@ def test_answers_are_the_networks_for_the_fitted_pictures(finished, prepared):
     files = [prepared.source / e.path for e in prepared.examples[:40]]
     answers = predict(finished, files, workers=0)
     assert [a.path for a in answers] == [str(f) for f in files]
-    pixels = [
-        images.fit(images.decode(f.read_bytes()).pixels, 32, "squash") for f in files
-    ]
+    pixels = [fit(images.decode(f.read_bytes()).pixels, 32, "squash") for f in files]
     scores = np.asarray(finished.model()(np.stack(pixels), training=False))
     for answer, row in zip(answers, scores, strict=True):
         assert list(answer.probabilities) == list(finished.labels)

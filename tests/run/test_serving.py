@@ -7,7 +7,13 @@ import tensorflow as tf
 from PIL import Image
 
 from tlkit.dataset import images
-from tlkit.dataset.fitted import REDUCTIONS, decode_fitted, may_reduce, reduction
+from tlkit.dataset.fitted import (
+    REDUCTIONS,
+    RESIZES,
+    decode_fitted,
+    may_reduce,
+    reduction,
+)
 from tlkit.run import serving
 
 
@@ -30,7 +36,7 @@ def picture():
     return Image.fromarray(rows.astype(np.uint8))
 
 
-@pytest.fixture(scope="module", params=images.RESIZES)
+@pytest.fixture(scope="module", params=RESIZES)
 def graph(request):
     """The serving graph for one way to resize, and that way."""
     resize = request.param
@@ -121,7 +127,7 @@ def test_a_reduced_jpeg_has_the_same_pixels_in_both_decoders(picture, by):
             np.testing.assert_array_equal(pixels, wanted, err_msg=name)
 
 
-@pytest.mark.parametrize("resize", images.RESIZES)
+@pytest.mark.parametrize("resize", RESIZES)
 def test_the_rule_is_the_same_for_tensors(resize):
     sides = np.random.default_rng(0).integers(1, 300, (2, 500)).astype(np.int32) * 4
     for by in REDUCTIONS:

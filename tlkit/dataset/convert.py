@@ -18,11 +18,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tlkit.dataset import images, sources
+from tlkit.dataset import contents, sources
 from tlkit.dataset.collection import Collection, of_dataset, of_source
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.facts import Facts
-from tlkit.dataset.images import UnreadableImage
-from tlkit.dataset.labelling import upright_page
 from tlkit.dataset.ledger import open_ledger
 from tlkit.dataset.manifest import INFO, REJECTED, write_table
 from tlkit.dataset.output import check_place
@@ -30,6 +29,7 @@ from tlkit.dataset.sheets import Sheets, make_sheets
 from tlkit.dataset.sources import Page, Reading, Rejection
 from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.dataset.survey import survey
+from tlkit.dataset.upright import upright_page
 from tlkit.dataset.writers import WRITERS
 from tlkit.dataset.writers.sheet import Loss
 from tlkit.errors import TlkitError, UsageError, unknown_name
@@ -230,7 +230,7 @@ def _copy(
     both = list(zip(made.sheets, made.facts, strict=True))
     for sheet, fact in track(both, progress, "Copying pictures", len(both)):
         try:
-            data = images.read_bytes(root / fact.path)
+            data = contents.read_bytes(root / fact.path)
         except UnreadableImage as error:
             rejected.append(Rejection(fact.path, error.reason, error.detail))
             continue

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tlkit.dataset.images import UnreadableImage, read_json
+from tlkit.dataset.contents import UnreadableImage, read_json
 from tlkit.dataset.labelling import Labelling, is_ignored
 from tlkit.dataset.sources.labelme import parse_sheet
 from tlkit.dataset.sources.page import SPLIT_NAMES, Page, Rejection, Scan

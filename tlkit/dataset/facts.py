@@ -11,9 +11,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from tlkit.dataset import images
+from tlkit.dataset import contents, images
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.hashing import perceptual_hash
-from tlkit.dataset.images import Picture, UnreadableImage
+from tlkit.dataset.images import Picture
 from tlkit.dataset.measures import measure
 from tlkit.dataset.sources.page import Rejection
 
@@ -116,7 +117,7 @@ def examine(root: Path, path: str) -> Examined | Rejection:
     """
     sha256 = ""
     try:
-        data = images.read_bytes(root / path)
+        data = contents.read_bytes(root / path)
         sha256 = hashlib.sha256(data).hexdigest()
         picture = images.decode(data)
     except UnreadableImage as error:
@@ -158,7 +159,7 @@ def sha256_of(root: Path, path: str) -> str:
     Raises:
         UnreadableImage: It cannot be read.
     """
-    return hashlib.sha256(images.read_bytes(root / path)).hexdigest()
+    return hashlib.sha256(contents.read_bytes(root / path)).hexdigest()
 
 
 def thumbnails(pixels: np.ndarray) -> Look:

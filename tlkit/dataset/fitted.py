@@ -10,12 +10,16 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+from PIL import Image
 
 from tlkit.dataset import images
 
+RESIZES = ("squash", "crop", "pad")
+# ImageNet's mean colour: near zero after any backbone's preprocessing.
+PAD_COLOUR = (124, 116, 104)
 REDUCTIONS = (2, 4, 8)
 # A reduced picture is at least this many times the target, so that the antialiasing of
-# `images.fit` still does most of the work. Of photos, 99 % of the fitted values then
+# `fit` still does most of the work. Of photos, 99 % of the fitted values then
 # come within 2 levels of 255 of those from the whole picture; with 2 in place of 3 it
 # is 4 levels, with 4 still 2 (tests/benchmarks/RESULTS.md).
 SPARE = 3
@@ -29,7 +33,7 @@ def decode_fitted(
     Args:
         data: The content of a picture file.
         size: Side of the square, pixels.
-        resize: One of images.RESIZES.
+        resize: One of RESIZES.
         box: Only this part: x0, y0, x1, y1 in pixels of the upright picture. It is
             cut out of the whole picture, as its edges seldom fall on whole pixels of
             a reduced one.
@@ -42,11 +46,11 @@ def decode_fitted(
         ValueError: Nothing of the box lies within the picture.
     """
     if box is not None:
-        pixels = images.crop(images.decode(data).pixels, box)
+        pixels = crop(images.decode(data).pixels, box)
     else:
         rule = functools.partial(reduction, size=size, resize=resize)
         pixels = images.decode(data, reduce=rule).pixels
-    return images.fit(pixels, size, resize)
+    return fit(pixels, size, resize)
 
 
 def reduction(width: int, height: int, size: int, resize: str) -> int:
@@ -56,7 +60,7 @@ def reduction(width: int, height: int, size: int, resize: str) -> int:
         width: Of the whole picture, pixels; upright or not makes no difference.
         height: The same.
         size: Side of the square it will be fitted to, pixels.
-        resize: One of images.RESIZES.
+        resize: One of RESIZES.
 
     Returns:
         1, 2, 4 or 8.
@@ -77,7 +81,7 @@ def may_reduce(width: int, height: int, by: int, size: int, resize: str) -> bool
         height: The same.
         by: One of REDUCTIONS.
         size: Side of the square it will be fitted to, pixels.
-        resize: One of images.RESIZES.
+        resize: One of RESIZES.
 
     Returns:
         A bool; a bool tensor where width and height are integer tensors, as operators
@@ -87,3 +91,73 @@ def may_reduce(width: int, height: int, by: int, size: int, resize: str) -> bool
     twice = width + height + (gap if resize == "pad" else -gap)
     edges = width % by + height % by + (gap // 2 % by if resize == "crop" else 0)
     return (twice >= 2 * SPARE * size * by) & (edges == 0)
+
+
+def fit(pixels: np.ndarray, size: int, resize: str) -> np.ndarray:
+    """Bring a picture to a square, antialiased.
+
+    All three ways end in Pillow's BILINEAR resize: a separable triangle filter whose
+    support is widened by the scale when shrinking, pixel centres at i + 0.5, first
+    horizontal then vertical, each pass rounded to uint8.
+
+    With s = min(H, W) and integer division:
+
+    - squash: the whole picture to [size, size].
+    - crop: the square box of side s at left (W - s) // 2, top (H - s) // 2, then
+      resized; pixels outside of the box have no influence.
+    - pad: the long side becomes size, the short side
+      max(1, (2 * short * size + long) // (2 * long)), which rounds halves up; placed
+      at left (size - w) // 2, top (size - h) // 2 on PAD_COLOUR.
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        size: Side of the square in pixels.
+        resize: One of RESIZES.
+
+    Returns:
+        uint8 [size, size, 3].
+
+    Raises:
+        ValueError: The way to resize is not one of RESIZES.
+    """
+    height, width = pixels.shape[:2]
+    if resize == "squash":
+        return _scale(pixels, size, size)
+    if resize == "crop":
+        side = min(height, width)
+        left, top = (width - side) // 2, (height - side) // 2
+        return _scale(pixels[top : top + side, left : left + side], size, size)
+    if resize == "pad":
+        long = max(height, width)
+        w, h = (max(1, (2 * n * size + long) // (2 * long)) for n in (width, height))
+        square = np.full((size, size, 3), PAD_COLOUR, np.uint8)
+        left, top = (size - w) // 2, (size - h) // 2
+        square[top : top + h, left : left + w] = _scale(pixels, w, h)
+        return square
+    raise ValueError(f"resize is one of {', '.join(RESIZES)}. Received: {resize!r}")
+
+
+def _scale(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.array(image.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def crop(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """Cut a box out of a picture.
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        box: x0, y0, x1, y1 in pixels, x1 and y1 outside; clipped to the picture.
+
+    Returns:
+        uint8 [h, w, 3], a view.
+
+    Raises:
+        ValueError: Nothing of the box lies within the picture.
+    """
+    height, width = pixels.shape[:2]
+    x0, y0 = max(box[0], 0), max(box[1], 0)
+    x1, y1 = min(box[2], width), min(box[3], height)
+    if x0 >= x1 or y0 >= y1:
+        raise ValueError(f"{box} lies outside of a picture of {width} x {height}.")
+    return pixels[y0:y1, x0:x1]

@@ -14,10 +14,12 @@ import math
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.sources.page import Page, in_natural_order
 from tlkit.errors import UsageError
+from tlkit.progress import Progress
 
 # Seconds between two pictures of one burst, at most: enough to take the next picture
 # of the same shelf, too little to walk on to another scene and set it up.
@@ -25,16 +27,34 @@ BURST_GAP = 10.0
 TAKEN = "%Y:%m:%d %H:%M:%S"
 
 
-def column_groups(pages: Iterable[Page]) -> dict[str, str]:
-    """The groups that a source gives by itself.
+def grouped(
+    pages: Sequence[Page],
+    facts: Sequence[Facts],
+    by: str | None,
+    progress: Progress,
+) -> list[Page]:
+    """Give pages the groups that were asked for.
 
     Args:
-        pages: What it says.
+        pages: With the groups that the source gives.
+        facts: Of their pictures.
+        by: As described above; None leaves them as they are.
+        progress: Where to report.
 
     Returns:
-        The group of each picture that has one, by path.
+        The pages.
     """
-    return {page.path: page.group for page in pages if page.group}
+    if by is None:
+        return list(pages)
+    found, alone = groups(by, pages, facts)
+    number = len(set(found.values()))
+    progress.note(f"{len(found)} pictures in {number} groups by {by}.")
+    if alone:
+        progress.warn(
+            f"{len(alone)} pictures have no group by {by}, as "
+            f"{alone[0]}; each is one of its own."
+        )
+    return [replace(page, group=found.get(page.path, "")) for page in pages]
 
 
 def groups(

@@ -26,40 +26,24 @@ comparison made at export. Training and predict come by `fitted.decode_fitted`.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import functools
 import importlib
 import io
-import json
-import math
-import stat
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.modes import NotFinite, to_rgb
-from tlkit.errors import DatasetError
 
 # Holds the 108 megapixels of the largest common phone sensor; 360 MB as RGB, so that
 # several worker processes at it still fit into a small machine.
 MAX_PIXELS = 120_000_000
-# A picture of MAX_PIXELS, uncompressed with four channels of 16 bit, fits.
-MAX_BYTES = 1 << 30
-# Holds the annotations of 5,000 pictures, or a picture of 190 MB inside.
-MAX_JSON_BYTES = 256 << 20
-# As told by the characters between values. Python takes up to 80 bytes for each.
-MAX_JSON_VALUES = 30_000_000
-# Deeper than any annotation; what is deeper still could not be handed on or written.
-MAX_JSON_DEPTH = 100
-RESIZES = ("squash", "crop", "pad")
-# ImageNet's mean colour: near zero after any backbone's preprocessing.
-PAD_COLOUR = (124, 116, 104)
 
 # What Pillow may try: pixel formats with a safe decoder and an unmistakable beginning.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
@@ -86,33 +70,6 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-class UnreadableImage(DatasetError):
-    """A picture that cannot be used.
-
-    Args:
-        reason: A short word for tables, as in "truncated".
-        detail: What was found, for a person.
-        file: Which file, where it is known.
-        hint: What to do about it.
-    """
-
-    def __init__(
-        self, reason: str, detail: str, *, file: str = "", hint: str = ""
-    ) -> None:
-        super().__init__(f"{file}: {detail}" if file else detail, hint=hint)
-        self.reason = reason
-        self.detail = detail
-        self.file = file
-
-    def __reduce__(self) -> tuple[Callable[..., UnreadableImage], tuple[str, ...]]:
-        # Without it the error could not come back from a worker process.
-        return _unreadable, (self.reason, self.detail, self.file, self.hint)
-
-
-def _unreadable(reason: str, detail: str, file: str, hint: str) -> UnreadableImage:
-    return UnreadableImage(reason, detail, file=file, hint=hint)
 
 
 @dataclass(frozen=True)
@@ -325,195 +282,3 @@ def _is_animated(image: Image.Image) -> bool:
         return bool(getattr(image, "is_animated", False))
     except Exception:  # noqa: BLE001 - the first frame is good, that is what counts
         return False
-
-
-def read_bytes(path: Path, *, embedded: bool | None = None) -> bytes:
-    """Read a picture file, or the picture inside a labelme JSON.
-
-    Args:
-        path: The file. Pipes and devices are refused rather than waited for.
-        embedded: Whether the picture is inside a JSON; None goes by the suffix.
-
-    Returns:
-        The encoded picture.
-
-    Raises:
-        UnreadableImage: No such file, no permission, no ordinary file, or no picture
-            in the JSON.
-    """
-    inside = path.suffix.lower() == ".json" if embedded is None else embedded
-    if inside:
-        return embedded_picture(read_json(path), str(path))
-    return read_limited(path, MAX_BYTES)
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file that may be anything.
-
-    Args:
-        path: The file.
-
-    Returns:
-        What it holds; NaN and infinity, which JSON has no words for, as None.
-
-    Raises:
-        UnreadableImage: It cannot be read, or is no JSON.
-    """
-    data = read_limited(path, MAX_JSON_BYTES)
-    number = sum(data.count(mark) for mark in b"[{:,")
-    if number > MAX_JSON_VALUES:
-        detail = f"About {number:,} values, of which {MAX_JSON_VALUES:,} are allowed."
-        raise UnreadableImage("too-big", detail, file=str(path))
-    try:
-        content = json.loads(data, parse_float=_finite, parse_constant=_finite)
-        _check_depth(content)
-    except (ValueError, RecursionError) as error:
-        detail = f"Not JSON: {error}."
-        raise UnreadableImage("broken-json", detail, file=str(path)) from error
-    return content
-
-
-def _finite(text: str) -> float | None:
-    value = float(text)
-    return value if math.isfinite(value) else None
-
-
-def _check_depth(content: Any) -> None:
-    level = [content]
-    for _ in range(MAX_JSON_DEPTH):
-        # Most of a large JSON are numbers: what holds them is looked into just once.
-        level = [
-            part
-            for whole in level
-            if isinstance(whole, (dict, list))
-            for part in (whole.values() if isinstance(whole, dict) else whole)
-            if isinstance(part, (dict, list))
-        ]
-        if not level:
-            return
-    raise ValueError(f"nested deeper than {MAX_JSON_DEPTH} levels")
-
-
-def read_limited(path: Path, limit: int) -> bytes:
-    """Read a file that may be anything.
-
-    Args:
-        path: The file. Pipes and devices are refused rather than waited for.
-        limit: Bytes; a larger one is refused before it is read.
-
-    Returns:
-        What it holds.
-
-    Raises:
-        UnreadableImage: It cannot be read.
-    """
-    try:
-        facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode):
-            raise UnreadableImage("not-a-file", "Not an ordinary file.", file=str(path))
-        if facts.st_size > limit:
-            detail = f"{facts.st_size:,} bytes, of which {limit:,} are allowed."
-            raise UnreadableImage("too-big", detail, file=str(path))
-        return path.read_bytes()
-    except PermissionError as error:
-        detail = "There is no permission to read it."
-        raise UnreadableImage("no-permission", detail, file=str(path)) from error
-    except (FileNotFoundError, NotADirectoryError) as error:
-        detail = "There is no such file."
-        raise UnreadableImage("missing", detail, file=str(path)) from error
-    except OSError as error:
-        detail = f"It cannot be read: {error.strerror}."
-        raise UnreadableImage("unreadable", detail, file=str(path)) from error
-
-
-def embedded_picture(content: Any, file: str) -> bytes:
-    """The encoded picture in a parsed labelme JSON.
-
-    Args:
-        content: What the JSON holds.
-        file: Its name, for messages.
-
-    Returns:
-        The encoded picture.
-
-    Raises:
-        UnreadableImage: There is none, or it is not base64.
-    """
-    text = content.get("imageData") if isinstance(content, dict) else None
-    if not isinstance(text, str) or not text:
-        raise UnreadableImage("no-picture", "It holds no imageData.", file=file)
-    try:
-        return base64.b64decode(text)
-    except ValueError as error:
-        detail = f"imageData is not base64: {error}."
-        raise UnreadableImage("damaged", detail, file=file) from error
-
-
-def fit(pixels: np.ndarray, size: int, resize: str) -> np.ndarray:
-    """Bring a picture to a square, antialiased.
-
-    All three ways end in Pillow's BILINEAR resize: a separable triangle filter whose
-    support is widened by the scale when shrinking, pixel centres at i + 0.5, first
-    horizontal then vertical, each pass rounded to uint8.
-
-    With s = min(H, W) and integer division:
-
-    - squash: the whole picture to [size, size].
-    - crop: the square box of side s at left (W - s) // 2, top (H - s) // 2, then
-      resized; pixels outside of the box have no influence.
-    - pad: the long side becomes size, the short side
-      max(1, (2 * short * size + long) // (2 * long)), which rounds halves up; placed
-      at left (size - w) // 2, top (size - h) // 2 on PAD_COLOUR.
-
-    Args:
-        pixels: uint8 [H, W, 3].
-        size: Side of the square in pixels.
-        resize: One of RESIZES.
-
-    Returns:
-        uint8 [size, size, 3].
-
-    Raises:
-        ValueError: The way to resize is not one of RESIZES.
-    """
-    height, width = pixels.shape[:2]
-    if resize == "squash":
-        return _scale(pixels, size, size)
-    if resize == "crop":
-        side = min(height, width)
-        left, top = (width - side) // 2, (height - side) // 2
-        return _scale(pixels[top : top + side, left : left + side], size, size)
-    if resize == "pad":
-        long = max(height, width)
-        w, h = (max(1, (2 * n * size + long) // (2 * long)) for n in (width, height))
-        square = np.full((size, size, 3), PAD_COLOUR, np.uint8)
-        left, top = (size - w) // 2, (size - h) // 2
-        square[top : top + h, left : left + w] = _scale(pixels, w, h)
-        return square
-    raise ValueError(f"resize is one of {', '.join(RESIZES)}. Received: {resize!r}")
-
-
-def _scale(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.array(image.resize((width, height), Image.Resampling.BILINEAR))
-
-
-def crop(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """Cut a box out of a picture.
-
-    Args:
-        pixels: uint8 [H, W, 3].
-        box: x0, y0, x1, y1 in pixels, x1 and y1 outside; clipped to the picture.
-
-    Returns:
-        uint8 [h, w, 3], a view.
-
-    Raises:
-        ValueError: Nothing of the box lies within the picture.
-    """
-    height, width = pixels.shape[:2]
-    x0, y0 = max(box[0], 0), max(box[1], 0)
-    x1, y1 = min(box[2], width), min(box[3], height)
-    if x0 >= x1 or y0 >= y1:
-        raise ValueError(f"{box} lies outside of a picture of {width} x {height}.")
-    return pixels[y0:y1, x0:x1]

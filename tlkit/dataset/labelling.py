@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tlkit.dataset.facts import Facts
-from tlkit.dataset.geometry import BadShape, Bounds, rectangle, upright
+from tlkit.dataset.geometry import Bounds
 from tlkit.dataset.sources.page import (
     IGNORED,
     Page,
@@ -152,40 +152,6 @@ def settled(pages: Sequence[Page], how: Labelling) -> Labelling:
             "labels of a picture.",
         )
     return replace(how, label_by="image")
-
-
-def upright_page(page: Page, facts: Facts) -> Page | Rejection:
-    """Bring what was drawn to the pixels of the upright picture.
-
-    Args:
-        page: As the source has it.
-        facts: Of its picture.
-
-    Returns:
-        The page, turned where the picture's EXIF tag turns it and the size tells that
-        it was drawn on the picture as stored; or why it cannot be.
-    """
-    size = facts.width, facts.height
-    if page.size in {None, size} or not page.things:
-        return page
-    stored = size[::-1] if facts.orientation >= 5 else size
-    if page.size != stored:
-        drawn = " x ".join(map(str, page.size or ()))
-        detail = f"Drawn on {drawn} pixels, the picture has {size[0]} x {size[1]}."
-        return Rejection(page.shown, "size-mismatch", detail)
-    try:
-        things = tuple(
-            _turned(thing, facts.orientation, stored) for thing in page.things
-        )
-    except BadShape as error:
-        return Rejection(page.shown, error.args[0], f"{error.args[1]}.")
-    return replace(page, things=things, size=size)
-
-
-def _turned(thing: Thing, orientation: int, size: tuple[int, int]) -> Thing:
-    told = thing.told and upright(rectangle(thing.told), orientation, size).bounds
-    shapes = tuple(upright(shape, orientation, size) for shape in thing.shapes)
-    return replace(thing, shapes=shapes, told=told)
 
 
 def label(

@@ -26,9 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from tlkit.dataset import images
-from tlkit.dataset.fitted import decode_fitted
-from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset import contents, images
+from tlkit.dataset.contents import UnreadableImage
+from tlkit.dataset.fitted import crop, decode_fitted
 from tlkit.dataset.labelling import BETWEEN
 from tlkit.errors import DatasetError
 
@@ -87,7 +87,7 @@ def read_example(
         source: The source root.
         example: What to read.
         size: Side of the square to fit it to, pixels; None leaves it as it is.
-        resize: One of images.RESIZES.
+        resize: One of RESIZES.
 
     Returns:
         uint8 [size, size, 3], or [H, W, 3] of the picture or of its box.
@@ -96,7 +96,7 @@ def read_example(
         UnreadableImage: It cannot be read, or is not what it was at prepare.
     """
     try:
-        data = images.read_bytes(source / example.path)
+        data = contents.read_bytes(source / example.path)
     except UnreadableImage as error:
         hint = f"Put the picture back. Or: {AGAIN}"
         raise UnreadableImage(
@@ -116,7 +116,7 @@ def read_example(
     except UnreadableImage as error:
         file = str(source / example.path)
         raise UnreadableImage(error.reason, error.detail, file=file) from error
-    return pixels if example.box is None else images.crop(pixels, example.box)
+    return pixels if example.box is None else crop(pixels, example.box)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,61 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+from tlkit.dataset.labelling import Candidate
+from tlkit.dataset.sources.page import in_natural_order
 from tlkit.errors import DatasetError
 
 # So many draws are tried where groups keep the first from giving each side its share.
 DRAWS = 30
+
+
+def sides_of(
+    kept: Sequence[tuple[Candidate, str]], fractions: Mapping[str, float], seed: int
+) -> list[str]:
+    """Give every example its side: the given one, the earlier one, or one drawn.
+
+    Args:
+        kept: Candidates with their groups, of which each has at most one side that
+            was given or drawn before.
+        fractions: As for `assign`.
+        seed: Another seed, another draw.
+
+    Returns:
+        The side of each.
+
+    Raises:
+        DatasetError: A label has fewer groups than there are sides, or none to train
+            on.
+    """
+    given: dict[str, str] = {}
+    settled: dict[str, str] = {}
+    for candidate, group in kept:
+        if candidate.earlier:
+            settled[group] = candidate.earlier
+        elif candidate.split not in {None, "train"}:
+            given[group] = candidate.split
+    pool = [i for i, (_, group) in enumerate(kept) if group not in given]
+    drawn = assign(
+        [kept[i][0].labels for i in pool],
+        [kept[i][1] for i in pool],
+        fractions,
+        seed,
+        settled=settled,
+    )
+    sides = [given.get(group, "train") for _, group in kept]
+    for i, side in zip(pool, drawn, strict=True):
+        sides[i] = side
+    labels = {label for c, _ in kept for label in c.labels}
+    both = zip(kept, sides, strict=True)
+    trained = {n for (c, _), side in both if side == "train" for n in c.labels}
+    if missing := in_natural_order(labels - trained):
+        raise DatasetError(
+            f"No pictures to train on for {', '.join(missing)}: only val or test has "
+            "any.",
+            hint="Look for a spelling that differs between the folders, or for copies "
+            "that were removed from train.",
+        )
+    return sides
 
 
 def assign(

@@ -24,8 +24,9 @@ from typing import Any
 
 from PIL import Image
 
-from tlkit.dataset import images
-from tlkit.dataset.images import Picture, UnreadableImage
+from tlkit.dataset import contents, images
+from tlkit.dataset.contents import UnreadableImage
+from tlkit.dataset.images import Picture
 from tlkit.dataset.sources.page import Page, Rejection
 from tlkit.dataset.writers import labelme
 from tlkit.dataset.writers.sheet import Sheet
@@ -120,7 +121,7 @@ def write_pictures(
     unseen = []
     for page in pages:
         try:
-            data = images.read_bytes(root / page.path)
+            data = contents.read_bytes(root / page.path)
             picture = images.decode(data)
         except UnreadableImage as error:
             unseen.append(Rejection(page.path, error.reason, error.detail))
@@ -137,7 +138,7 @@ def write_pictures(
             height,
         )
         labelme.write(folder, [sheet], ())
-        state = state_of(images.read_json(folder / f"{stem}.json"))
+        state = state_of(contents.read_json(folder / f"{stem}.json"))
         entries.append(Entry(f"{stem}.json", page.path, state))
     return entries, unseen
 
@@ -215,7 +216,7 @@ def read_index(folder: Path) -> list[Entry]:
         UsageError: It is no work folder.
     """
     try:
-        content = images.read_json(folder / WORK)
+        content = contents.read_json(folder / WORK)
         entries = [
             Entry(name, told["path"], State(tuple(told["flags"]), told["shapes"]))
             for name, told in content["pictures"].items()

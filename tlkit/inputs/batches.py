@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tlkit.dataset import images
+from tlkit.dataset import contents
 from tlkit.dataset.fitted import decode_fitted
 from tlkit.dataset.manifest import Example
 from tlkit.inputs.mix import mix_batch
@@ -127,14 +127,14 @@ def read_fitted(path: Path, out: np.ndarray, *, resize: str) -> str:
     Args:
         path: The file.
         out: uint8 [size, size, 3], written to.
-        resize: One of images.RESIZES.
+        resize: One of RESIZES.
 
     Returns:
         Why it cannot be read, "" if it could.
     """
     try:
-        out[:] = decode_fitted(images.read_bytes(path), len(out), resize)
-    except images.UnreadableImage as error:
+        out[:] = decode_fitted(contents.read_bytes(path), len(out), resize)
+    except contents.UnreadableImage as error:
         return f"{error.reason}: {error.detail}" if error.detail else error.reason
     return ""
 

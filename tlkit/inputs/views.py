@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tlkit.dataset import fitted, images
+from tlkit.dataset import fitted
 from tlkit.dataset.manifest import Example, read_example
 from tlkit.inputs.augment import Policy, augment, import_albumentations
 from tlkit.workers import arrays_in_order
@@ -55,7 +55,7 @@ class ViewMaker:
     Attributes:
         source: The root that the paths of the examples start from.
         size: Side of the square, pixels.
-        resize: One of images.RESIZES.
+        resize: One of fitted.RESIZES.
         policy: Augmentation of views 1 and up.
         seed: Of the augmentation.
     """
@@ -120,7 +120,7 @@ class ViewMaker:
                 plain, self.policy, digest=digest, draw=view, seed=self.seed
             )
             if changed.shape != plain.shape:
-                changed = images.fit(changed, self.size, "squash")
+                changed = fitted.fit(changed, self.size, "squash")
             out[i] = changed
         return Spent(decoded - began, time.thread_time() - decoded)
 

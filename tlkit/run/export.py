@@ -19,7 +19,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tlkit import files
-from tlkit.dataset import images
+from tlkit.dataset import contents, images
+from tlkit.dataset.fitted import fit
 from tlkit.dataset.manifest import SPLITS, Manifest
 from tlkit.errors import RunError, unknown_name
 from tlkit.progress import Progress, Silent
@@ -165,10 +166,7 @@ def _compare(
         expected = predict(run, names, workers=0)
         resize = run.config.inputs.resize
         pixels = np.stack(
-            [
-                images.fit(images.decode(p.read_bytes()).pixels, run.size, resize)
-                for p in names
-            ]
+            [fit(images.decode(p.read_bytes()).pixels, run.size, resize) for p in names]
         )
         np.save(samples / "pixels.npy", pixels)
         answers = _ask(artefact, samples, Path(scratch, "answers.json"))
@@ -221,9 +219,9 @@ def sample_pictures(manifest: Manifest) -> list[bytes]:
     first: np.ndarray | None = None
     for path in paths[::step][:SAMPLES]:
         try:
-            data = images.read_bytes(path)
+            data = contents.read_bytes(path)
             picture = images.decode(data)
-        except images.UnreadableImage:
+        except contents.UnreadableImage:
             continue
         first = picture.pixels if first is None else first
         if picture.format in {"JPEG", "PNG", "GIF", "BMP", "WEBP"}:

@@ -14,8 +14,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tlkit.dataset.fitted import REDUCTIONS, may_reduce
-from tlkit.dataset.images import PAD_COLOUR
+from tlkit.dataset.fitted import PAD_COLOUR, REDUCTIONS, may_reduce
 
 JPEG, PNG = b"\xff\xd8", b"\x89PNG"
 
@@ -26,7 +25,7 @@ def decode_and_fit(data: tf.Tensor, size: int, resize: str) -> tf.Tensor:
     Args:
         data: string [B], each the content of a JPEG, PNG, GIF, BMP or WebP file.
         size: Side of the square, pixels.
-        resize: One of images.RESIZES.
+        resize: One of RESIZES.
 
     Returns:
         uint8 [B, size, size, 3].
@@ -48,7 +47,7 @@ def decode(data: tf.Tensor, size: int, resize: str) -> tf.Tensor:
     Args:
         data: string scalar.
         size: Side of the square it will be fitted to, pixels.
-        resize: One of images.RESIZES.
+        resize: One of RESIZES.
 
     Returns:
         uint8 [H, W, 3]; of a JPEG reduced by `dataset.fitted.reduction`.
@@ -113,7 +112,7 @@ def fit(pixels: tf.Tensor, size: int, resize: str) -> tf.Tensor:
     Args:
         pixels: uint8 [B, H, W, 3].
         size: Side of the square, pixels.
-        resize: One of images.RESIZES.
+        resize: One of RESIZES.
 
     Returns:
         uint8 [B, size, size, 3].

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from tlkit.dataset import images
+from tlkit.dataset import contents
 from tlkit.dataset.sources import labelme, open_source
 from tlkit.dataset.sources.labelme import claims, read_shapes
 
@@ -271,7 +271,7 @@ def test_the_picture_inside(folder):
         ("2.json", ("cat",), "2.json"),
         ("3.png", ("cat",), "3.json"),
     ]
-    assert images.read_bytes(folder.root / "1.json") == folder.data
+    assert contents.read_bytes(folder.root / "1.json") == folder.data
     assert scan.named["elsewhere/gone.png"] == "2.json"
 
 
@@ -331,7 +331,7 @@ def test_json_that_cannot_be_used(folder, text, reason):
 
 def test_json_has_a_cap(folder, monkeypatch):
     folder.page("a.json")
-    monkeypatch.setattr(images, "MAX_JSON_BYTES", 20)
+    monkeypatch.setattr(contents, "MAX_JSON_BYTES", 20)
     assert reasons(folder.read()) == {"a.json": "too-big"}
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tlkit.dataset import sources
-from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.sources.ids import read_ids
 from tlkit.dataset.sources.masks import claims, read
 from tlkit.dataset.sources.source import open_source

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.geometry import BadShape, mask_shape, rectangle
-from tlkit.dataset.images import UnreadableImage
 from tlkit.dataset.sources import detect, open_source
 from tlkit.dataset.sources.page import Thing
 from tlkit.dataset.sources.voc import claims, read

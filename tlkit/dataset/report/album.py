@@ -12,9 +12,9 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from PIL import Image
 
-from tlkit.dataset import images
-from tlkit.dataset.fitted import reduction
-from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset import contents, images
+from tlkit.dataset.contents import UnreadableImage
+from tlkit.dataset.fitted import crop, reduction
 from tlkit.dataset.report.markup import node
 from tlkit.progress import Progress, track
 from tlkit.workers import in_order
@@ -74,10 +74,10 @@ class Album:
         )
         wanted = self._wanted.values()
         task = "Drawing the page"
-        for asked, contents in zip(
+        for asked, tiles in zip(
             wanted, track(drawn, progress, task, len(jobs)), strict=True
         ):
-            for (_, image), content in zip(asked, contents, strict=True):
+            for (_, image), content in zip(asked, tiles, strict=True):
                 _fill(image, content)
 
 
@@ -97,7 +97,7 @@ def thumbnails(
     path, boxes = job
     whole = functools.partial(reduction, size=ATTEMPTS[0][0], resize="pad")
     try:
-        data = images.read_bytes(root / path)
+        data = contents.read_bytes(root / path)
         # What lies in a box is told in pixels of the whole picture.
         reduce = None if any(boxes) else whole
         pixels = images.decode(data, reduce=reduce).pixels
@@ -108,7 +108,7 @@ def thumbnails(
 
 def _jpeg(pixels: np.ndarray, box: Box | None, max_bytes: int) -> bytes:
     try:
-        part = pixels if box is None else images.crop(pixels, box)
+        part = pixels if box is None else crop(pixels, box)
     except ValueError:  # it is no longer the picture it was
         return b""
     image = Image.fromarray(np.ascontiguousarray(part))

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tlkit.dataset.images import MAX_PIXELS, UnreadableImage, read_bytes
+from tlkit.dataset.contents import UnreadableImage, read_bytes
+from tlkit.dataset.images import MAX_PIXELS
 
 
 def read_ids(path: Path) -> np.ndarray:

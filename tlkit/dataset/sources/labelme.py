@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tlkit.dataset.contents import UnreadableImage, read_json
 from tlkit.dataset.geometry import BadShape, Shape
-from tlkit.dataset.images import UnreadableImage, read_json
 from tlkit.dataset.sources.folders import is_split
 from tlkit.dataset.sources.glance import glance
 from tlkit.dataset.sources.page import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tlkit.dataset.images import UnreadableImage, read_limited
+from tlkit.dataset.contents import UnreadableImage, read_limited
 
 # A list of a hundred thousand names, or outlines of thousands of corners.
 MAX_TEXT_BYTES = 32 << 20

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from tlkit.dataset.images import MAX_BYTES
+from tlkit.dataset.contents import MAX_BYTES
 from tlkit.dataset.sources.archive.members import (
     Broken,
     Budget,

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.images import MAX_JSON_BYTES, UnreadableImage, read_json
+from tlkit.dataset.contents import MAX_JSON_BYTES, UnreadableImage, read_json
 from tlkit.dataset.sources.coco.entries import (
     EMPTY,
     EXTRA,

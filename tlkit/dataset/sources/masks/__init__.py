@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.geometry import mask_shape
-from tlkit.dataset.images import UnreadableImage
 from tlkit.dataset.sources.folders import is_split
 from tlkit.dataset.sources.ids import read_ids
 from tlkit.dataset.sources.masks.config import CONFIG_HINT, Config, read_config

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tlkit.dataset.images import UnreadableImage, read_json
+from tlkit.dataset.contents import UnreadableImage, read_json
 from tlkit.dataset.sources.page import Rejection, is_label
 from tlkit.dataset.sources.source import Source
 from tlkit.errors import DatasetError

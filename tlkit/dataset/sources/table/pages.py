@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tlkit.dataset import images
+from tlkit.dataset import contents, images
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.geometry import rectangle
-from tlkit.dataset.images import UnreadableImage
 from tlkit.dataset.sources.page import Page, Rejection, Thing
 from tlkit.dataset.sources.source import Source
 from tlkit.dataset.sources.table.entries import Row, Table
@@ -102,7 +102,7 @@ def measured(
 
 def _measure(root: Path, path: str) -> Size | Rejection:
     try:
-        return images.measure(images.read_bytes(root / path))
+        return images.measure(contents.read_bytes(root / path))
     except UnreadableImage as error:
         return Rejection(path, error.reason, error.detail)
 

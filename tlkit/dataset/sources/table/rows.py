@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.sources.glance import glance
 
 DELIMITERS = (",", ";", "\t")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tlkit.dataset.images import (
+from tlkit.dataset.contents import (
     MAX_JSON_BYTES,
     UnreadableImage,
     read_bytes,

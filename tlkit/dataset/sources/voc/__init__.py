@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.sources.glance import glance
 from tlkit.dataset.sources.page import Page, Rejection, Scan
 from tlkit.dataset.sources.pictures import SUFFIXES, Pictures

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.geometry import BadShape, Bounds, mask_shape
-from tlkit.dataset.images import UnreadableImage
 from tlkit.dataset.sources.ids import read_values
 from tlkit.dataset.sources.page import Thing, is_label
 from tlkit.dataset.sources.text import read_lines

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.geometry import BadShape
-from tlkit.dataset.images import UnreadableImage
 from tlkit.dataset.sources.page import Page, Rejection
 from tlkit.dataset.sources.voc.masks import Classes, joined, read_things
 from tlkit.dataset.sources.voc.xml import Annotation, parse_annotation

@@ -14,7 +14,7 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.sources.page import SPLIT_NAMES
 from tlkit.dataset.sources.sides import side_by_folder
 from tlkit.dataset.sources.source import Source

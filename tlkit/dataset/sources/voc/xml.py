@@ -28,6 +28,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from tlkit.dataset.contents import UnreadableImage, read_limited
 from tlkit.dataset.geometry import (
     FARTHEST,
     BadShape,
@@ -36,7 +37,6 @@ from tlkit.dataset.geometry import (
     around,
     rectangle,
 )
-from tlkit.dataset.images import UnreadableImage, read_limited
 from tlkit.dataset.sources.page import Rejection, Thing, is_label
 
 MAX_XML_BYTES = 16 << 20

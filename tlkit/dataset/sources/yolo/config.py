@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.sources.page import SPLIT_NAMES, Rejection
 from tlkit.dataset.sources.text import read_lines, read_text
 

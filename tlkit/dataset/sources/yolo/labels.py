@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlkit.dataset.contents import UnreadableImage, read_bytes
 from tlkit.dataset.geometry import BadShape
-from tlkit.dataset.images import UnreadableImage, measure, read_bytes
+from tlkit.dataset.images import measure
 from tlkit.dataset.sources.page import Rejection, Thing, is_label
 from tlkit.dataset.sources.text import read_lines
 from tlkit.dataset.sources.yolo.config import Config

@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from tlkit.dataset.images import UnreadableImage
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.sources.page import SPLIT_NAMES, Rejection
 from tlkit.dataset.sources.pictures import Pictures
 from tlkit.dataset.sources.sides import side_by_folder

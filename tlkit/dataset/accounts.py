@@ -1,0 +1,151 @@
+"""What became of each file in, those that were left out unsaid, or an error, out.
+
+Nothing is dropped unlisted, no class vanishes with its copies, and fewer than two
+classes are explained by what was rejected.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tlkit.dataset import sources
+from tlkit.dataset.copies import Outcome
+from tlkit.dataset.labelling import Candidate, Labelling
+from tlkit.dataset.sources import Page, Rejection, Scan
+from tlkit.dataset.sources.page import in_natural_order
+from tlkit.errors import DatasetError
+
+
+def unaccounted(
+    scan: Scan, outcome: Outcome, rejected: Iterable[Rejection]
+) -> list[Rejection]:
+    """Find what neither serves nor was refused.
+
+    Args:
+        scan: What the source holds.
+        outcome: What is kept.
+        rejected: What is not.
+
+    Returns:
+        A line for each such file.
+    """
+    reasons: dict[str, Rejection] = {}
+    for rejection in rejected:
+        reasons.setdefault(rejection.file, rejection)
+    used = {c.path for c, _ in outcome.kept} | scan.consumed
+    used |= {c.annotation for c, _ in outcome.kept}
+    lines = []
+    for file in scan.files:
+        if file in used or file in reasons:
+            continue
+        named_by = scan.named.get(file, "")
+        why = reasons.get(named_by)
+        if why is not None:
+            detail = f"Its annotation {named_by}: {why.detail}"
+            lines.append(Rejection(file, why.reason, detail))
+        elif named_by:
+            detail = f"{named_by} holds a copy of the picture inside, which is used."
+            lines.append(Rejection(file, "embedded-copy", detail))
+        else:
+            lines.append(Rejection(file, "unlabelled", "No annotation leads to it."))
+    return lines
+
+
+def check_labels(
+    place: Path,
+    kind: str,
+    scan: Scan,
+    outcome: Outcome,
+    rejected: Sequence[Rejection],
+    how: Labelling,
+) -> None:
+    """Refuse fewer than two classes.
+
+    Args:
+        place: What was named as the source.
+        kind: One of SOURCES.
+        scan: What the source holds.
+        outcome: What is kept.
+        rejected: What is not.
+        how: What became an example.
+
+    Raises:
+        DatasetError: There are fewer; it says what was rejected.
+    """
+    labels = in_natural_order({label for c, _ in outcome.kept for label in c.labels})
+    if len(labels) > 1:
+        return
+    found = f"only one, {labels[0]!r}" if labels else "none"
+    lines = [f"{place}: expected pictures of two classes or more, found {found}."]
+    for reason, number in Counter(r.reason for r in rejected).most_common():
+        example = next(r for r in rejected if r.reason == reason)
+        lines.append(
+            f"  {number} rejected as {reason}, as {example.file}: {example.detail}"
+        )
+    several = any(rejection.reason == "several-labels" for rejection in rejected)
+    hint = sources.SOURCES[kind].hint
+    if kind == "folders":
+        hint = _hint_for_folders(place, labels)
+    elif not hint:
+        hint = _hint_for_annotations(scan.pages, how, several=several)
+    raise DatasetError("\n".join(lines), hint=hint)
+
+
+def check_lost(candidates: Iterable[Candidate], outcome: Outcome) -> None:
+    """Refuse to let a class vanish because of its copies.
+
+    Args:
+        candidates: What was labelled.
+        outcome: What is kept of it.
+
+    Raises:
+        DatasetError: Nothing is kept of a class.
+    """
+    kept = {label for c, _ in outcome.kept for label in c.labels}
+    asked = {label for candidate in candidates for label in candidate.labels}
+    lost = in_natural_order(asked - kept)
+    if not lost:
+        return
+    lines = [
+        f"  {copy.file}: {copy.label}, {copy.kind} with {copy.twin}"
+        for copy in outcome.copies
+        if copy.label in lost
+    ]
+    raise DatasetError(
+        f"Nothing would be left of {', '.join(lost)}: all of its pictures stand under "
+        "another label as well, or on another side.\n" + "\n".join(lines[:10]),
+        hint="Correct the labels, take the class out, or keep such pictures "
+        "(--keep-conflicts).",
+    )
+
+
+def _hint_for_annotations(
+    pages: Iterable[Page], how: Labelling, *, several: bool
+) -> str:
+    """What to do where too few labels were found."""
+    own = things = 0
+    for page in pages:
+        own += bool(page.labels)
+        things += len(page.things)
+    if several:
+        return (
+            "Pictures have several labels: --multi-label keeps them, --label-by "
+            "shapes makes a crop of each shape."
+        )
+    if how.label_by == "shapes":
+        if own:
+            return f"{own} picture(s) have a label of their own: --label-by image."
+        return "Draw shapes, or label whole pictures and say --label-by image."
+    if own and things:
+        return f"{things} shape(s) are drawn on pictures: --label-by shapes."
+    return "Label the pictures, or draw shapes and say --label-by shapes."
+
+
+def _hint_for_folders(root: Path, labels: Sequence[str]) -> str:
+    if labels and (root / labels[0]).is_dir():
+        inner = [entry.name for entry in (root / labels[0]).iterdir() if entry.is_dir()]
+        if len(inner) > 1:
+            return f"Are the classes in {root / labels[0]}?"
+    return "Put the photos of each class into a folder of its name."

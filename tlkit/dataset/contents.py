@@ -1,0 +1,174 @@
+"""A file that may be anything in, its content out, or a named reason why not.
+
+Nothing larger is read than can be meant, and nothing is waited for.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tlkit.errors import DatasetError
+
+# A picture of MAX_PIXELS, uncompressed with four channels of 16 bit, fits.
+MAX_BYTES = 1 << 30
+# Holds the annotations of 5,000 pictures, or a picture of 190 MB inside.
+MAX_JSON_BYTES = 256 << 20
+# As told by the characters between values. Python takes up to 80 bytes for each.
+MAX_JSON_VALUES = 30_000_000
+# Deeper than any annotation; what is deeper still could not be handed on or written.
+MAX_JSON_DEPTH = 100
+
+
+class UnreadableImage(DatasetError):
+    """A picture that cannot be used.
+
+    Args:
+        reason: A short word for tables, as in "truncated".
+        detail: What was found, for a person.
+        file: Which file, where it is known.
+        hint: What to do about it.
+    """
+
+    def __init__(
+        self, reason: str, detail: str, *, file: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(f"{file}: {detail}" if file else detail, hint=hint)
+        self.reason = reason
+        self.detail = detail
+        self.file = file
+
+    def __reduce__(self) -> tuple[Callable[..., UnreadableImage], tuple[str, ...]]:
+        # Without it the error could not come back from a worker process.
+        return _unreadable, (self.reason, self.detail, self.file, self.hint)
+
+
+def _unreadable(reason: str, detail: str, file: str, hint: str) -> UnreadableImage:
+    return UnreadableImage(reason, detail, file=file, hint=hint)
+
+
+def read_bytes(path: Path, *, embedded: bool | None = None) -> bytes:
+    """Read a picture file, or the picture inside a labelme JSON.
+
+    Args:
+        path: The file. Pipes and devices are refused rather than waited for.
+        embedded: Whether the picture is inside a JSON; None goes by the suffix.
+
+    Returns:
+        The encoded picture.
+
+    Raises:
+        UnreadableImage: No such file, no permission, no ordinary file, or no picture
+            in the JSON.
+    """
+    inside = path.suffix.lower() == ".json" if embedded is None else embedded
+    if inside:
+        return embedded_picture(read_json(path), str(path))
+    return read_limited(path, MAX_BYTES)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that may be anything.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What it holds; NaN and infinity, which JSON has no words for, as None.
+
+    Raises:
+        UnreadableImage: It cannot be read, or is no JSON.
+    """
+    data = read_limited(path, MAX_JSON_BYTES)
+    number = sum(data.count(mark) for mark in b"[{:,")
+    if number > MAX_JSON_VALUES:
+        detail = f"About {number:,} values, of which {MAX_JSON_VALUES:,} are allowed."
+        raise UnreadableImage("too-big", detail, file=str(path))
+    try:
+        content = json.loads(data, parse_float=_finite, parse_constant=_finite)
+        _check_depth(content)
+    except (ValueError, RecursionError) as error:
+        detail = f"Not JSON: {error}."
+        raise UnreadableImage("broken-json", detail, file=str(path)) from error
+    return content
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def _check_depth(content: Any) -> None:
+    level = [content]
+    for _ in range(MAX_JSON_DEPTH):
+        # Most of a large JSON are numbers: what holds them is looked into just once.
+        level = [
+            part
+            for whole in level
+            if isinstance(whole, (dict, list))
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+            if isinstance(part, (dict, list))
+        ]
+        if not level:
+            return
+    raise ValueError(f"nested deeper than {MAX_JSON_DEPTH} levels")
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """Read a file that may be anything.
+
+    Args:
+        path: The file. Pipes and devices are refused rather than waited for.
+        limit: Bytes; a larger one is refused before it is read.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        UnreadableImage: It cannot be read.
+    """
+    try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise UnreadableImage("not-a-file", "Not an ordinary file.", file=str(path))
+        if facts.st_size > limit:
+            detail = f"{facts.st_size:,} bytes, of which {limit:,} are allowed."
+            raise UnreadableImage("too-big", detail, file=str(path))
+        return path.read_bytes()
+    except PermissionError as error:
+        detail = "There is no permission to read it."
+        raise UnreadableImage("no-permission", detail, file=str(path)) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        detail = "There is no such file."
+        raise UnreadableImage("missing", detail, file=str(path)) from error
+    except OSError as error:
+        detail = f"It cannot be read: {error.strerror}."
+        raise UnreadableImage("unreadable", detail, file=str(path)) from error
+
+
+def embedded_picture(content: Any, file: str) -> bytes:
+    """The encoded picture in a parsed labelme JSON.
+
+    Args:
+        content: What the JSON holds.
+        file: Its name, for messages.
+
+    Returns:
+        The encoded picture.
+
+    Raises:
+        UnreadableImage: There is none, or it is not base64.
+    """
+    text = content.get("imageData") if isinstance(content, dict) else None
+    if not isinstance(text, str) or not text:
+        raise UnreadableImage("no-picture", "It holds no imageData.", file=file)
+    try:
+        return base64.b64decode(text)
+    except ValueError as error:
+        detail = f"imageData is not base64: {error}."
+        raise UnreadableImage("damaged", detail, file=file) from error

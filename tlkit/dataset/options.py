@@ -1,0 +1,112 @@
+"""What prepare was asked for in, checked; and what that means for the split, out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tlkit.dataset import sources
+from tlkit.dataset.labelling import Labelling
+from tlkit.dataset.similar import ABOVE
+from tlkit.dataset.sources import Page, Reading
+from tlkit.errors import DatasetError, UsageError, unknown_name
+
+VAL = 0.15
+TEST = 0.15
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for, as `prepare` takes it."""
+
+    source: str = "auto"
+    labelling: Labelling = field(default_factory=Labelling)
+    reading: Reading = field(default_factory=Reading)
+    val: float | None = None
+    test: float | None = None
+    seed: int = 0
+    group_by: str | None = None
+    keep_conflicts: bool = False
+    near: bool = True
+    turned: bool = False
+    similar: str = ""
+    similar_above: float = ABOVE
+    corrections: str | None = None
+
+    def check(self, workers: int | None) -> None:
+        """Refuse what cannot be meant, before anything slow starts.
+
+        Args:
+            workers: Number of processes, or None.
+
+        Raises:
+            UsageError: A wrong name or number.
+        """
+        known = ("auto", *sources.SOURCES)
+        if self.source not in known:
+            error = unknown_name("source", self.source, known)
+            raise error
+        self.labelling.check()
+        for side, share in (("val", self.val), ("test", self.test)):
+            if share is not None and not 0 <= share < 1:
+                raise UsageError(
+                    f"{side} is a share of the pictures, at least 0 and below 1. "
+                    f"Received: {share}."
+                )
+        val = VAL if self.val is None else self.val
+        test = TEST if self.test is None else self.test
+        if val + test >= 1:
+            raise UsageError(
+                f"val and test leave nothing for train: {val} + {test} is not below 1."
+            )
+        if self.seed < 0:
+            raise UsageError(f"seed is at least 0. Received: {self.seed}.")
+        if self.turned and not self.near:
+            raise UsageError(
+                "Turned copies are near copies: --turned and --no-near exclude each "
+                "other."
+            )
+        if not 0 < self.similar_above <= 1:
+            raise UsageError(
+                "similar_above is a cosine above 0, 1 at most. Received: "
+                f"{self.similar_above}."
+            )
+        if self.reading.limit is not None and self.reading.limit < 1:
+            raise UsageError(f"limit is at least 1. Received: {self.reading.limit}.")
+        if workers is not None and workers < 0:
+            raise UsageError(f"workers is at least 0. Received: {workers}.")
+
+
+def fractions(place: Path, pages: Iterable[Page], options: Options) -> dict[str, float]:
+    """Decide what to draw.
+
+    Args:
+        place: What was named as the source, for messages.
+        pages: What it says.
+        options: What was asked for.
+
+    Returns:
+        The shares to draw for val and test, but for a side that the source gives.
+
+    Raises:
+        DatasetError: It gives sides to be judged by, and none to train on.
+        UsageError: A share was asked for of a side that it gives.
+    """
+    given = {page.split for page in pages} - {None}
+    for side, share in (("val", options.val), ("test", options.test)):
+        if share is not None and side in given:
+            raise UsageError(
+                f"{place} has a {side} folder of its own, so no share can be given.",
+                hint=f"Leave --{side} away, or merge the folder into train.",
+            )
+    if given and "train" not in given:
+        sides = " and ".join(sorted(map(str, given)))
+        raise DatasetError(f"{place} holds {sides}, but no train folder.")
+    usual = {"val": VAL, "test": 0.0 if "val" in given else TEST}
+    asked = {"val": options.val, "test": options.test}
+    return {
+        side: usual[side] if share is None else share
+        for side, share in asked.items()
+        if side not in given
+    }

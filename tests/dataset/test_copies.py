@@ -3,10 +3,10 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+from tlkit.dataset.candidate import Candidate
 from tlkit.dataset.copies import Outcome, decide
 from tlkit.dataset.duplicates import Pair
 from tlkit.dataset.facts import Facts
-from tlkit.dataset.labelling import Candidate
 
 
 def world(*rows):

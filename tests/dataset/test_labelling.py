@@ -5,15 +5,10 @@ import math
 
 import pytest
 
+from tlkit.dataset.candidate import Candidate
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.geometry import Shape, rectangle
-from tlkit.dataset.labelling import (
-    Candidate,
-    Labelling,
-    is_ignored,
-    label,
-    settled,
-)
+from tlkit.dataset.labelling import Labelling, is_ignored, label, settled
 from tlkit.dataset.sources import Page, Rejection, Thing
 from tlkit.errors import DatasetError, UsageError
 

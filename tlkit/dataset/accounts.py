@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tlkit.dataset import sources
+from tlkit.dataset.candidate import Candidate
 from tlkit.dataset.copies import Outcome
-from tlkit.dataset.labelling import Candidate, Labelling
+from tlkit.dataset.labelling import Labelling
 from tlkit.dataset.sources import Page, Rejection, Scan
 from tlkit.dataset.sources.page import in_natural_order
 from tlkit.errors import DatasetError

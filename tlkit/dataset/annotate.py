@@ -18,7 +18,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlkit.dataset.labelling import BETWEEN, is_ignored
+from tlkit.dataset.candidate import BETWEEN
+from tlkit.dataset.labelling import is_ignored
 from tlkit.dataset.manifest import DUPLICATES, REJECTED, Manifest
 from tlkit.dataset.objects import read_objects
 from tlkit.dataset.sources.page import Page, Rejection, Thing

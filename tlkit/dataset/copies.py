@@ -22,14 +22,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from tlkit.dataset.candidate import Candidate, overlap
 from tlkit.dataset.duplicates import Components, Pair
 from tlkit.dataset.facts import Facts
-from tlkit.dataset.labelling import Candidate
 from tlkit.dataset.sources.page import Rejection
+from tlkit.dataset.ties import between, join, worth_of
 from tlkit.dataset.turned import inverse
 
-# Sides by what they are worth: a copy goes from the lower one.
-WORTH = {None: 0, "train": 1, "val": 2, "test": 3}
 # Two boxes that share this much of their union are drawn around the same thing.
 SAME_PLACE = 0.8
 GROUP_DIGITS = 12
@@ -127,7 +126,7 @@ class Decisions:
             for one in members:
                 for other in members:
                     differ = one.labels != other.labels
-                    if differ and _overlap(one, other) >= SAME_PLACE:
+                    if differ and overlap(one, other) >= SAME_PLACE:
                         found[id(one)] = other
                         self._note(one, other, "conflict", action)
                         break
@@ -137,16 +136,16 @@ class Decisions:
     def leaks(self) -> None:
         """Take out what has a copy on a higher side than its own."""
         classes = self.classes(self.same)
-        worth = {root: max(map(_worth, own)) for root, own in classes.items()}
-        best = {root: max(own, key=_worth) for root, own in classes.items()}
+        worth = {root: max(map(worth_of, own)) for root, own in classes.items()}
+        best = {root: max(own, key=worth_of) for root, own in classes.items()}
         found = {
             id(member): best[root]
             for root, members in classes.items()
             for member in members
-            if 0 < _worth(member) < worth[root]
+            if 0 < worth_of(member) < worth[root]
         }
         links = self._links(classes) | self._asked_together(classes)
-        joined = _join(worth, links)
+        joined = join(worth, links)
         gone: set[int] = set()
         # From the highest side down: what has gone itself takes nothing with it.
         for link in sorted(
@@ -178,7 +177,7 @@ class Decisions:
             # What an earlier data set had comes before what is new.
             for one in sorted(members, key=lambda member: member.earlier is None):
                 twins = [k for k in kept if k.labels == one.labels]
-                twin = next((k for k in twins if _overlap(one, k) >= SAME_PLACE), None)
+                twin = next((k for k in twins if overlap(one, k) >= SAME_PLACE), None)
                 if twin is None:
                     kept.append(one)
                     continue
@@ -228,7 +227,7 @@ class Decisions:
         sides: dict[int, str | None] = defaultdict(lambda: None)
         for root, members in classes.items():
             sides[together[root]] = (
-                sides[together[root]] or max(members, key=_worth).side
+                sides[together[root]] or max(members, key=worth_of).side
             )
         for pair in sorted(self.similar, key=_closeness):
             roots = self.same[pair.first], self.same[pair.second]
@@ -247,7 +246,7 @@ class Decisions:
     def _links(self, classes: Mapping[int, object]) -> set[tuple[int, int]]:
         # near pairs between pictures that are left, by their representatives
         roots = [(self.same[p.first], self.same[p.second]) for p in self.near]
-        return _between(classes, roots)
+        return between(classes, roots)
 
     def _asked_together(self, classes: Mapping[int, object]) -> set[tuple[int, int]]:
         # each picture with the one of its group that is worth most, likewise
@@ -256,11 +255,11 @@ class Decisions:
             if candidate.group:
                 together[candidate.group].append(candidate)
         roots = [
-            (self._root(max(members, key=_worth)), self._root(member))
+            (self._root(max(members, key=worth_of)), self._root(member))
             for members in together.values()
             for member in members
         ]
-        return _between(classes, roots)
+        return between(classes, roots)
 
     def _root(self, candidate: Candidate) -> int:
         return self.same[self.index[candidate.path]]
@@ -348,62 +347,3 @@ def decide(
 
 def _closeness(pair: Pair) -> tuple[bool, bool, float]:
     return pair.kind == "similar", pair.kind == "turned", pair.distance
-
-
-def _worth(candidate: Candidate) -> int:
-    return WORTH[candidate.side]
-
-
-def _between(
-    classes: Mapping[int, object], pairs: Iterable[tuple[int, int]]
-) -> set[tuple[int, int]]:
-    return {
-        (min(pair), max(pair))
-        for pair in pairs
-        if pair[0] != pair[1] and pair[0] in classes and pair[1] in classes
-    }
-
-
-def _join(worth: dict[int, int], links: Iterable[tuple[int, int]]) -> set[int]:
-    """Let what is on no side join what it is tied to, the highest side first.
-
-    Args:
-        worth: Of each picture, by its representative; those that join get theirs here.
-        links: Pictures that must not be parted.
-
-    Returns:
-        Those that joined.
-    """
-    tied: dict[int, list[int]] = defaultdict(list)
-    for one, other in links:
-        tied[one].append(other)
-        tied[other].append(one)
-    joined: set[int] = set()
-    for value in sorted({*worth.values()} - {0}, reverse=True):
-        reached = [root for root in tied if worth[root] == value]
-        while reached:
-            for other in tied[reached.pop()]:
-                if worth[other] == 0:
-                    worth[other] = value
-                    joined.add(other)
-                    reached.append(other)
-    return joined
-
-
-def _overlap(one: Candidate, other: Candidate) -> float:
-    # 1 for two whole pictures; boxes are compared as shares of their pictures, which
-    # may be of different size
-    a, b = _share(one), _share(other)
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    common = max(width, 0) * max(height, 0)
-    areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (a, b)]
-    return common / (sum(areas) - common)
-
-
-def _share(candidate: Candidate) -> tuple[float, float, float, float]:
-    if candidate.box is None:
-        return 0, 0, 1, 1
-    width, height = candidate.facts.width, candidate.facts.height
-    x0, y0, x1, y1 = candidate.box
-    return x0 / width, y0 / height, x1 / width, y1 / height

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tlkit.dataset.candidate import BETWEEN, Box, Candidate
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.geometry import Bounds
 from tlkit.dataset.sources.page import (
@@ -22,20 +23,15 @@ from tlkit.dataset.sources.page import (
     Rejection,
     Thing,
     in_natural_order,
-    natural_key,
 )
 from tlkit.errors import DatasetError, UsageError, unknown_name
 
 LABEL_BY = ("image", "shapes")
-# Between the labels of one example in manifest.csv.
-BETWEEN = "|"
 # A thing of fewer pixels across shows too little to be told by.
 MIN_SIZE = 8
 # Readers of manifest.csv stop at fields of 131,072 characters. A longer outline is not
 # kept there; objects.jsonl has it.
 MAX_FIELD = 100_000
-
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -78,53 +74,6 @@ class Labelling:
                 "--pad and --min-size are about the crops of --label-by shapes.",
                 hint="Add --label-by shapes, or leave them away.",
             )
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """Something labelled, its picture decoded, its box within the picture.
-
-    Attributes:
-        facts: Of its picture.
-        labels: One, or several in natural order.
-        split: The side it was given, None for none.
-        box: The part of the picture; None for the whole.
-        shape: What was drawn, as JSON; "" where nothing was.
-        annotation: Path of the annotation file; "" where folders tell the label.
-        shown: The file that the user would look at.
-        group: Pictures of one group are not parted; "" for none.
-        earlier: The side it was on when its data set was prepared before, if it was.
-    """
-
-    facts: Facts
-    labels: tuple[str, ...]
-    split: str | None = None
-    box: Box | None = None
-    shape: str = ""
-    annotation: str = ""
-    shown: str = ""
-    group: str = ""
-    earlier: str | None = None
-
-    @property
-    def side(self) -> str | None:
-        """The side that it should stay on, None for whichever comes."""
-        return self.earlier or self.split
-
-    @property
-    def path(self) -> str:
-        """Of its picture, relative to the source root."""
-        return self.facts.path
-
-    @property
-    def label(self) -> str:
-        """Its labels in one text."""
-        return BETWEEN.join(self.labels)
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What candidates are sorted by, whatever order they were found in."""
-        return natural_key(self.path), self.box or (), self.labels, self.shape
 
 
 def settled(pages: Sequence[Page], how: Labelling) -> Labelling:

@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 
 from tlkit.dataset import contents, images
+from tlkit.dataset.candidate import BETWEEN
 from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.fitted import crop, decode_fitted
-from tlkit.dataset.labelling import BETWEEN
 from tlkit.errors import DatasetError
 
 SPLITS = ("train", "val", "test")

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tlkit.dataset.candidate import Candidate
 from tlkit.dataset.copies import GROUP_DIGITS, Copy, Outcome
 from tlkit.dataset.facts import Facts
-from tlkit.dataset.labelling import Candidate
 from tlkit.dataset.manifest import (
     DUPLICATES,
     FORMAT,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.labelling import Candidate
+from tlkit.dataset.candidate import Candidate
 from tlkit.dataset.manifest import INFO, Manifest
 from tlkit.errors import UsageError
 

@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from tlkit.dataset.labelling import Candidate
+from tlkit.dataset.candidate import Candidate
 from tlkit.dataset.sources.page import in_natural_order
 from tlkit.errors import DatasetError
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
-from tlkit.dataset.labelling import BETWEEN
+from tlkit.dataset.candidate import BETWEEN
 from tlkit.dataset.manifest import Example
 from tlkit.dataset.output import Prepared
 from tlkit.dataset.quality import size_of

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import tlkit
 from tests.conftest import SMALL
@@ -212,3 +213,23 @@ def test_a_missing_side_is_a_clear_error(prepared):
     train_only = tuple(e for e in prepared.examples if e.split == "train")
     with pytest.raises(RunError, match="val"):
         train.check_splits(dataclasses.replace(prepared, examples=train_only))
+
+
+def test_several_labels_are_not_trained_on_yet(tmp_path, draw, small):
+    (tmp_path / "photos").mkdir()
+    lines = ["path,label"]
+    for i in range(12):
+        Image.fromarray(draw(i % 2, i)).save(tmp_path / "photos" / f"{i}.png")
+        lines.append(f"{i}.png,{'a|b' if i % 3 else 'a' if i % 2 else 'b'}")
+    (tmp_path / "photos" / "labels.csv").write_text("\n".join(lines))
+    manifest = tlkit.prepare(
+        *(tmp_path / "photos", tmp_path / "data"),
+        separator="|",
+        multi_label=True,
+        near=False,
+        test=0,
+    )
+    assert manifest.multi_label
+    with pytest.raises(RunError, match="have several labels"):
+        tlkit.finetune(manifest.directory, tmp_path / "run", **small)
+    assert not (tmp_path / "run").exists()

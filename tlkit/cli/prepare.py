@@ -138,7 +138,8 @@ def prepare(
             progress=progress,
         )
     _print_summary(manifest)
-    next_step("tlkit", "finetune", out)
+    # Training on several labels is yet to come.
+    next_step("tlkit", "check" if manifest.multi_label else "finetune", out)
 
 
 def _columns(given: list[str]) -> dict[str, str]:

@@ -124,8 +124,15 @@ def check_splits(manifest: Manifest) -> Manifest:
         The same.
 
     Raises:
-        RunError: It lacks a training or a validation side.
+        RunError: It lacks a training or a validation side, or its examples have several
+            labels.
     """
+    if manifest.multi_label:
+        raise RunError(
+            f"The examples of {manifest.directory} have several labels each: expected "
+            "one, as training on several is yet to come.",
+            hint="Prepare it anew without --multi-label: by --label-by shapes, say.",
+        )
     for split in ("train", "val"):
         if not manifest.of(split):
             raise RunError(

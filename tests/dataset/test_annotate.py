@@ -116,6 +116,18 @@ def test_a_conflict_is_settled(mess, tmp_path):
     assert manifest.info["counts"]["conflicts"] == 0
 
 
+def test_corrections_that_are_left_away_are_told_of(mess, tmp_path, told):
+    prepare(mess, tmp_path / "data")
+    folder = tmp_path / "my work"
+    tlkit.annotate(tmp_path / "data", folder, what="conflicts")
+    prepare(mess, tmp_path / "data", corrections=folder)
+    prepare(mess, tmp_path / "data", progress=told)
+    assert any(
+        line.endswith(f"add --corrections '{folder}' to keep them.")
+        for line in told.warnings
+    )
+
+
 def test_a_loose_picture_gets_a_class(mess, tmp_path):
     prepare(mess, tmp_path / "data")
     folder = tmp_path / "work"

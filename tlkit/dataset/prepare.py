@@ -7,6 +7,7 @@ sources -> survey -> duplicates -> upright -> groups -> labelling -> previous ->
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -178,6 +179,11 @@ def _prepare(
     previous = earlier and read_previous(
         earlier, source.place, dataclasses.asdict(options)
     )
+    if previous and previous.corrections and not options.corrections:
+        progress.warn(
+            f"The corrections that were taken in before are not: add --corrections "
+            f"{shlex.quote(previous.corrections)} to keep them."
+        )
     root = scan.root or source.root
     paths = in_natural_order({page.path for page in scan.pages})
     with open_ledger(source.place) as ledger:

@@ -116,16 +116,34 @@ def test_a_conflict_is_settled(mess, tmp_path):
     assert manifest.info["counts"]["conflicts"] == 0
 
 
-def test_corrections_that_are_left_away_are_told_of(mess, tmp_path, told):
+def test_corrections_hold_ever_after(mess, tmp_path, told):
     prepare(mess, tmp_path / "data")
-    folder = tmp_path / "my work"
+    folder = tmp_path / "work"
     tlkit.annotate(tmp_path / "data", folder, what="conflicts")
-    prepare(mess, tmp_path / "data", corrections=folder)
-    prepare(mess, tmp_path / "data", progress=told)
-    assert any(
-        line.endswith(f"add --corrections '{folder}' to keep them.")
-        for line in told.warnings
-    )
+    edit(folder, "-é", "disc")
+    first = prepare(mess, tmp_path / "data", corrections=folder)
+    shutil.rmtree(folder)
+    again = prepare(mess, tmp_path / "data", progress=told)
+    assert again.digest == first.digest
+    assert "1 picture(s) stay corrected as they were before." in told.notes
+
+    # A second round adds to the first.
+    tlkit.annotate(tmp_path / "data", folder, what="unlabelled")
+    edit(folder, "loose", "bar")
+    both = prepare(mess, tmp_path / "data", corrections=folder)
+    found = {e.path: e.label for e in both.examples}
+    assert (found["bar/-é.png"], found["loose.png"]) == ("disc", "bar")
+    # Only a new data set forgets.
+    anew = prepare(mess, tmp_path / "data", overwrite=True)
+    assert anew.info["counts"]["conflicts"] > 0
+    assert not (tmp_path / "data" / "corrections.jsonl").exists()
+
+
+def test_kept_corrections_that_were_changed(mess, tmp_path):
+    prepare(mess, tmp_path / "data")
+    (tmp_path / "data" / "corrections.jsonl").write_text('{"page": 3}')
+    with pytest.raises(DatasetError, match=r"corrections\.jsonl is not what"):
+        prepare(mess, tmp_path / "data")
 
 
 def test_a_loose_picture_gets_a_class(mess, tmp_path):

@@ -3,10 +3,14 @@
 A correction replaces what the source says of a picture: its labels by the flags that
 are true, where they were changed and any is; what is drawn, where that was changed. A
 picture flagged "__ignore__" is left out. What was not touched stays as it is.
+
+A data set keeps the corrections it was made with, in corrections.jsonl, so that they
+hold when it is prepared again.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +18,14 @@ from pathlib import Path
 
 from tlkit.dataset.contents import UnreadableImage, read_json
 from tlkit.dataset.labelling import Labelling, is_ignored
+from tlkit.dataset.objects import page_content, page_of
 from tlkit.dataset.sources.labelme import parse_sheet
 from tlkit.dataset.sources.page import SPLIT_NAMES, Page, Rejection, Scan
 from tlkit.dataset.work import IGNORE, read_index, state_of
 from tlkit.errors import DatasetError
 from tlkit.progress import Progress
+
+KEPT = "corrections.jsonl"
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,31 @@ class Correction:
     def ignored(self) -> bool:
         """Whether the picture is to be left out."""
         return self.labels and IGNORE in self.page.labels
+
+    def after(self, earlier: Correction | None) -> Correction:
+        """Add what was corrected before and is not corrected anew.
+
+        Args:
+            earlier: Of the same picture, if there is one.
+
+        Returns:
+            Both in one.
+        """
+        if earlier is None:
+            return self
+        flags = self if self.labels else earlier
+        drawn = self if self.shapes else earlier
+        page = replace(
+            drawn.page,
+            labels=flags.page.labels,
+            attributes={**drawn.page.attributes, **flags.page.attributes},
+        )
+        return Correction(
+            page,
+            self.labels or earlier.labels,
+            self.shapes or earlier.shapes,
+            drawn.rejected,
+        )
 
 
 @dataclass(frozen=True)
@@ -88,24 +120,87 @@ def read_corrections(place: Path) -> Corrections:
     return Corrections(place, made, tuple(broken))
 
 
-def apply(scan: Scan, place: Path, how: Labelling, progress: Progress) -> Scan:
-    """Take the corrections of a work folder in, and tell of them.
+def keep(directory: Path, made: Mapping[str, Correction]) -> None:
+    """Write corrections into a data set directory, if there are any.
+
+    Args:
+        directory: Where to; it exists.
+        made: By the picture's path in the source.
+    """
+    if not made:
+        return
+    with (directory / KEPT).open("w", encoding="utf-8", newline="\n") as file:
+        for correction in made.values():
+            faults = [(r.file, r.reason, r.detail) for r in correction.rejected]
+            content = {
+                "labels": correction.labels,
+                "shapes": correction.shapes,
+                "rejected": faults,
+                "page": page_content(correction.page),
+            }
+            file.write(json.dumps(content) + "\n")
+
+
+def kept(directory: Path) -> dict[str, Correction]:
+    """Read the corrections that a data set was made with.
+
+    Args:
+        directory: What prepare wrote.
+
+    Returns:
+        By the picture's path in the source; empty where there are none.
+
+    Raises:
+        DatasetError: They are no longer as they were written.
+    """
+    path = directory / KEPT
+    if not path.is_file():
+        return {}
+    made = {}
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            content = json.loads(line)
+            page = page_of(content["page"])
+            faults = tuple(Rejection(*fault) for fault in content["rejected"])
+            made[page.path] = Correction(
+                page, bool(content["labels"]), bool(content["shapes"]), faults
+            )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{path} is not what prepare wrote: {error!r}.",
+            hint="Run tlkit prepare again with --overwrite, and --corrections anew.",
+        ) from error
+    return made
+
+
+def gathered(
+    scan: Scan,
+    earlier: Mapping[str, Correction],
+    place: Path | None,
+    progress: Progress,
+) -> dict[str, Correction]:
+    """Gather the corrections that hold, and tell of them.
 
     Args:
         scan: What the source says.
-        place: What `tlkit annotate` wrote.
-        how: What becomes an example.
+        earlier: Those that the data set was made with before.
+        place: What `tlkit annotate` wrote; None for nothing new.
         progress: Where to report.
 
     Returns:
-        The corrected scan.
+        The corrections of pictures that are there, by path.
 
     Raises:
-        DatasetError: The corrections are of other photos.
+        DatasetError: The new ones are of other photos.
         UsageError: It is no work folder.
     """
-    corrections = read_corrections(place)
     known = {*scan.files, *(page.path for page in scan.pages)}
+    made = {path: each for path, each in earlier.items() if path in known}
+    if made:
+        progress.note(f"{len(made)} picture(s) stay corrected as they were before.")
+    if place is None:
+        return made
+    corrections = read_corrections(place)
     missing = [path for path in corrections.made if path not in known]
     if missing and len(missing) == len(corrections.made):
         raise DatasetError(
@@ -113,18 +208,13 @@ def apply(scan: Scan, place: Path, how: Labelling, progress: Progress) -> Scan:
             f"source, as {missing[0]}.",
             hint="Name the folder of photos that the data set was prepared from.",
         )
-    lines = [
-        f"{place / r.file}: {r.detail} It is passed over." for r in corrections.broken
-    ]
-    lines += [f"{path}, corrected in {place}, is no longer there." for path in missing]
-    for line in lines:
-        progress.warn(line)
-    progress.note(
-        f"{len(corrections.made) - len(missing)} pictures corrected by {place}."
-    )
-    made = {p: c for p, c in corrections.made.items() if p in known}
-    scan = corrected(scan, made, how)
-    return replace(scan, warnings=(*scan.warnings, *lines))
+    for fault in corrections.broken:
+        progress.warn(f"{place / fault.file}: {fault.detail} It is passed over.")
+    for path in missing:
+        progress.warn(f"{path}, corrected in {place}, is no longer there.")
+    new = {path: each for path, each in corrections.made.items() if path in known}
+    progress.note(f"{len(new)} picture(s) corrected by {place}.")
+    return made | {path: each.after(made.get(path)) for path, each in new.items()}
 
 
 def corrected(scan: Scan, made: Mapping[str, Correction], how: Labelling) -> Scan:

@@ -3,6 +3,7 @@
 manifest.csv    one row per example, columns as the fields of Example
 objects.jsonl   what was drawn on its pictures, whole; only where anything was
 labels.txt      the class order, one label a line
+corrections.jsonl   what was corrected, where anything was; it holds ever after
 rejected.csv    every file that is not used, with its reason
 notes.csv       what decoding did to pictures that are used, a line for each remark
 duplicates.csv  copies, near copies and what was done about them

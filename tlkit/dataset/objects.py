@@ -40,7 +40,7 @@ def write_objects(directory: Path, pages: Iterable[Page]) -> None:
         "w", encoding="utf-8", errors="backslashreplace", newline="\n"
     ) as file:
         for page in drawn:
-            file.write(json.dumps(_content(page), ensure_ascii=False) + "\n")
+            file.write(json.dumps(page_content(page), ensure_ascii=False) + "\n")
 
 
 def read_objects(directory: Path) -> Iterator[Page]:
@@ -61,7 +61,7 @@ def read_objects(directory: Path) -> Iterator[Page]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                yield _page(json.loads(line))
+                yield page_of(json.loads(line))
             except (ValueError, KeyError, TypeError, BadShape) as error:
                 raise DatasetError(
                     f"{path}, line {number} is not what prepare wrote: {error!r}.",
@@ -69,7 +69,8 @@ def read_objects(directory: Path) -> Iterator[Page]:
                 ) from error
 
 
-def _content(page: Page) -> dict[str, Any]:
+def page_content(page: Page) -> dict[str, Any]:
+    """A page as JSON values."""
     return {
         "path": page.path,
         "file": page.file,
@@ -90,7 +91,20 @@ def _content(page: Page) -> dict[str, Any]:
     }
 
 
-def _page(content: dict[str, Any]) -> Page:
+def page_of(content: dict[str, Any]) -> Page:
+    """Read a page from JSON values.
+
+    Args:
+        content: As `page_content` gives them.
+
+    Returns:
+        The page.
+
+    Raises:
+        KeyError: Something is missing.
+        TypeError: Something is not what it was.
+        ValueError: Likewise; BadShape is one.
+    """
     things = tuple(
         Thing(
             label=thing["label"],

@@ -17,6 +17,7 @@ from typing import Any
 
 from tlkit.dataset.candidate import Candidate
 from tlkit.dataset.copies import GROUP_DIGITS, Copy, Outcome
+from tlkit.dataset.corrections import KEPT, Correction, keep
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.manifest import (
     DUPLICATES,
@@ -41,7 +42,10 @@ from tlkit.errors import DatasetError, UsageError
 
 # Pictures from archives and drawings, which have no other place to stay.
 PICTURES = "pictures"
-OURS = {MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, OBJECTS, REPORT, PICTURES}
+OURS = {
+    *(MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, OBJECTS, REPORT, PICTURES),
+    KEPT,
+}
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 # Longer explanations are of no use to anybody; they quote what came.
 MAX_DETAIL = 1000
@@ -64,6 +68,7 @@ class Prepared:
         outcome: What became of copies.
         sides: The side of each candidate that is kept.
         rejected: What is not used.
+        corrections: What was corrected, by the picture's path.
         warnings: What the user should act on.
         remarks: What is worth a look.
         findings: About the quality of the set; warnings or remarks tell them, too.
@@ -79,6 +84,7 @@ class Prepared:
     outcome: Outcome
     sides: list[str]
     rejected: list[Rejection]
+    corrections: dict[str, Correction] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -191,6 +197,7 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
     text = json.dumps(_info(place, root, prepared), indent=2)
     (draft / INFO).write_text(text + "\n", encoding="utf-8")
     write_objects(draft, prepared.pages)
+    keep(draft, prepared.corrections)
 
 
 def _example(candidate: Candidate, group: str, side: str) -> Example:

@@ -7,7 +7,6 @@ sources -> survey -> duplicates -> upright -> groups -> labelling -> previous ->
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from tlkit.dataset import sources
 from tlkit.dataset.accounts import check_labels, check_lost, unaccounted
 from tlkit.dataset.copies import decide
-from tlkit.dataset.corrections import apply
+from tlkit.dataset.corrections import Correction, corrected, gathered, kept
 from tlkit.dataset.duplicates import Pair, find
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.groups import grouped
@@ -175,15 +174,10 @@ def _prepare(
     workers: int | None,
     progress: Progress,
 ) -> Prepared:
-    kind, scan, options = _read(source, options, progress)
+    kind, scan, options, made = _read(source, earlier, options, progress)
     previous = earlier and read_previous(
         earlier, source.place, dataclasses.asdict(options)
     )
-    if previous and previous.corrections and not options.corrections:
-        progress.warn(
-            f"The corrections that were taken in before are not: add --corrections "
-            f"{shlex.quote(previous.corrections)} to keep them."
-        )
     root = scan.root or source.root
     paths = in_natural_order({page.path for page in scan.pages})
     with open_ledger(source.place) as ledger:
@@ -219,28 +213,32 @@ def _prepare(
         outcome=outcome,
         sides=sides_of(outcome.kept, shares, options.seed),
         rejected=rejected,
+        corrections=made,
     )
     review(prepared, progress)
     return prepared
 
 
 def _read(
-    source: Source, options: Options, progress: Progress
-) -> tuple[str, Scan, Options]:
-    """What kind of source it is, what it says, and all that was left open, decided."""
+    source: Source, earlier: Path | None, options: Options, progress: Progress
+) -> tuple[str, Scan, Options, dict[str, Correction]]:
+    # what kind of source it is, what it says, all that was left open, decided, and
+    # what was corrected
     kind = _recognise(source, options)
     scan = sources.read(source, kind)
     progress.note(scan.note)
     for line in scan.warnings:
         progress.warn(line)
     how = settled(scan.pages, options.labelling)
-    if options.corrections is not None:
-        scan = apply(scan, Path(options.corrections), how, progress)
+    before = kept(earlier) if earlier else {}
+    place = Path(options.corrections) if options.corrections else None
+    made = gathered(scan, before, place, progress)
+    scan = corrected(scan, made, how) if made else scan
     shares = fractions(source.place, scan.pages, options)
     decided = dataclasses.replace(
         options, labelling=how, val=shares.get("val"), test=shares.get("test")
     )
-    return kind, scan, decided
+    return kind, scan, decided, made
 
 
 def _pairs(

@@ -25,12 +25,10 @@ class Previous:
     Attributes:
         by_content: The side of a picture, and its path, by its sha256.
         by_path: The side of a picture by its path.
-        corrections: The work folder that it took in; "" for none.
     """
 
     by_content: Mapping[str, tuple[str, str]]
     by_path: Mapping[str, str]
-    corrections: str = ""
 
     def side(self, path: str, sha256: str, present: Container[str]) -> str | None:
         """Look a picture up.
@@ -90,7 +88,6 @@ def read_previous(
     return Previous(
         by_content={e.sha256: (e.split, e.path) for e in earlier.examples},
         by_path={e.path: e.split for e in earlier.examples},
-        corrections=before.get("corrections") or "",
     )
 
 

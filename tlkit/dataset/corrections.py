@@ -178,7 +178,7 @@ def gathered(
     earlier: Mapping[str, Correction],
     place: Path | None,
     progress: Progress,
-) -> dict[str, Correction]:
+) -> tuple[dict[str, Correction], list[str]]:
     """Gather the corrections that hold, and tell of them.
 
     Args:
@@ -188,7 +188,7 @@ def gathered(
         progress: Where to report.
 
     Returns:
-        The corrections of pictures that are there, by path.
+        The corrections of pictures that are there, by path; and what was warned of.
 
     Raises:
         DatasetError: The new ones are of other photos.
@@ -199,7 +199,7 @@ def gathered(
     if made:
         progress.note(f"{len(made)} picture(s) stay corrected as they were before.")
     if place is None:
-        return made
+        return made, []
     corrections = read_corrections(place)
     missing = [path for path in corrections.made if path not in known]
     if missing and len(missing) == len(corrections.made):
@@ -208,13 +208,16 @@ def gathered(
             f"source, as {missing[0]}.",
             hint="Name the folder of photos that the data set was prepared from.",
         )
-    for fault in corrections.broken:
-        progress.warn(f"{place / fault.file}: {fault.detail} It is passed over.")
-    for path in missing:
-        progress.warn(f"{path}, corrected in {place}, is no longer there.")
+    lines = [
+        f"{place / r.file}: {r.detail} It is passed over." for r in corrections.broken
+    ]
+    lines += [f"{path}, corrected in {place}, is no longer there." for path in missing]
+    for line in lines:
+        progress.warn(line)
     new = {path: each for path, each in corrections.made.items() if path in known}
     progress.note(f"{len(new)} picture(s) corrected by {place}.")
-    return made | {path: each.after(made.get(path)) for path, each in new.items()}
+    made |= {path: each.after(made.get(path)) for path, each in new.items()}
+    return made, lines
 
 
 def corrected(scan: Scan, made: Mapping[str, Correction], how: Labelling) -> Scan:

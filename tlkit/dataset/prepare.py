@@ -232,8 +232,9 @@ def _read(
     how = settled(scan.pages, options.labelling)
     before = kept(earlier) if earlier else {}
     place = Path(options.corrections) if options.corrections else None
-    made = gathered(scan, before, place, progress)
+    made, lines = gathered(scan, before, place, progress)
     scan = corrected(scan, made, how) if made else scan
+    scan = dataclasses.replace(scan, warnings=(*scan.warnings, *lines))
     shares = fractions(source.place, scan.pages, options)
     decided = dataclasses.replace(
         options, labelling=how, val=shares.get("val"), test=shares.get("test")

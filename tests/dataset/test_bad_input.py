@@ -356,7 +356,7 @@ def inside(data: bytes) -> bytes:
 
 
 def masked(path: Path) -> None:
-    """Drawn on a picture as it is stored, which EXIF turns: the mask has to be read."""
+    """A mask that claims 60,000 pixels a side, on a picture that EXIF turns."""
     mask = base64.b64encode(huge_png(60_000, 60_000)).decode()
     shape = {"label": "x", "points": [[0, 0], [3, 3]], "shape_type": "mask"}
     size = {"imageWidth": 48, "imageHeight": 40, "imagePath": "mask.jpg"}
@@ -438,7 +438,7 @@ PAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         holding(page(imageData=7, imagePath="none.png")),
         "rejected: no-picture",
     ),
-    "mask": (masked, "rejected: bad-mask"),
+    "mask": (masked, "used; rejected: bad-mask"),
 }
 
 

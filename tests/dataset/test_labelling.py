@@ -220,36 +220,56 @@ def test_boxes_are_whole_pixels_within_the_picture(pad, box, expected):
 @pytest.mark.parametrize(
     ("thing", "reason", "detail"),
     [
-        (boxed("__ignore__"), "ignored", "Shape 1, __ignore__: marked to be ignored."),
-        (boxed(""), "no-label", "Shape 1, without label: has no label."),
+        (
+            boxed("__ignore__"),
+            "ignored",
+            "__ignore__ at (10, 10, 50, 40): marked to be ignored.",
+        ),
+        (
+            boxed(""),
+            "no-label",
+            "A shape without label at (10, 10, 50, 40): has no label.",
+        ),
         (
             boxed("cat", attributes={"iscrowd": 1}),
             "crowd",
-            "Shape 1, cat: stands for a crowd of them.",
+            "cat at (10, 10, 50, 40): stands for a crowd of them.",
         ),
         (
             Thing("cat", (Shape.make("point", [[5, 5]]),)),
             "no-area",
-            "Shape 1, cat: a point without width or height.",
+            "cat at (5, 5, 5, 5): without width or height.",
         ),
         (
             Thing("cat", (Shape.make("line", [[5, 5], [50, 5]]),)),
             "no-area",
-            "Shape 1, cat: a line without width or height.",
+            "cat at (5, 5, 50, 5): without width or height.",
         ),
         (
             Thing("cat", (Shape.make("circle", [[5, 5], [5, 5]]),)),
             "no-area",
-            "Shape 1, cat: a circle without width or height.",
+            "cat at (5, 5, 5, 5): without width or height.",
         ),
         (
             boxed("cat", (10, 10, 50, 17.5)),
             "too-small",
-            "Shape 1, cat: 40 x 7.5 pixels, below --min-size 8.",
+            "cat at (10, 10, 50, 17.5): 40 x 7.5 pixels, below --min-size 8.",
         ),
-        (boxed("cat", (100, 0, 120, 20)), "no-area", "Shape 1, cat: outside of the "),
-        (boxed("cat", (-20, 0, 0, 20)), "no-area", "Shape 1, cat: outside of the "),
-        (boxed("cat", (0, 80, 20, 99)), "no-area", "Shape 1, cat: outside of the "),
+        (
+            boxed("cat", (100, 0, 120, 20)),
+            "no-area",
+            "cat at (100, 0, 120, 20): outside",
+        ),
+        (
+            boxed("cat", (-20, 0, 0, 20)),
+            "no-area",
+            "cat at (-20, 0, 0, 20): outside of",
+        ),
+        (
+            boxed("cat", (0, 80, 20, 99)),
+            "no-area",
+            "cat at (0, 80, 20, 99): outside of",
+        ),
     ],
 )
 def test_shapes_that_give_no_example(thing, reason, detail):

@@ -131,7 +131,7 @@ def test_a_given_split_is_kept(photo_folder, tmp_path, told):
     for counts in manifest.counts().values():
         assert counts == {"train": 8, "val": 3, "test": 3}
     assert "given test/train/val split" in told.notes[0]
-    with pytest.raises(UsageError, match="val folder of its own"):
+    with pytest.raises(UsageError, match="gives the val side itself"):
         prepare(root, tmp_path / "other", val=0.2)
     shutil.rmtree(root / "valid")
     number = prepare(root, tmp_path / "no val").counts()["a"]
@@ -242,7 +242,9 @@ def test_copies_conflicts_and_broken_files(photo_folder, tmp_path, told, draw):
     assert counts["conflicts"] == 4
     assert counts["leaks"] == 0
     assert any("under two labels, left out" in line for line in told.warnings)
-    assert any("near copies of others, in 1 groups" in line for line in told.notes)
+    assert any(
+        "copies of others or like them, in 1 groups" in line for line in told.notes
+    )
     assert manifest.info["warnings"] == told.warnings
 
     kept = prepare(root, tmp_path / "kept", keep_conflicts=True, progress=told)

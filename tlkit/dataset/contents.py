@@ -93,7 +93,9 @@ def read_json(path: Path) -> Any:
         content = json.loads(data, parse_float=_finite, parse_constant=_finite)
         _check_depth(content)
     except (ValueError, RecursionError) as error:
-        detail = f"Not JSON: {error}."
+        deep = isinstance(error, RecursionError)
+        fault = f"nested deeper than {MAX_JSON_DEPTH} levels" if deep else str(error)
+        detail = f"Not JSON: {fault}."
         raise UnreadableImage("broken-json", detail, file=str(path)) from error
     return content
 
@@ -168,7 +170,7 @@ def embedded_picture(content: Any, file: str) -> bytes:
     if not isinstance(text, str) or not text:
         raise UnreadableImage("no-picture", "It holds no imageData.", file=file)
     try:
-        return base64.b64decode(text)
+        return base64.b64decode("".join(text.split()), validate=True)
     except ValueError as error:
-        detail = f"imageData is not base64: {error}."
+        detail = "imageData is not base64."
         raise UnreadableImage("damaged", detail, file=file) from error

@@ -82,7 +82,8 @@ class Shape:
             raise BadShape("unknown-shape", f"a {self.kind!r} is not known")
         number, least = len(self.points), KINDS[self.kind]
         if number < least or (number > least and self.kind in FIXED):
-            raise BadShape("bad-points", f"a {self.kind} of {number} point(s)")
+            what = self.kind.replace("_", " ")
+            raise BadShape("bad-points", f"{number} point(s) are no {what}")
         if not all(
             math.isfinite(v) and abs(v) < FARTHEST for p in self.points for v in p
         ):
@@ -108,7 +109,7 @@ class Shape:
         try:
             pairs = tuple((float(x), float(y)) for x, y in points)
         except (TypeError, ValueError, OverflowError) as error:
-            detail = f"its points are not numbers: {error}"
+            detail = "its points are not pairs of numbers"
             raise BadShape("bad-points", detail) from error
         shape = cls(kind, pairs, mask if isinstance(mask, str) else "")
         if kind == "mask":
@@ -174,8 +175,7 @@ class Shape:
                     if size == (x1 - x0, y1 - y0):
                         return np.asarray(image.convert("L")) > 0
             except Exception as error:
-                detail = f"its mask is no PNG: {error}"
-                raise BadShape("bad-mask", detail) from error
+                raise BadShape("bad-mask", "its mask is no PNG") from error
         detail = f"its mask has {size} pixels, its box {(x1 - x0, y1 - y0)}"
         raise BadShape("bad-mask", detail)
 

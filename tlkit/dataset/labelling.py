@@ -174,8 +174,9 @@ def is_ignored(thing: Thing) -> bool:
 def _crops(page: Page, facts: Facts, how: Labelling) -> Iterator[Candidate | Rejection]:
     if not page.things:
         yield Rejection(page.shown, "no-shape", "Nothing is drawn on it.")
-    for number, thing in enumerate(page.things, 1):
-        what = f"Shape {number}, {thing.label or 'without label'}"
+    for thing in page.things:
+        place = ", ".join(f"{value:.4g}" for value in thing.bounds)
+        what = f"{thing.label or 'A shape without label'} at ({place})"
         fault = _unfit(thing, how)
         box = None if fault else _box(thing.bounds, how.pad, facts)
         if fault or box is None:
@@ -203,7 +204,7 @@ def _unfit(thing: Thing, how: Labelling) -> tuple[str, str] | None:
     if thing.attributes.get("iscrowd") == 1:
         return "crowd", "stands for a crowd of them"
     if x1 <= x0 or y1 <= y0:
-        return "no-area", f"a {thing.shapes[0].kind} without width or height"
+        return "no-area", "without width or height"
     if min(x1 - x0, y1 - y0) < how.min_size:
         size = f"{x1 - x0:.4g} x {y1 - y0:.4g}"
         return "too-small", f"{size} pixels, below --min-size {how.min_size}"

@@ -97,8 +97,8 @@ def fractions(place: Path, pages: Iterable[Page], options: Options) -> dict[str,
     for side, share in (("val", options.val), ("test", options.test)):
         if share is not None and side in given:
             raise UsageError(
-                f"{place} has a {side} folder of its own, so no share can be given.",
-                hint=f"Leave --{side} away, or merge the folder into train.",
+                f"{place} gives the {side} side itself, so no share can be given.",
+                hint=f"Leave --{side} away, or make those pictures train ones.",
             )
     if given and "train" not in given:
         sides = " and ".join(sorted(map(str, given)))

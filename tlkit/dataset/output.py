@@ -266,6 +266,7 @@ def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:
 def _counts(prepared: Prepared) -> dict[str, Any]:
     used = {e.path for e in prepared.examples}
     used |= {e.annotation for e in prepared.examples if e.annotation}
+    used |= prepared.scan.consumed
     kinds = Counter((c.kind, c.action.split()[0]) for c in prepared.outcome.copies)
     grouped = [c for c in prepared.outcome.copies if c.action == "grouped"]
     groups = Counter(kind for kind, _ in {(c.kind, c.group) for c in grouped})

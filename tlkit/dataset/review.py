@@ -94,12 +94,14 @@ def _remarks(prepared: Prepared) -> Iterator[str]:
         for name, pictures in sorted(by_format.items()):
             if len(pictures) <= ODD_ONES:
                 yield f"{_named(pictures)}: {name}, unlike the others. Worth a look."
-    groups = Counter(e.group for e in prepared.examples if e.box is None)
-    near = [number for number in groups.values() if number > 1]
-    if near:
+    grouped = [c for c in prepared.outcome.copies if c.action == "grouped"]
+    if grouped:
+        group_of = {copy.file: copy.group for copy in grouped}
+        number = Counter(group_of.values())
         yield (
-            f"{sum(near)} pictures are near copies of others, in {len(near)} groups; "
-            f"the largest has {max(near)}. No group is parted by the split."
+            f"{len(group_of)} pictures are copies of others or like them, in "
+            f"{len(number)} groups; the largest has {max(number.values())}. No group "
+            "is parted by the split."
         )
     yield from (finding.text for finding in prepared.findings if not finding.urgent)
 

@@ -166,7 +166,7 @@ def test_attributes(folder):
         (
             thing("x", "<polygon>1 2 3 4</polygon>"),
             "bad-points",
-            "Object 2: a polygon of 2 point(s).",
+            "Object 2: 2 point(s) are no polygon.",
         ),
         (
             thing("x", "<polygon><x1>1</x1></polygon>"),

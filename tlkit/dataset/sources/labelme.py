@@ -251,4 +251,7 @@ def _shape(content: Any) -> tuple[str, Shape]:
         raise BadShape("bad-label", f"its label is {label!r}")
     # There was no other before labelme 3.7.
     kind = content.get("shape_type") or "polygon"
-    return label.strip(), Shape.make(kind, content.get("points"), content.get("mask"))
+    shape = Shape.make(kind, content.get("points"), content.get("mask"))
+    if shape.mask:
+        shape.pixels()  # or it would be found out only when it is turned or drawn
+    return label.strip(), shape

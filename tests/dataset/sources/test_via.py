@@ -331,6 +331,21 @@ def test_said_twice(root):
     ]
 
 
+def test_regions_that_differ_in_any_attribute_are_two(root):
+    dog, odd = region(RECT, species="dog"), region(RECT, species="undefined")
+    again = region(RECT, species="dog")
+    save(root / "1.json", entry("a.png", dog, odd, again, kind="pet"))
+    save(root / "2.json", entry("a.png", region(RECT, species="dog", by="Ann")))
+    found = scan(root, attribute="kind")
+    assert [t.attributes for p in found.pages for t in p.things] == [
+        {"species": "dog"},
+        {"species": "undefined"},
+        {"species": "dog", "by": "Ann"},
+    ]
+    detail = "a.png, region 3: the same was drawn before."
+    assert reasons(found) == [("1.json", "duplicate-region", detail)]
+
+
 def test_a_split(root):
     for side, name in (("train", "a.png"), ("Valid", "b.png")):
         (root / side).mkdir()

@@ -6,6 +6,7 @@ others are kept beside. A region has one label: one with several is rejected.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -132,14 +133,16 @@ class _Reader:
         for region in entry.regions:
             try:
                 thing = _thing(region, self.label)
-                if (thing.label, thing.shapes) in drawn:
+                others = json.dumps(thing.attributes, sort_keys=True)
+                same = thing.label, thing.shapes, others
+                if same in drawn:
                     raise BadShape("duplicate-region", "the same was drawn before")
             except BadShape as error:
                 reason, detail = error.args
                 detail = f"{entry.name}, region {region.number}: {detail}."
                 self._reject(entry, reason, detail)
             else:
-                drawn.add((thing.label, thing.shapes))
+                drawn.add(same)
                 yield thing
 
     def _reject(self, entry: Entry, reason: str, detail: str) -> None:

@@ -55,6 +55,39 @@ def test_cannot_tell(tmp_path):
     assert detect(tmp_path, "shapes") == "labelme"
 
 
+@pytest.mark.parametrize(
+    ("pictures", "masks"),
+    [
+        ("images/{}.jpg", "masks/{}.png"),
+        ("train/imgs/{}.jpg", "train/labels/{}.png"),
+        ("JPEGImages/{}.jpg", "Annotations/{}_mask.png"),
+        ("image/a/{}.jpg", "gt/a/{}.png"),
+    ],
+)
+def test_pictures_and_masks_are_no_two_classes(tmp_path, pictures, masks):
+    touch(tmp_path, *(pictures.format(i) for i in range(6)))
+    touch(tmp_path, *(masks.format(i) for i in range(2, 7)))
+    with pytest.raises(DatasetError, match=r"masks.* 4 names in common") as caught:
+        detect(tmp_path)
+    assert caught.value.hint == "Say which: --from masks or --from folders."
+    assert detect(tmp_path, "shapes") == "masks"
+    assert len(sources.read(open_source(tmp_path), "masks").named) == 4
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("images/1.jpg", "images/2.jpg", "masks/2.png", "masks/3.png"),
+        ("images/1.jpg", "masks/1.png", "third/1.png"),
+        ("cat/1.jpg", "masks/1.png"),
+        ("images/1.jpg", "dog/1.png"),
+        ("train/1.jpg", "test/1.png"),
+    ],
+)
+def test_what_only_resembles_pictures_and_masks(tmp_path, names):
+    assert detect(touch(tmp_path, *names)) == "folders"
+
+
 def test_json_alone(tmp_path):
     touch(tmp_path, "a/1.json", text="{}")
     with pytest.raises(DatasetError, match="neither class folders"):

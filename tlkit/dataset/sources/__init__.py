@@ -153,6 +153,15 @@ def detect(source: Source, label_by: str | None = None) -> str:
             f"{source.place} is no file of annotations in a known format: {known}.",
             hint="Name the folder that holds the photos.",
         )
+    pair = masks.folder_pair(source.files)
+    if pair and label_by == "shapes":
+        return "masks"
+    if pair:
+        raise DatasetError(
+            f"{source.place} may be pictures and their masks, {pair.pictures}/ and "
+            f"{pair.masks}/ with {pair.common} names in common, or two class folders.",
+            hint="Say which: --from masks or --from folders.",
+        )
     if filed:
         return "folders"
     raise DatasetError(

@@ -4,8 +4,8 @@ PixelAnnotationTool writes three beside X.jpg: X_watershed_mask.png, the ids tha
 X_mask.png, the strokes they grew from, which count where there is no other; and
 X_color_mask.png, for the eye. Its config.json names the ids.
 
-Where masks are asked for, those in a folder "masks", "labels" or "annotations" count as
-well, for the picture of the same name in "images" beside it.
+Where masks are asked for, those in a folder "masks", "labels" or the like count, too,
+for the picture of the same name in "images" or the like beside it (`pairs`).
 
 0 is where nothing was marked. So is 255, the line that the watershed draws between
 areas, unless the config names it.
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import functools
 import posixpath
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,20 +27,25 @@ from tlkit.dataset.geometry import mask_shape
 from tlkit.dataset.sources.folders import is_split
 from tlkit.dataset.sources.ids import read_ids
 from tlkit.dataset.sources.masks.config import CONFIG_HINT, Config, read_config
+from tlkit.dataset.sources.masks.pairs import (
+    folder_pair,
+    kind_of,
+    picture_folders,
+    picture_of,
+)
 from tlkit.dataset.sources.page import SPLIT_NAMES, Page, Rejection, Scan, Thing
 from tlkit.dataset.sources.pictures import SUFFIXES
 from tlkit.dataset.sources.source import Source
 from tlkit.progress import track
 from tlkit.workers import in_order
 
-KINDS = re.compile(r"(.+)_(watershed|color)_mask\.png|(.+)_mask\.png", re.IGNORECASE)
-MASK_FOLDERS = ("masks", "labels", "annotations")
-PICTURES = "images"
 BORDER = 255
 # A mask without config that has more values is a photo, or of something else.
 MAX_IDS = 100
 # Fewer masks are read sooner than processes are started.
 FEW = 32
+
+__all__ = ["claims", "folder_pair", "read"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def claims(source: Source) -> int:
         Their number, without those of colours.
     """
     beside = _beside(source.files)
-    kinds = (_kind(file) for file in source.files)
+    kinds = (kind_of(file) for file in source.files)
     return sum(kind != "color" and stem in beside for stem, kind in kinds if kind)
 
 
@@ -114,21 +118,11 @@ def read(source: Source) -> Scan:
     )
 
 
-def _kind(file: str) -> tuple[str, str]:
-    """What a mask is about, without suffix, and what kind it is; "" for none."""
-    found = KINDS.fullmatch(posixpath.basename(file))
-    if not found:
-        return "", ""
-    stem, kind, plain = found.groups()
-    stem = posixpath.join(posixpath.dirname(file), stem or plain)
-    return stem, (kind or "strokes").lower()
-
-
 def _beside(files: Iterable[str]) -> dict[str, str]:
     """The pictures by what their masks are named after, where that is one."""
     by_name = defaultdict(set)
     for file in files:
-        if file.lower().endswith(SUFFIXES) and not _kind(file)[1]:
+        if file.lower().endswith(SUFFIXES) and not kind_of(file)[1]:
             folder, name = posixpath.split(file)
             by_name[posixpath.splitext(file)[0]].add(file)
             # The tool leaves away all behind the first dot.
@@ -138,19 +132,22 @@ def _beside(files: Iterable[str]) -> dict[str, str]:
 
 def _sorted(source: Source) -> Masks:
     beside = _beside(source.files)
+    folders = picture_folders(source.files)
     kinds: dict[str, dict[str, str]] = defaultdict(dict)
     of: dict[str, str] = {}
     rejected = []
     spare = set()
     for file in source.files:
-        stem, kind = _kind(file)
+        stem, kind = kind_of(file)
         if kind:
             kinds[stem][kind] = file
-        elif picture := _paired(file, beside):
+        elif picture := picture_of(file, beside, folders):
             of[file] = picture
     for stem, found in kinds.items():
         mask = found.get("watershed") or found.get("strokes")
-        picture = beside.get(stem) or (_paired(mask, beside, stem) if mask else None)
+        picture = beside.get(stem)
+        if mask and not picture:
+            picture = picture_of(mask, beside, folders, stem)
         for file in found.values():
             if picture and file == mask:
                 of[mask] = picture
@@ -165,19 +162,6 @@ def _sorted(source: Source) -> Masks:
     if source.only in of:
         of = {source.only: of[source.only]}
     return Masks(of, frozenset(spare), tuple(rejected))
-
-
-def _paired(file: str, beside: Mapping[str, str], stem: str = "") -> str | None:
-    """The picture of a mask in a folder of masks."""
-    parts = (stem or posixpath.splitext(file)[0]).split("/")
-    if not file.lower().endswith(SUFFIXES):
-        return None
-    for i, part in enumerate(parts[:-1]):
-        if part.lower() in MASK_FOLDERS:
-            other = "/".join([*parts[:i], PICTURES, *parts[i + 1 :]])
-            if other in beside:
-                return beside[other]
-    return None
 
 
 def _page(

@@ -85,12 +85,15 @@ def check_labels(
         lines.append(
             f"  {number} rejected as {reason}, as {example.file}: {example.detail}"
         )
-    several = any(rejection.reason == "several-labels" for rejection in rejected)
+    several = {r.file for r in rejected if r.reason == "several-labels"}
     hint = sources.SOURCES[kind].hint
     if kind == "folders":
         hint = _hint_for_folders(place, labels)
     elif not hint:
-        hint = _hint_for_annotations(scan.pages, how, several=several)
+        # A file about many pictures is named where one shape has several labels.
+        whole = bool(several - scan.consumed)
+        hint = _hint_for_several(scan.pages, how, whole=whole) if several else ""
+        hint = hint or _hint_for_annotations(scan.pages, how)
     raise DatasetError("\n".join(lines), hint=hint)
 
 
@@ -122,19 +125,24 @@ def check_lost(candidates: Iterable[Candidate], outcome: Outcome) -> None:
     )
 
 
-def _hint_for_annotations(
-    pages: Iterable[Page], how: Labelling, *, several: bool
-) -> str:
+def _hint_for_several(pages: Iterable[Page], how: Labelling, *, whole: bool) -> str:
+    """What to do where pictures (whole) or shapes have several labels."""
+    if how.label_by == "shapes" or not whole:
+        return (
+            "Each shape has one label: leave one, or name another attribute "
+            "(--attribute)."
+        )
+    drawn = any(page.things for page in pages)
+    crops = ", --label-by shapes makes a crop of each shape" if drawn else ""
+    return f"Pictures have several labels: --multi-label keeps them{crops}."
+
+
+def _hint_for_annotations(pages: Iterable[Page], how: Labelling) -> str:
     """What to do where too few labels were found."""
     own = things = 0
     for page in pages:
         own += bool(page.labels)
         things += len(page.things)
-    if several:
-        return (
-            "Pictures have several labels: --multi-label keeps them, --label-by "
-            "shapes makes a crop of each shape."
-        )
     if how.label_by == "shapes":
         if own:
             return f"{own} picture(s) have a label of their own: --label-by image."

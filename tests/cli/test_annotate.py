@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import shlex
 import sys
 
 import numpy as np
+import pandas
 import pytest
 from PIL import Image
 
@@ -31,6 +33,40 @@ def test_it_says_what_to_do(data, tmp_path, capsys, monkeypatch):
     assert "broken.jpg cannot be shown" in told
     assert '.venv/bin/pip install ".[annotate]"' in told
     assert f"--corrections {tmp_path / 'work'}" in told
+
+
+def test_the_next_command_has_the_options_of_the_first(data, tmp_path, capsys):
+    options = ["--no-near", "--val", "0.0", "--group-by", r"_0(0 ?\d)"]
+    source = str(tmp_path / "photos")
+    assert run(["prepare", source, "--out", str(data), "--overwrite", *options]) == 0
+    work = tmp_path / "my work"
+    assert run(["annotate", str(data), "--out", str(work), "--no-start"]) == 0
+    told = capsys.readouterr().err
+    program, *words = shlex.split(told.rpartition("Next: ")[2])
+    assert program == "tlkit"
+    assert words == [
+        "prepare",
+        source,
+        "--out",
+        str(data),
+        "--corrections",
+        str(work),
+        *options,
+    ]
+    assert run(words) == 0
+
+
+def test_what_was_made_in_python_has_no_command(tmp_path, photo_folder, capsys):
+    root = photo_folder({"disc": 8, "bar": 8})
+    paths = sorted(map(str, root.rglob("*.png")))
+    rows = [{"path": p, "label": ("a", "b")[i % 2]} for i, p in enumerate(paths)]
+    frame = pandas.DataFrame([*rows, {"path": paths[0], "label": "b"}])
+    tlkit.prepare(frame, tmp_path / "data", near=False, workers=0)
+    options = ["--out", str(tmp_path / "work"), "--no-start"]
+    assert run(["annotate", str(tmp_path / "data"), *options]) == 0
+    told = capsys.readouterr().err
+    assert f"corrections={str(tmp_path / 'work')!r}" in told
+    assert "tlkit prepare" not in told
 
 
 @pytest.mark.parametrize("code", [0, 3])

@@ -28,6 +28,7 @@ def annotate(
 ) -> None:
     """Correct labels in labelme; prepare --corrections takes them in."""
     import tlkit
+    from tlkit.dataset.again import source_words
     from tlkit.dataset.annotate import labelme_command
 
     work = tlkit.annotate(data, out, what=what, run=run, overwrite=overwrite)
@@ -51,9 +52,14 @@ def annotate(
         _start(command)
     else:
         next_step(*command)
-    source = tlkit.Manifest.read(data).source
-    next_step("tlkit", "prepare", source, "--out", data, "--corrections", out)
-    ERR.print("with the other options it was prepared with, if any.", highlight=False)
+    words = source_words(tlkit.Manifest.read(data))
+    if words is None:
+        line = f"Next: prepare in Python, as before and with corrections={str(out)!r}"
+        ERR.print(line, style="bold", markup=False, highlight=False)
+        return
+    source, *options = words
+    taken = ("--out", data, "--corrections", out)
+    next_step("tlkit", "prepare", source, *taken, *options)
 
 
 def _start(command: list[str]) -> None:

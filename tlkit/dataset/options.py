@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,10 +103,22 @@ def fractions(place: Path, pages: Iterable[Page], options: Options) -> dict[str,
     if given and "train" not in given:
         sides = " and ".join(sorted(map(str, given)))
         raise DatasetError(f"{place} holds {sides}, but no train folder.")
-    usual = {"val": VAL, "test": 0.0 if "val" in given else TEST}
+    usual = usual_shares(given)
     asked = {"val": options.val, "test": options.test}
     return {
         side: usual[side] if share is None else share
         for side, share in asked.items()
         if side not in given
     }
+
+
+def usual_shares(given: Container[str | None]) -> dict[str, float]:
+    """The shares that are drawn where none were asked for.
+
+    Args:
+        given: The sides that the source gives.
+
+    Returns:
+        Those of val and test; what is given is not drawn, whatever its share here.
+    """
+    return {"val": VAL, "test": 0.0 if "val" in given else TEST}

@@ -35,6 +35,34 @@ def test_it_says_what_to_do(data, tmp_path, capsys, monkeypatch):
     assert f"--corrections {tmp_path / 'work'}" in told
 
 
+def test_it_names_what_is_not_offered(data, tmp_path, capsys):
+    root = tmp_path / "photos"
+    (root / "bar" / "bar_000.png").write_bytes(b"")
+    for i in range(12):
+        twin = root / "disc" / f"twin {i}.png"
+        twin.write_bytes((root / "disc" / "disc_000.png").read_bytes())
+    (root / "disc" / "both.png").unlink()
+    (root / "broken.jpg").unlink()
+    (root / "loose.png").write_bytes((root / "bar" / "bar_001.png").read_bytes())
+    again = ["prepare", str(root), "--out", str(data), "--no-near"]
+    assert run(again) == 0
+    capsys.readouterr()
+    options = ["--out", str(tmp_path / "work"), "--no-start"]
+    assert run(["annotate", str(data), *options]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "rejected: 1 picture to look at\n"
+    assert "  1 empty: bar/bar_000.png\n" in shown.err
+    assert "  12 duplicate: disc/twin 0.png, " in shown.err
+    assert "disc/twin 9.png and 2 more\n" in shown.err
+    assert "loose.png" not in shown.err
+
+
+def test_a_message_without_run(data, tmp_path, capsys):
+    options = ["--what", "mistakes", "--out", str(tmp_path / "work")]
+    assert run(["annotate", str(data), *options]) == 2
+    assert "Received: what='mistakes', no run." in capsys.readouterr().err
+
+
 def test_the_next_command_has_the_options_of_the_first(data, tmp_path, capsys):
     options = ["--no-near", "--val", "0.0", "--group-by", r"_0(0 ?\d)"]
     source = str(tmp_path / "photos")

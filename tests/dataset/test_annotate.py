@@ -18,9 +18,10 @@ from PIL import Image
 
 import tlkit
 from tlkit.dataset import work
-from tlkit.dataset.annotate import labelme_command, paths_of, write_work
+from tlkit.dataset.annotate import labelme_command, write_work
 from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.objects import read_objects
+from tlkit.dataset.offers import paths_of
 from tlkit.errors import DatasetError, UsageError
 
 
@@ -289,6 +290,62 @@ def test_shapes_are_corrected(drawn, tmp_path):
     assert "3.jpg" not in boxes
     assert {("3.json", "ignored"), ("2.json", "bad-points")} <= rejected(again)
     assert ("2.json", "bad-label") not in rejected(again)
+
+
+@pytest.fixture
+def spoilt(drawn, draw):
+    """Of the drawn pages 4 is truncated, 5 empty, 6 and 7 drawn on other pixels."""
+    (drawn / "4.jpg").write_bytes((drawn / "4.jpg").read_bytes()[:500])
+    (drawn / "5.jpg").write_bytes(b"")
+    for i in (6, 7):
+        content = json.loads((drawn / f"{i}.json").read_text())
+        content |= {"imageWidth": 100, "imageHeight": 99}
+        if i == 7:  # the picture is in the JSON alone
+            data = (drawn / "7.jpg").read_bytes()
+            content |= {"imageData": base64.b64encode(data).decode()}
+            (drawn / "7.jpg").unlink()
+        (drawn / f"{i}.json").write_text(json.dumps(content))
+    return drawn
+
+
+def test_what_is_not_offered_is_told(spoilt, tmp_path):
+    manifest = prepare(spoilt, tmp_path / "data", label_by="shapes")
+    made = tlkit.annotate(tmp_path / "data", tmp_path / "work")
+    assert paths_of(manifest, "rejected") == [
+        *("0.jpg", "2.json", "3.jpg", "6.jpg", "7.json")
+    ]
+    assert (made.pictures, made.unseen) == (5, ())
+    left = {(r.file, r.reason) for r in made.left}
+    assert left == {
+        *(("4.jpg", "truncated"), ("4.json", "truncated")),
+        *(("5.jpg", "empty"), ("5.json", "empty")),
+    }
+    unlabelled = tmp_path / "unlabelled"
+    assert tlkit.annotate(tmp_path / "data", unlabelled, what="unlabelled").left == ()
+
+
+def test_a_flag_mends_nothing_that_was_drawn_on_other_pixels(spoilt, tmp_path):
+    for i in range(10):
+        content = json.loads((spoilt / f"{i}.json").read_text())
+        content["flags"] = {"cat": i % 2 == 0, "dog": i % 2 == 1}
+        (spoilt / f"{i}.json").write_text(json.dumps(content))
+    manifest = prepare(spoilt, tmp_path / "data")
+    assert paths_of(manifest, "rejected") == ["2.json"]
+    made = tlkit.annotate(tmp_path / "data", tmp_path / "work")
+    assert ("6.jpg", "size-mismatch") in {(r.file, r.reason) for r in made.left}
+
+
+def test_what_was_drawn_on_other_pixels_is_drawn_anew(spoilt, tmp_path):
+    prepare(spoilt, tmp_path / "data", label_by="shapes")
+    tlkit.annotate(tmp_path / "data", tmp_path / "work")
+    for name in (" 6", " 7"):
+        edit(tmp_path / "work", name, shapes=[shape("cat", [10, 20], [40, 45])])
+    again = prepare(
+        spoilt, tmp_path / "data", label_by="shapes", corrections=tmp_path / "work"
+    )
+    found = {e.path: (e.label, e.box) for e in again.examples}
+    assert found["6.jpg"] == found["7.json"] == ("cat", (10, 20, 40, 45))
+    assert "size-mismatch" not in {reason for _, reason in rejected(again)}
 
 
 def test_a_turned_picture_is_corrected_upright(drawn, tmp_path):

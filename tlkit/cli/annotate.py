@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from tlkit.cli.terminal import ERR, OUT, next_step
 
-# So many pictures that cannot be shown are named.
+if TYPE_CHECKING:
+    from tlkit.dataset.sources.page import Rejection
+
+# So many pictures that cannot be shown are named, and not offered for one reason.
 NAMED = 10
 
 
@@ -33,11 +39,12 @@ def annotate(
 
     work = tlkit.annotate(data, out, what=what, run=run, overwrite=overwrite)
     for picture in work.unseen[:NAMED]:
-        line = f"warning: {picture.file} cannot be shown: {picture.detail}"
-        ERR.print(line, style="yellow", markup=False, highlight=False)
+        _warn(f"warning: {picture.file} cannot be shown: {picture.detail}")
     if (more := len(work.unseen) - NAMED) > 0:
-        ERR.print(f"... and {more} more.", style="yellow", highlight=False)
-    OUT.print(f"{what}: {work.pictures} pictures to look at", highlight=False)
+        _warn(f"... and {more} more.")
+    number = "1 picture" if work.pictures == 1 else f"{work.pictures} pictures"
+    OUT.print(f"{what}: {number} to look at", highlight=False)
+    _tell_left(work.left)
     if not work.pictures:
         return
     command = labelme_command(work.directory)
@@ -60,6 +67,23 @@ def annotate(
     source, *options = words
     taken = ("--out", data, "--corrections", out)
     next_step("tlkit", "prepare", source, *taken, *options)
+
+
+def _tell_left(left: Sequence[Rejection]) -> None:
+    if not left:
+        return
+    ERR.print("Not offered, for labelme mends nothing about them:", highlight=False)
+    files: dict[str, list[str]] = defaultdict(list)
+    for rejection in left:
+        files[rejection.reason].append(rejection.file)
+    for reason, names in files.items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        line = f"  {len(names)} {reason}: {', '.join(names[:NAMED])}{more}"
+        ERR.print(line, markup=False, highlight=False)
+
+
+def _warn(line: str) -> None:
+    ERR.print(line, style="yellow", markup=False, highlight=False)
 
 
 def _start(command: list[str]) -> None:

@@ -44,14 +44,25 @@ def unaccounted(
         named_by = scan.named.get(file, "")
         why = reasons.get(named_by)
         if why is not None:
-            detail = f"Its annotation {named_by}: {why.detail}"
-            lines.append(Rejection(file, why.reason, detail))
+            lines.append(Rejection(file, why.reason, inherited(why)))
         elif named_by:
             detail = f"{named_by} holds a copy of the picture inside, which is used."
             lines.append(Rejection(file, "embedded-copy", detail))
         else:
             lines.append(Rejection(file, "unlabelled", "No annotation leads to it."))
     return lines
+
+
+def inherited(why: Rejection) -> str:
+    """What is said of a picture because of its annotation.
+
+    Args:
+        why: What is wrong with the annotation file.
+
+    Returns:
+        The detail of the picture's own rejection.
+    """
+    return f"Its annotation {why.file}: {why.detail}"
 
 
 def check_labels(

@@ -1,14 +1,7 @@
-"""A data set in, a work folder of some of its pictures out, and how labelme opens it.
-
-rejected     what a label or a better shape may bring back in: see MENDABLE
-conflicts    the same picture under two labels
-unlabelled   pictures without label
-mistakes     the wrong answers of a run, told by its caller
-"""
+"""Pictures of a data set in, a work folder out, and how labelme opens it."""
 
 from __future__ import annotations
 
-import csv
 import importlib.metadata
 import importlib.util
 import shutil
@@ -20,10 +13,10 @@ from pathlib import Path
 
 from tlkit.dataset.candidate import BETWEEN
 from tlkit.dataset.labelling import is_ignored
-from tlkit.dataset.manifest import DUPLICATES, REJECTED, Manifest
+from tlkit.dataset.manifest import DUPLICATES, Manifest
 from tlkit.dataset.objects import read_objects
+from tlkit.dataset.offers import by_shapes, rows_of
 from tlkit.dataset.sources.page import Page, Rejection, Thing
-from tlkit.dataset.sources.pictures import SUFFIXES
 from tlkit.dataset.work import (
     FLAGS,
     IGNORE,
@@ -32,17 +25,8 @@ from tlkit.dataset.work import (
     write_index,
     write_pictures,
 )
-from tlkit.errors import DatasetError, UsageError
+from tlkit.errors import UsageError
 from tlkit.files import replaced_directory
-
-WHAT = ("rejected", "conflicts", "unlabelled", "mistakes")
-STRANGE = {"no-class-folder", "unlabelled"}
-UNLABELLED = STRANGE | {"no-label", "no-shape"}
-# Not those that no annotation helps: copies, leaks, pictures that cannot be read.
-MENDABLE = UNLABELLED | {
-    *("conflict", "several-labels", "ignored", "bad-label", "bad-shape", "bad-points"),
-    *("unknown-shape", "bad-mask", "no-area", "unknown-id", "crowd"),
-}
 
 
 @dataclass(frozen=True)
@@ -53,42 +37,14 @@ class Work:
         directory: Where it is; not made where there is nothing to do.
         pictures: How many are in it.
         unseen: Those that should be, but cannot be shown, with the reason.
+        left: What is rejected and not offered, since it is nothing to be mended in
+            labelme; of "rejected" alone.
     """
 
     directory: Path
     pictures: int
     unseen: tuple[Rejection, ...] = ()
-
-
-def paths_of(manifest: Manifest, what: str) -> list[str]:
-    """The pictures that something is to be done about.
-
-    Args:
-        manifest: The data set.
-        what: One of WHAT but "mistakes".
-
-    Returns:
-        Paths relative to the source root, each once.
-    """
-    if what == "conflicts":
-        rows = _rows(manifest.directory / DUPLICATES)
-        return list(dict.fromkeys(r["file"] for r in rows if r["kind"] == "conflict"))
-    about: dict[str, set[str]] = defaultdict(set)
-    for page in read_objects(manifest.directory):
-        about[page.file].add(page.path)
-    for example in manifest.examples:
-        about[example.annotation].add(example.path)
-    reasons = MENDABLE if what == "rejected" else UNLABELLED
-    paths: dict[str, None] = {}
-    for row in _rows(manifest.directory / REJECTED):
-        file, reason = row["file"], row["reason"]
-        # Files that nothing speaks of may be anything.
-        strange = reason in STRANGE and not file.lower().endswith(SUFFIXES)
-        # An annotation of one picture stands for it; one of several for none.
-        meant = about.get(file, {file})
-        if reason in reasons and len(meant) == 1 and not strange:
-            paths |= dict.fromkeys(meant)
-    return list(paths)
+    left: tuple[Rejection, ...] = ()
 
 
 def write_work(
@@ -119,7 +75,7 @@ def write_work(
     pages = list(_pages(manifest, paths))
     if not pages:
         return Work(place, 0)
-    flags = (*(() if _by_shapes(manifest) else manifest.labels), IGNORE)
+    flags = (*(() if by_shapes(manifest) else manifest.labels), IGNORE)
     with replaced_directory(
         place, marker=WORK, overwrite=overwrite, what="work folder"
     ) as draft:
@@ -135,14 +91,10 @@ def write_work(
     return Work(place, len(entries), tuple(unseen))
 
 
-def _by_shapes(manifest: Manifest) -> bool:
-    return bool(manifest.info["options"]["labelling"]["label_by"] == "shapes")
-
-
 def _pages(manifest: Manifest, paths: Iterable[str]) -> Iterator[Page]:
     """What is known of pictures, in the order they come in."""
     # Flags are of whole pictures, so only one of both is there to be corrected.
-    if _by_shapes(manifest):
+    if by_shapes(manifest):
         things: dict[str, list[Thing]] = {path: [] for path in paths}
         for page in read_objects(manifest.directory):
             if page.path in things:
@@ -167,22 +119,12 @@ def _labels(manifest: Manifest) -> dict[str, dict[str, None]]:
         labels |= of_things
     for example in manifest.examples:
         labels[example.path] |= dict.fromkeys(manifest.labels_of(example))
-    for row in _rows(manifest.directory / DUPLICATES):
+    for row in rows_of(manifest.directory / DUPLICATES):
         told_of = (
             row["label"].split(BETWEEN) if manifest.multi_label else [row["label"]]
         )
         labels[row["file"]] |= dict.fromkeys(name for name in told_of if name)
     return labels
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            yield from csv.DictReader(file)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(
-            f"{path} cannot be read: {error}.", hint="Run tlkit prepare again."
-        ) from error
 
 
 def labelme_command(work: Path) -> list[str] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
-from tlkit.dataset.annotate import WHAT, Work, paths_of, write_work
+from tlkit.dataset.annotate import Work, write_work
 from tlkit.dataset.manifest import Manifest
+from tlkit.dataset.offers import WHAT, left_out, paths_of
 from tlkit.errors import UsageError, unknown_name
 from tlkit.run.mistakes import mistakes
 from tlkit.run.record import Run
@@ -47,7 +49,7 @@ def annotate(
     if (what == "mistakes") != (run is not None):
         raise UsageError(
             "A run is given for mistakes, and for nothing else. Received: "
-            f"what={what!r}, run={str(run)!r}.",
+            f"what={what!r}, {'no run' if run is None else f'run={str(run)!r}'}.",
             hint="Say --what mistakes --run RUN, or leave --run away.",
         )
     if run is None:
@@ -57,4 +59,6 @@ def annotate(
         run = run if isinstance(run, Run) else Run.read(run)
         manifest = run.manifest(data)
         paths = mistakes(run.directory)
-    return write_work(manifest, Path(work), paths, overwrite=overwrite)
+    made = write_work(manifest, Path(work), paths, overwrite=overwrite)
+    left = left_out(manifest, paths) if what == "rejected" else ()
+    return dataclasses.replace(made, left=tuple(left))

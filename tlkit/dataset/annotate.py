@@ -87,6 +87,7 @@ def write_work(
             flags=flags,
             source=str(manifest.source),
             digest=manifest.digest,
+            label_by="shapes" if by_shapes(manifest) else "image",
         )
     return Work(place, len(entries), tuple(unseen))
 

@@ -16,12 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tlkit.dataset.contents import UnreadableImage, read_json
+from tlkit.dataset.contents import read_json
 from tlkit.dataset.labelling import Labelling, is_ignored
 from tlkit.dataset.objects import page_content, page_of
 from tlkit.dataset.sources.labelme import parse_sheet
 from tlkit.dataset.sources.page import SPLIT_NAMES, Page, Rejection, Scan
-from tlkit.dataset.work import IGNORE, read_index, state_of
+from tlkit.dataset.work import IGNORE, changed, faults_of, read_index
 from tlkit.errors import DatasetError
 from tlkit.progress import Progress
 
@@ -82,7 +82,8 @@ class Corrections:
     Attributes:
         place: The folder.
         made: By the picture's path in the source.
-        broken: JSON files that cannot be read; their pictures stay as they are.
+        broken: What is no correction though a person may have meant it as one: JSON
+            files that are gone or cannot be read, or all flags taken away.
     """
 
     place: Path
@@ -103,18 +104,23 @@ def read_corrections(place: Path) -> Corrections:
         UsageError: It is no work folder.
     """
     made = {}
-    broken = []
+    broken: list[Rejection] = []
     for entry in read_index(place):
-        try:
-            now = state_of(read_json(place / entry.name))
-        except UnreadableImage as error:
-            if error.reason != "missing":
-                broken.append(Rejection(entry.name, error.reason, error.detail))
+        shown = f"{entry.name} ({entry.path})"
+        sheet = parse_sheet(place, entry.name)
+        if not sheet.usable:
+            broken += [
+                Rejection(shown, r.reason, f"{r.detail} It is passed over.")
+                for r in sheet.rejected
+            ]
             continue
-        labels = now.flags != entry.state.flags and bool(now.flags)
-        shapes = now.shapes != entry.state.shapes
+        content = read_json(place / entry.name)
+        broken += [
+            Rejection(shown, "no-correction", fault)
+            for fault in faults_of(content, entry)
+        ]
+        labels, shapes = changed(content, entry)
         if labels or shapes:
-            sheet = parse_sheet(place, entry.name)
             page = replace(sheet.page, path=entry.path, file="")
             made[entry.path] = Correction(page, labels, shapes, sheet.rejected)
     return Corrections(place, made, tuple(broken))
@@ -204,13 +210,11 @@ def gathered(
     missing = [path for path in corrections.made if path not in known]
     if missing and len(missing) == len(corrections.made):
         raise DatasetError(
-            f"None of the {len(missing)} pictures corrected in {place} is in the "
+            f"None of the {len(missing)} picture(s) corrected in {place} is in the "
             f"source, as {missing[0]}.",
             hint="Name the folder of photos that the data set was prepared from.",
         )
-    lines = [
-        f"{place / r.file}: {r.detail} It is passed over." for r in corrections.broken
-    ]
+    lines = [f"{place / r.file}: {r.detail}" for r in corrections.broken]
     lines += [f"{path}, corrected in {place}, is no longer there." for path in missing]
     for line in lines:
         progress.warn(line)

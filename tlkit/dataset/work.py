@@ -17,7 +17,7 @@ import hashlib
 import io
 import json
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ FORMAT = 1
 # What labelme opens under which suffix, where nothing else is odd about a picture.
 PLAIN = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",)}
 LONGEST = 80
+# So much is quoted of what makes no sense.
+BRIEF = 30
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,14 @@ class Entry:
         name: Of its JSON.
         path: Of the picture, relative to the source root.
         state: As it was written.
+        label_by: What has the labels, "image" or "shapes", and is alone shown to be
+            corrected; "" where that was not written down.
     """
 
     name: str
     path: str
     state: State
+    label_by: str = ""
 
 
 def state_of(content: Any) -> State:
@@ -85,6 +90,53 @@ def state_of(content: Any) -> State:
     drawn = sorted(json.dumps(_drawn(shape)) for shape in shapes)
     digest = hashlib.sha256("\n".join(drawn).encode()).hexdigest()
     return State(_true(content.get("flags")), digest)
+
+
+def changed(content: Mapping[str, Any], entry: Entry) -> tuple[bool, bool]:
+    """Find out what was corrected.
+
+    Args:
+        content: What a JSON holds now.
+        entry: As what it was written.
+
+    Returns:
+        Whether the labels of the picture were, and whether what is drawn was.
+    """
+    now = state_of(content)
+    flags = now.flags != entry.state.flags and bool(now.flags)
+    shapes = now.shapes != entry.state.shapes and isinstance(
+        content.get("shapes"), list
+    )
+    counts = entry.label_by != "shapes" or IGNORE in now.flags
+    return flags and counts, shapes and entry.label_by != "image"
+
+
+def faults_of(content: Mapping[str, Any], entry: Entry) -> Iterator[str]:
+    """Find what a person may have meant as a correction, and is none.
+
+    Args:
+        content: What a JSON holds now.
+        entry: As what it was written.
+
+    Yields:
+        A sentence for each.
+    """
+    flags, shapes = content.get("flags"), content.get("shapes")
+    now, before = state_of(content), entry.state
+    if not isinstance(flags, Mapping):
+        what = json.dumps(flags)[:BRIEF]
+        yield f"Its flags are {what}, as labelme writes none; the label stays."
+    elif odd := [name for name, value in flags.items() if not isinstance(value, bool)]:
+        yield f"Its flag {odd[0]!r} is neither true nor false; it counts as not set."
+    elif before.flags and not now.flags:
+        yield f"No flag is set any more; the label stays. Set {IGNORE} to leave it out."
+    if entry.label_by == "shapes" and set(now.flags) - {*before.flags, IGNORE}:
+        yield f"Shapes have the labels here; of flags, {IGNORE} alone says anything."
+    if not isinstance(shapes, list):
+        what = json.dumps(shapes)[:BRIEF]
+        yield f"Its shapes are {what}, as labelme writes none; what was drawn stays."
+    elif entry.label_by == "image" and now.shapes != before.shapes:
+        yield "Pictures have the labels here; what is drawn changes nothing: set flags."
 
 
 def _true(flags: Any) -> tuple[str, ...]:
@@ -218,7 +270,12 @@ def read_index(folder: Path) -> list[Entry]:
     try:
         content = contents.read_json(folder / WORK)
         entries = [
-            Entry(name, told["path"], State(tuple(told["flags"]), told["shapes"]))
+            Entry(
+                name,
+                told["path"],
+                State(tuple(told["flags"]), told["shapes"]),
+                str(content.get("label_by", "")),
+            )
             for name, told in content["pictures"].items()
         ]
         # Only what lies in the folder itself is ever read.

@@ -82,8 +82,7 @@ class Corrections:
     Attributes:
         place: The folder.
         made: By the picture's path in the source.
-        broken: What is no correction though a person may have meant it as one: JSON
-            files that are gone or cannot be read, or all flags taken away.
+        broken: What is no correction, though a person may have meant it as one.
     """
 
     place: Path
@@ -109,16 +108,12 @@ def read_corrections(place: Path) -> Corrections:
         shown = f"{entry.name} ({entry.path})"
         sheet = parse_sheet(place, entry.name)
         if not sheet.usable:
-            broken += [
-                Rejection(shown, r.reason, f"{r.detail} It is passed over.")
-                for r in sheet.rejected
-            ]
+            detail = f"{sheet.rejected[0].detail} It is passed over."
+            broken.append(Rejection(shown, sheet.rejected[0].reason, detail))
             continue
         content = read_json(place / entry.name)
-        broken += [
-            Rejection(shown, "no-correction", fault)
-            for fault in faults_of(content, entry)
-        ]
+        for fault in faults_of(content, entry):
+            broken.append(Rejection(shown, "no-correction", fault))
         labels, shapes = changed(content, entry)
         if labels or shapes:
             page = replace(sheet.page, path=entry.path, file="")

@@ -160,9 +160,21 @@ def test_columns_that_cannot_be_told(tmp_path):
     with pytest.raises(DatasetError, match="the path or the label") as caught:
         scan(tmp_path)
     assert "names of the columns above it" in caught.value.hint
-    write(tmp_path, "")
-    with pytest.raises(DatasetError, match=r"It has: \."):
+    write(tmp_path, "\n1.jpg,cat\n")
+    with pytest.raises(DatasetError, match="They have no names"):
         scan(tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize("text", ["", "\ufeff", "sep=;\n"])
+def test_an_empty_table(tmp_path, text):
+    pictures(tmp_path, "1.jpg")
+    write(tmp_path, text)
+    for place in (tmp_path, tmp_path / "labels.csv"):
+        with pytest.raises(DatasetError, match=r"labels\.csv: The file is empty"):
+            scan(place)
+    write(tmp_path, "path,label\n")
+    with pytest.raises(DatasetError, match=r"labels\.csv has no rows"):
+        scan(tmp_path)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -186,12 +198,13 @@ def test_however_it_was_saved(tmp_path, encoding, mark, end):
 @pytest.mark.parametrize(
     ("data", "reason", "detail"),
     [
-        ("path,label\n1.jpg,Kätzchen\n".encode("latin-1"), "not-utf8", "After row 1"),
+        ("path,label\n1.jpg,Kätzchen\n".encode("cp1252"), "not-utf8", "byte 0xE4"),
+        ("path,Größe\n1.jpg,cat\n".encode("cp1252"), "not-utf8", "byte 0xF6"),
         (b'path,label\n1.jpg,"cat\n' + b"x" * 200_000, "broken-csv", "quote left open"),
         (
             b"\xff\xfep\0a\0t\0h\0,\0l\0a\0b\0e\0l\0\n\0\0\xd8\n",
             "not-utf8",
-            "not utf-16",
+            "begins as UTF-16, but is not",
         ),
     ],
 )
@@ -203,13 +216,74 @@ def test_tables_that_cannot_be_read(tmp_path, data, reason, detail):
     assert labels(found) == {"2.jpg": ("cat",)}
     assert reasons(found) == [("bad.csv", reason)]
     assert detail in found.rejected[0].detail
-    assert labels(scan(tmp_path / "bad.csv")) == {}
+    with pytest.raises(DatasetError, match=detail) as caught:
+        scan(tmp_path / "bad.csv")
+    assert caught.value.message.startswith(f"{tmp_path / 'bad.csv'}: ")
+    (tmp_path / "good.csv").write_text("epoch,loss\n1,2\n")
+    with pytest.raises(DatasetError, match="none of 2 tables can be used") as caught:
+        scan(tmp_path)
+    assert detail in caught.value.message
+    assert "It has: epoch, loss" in caught.value.message
+
+
+def test_plain_csv_of_excel_is_told_how_to_be_saved(tmp_path):
+    text = "path;label\r\n1.jpg;Käfer\r\n2.jpg;Größe\r\n"
+    write(pictures(tmp_path, "1.jpg", "2.jpg"), text, encoding="cp1252")
+    with pytest.raises(DatasetError) as caught:
+        prepare(tmp_path / "labels.csv", tmp_path / "out", near=False)
+    assert str(caught.value) == (
+        f"{tmp_path / 'labels.csv'}: It is not in UTF-8 (byte 0xE4), but perhaps in "
+        "Windows-1252, as plain CSV from Excel is: save it as CSV UTF-8.\n"
+        "In Excel: File, Save As, CSV UTF-8."
+    )
+
+
+@pytest.mark.parametrize("name", ["labels.txt", "labels.TAB"])
+def test_unicode_text_of_excel(tmp_path, name):
+    pictures(tmp_path, "1.jpg", "2.jpg", "3.jpg")
+    text = "path\tlabel\r\n1.jpg\tKäfer\r\n2.jpg\tGröße\r\n"
+    write(tmp_path, text, name, "utf-16")
+    opened = open_source(tmp_path / name)
+    assert detect(opened) == "csv"
+    assert labels(table.read(opened)) == {"1.jpg": ("Käfer",), "2.jpg": ("Größe",)}
+    # In a folder a .txt is anything; alone it has to have the columns.
+    with pytest.raises(DatasetError, match=r"expected a table \(.csv, .tsv\), found"):
+        scan(tmp_path)
+    write(tmp_path, "0 0.5 0.5 1 1\n", name)
+    with pytest.raises(DatasetError, match="no file of annotations"):
+        detect(open_source(tmp_path / name))
+    with pytest.raises(DatasetError, match=r"\.csv, \.tsv, \.txt, \.tab\), found"):
+        scan(tmp_path / "1.jpg")
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "sep=|", "sep=\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_first_line_that_tells_the_separator(tmp_path, first, encoding):
+    mark = first.strip('"')[-1]
+    pictures(tmp_path, "1.jpg", "2.jpg")
+    rows = [first, "path/label/a,b", "1.jpg/cat/x,y", "2.jpg/dog/", "/dog/"]
+    text = "\r\n".join([rows[0], *(row.replace("/", mark) for row in rows[1:])])
+    write(tmp_path, text, encoding=encoding)
+    opened = open_source(tmp_path, workers=0)
+    assert table.claims(opened) == 3
+    found = table.read(opened)
+    assert labels(found) == {"1.jpg": ("cat",), "2.jpg": ("dog",)}
+    assert found.pages[0].attributes == {"a,b": "x,y"}
+    # As Excel counts them, which does not show the line.
+    assert [one.detail for one in found.rejected] == ["Row 4: it names no picture."]
+
+
+@pytest.mark.parametrize("first", ["sep=", 'sep="', "sep=a", "sep=,,", "sep=\0"])
+def test_a_first_line_that_only_looks_like_it(tmp_path, first):
+    write(tmp_path, f"{first},label\n")
+    assert header_of(tmp_path / "labels.csv")[-1] == "label"
 
 
 def test_a_table_too_large(tmp_path, monkeypatch):
     pictures(tmp_path, "1.jpg")
     write(tmp_path, "path,label\n1.jpg,cat\n")
-    monkeypatch.setattr("tlkit.dataset.sources.table.rows.MAX_TABLE_BYTES", 10)
+    monkeypatch.setattr("tlkit.dataset.sources.table.rows.MAX_TABLE_BYTES", 20)
+    write(tmp_path, "path,label\n", "2.csv")
     assert reasons(scan(tmp_path)) == [("labels.csv", "too-big")]
 
 
@@ -488,7 +562,8 @@ def test_a_table_that_must_not_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "tlkit.dataset.sources.table.entries.header_of", lambda _: header
     )
-    assert reasons(scan(tmp_path, columns=said)) == [("labels.csv", "unreadable")]
+    with pytest.raises(DatasetError, match="cannot be read: Permission denied"):
+        scan(tmp_path, columns=said)
 
 
 def test_a_header_too_long_for_a_table(tmp_path):
@@ -504,7 +579,7 @@ def test_a_pipe_is_no_table(tmp_path):
     pictures(tmp_path, "a/1.jpg", "b/2.jpg")
     os.mkfifo(tmp_path / "labels.csv")
     assert detect(open_source(tmp_path)) == "folders"
-    with pytest.raises(DatasetError, match="It has"):
+    with pytest.raises(DatasetError, match="Not an ordinary file"):
         scan(tmp_path)
 
 

@@ -151,7 +151,7 @@ def _check(columns: Columns, what: str) -> None:
         hint += " ".join(f"--column {role}=NAME" for role in missing)
     raise UnknownColumns(
         f"{what}: none of its columns is known as the {' or the '.join(missing)}. "
-        f"It has: {_listed(header)}.",
+        + (f"It has: {_listed(header)}." if any(header) else "They have no names."),
         hint=hint,
     )
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.geometry import BadShape, Bounds, rectangle
 from tlkit.dataset.sources.page import SPLIT_NAMES, Rejection, is_label
 from tlkit.dataset.sources.source import Source
@@ -84,7 +87,7 @@ def read_table(source: Source, file: str) -> Table:
 
     Raises:
         UnknownColumns: Its path or its label cannot be told.
-        UnreadableImage: It cannot be read to its end.
+        UnreadableImage: It is empty, or cannot be read to its end.
     """
     path, asked = source.root / file, source.reading.columns
     between = source.reading.separator
@@ -92,7 +95,7 @@ def read_table(source: Source, file: str) -> Table:
         header, total = frame_header(source.frame), len(source.frame)
         rows = frame_rows(source.frame, between)
     else:
-        header, total, rows = header_of(path), count_rows(path), rows_of(path)
+        header, total, rows = header_of(path), count_rows(path), _begun(path)
     table = Table(file, understood(header, asked, file or "The DataFrame"))
     counted = track(rows, source.progress, "Reading the table", total)
     for found in _entries(counted, table.columns, between):
@@ -103,6 +106,15 @@ def read_table(source: Source, file: str) -> Table:
             line = Rejection(table.shown, reason, f"Row {number}: {detail}.")
             table.rejected.append(line)
     return table
+
+
+def _begun(path: Path) -> Iterator[list[str]]:
+    # A table that cannot be read has no columns to be told of.
+    rows = rows_of(path)
+    first = next(rows, None)
+    if first is None and not any(header_of(path)):
+        raise UnreadableImage("empty", "The file is empty.", file=str(path))
+    return rows if first is None else itertools.chain([first], rows)
 
 
 def _entries(

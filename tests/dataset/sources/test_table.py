@@ -674,6 +674,42 @@ def test_prepares_a_table(photos, tmp_path):
     assert len(other.examples) == 24
 
 
+def test_what_lies_beside_a_table(photos, tmp_path):
+    names = sorted(path.name for path in photos.glob("*.png"))
+    rows = [f"{name},{name.split('_')[0]}\n" for name in names]
+    write(photos, "path,label\n" + "".join(rows[1:]))
+    write(photos, "path,label\n" + "".join(rows), "other.csv")
+    write(photos, "to do", "notes.txt")
+    (photos / names[2]).rename(photos / "plain")  # a picture by its content
+    write(photos, "path,label\nplain,bar\n" + "".join([rows[1], *rows[3:]]))
+    unlabelled = {names[0]: "unlabelled"}
+
+    def rejected(src, **options):
+        manifest = prepare(src, tmp_path / "out", near=False, overwrite=True, **options)
+        with (tmp_path / "out" / "rejected.csv").open(newline="") as file:
+            lines = {row["file"]: row["reason"] for row in csv.DictReader(file)}
+        assert len(manifest.examples) == 23
+        return lines
+
+    assert rejected(photos / "labels.csv") == unlabelled
+    frame = pandas.read_csv(photos / "labels.csv")
+    assert rejected(frame, root=photos) == unlabelled
+    # In a folder all files are of the source.
+    (photos / "other.csv").unlink()
+    assert rejected(photos) == {**unlabelled, "notes.txt": "unlabelled"}
+
+
+def test_the_faults_of_the_table_come_first(photos, tmp_path):
+    write(photos, "path,label\ngone.png,cat\n")
+    write(photos, "to do", "notes.txt")
+    with pytest.raises(DatasetError) as caught:
+        prepare(photos / "labels.csv", tmp_path / "out", near=False)
+    first, second, third = caught.value.message.split("\n")
+    assert first.startswith(f"{photos / 'labels.csv'}: expected pictures of two")
+    assert second.startswith("  1 rejected as picture-missing, as labels.csv: Row 2")
+    assert third.startswith("  24 rejected as unlabelled, as bar_000.png")
+
+
 def test_prepares_a_data_frame(photos, tmp_path):
     names = sorted(path.name for path in photos.glob("*.png"))
     frame = pandas.DataFrame({"path": names, "label": [n[:3] for n in names]})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from tlkit.dataset.contents import UnreadableImage
@@ -21,6 +21,7 @@ from tlkit.dataset.sources.page import (
     Scan,
     natural_key,
 )
+from tlkit.dataset.sources.pictures import SUFFIXES as PICTURES
 from tlkit.dataset.sources.source import Source
 from tlkit.dataset.sources.table.columns import OTHERS, UnknownColumns, understood
 from tlkit.dataset.sources.table.entries import Row, Table, read_table
@@ -107,7 +108,7 @@ def read(source: Source) -> Scan:
         rejected += unfit
     rows = [row for table in tables for row in table.rows]
     return Scan(
-        files=source.files,
+        files=_of_source(source, {page.path for page in pages}),
         pages=tuple(_sides_by_folder(sorted(pages, key=_place))),
         rejected=tuple(rejected),
         note=_note(tables),
@@ -146,6 +147,17 @@ def _none_of(source: Source, faults: Sequence[DatasetError]) -> DatasetError:
     lines = [f"{source.place}: none of {len(faults)} tables can be used."]
     lines += [f"  {fault.message}" for fault in faults[:10]]
     return DatasetError("\n".join(lines), hint=faults[0].hint)
+
+
+def _of_source(source: Source, used: Collection[str]) -> tuple[str, ...]:
+    """Beside a table that was named, only the pictures are of its source."""
+    if not source.only and source.frame is None:
+        return source.files
+    return tuple(
+        file
+        for file in source.files
+        if file == source.only or file in used or file.lower().endswith(PICTURES)
+    )
 
 
 def _sides_by_name(tables: Sequence[Table]) -> None:

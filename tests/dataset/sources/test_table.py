@@ -381,6 +381,23 @@ def test_several_labels(tmp_path):
     assert scan(tmp_path, separator="|").warnings == ()
 
 
+def test_rows_without_label_are_listed(photos, tmp_path):
+    names = sorted(path.name for path in photos.glob("*.png"))
+    rows = "".join(f"{name},{name.split('_')[0]}\n" for name in names[1:])
+    write(photos, f"path,label\n{rows}{names[1]},\n{names[0]},\n{names[0]},\n")
+    prepare(photos / "labels.csv", tmp_path / "out", near=False)
+    with (tmp_path / "out" / "rejected.csv").open(newline="") as file:
+        lines = [(r["file"], r["reason"], r["detail"]) for r in csv.DictReader(file)]
+    assert lines == [
+        (names[0], "no-label", "The picture itself has no label."),
+        (
+            "labels.csv",
+            "no-label",
+            f"Row 25: It gives {names[1]} no label, another row does.",
+        ),
+    ]
+
+
 def test_what_rows_of_a_picture_do_not_agree_on(tmp_path):
     pictures(tmp_path, "1.jpg", "2.jpg")
     write(

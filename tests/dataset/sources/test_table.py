@@ -381,6 +381,12 @@ def test_several_labels(tmp_path):
     assert scan(tmp_path, separator="|").warnings == ()
 
 
+def test_an_empty_separator_is_refused(tmp_path):
+    write(pictures(tmp_path, "1.jpg"), "path,label\n1.jpg,a\n")
+    with pytest.raises(UsageError, match="one character at least"):
+        prepare(tmp_path, tmp_path / "out", separator="")
+
+
 def test_rows_without_label_are_listed(photos, tmp_path):
     names = sorted(path.name for path in photos.glob("*.png"))
     rows = "".join(f"{name},{name.split('_')[0]}\n" for name in names[1:])

@@ -633,7 +633,7 @@ def test_a_data_frame(tmp_path, monkeypatch):
     assert root == tmp_path / "photos"
     assert frame["path"][0] == "photos/a/1.jpg"
     found = table.read(open_source(root, frame=same))
-    assert labels(found) == {"a/1.jpg": ("cat|old",), "b/2.jpg": ("2",)}
+    assert labels(found) == {"a/1.jpg": ("cat", "old"), "b/2.jpg": ("2",)}
     assert table.claims(open_source(root, frame=same)) == 3
     assert [page.group for page in found.pages] == ["", ""]
     assert reasons(found) == [("DataFrame", "no-path")]
@@ -651,12 +651,70 @@ def test_where_the_pictures_of_a_data_frame_are(tmp_path, monkeypatch):
     assert (root, list(same["file"])) == (tmp_path / "a", ["1.jpg", "2.jpg"])
     same, root = placed(frame, "in", Reading())
     assert (root, list(same["file"])) == (tmp_path / "in", ["a/1.jpg", "a/2.jpg"])
-    for paths in ([], ["/x/1.jpg", "/y/1.jpg"]):
+    for paths, fault in (
+        ([], "has no rows"),
+        ([None, float("nan")], "names no pictures"),
+        (["/x/1.jpg", "/y/1.jpg"], "no folder in common"),
+    ):
         frame = pandas.DataFrame({"file": paths, "y": ["a"] * len(paths)}, dtype=object)
-        with pytest.raises(DatasetError, match="no folder in common"):
+        with pytest.raises(DatasetError, match=fault):
             placed(frame, None, Reading())
-    with pytest.raises(DatasetError, match="The DataFrame: none of its columns"):
-        placed(pandas.DataFrame({"a": [1]}), None, Reading())
+
+
+def test_advice_for_a_data_frame_is_in_terms_of_python(tmp_path):
+    pictures(tmp_path, "1.jpg", "2.jpg")
+    for content, option in (
+        ({"a": [1]}, 'columns={"path": "NAME", "label": "NAME"}'),
+        ({"1.jpg": [1]}, 'columns={"path": "NAME", "label": "NAME"}'),
+        ({"file": [1], "target": [1], "class": ["a"]}, 'columns={"label": "class"}'),
+    ):
+        with pytest.raises(DatasetError, match="The DataFrame") as caught:
+            prepare(pandas.DataFrame(content), tmp_path / "out")
+        assert caught.value.hint.endswith(f": {option}")
+    frame = pandas.DataFrame({"path": ["1.jpg", "2.jpg"], "label": ["a|b", "b|a"]})
+    (warning,) = table.read(open_source(tmp_path, frame=frame)).warnings
+    assert warning.endswith("separator='|' makes several labels of each.")
+    assert "--" not in warning
+
+
+@pytest.mark.parametrize("given", [{"path": [1]}, [{"path": "1.jpg"}], None, 7])
+def test_what_is_no_data_frame(tmp_path, given):
+    with pytest.raises(UsageError, match=f"Received: {type(given).__name__}") as caught:
+        prepare(given, tmp_path / "out")
+    assert "pandas DataFrame" in caught.value.message
+
+
+@pytest.mark.parametrize("kind", [list, tuple, set, frozenset, np.array])
+def test_several_labels_in_a_cell(tmp_path, kind):
+    pictures(tmp_path, "1.jpg", "2.jpg", "3.jpg", "4.jpg")
+    cells = [kind(each) for each in (["a", "b|c"], ["b"], [], ["a", ""])]
+    frame = pandas.DataFrame({"path": ["1", "2", "3", "4"], "label": cells})
+    frame["seen"] = [kind(["x", "y"])] * 4
+    found = table.read(open_source(tmp_path, frame=frame))
+    assert labels(found) == {
+        "1.jpg": ("a", "b|c"),
+        "2.jpg": ("b",),
+        "3.jpg": (),
+        "4.jpg": ("a",),
+    }
+    assert found.pages[0].attributes["seen"] == "x|y"
+    assert found.warnings == ()
+    # As in a text, where it was asked for.
+    reading = Reading(separator="|")
+    found = table.read(open_source(tmp_path, frame=frame, reading=reading))
+    assert labels(found)["1.jpg"] == ("a", "b", "c")
+
+
+def test_prepares_lists_of_labels(photos, tmp_path):
+    names = sorted(path.name for path in photos.glob("*.png"))
+    cells = [[n.split("_")[0], "drawn"] for n in names[1:]]
+    frame = pandas.DataFrame({"path": names, "label": [["bar"], *cells]})
+    manifest = prepare(
+        frame, tmp_path / "data", root=photos, near=False, multi_label=True
+    )
+    assert manifest.labels == ("bar", "disc", "drawn")
+    assert manifest.info["counts"]["rejected"] == {}
+    assert sum(manifest.counts()["drawn"].values()) == len(names) - 1
 
 
 @pytest.fixture

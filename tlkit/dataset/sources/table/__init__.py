@@ -199,7 +199,9 @@ def _marked(source: Source, rows: Sequence[Row]) -> Iterator[str]:
     for mark in MARKS:
         marked = [row.labels[0] for row in rows if row.labels and mark in row.labels[0]]
         if 2 * len(marked) > len(rows):
+            frame = source.frame is not None
+            option = f"separator='{mark}'" if frame else f"--separator '{mark}'"
             yield (
-                f"Most labels hold {mark!r}, as in {marked[0]!r}: --separator '{mark}' "
-                "makes several labels of each."
+                f"Most labels hold {mark!r}, as in {marked[0]!r}: {option} makes "
+                "several labels of each."
             )

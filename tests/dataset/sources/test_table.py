@@ -228,14 +228,17 @@ def test_tables_that_cannot_be_read(tmp_path, data, reason, detail):
 
 def test_plain_csv_of_excel_is_told_how_to_be_saved(tmp_path):
     text = "path;label\r\n1.jpg;Käfer\r\n2.jpg;Größe\r\n"
-    write(pictures(tmp_path, "1.jpg", "2.jpg"), text, encoding="cp1252")
-    with pytest.raises(DatasetError) as caught:
-        prepare(tmp_path / "labels.csv", tmp_path / "out", near=False)
-    assert str(caught.value) == (
-        f"{tmp_path / 'labels.csv'}: It is not in UTF-8 (byte 0xE4), but perhaps in "
-        "Windows-1252, as plain CSV from Excel is: save it as CSV UTF-8.\n"
-        "In Excel: File, Save As, CSV UTF-8."
-    )
+    root = pictures(tmp_path / "in", "1.jpg", "2.jpg")
+    write(root, text, encoding="cp1252")
+    for place in (root, root / "labels.csv"):
+        with pytest.raises(DatasetError) as caught:
+            prepare(place, tmp_path / "out", near=False)
+        assert str(caught.value) == (
+            f"{root / 'labels.csv'}: It is not in UTF-8 (byte 0xE4), but perhaps in "
+            "Windows-1252, as plain CSV from Excel is: save it as CSV UTF-8.\n"
+            "In Excel: File, Save As, CSV UTF-8."
+        )
+    assert detect(open_source(pictures(root, "a/3.jpg"))) == "folders"
 
 
 @pytest.mark.parametrize("name", ["labels.txt", "labels.TAB"])

@@ -71,8 +71,11 @@ def _claimed(source: Source, file: str, names: set[str]) -> int:
         if source.only:
             return max(count_rows(path), 1)
         rows = list(itertools.islice(rows_of(path), SAMPLE))
-    except (UnknownColumns, UnreadableImage):
+    except UnknownColumns:
         return 0
+    except UnreadableImage:
+        # Nothing else can be meant where no folders are; reading it tells its fault.
+        return int(not any("/" in name for name in source.files))
     at = columns.places["path"]
     called = [re.split(r"[/\\]", row[at])[-1].strip() for row in rows if row[at:]]
     known = sum(name in names for name in called)

@@ -17,6 +17,7 @@ import io
 import itertools
 import json
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -54,7 +55,8 @@ def main() -> None:
     reading = {n: read(f, READ[n], options.rounds) for n, f in folders.items()}
     print_reading(reading)
     whole = prepare(photos, work / "data", options.rounds)
-    print(f"\ntlkit.prepare, hymenoptera: {whole['seconds']:.1f} s\n")
+    print(f"\ntlkit.prepare, hymenoptera: {whole['new']:.1f} s,", end=" ")
+    print(f"again {whole['again']:.1f} s\n")
     searching = [search.measured(size) for size in options.sizes]
     search.print_table(searching)
     place = options.json or work / "prepare.json"
@@ -128,13 +130,16 @@ def read(root: Path, number: int, rounds: int) -> dict[str, Any]:
 
 
 def prepare(source: Path, out: Path, rounds: int) -> dict[str, Any]:
-    """The whole of it, for orientation: processes and imagededup are started."""
-    seconds = []
-    for _ in range(max(1, rounds // 2)):
-        began = time.perf_counter()
-        tlkit.prepare(source, out, overwrite=True)
-        seconds.append(time.perf_counter() - began)
-    return {"seconds": statistics.median(seconds), "turns": seconds}
+    """The whole of it, for orientation: of new pictures, and with nothing changed."""
+    seconds: dict[str, list[float]] = {"new": [], "again": []}
+    for turn in range(max(1, rounds // 2)):
+        os.environ["TLKIT_CACHE"] = str(out.with_name(f"cache {turn}"))
+        for turns in seconds.values():
+            began = time.perf_counter()
+            tlkit.prepare(source, out)
+            turns.append(time.perf_counter() - began)
+        shutil.rmtree(out)
+    return {name: statistics.median(turns) for name, turns in seconds.items()}
 
 
 def print_reading(reading: Mapping[str, Mapping[str, Any]]) -> None:

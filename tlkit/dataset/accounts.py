@@ -91,7 +91,9 @@ def check_labels(
         return
     found = f"only one, {labels[0]!r}" if labels else "none"
     lines = [f"{place}: expected pictures of two classes or more, found {found}."]
-    for reason, number in Counter(r.reason for r in rejected).most_common():
+    counts = Counter(r.reason for r in rejected).most_common()
+    # Files that nothing leads to follow from the faults of the annotations.
+    for reason, number in sorted(counts, key=lambda each: each[0] == "unlabelled"):
         example = next(r for r in rejected if r.reason == reason)
         lines.append(
             f"  {number} rejected as {reason}, as {example.file}: {example.detail}"

@@ -149,8 +149,6 @@ def test_what_else_is_said_is_kept(folder):
         ({**BOX, "bbox": "abcd"}, "bad-box"),
         ({**BOX, "bbox": 3}, "bad-box"),
         ({**BOX, "bbox": None}, "no-shape"),
-        ({**BOX, "segmentation": [[1, 2, 3, 4]]}, "no-shape"),
-        ({**BOX, "segmentation": {"size": [64, 64], "counts": [3]}}, "no-shape"),
         ({**BOX, "segmentation": {"size": [2, 2], "counts": [1, 3]}}, "bad-mask"),
     ],
 )
@@ -318,3 +316,16 @@ def test_recognised(folder):
     (folder.root / "coco.json").unlink()
     (folder.root / "coco.json").symlink_to("nothing.json")
     assert coco.claims(open_source(folder.root, workers=0)) == 0
+
+
+@pytest.mark.parametrize(
+    "broken", [[[1, 2, 3, 4]], {"size": [64, 64], "counts": [3]}, "text"]
+)
+def test_a_broken_segmentation_beside_a_good_box(folder, broken):
+    folder.picture("a.png")
+    folder.coco([{**BOX, "segmentation": broken}])
+    scan = folder.read()
+    (page,) = scan.pages
+    (thing,) = page.things
+    assert thing.shapes[0].kind == "rectangle"
+    assert "bad-segmentation" in {fault.reason for fault in scan.rejected}

@@ -160,9 +160,21 @@ def test_columns_that_cannot_be_told(tmp_path):
     with pytest.raises(DatasetError, match="the path or the label") as caught:
         scan(tmp_path)
     assert "names of the columns above it" in caught.value.hint
-    write(tmp_path, "")
-    with pytest.raises(DatasetError, match=r"It has: \."):
+    write(tmp_path, "\n1.jpg,cat\n")
+    with pytest.raises(DatasetError, match="They have no names"):
         scan(tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize("text", ["", "\ufeff", "sep=;\n"])
+def test_an_empty_table(tmp_path, text):
+    pictures(tmp_path, "1.jpg")
+    write(tmp_path, text)
+    for place in (tmp_path, tmp_path / "labels.csv"):
+        with pytest.raises(DatasetError, match=r"labels\.csv: The file is empty"):
+            scan(place)
+    write(tmp_path, "path,label\n")
+    with pytest.raises(DatasetError, match=r"labels\.csv has no rows"):
+        scan(tmp_path)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -186,12 +198,13 @@ def test_however_it_was_saved(tmp_path, encoding, mark, end):
 @pytest.mark.parametrize(
     ("data", "reason", "detail"),
     [
-        ("path,label\n1.jpg,Kätzchen\n".encode("latin-1"), "not-utf8", "After row 1"),
+        ("path,label\n1.jpg,Kätzchen\n".encode("cp1252"), "not-utf8", "byte 0xE4"),
+        ("path,Größe\n1.jpg,cat\n".encode("cp1252"), "not-utf8", "byte 0xF6"),
         (b'path,label\n1.jpg,"cat\n' + b"x" * 200_000, "broken-csv", "quote left open"),
         (
             b"\xff\xfep\0a\0t\0h\0,\0l\0a\0b\0e\0l\0\n\0\0\xd8\n",
             "not-utf8",
-            "not utf-16",
+            "begins as UTF-16, but is not",
         ),
     ],
 )
@@ -203,13 +216,77 @@ def test_tables_that_cannot_be_read(tmp_path, data, reason, detail):
     assert labels(found) == {"2.jpg": ("cat",)}
     assert reasons(found) == [("bad.csv", reason)]
     assert detail in found.rejected[0].detail
-    assert labels(scan(tmp_path / "bad.csv")) == {}
+    with pytest.raises(DatasetError, match=detail) as caught:
+        scan(tmp_path / "bad.csv")
+    assert caught.value.message.startswith(f"{tmp_path / 'bad.csv'}: ")
+    (tmp_path / "good.csv").write_text("epoch,loss\n1,2\n")
+    with pytest.raises(DatasetError, match="none of 2 tables can be used") as caught:
+        scan(tmp_path)
+    assert detail in caught.value.message
+    assert "It has: epoch, loss" in caught.value.message
+
+
+def test_plain_csv_of_excel_is_told_how_to_be_saved(tmp_path):
+    text = "path;label\r\n1.jpg;Käfer\r\n2.jpg;Größe\r\n"
+    root = pictures(tmp_path / "in", "1.jpg", "2.jpg")
+    write(root, text, encoding="cp1252")
+    for place in (root, root / "labels.csv"):
+        with pytest.raises(DatasetError) as caught:
+            prepare(place, tmp_path / "out", near=False)
+        assert str(caught.value) == (
+            f"{root / 'labels.csv'}: It is not in UTF-8 (byte 0xE4), but perhaps in "
+            "Windows-1252, as plain CSV from Excel is: save it as CSV UTF-8.\n"
+            "In Excel: File, Save As, CSV UTF-8."
+        )
+    assert detect(open_source(pictures(root, "a/3.jpg"))) == "folders"
+
+
+@pytest.mark.parametrize("name", ["labels.txt", "labels.TAB"])
+def test_unicode_text_of_excel(tmp_path, name):
+    pictures(tmp_path, "1.jpg", "2.jpg", "3.jpg")
+    text = "path\tlabel\r\n1.jpg\tKäfer\r\n2.jpg\tGröße\r\n"
+    write(tmp_path, text, name, "utf-16")
+    opened = open_source(tmp_path / name)
+    assert detect(opened) == "csv"
+    assert labels(table.read(opened)) == {"1.jpg": ("Käfer",), "2.jpg": ("Größe",)}
+    # In a folder a .txt is anything; alone it has to have the columns.
+    with pytest.raises(DatasetError, match=r"expected a table \(.csv, .tsv\), found"):
+        scan(tmp_path)
+    write(tmp_path, "0 0.5 0.5 1 1\n", name)
+    with pytest.raises(DatasetError, match="no file of annotations"):
+        detect(open_source(tmp_path / name))
+    with pytest.raises(DatasetError, match=r"\.csv, \.tsv, \.txt, \.tab\), found"):
+        scan(tmp_path / "1.jpg")
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "sep=|", "sep=\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_first_line_that_tells_the_separator(tmp_path, first, encoding):
+    mark = first.strip('"')[-1]
+    pictures(tmp_path, "1.jpg", "2.jpg")
+    rows = [first, "path/label/a,b", "1.jpg/cat/x,y", "2.jpg/dog/", "/dog/"]
+    text = "\r\n".join([rows[0], *(row.replace("/", mark) for row in rows[1:])])
+    write(tmp_path, text, encoding=encoding)
+    opened = open_source(tmp_path, workers=0)
+    assert table.claims(opened) == 3
+    found = table.read(opened)
+    assert labels(found) == {"1.jpg": ("cat",), "2.jpg": ("dog",)}
+    assert found.pages[0].attributes == {"a,b": "x,y"}
+    # As Excel counts them, which does not show the line.
+    assert [one.detail for one in found.rejected] == ["Row 4: it names no picture."]
+
+
+@pytest.mark.parametrize("first", ["sep=", 'sep="', "sep=a", "sep=,,", "sep=\0"])
+def test_a_first_line_that_only_looks_like_it(tmp_path, first):
+    write(tmp_path, f"{first},label\n")
+    assert header_of(tmp_path / "labels.csv")[-1] == "label"
 
 
 def test_a_table_too_large(tmp_path, monkeypatch):
     pictures(tmp_path, "1.jpg")
     write(tmp_path, "path,label\n1.jpg,cat\n")
-    monkeypatch.setattr("tlkit.dataset.sources.table.rows.MAX_TABLE_BYTES", 10)
+    monkeypatch.setattr("tlkit.dataset.sources.table.rows.MAX_TABLE_BYTES", 20)
+    write(tmp_path, "path,label\n", "2.csv")
     assert reasons(scan(tmp_path)) == [("labels.csv", "too-big")]
 
 
@@ -305,6 +382,29 @@ def test_several_labels(tmp_path):
         "each.",
     )
     assert scan(tmp_path, separator="|").warnings == ()
+
+
+def test_an_empty_separator_is_refused(tmp_path):
+    write(pictures(tmp_path, "1.jpg"), "path,label\n1.jpg,a\n")
+    with pytest.raises(UsageError, match="one character at least"):
+        prepare(tmp_path, tmp_path / "out", separator="")
+
+
+def test_rows_without_label_are_listed(photos, tmp_path):
+    names = sorted(path.name for path in photos.glob("*.png"))
+    rows = "".join(f"{name},{name.split('_')[0]}\n" for name in names[1:])
+    write(photos, f"path,label\n{rows}{names[1]},\n{names[0]},\n{names[0]},\n")
+    prepare(photos / "labels.csv", tmp_path / "out", near=False)
+    with (tmp_path / "out" / "rejected.csv").open(newline="") as file:
+        lines = [(r["file"], r["reason"], r["detail"]) for r in csv.DictReader(file)]
+    assert lines == [
+        (names[0], "no-label", "The picture itself has no label."),
+        (
+            "labels.csv",
+            "no-label",
+            f"Row 25: It gives {names[1]} no label, another row does.",
+        ),
+    ]
 
 
 def test_what_rows_of_a_picture_do_not_agree_on(tmp_path):
@@ -488,7 +588,8 @@ def test_a_table_that_must_not_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "tlkit.dataset.sources.table.entries.header_of", lambda _: header
     )
-    assert reasons(scan(tmp_path, columns=said)) == [("labels.csv", "unreadable")]
+    with pytest.raises(DatasetError, match="cannot be read: Permission denied"):
+        scan(tmp_path, columns=said)
 
 
 def test_a_header_too_long_for_a_table(tmp_path):
@@ -504,7 +605,7 @@ def test_a_pipe_is_no_table(tmp_path):
     pictures(tmp_path, "a/1.jpg", "b/2.jpg")
     os.mkfifo(tmp_path / "labels.csv")
     assert detect(open_source(tmp_path)) == "folders"
-    with pytest.raises(DatasetError, match="It has"):
+    with pytest.raises(DatasetError, match="Not an ordinary file"):
         scan(tmp_path)
 
 
@@ -535,7 +636,7 @@ def test_a_data_frame(tmp_path, monkeypatch):
     assert root == tmp_path / "photos"
     assert frame["path"][0] == "photos/a/1.jpg"
     found = table.read(open_source(root, frame=same))
-    assert labels(found) == {"a/1.jpg": ("cat|old",), "b/2.jpg": ("2",)}
+    assert labels(found) == {"a/1.jpg": ("cat", "old"), "b/2.jpg": ("2",)}
     assert table.claims(open_source(root, frame=same)) == 3
     assert [page.group for page in found.pages] == ["", ""]
     assert reasons(found) == [("DataFrame", "no-path")]
@@ -553,12 +654,70 @@ def test_where_the_pictures_of_a_data_frame_are(tmp_path, monkeypatch):
     assert (root, list(same["file"])) == (tmp_path / "a", ["1.jpg", "2.jpg"])
     same, root = placed(frame, "in", Reading())
     assert (root, list(same["file"])) == (tmp_path / "in", ["a/1.jpg", "a/2.jpg"])
-    for paths in ([], ["/x/1.jpg", "/y/1.jpg"]):
+    for paths, fault in (
+        ([], "has no rows"),
+        ([None, float("nan")], "names no pictures"),
+        (["/x/1.jpg", "/y/1.jpg"], "no folder in common"),
+    ):
         frame = pandas.DataFrame({"file": paths, "y": ["a"] * len(paths)}, dtype=object)
-        with pytest.raises(DatasetError, match="no folder in common"):
+        with pytest.raises(DatasetError, match=fault):
             placed(frame, None, Reading())
-    with pytest.raises(DatasetError, match="The DataFrame: none of its columns"):
-        placed(pandas.DataFrame({"a": [1]}), None, Reading())
+
+
+def test_advice_for_a_data_frame_is_in_terms_of_python(tmp_path):
+    pictures(tmp_path, "1.jpg", "2.jpg")
+    for content, option in (
+        ({"a": [1]}, 'columns={"path": "NAME", "label": "NAME"}'),
+        ({"1.jpg": [1]}, 'columns={"path": "NAME", "label": "NAME"}'),
+        ({"file": [1], "target": [1], "class": ["a"]}, 'columns={"label": "class"}'),
+    ):
+        with pytest.raises(DatasetError, match="The DataFrame") as caught:
+            prepare(pandas.DataFrame(content), tmp_path / "out")
+        assert caught.value.hint.endswith(f": {option}")
+    frame = pandas.DataFrame({"path": ["1.jpg", "2.jpg"], "label": ["a|b", "b|a"]})
+    (warning,) = table.read(open_source(tmp_path, frame=frame)).warnings
+    assert warning.endswith("separator='|' makes several labels of each.")
+    assert "--" not in warning
+
+
+@pytest.mark.parametrize("given", [{"path": [1]}, [{"path": "1.jpg"}], None, 7])
+def test_what_is_no_data_frame(tmp_path, given):
+    with pytest.raises(UsageError, match=f"Received: {type(given).__name__}") as caught:
+        prepare(given, tmp_path / "out")
+    assert "pandas DataFrame" in caught.value.message
+
+
+@pytest.mark.parametrize("kind", [list, tuple, set, frozenset, np.array])
+def test_several_labels_in_a_cell(tmp_path, kind):
+    pictures(tmp_path, "1.jpg", "2.jpg", "3.jpg", "4.jpg")
+    cells = [kind(each) for each in (["a", "b|c"], ["b"], [], ["a", ""])]
+    frame = pandas.DataFrame({"path": ["1", "2", "3", "4"], "label": cells})
+    frame["seen"] = [kind(["x", "y"])] * 4
+    found = table.read(open_source(tmp_path, frame=frame))
+    assert labels(found) == {
+        "1.jpg": ("a", "b|c"),
+        "2.jpg": ("b",),
+        "3.jpg": (),
+        "4.jpg": ("a",),
+    }
+    assert found.pages[0].attributes["seen"] == "x|y"
+    assert found.warnings == ()
+    # As in a text, where it was asked for.
+    reading = Reading(separator="|")
+    found = table.read(open_source(tmp_path, frame=frame, reading=reading))
+    assert labels(found)["1.jpg"] == ("a", "b", "c")
+
+
+def test_prepares_lists_of_labels(photos, tmp_path):
+    names = sorted(path.name for path in photos.glob("*.png"))
+    cells = [[n.split("_")[0], "drawn"] for n in names[1:]]
+    frame = pandas.DataFrame({"path": names, "label": [["bar"], *cells]})
+    manifest = prepare(
+        frame, tmp_path / "data", root=photos, near=False, multi_label=True
+    )
+    assert manifest.labels == ("bar", "disc", "drawn")
+    assert manifest.info["counts"]["rejected"] == {}
+    assert sum(manifest.counts()["drawn"].values()) == len(names) - 1
 
 
 @pytest.fixture
@@ -597,6 +756,42 @@ def test_prepares_a_table(photos, tmp_path):
         near=False,
     )
     assert len(other.examples) == 24
+
+
+def test_what_lies_beside_a_table(photos, tmp_path):
+    names = sorted(path.name for path in photos.glob("*.png"))
+    rows = [f"{name},{name.split('_')[0]}\n" for name in names]
+    write(photos, "path,label\n" + "".join(rows[1:]))
+    write(photos, "path,label\n" + "".join(rows), "other.csv")
+    write(photos, "to do", "notes.txt")
+    (photos / names[2]).rename(photos / "plain")  # a picture by its content
+    write(photos, "path,label\nplain,bar\n" + "".join([rows[1], *rows[3:]]))
+    unlabelled = {names[0]: "unlabelled"}
+
+    def rejected(src, **options):
+        manifest = prepare(src, tmp_path / "out", near=False, overwrite=True, **options)
+        with (tmp_path / "out" / "rejected.csv").open(newline="") as file:
+            lines = {row["file"]: row["reason"] for row in csv.DictReader(file)}
+        assert len(manifest.examples) == 23
+        return lines
+
+    assert rejected(photos / "labels.csv") == unlabelled
+    frame = pandas.read_csv(photos / "labels.csv")
+    assert rejected(frame, root=photos) == unlabelled
+    # In a folder all files are of the source.
+    (photos / "other.csv").unlink()
+    assert rejected(photos) == {**unlabelled, "notes.txt": "unlabelled"}
+
+
+def test_the_faults_of_the_table_come_first(photos, tmp_path):
+    write(photos, "path,label\ngone.png,cat\n")
+    write(photos, "to do", "notes.txt")
+    with pytest.raises(DatasetError) as caught:
+        prepare(photos / "labels.csv", tmp_path / "out", near=False)
+    first, second, third = caught.value.message.split("\n")
+    assert first.startswith(f"{photos / 'labels.csv'}: expected pictures of two")
+    assert second.startswith("  1 rejected as picture-missing, as labels.csv: Row 2")
+    assert third.startswith("  24 rejected as unlabelled, as bar_000.png")
 
 
 def test_prepares_a_data_frame(photos, tmp_path):

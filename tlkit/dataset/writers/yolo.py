@@ -66,7 +66,7 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
         What YOLO cannot hold.
     """
     numbers = {label: number for number, label in enumerate(labels)}
-    boxes = all(_is_box(thing) for sheet in sheets for thing in sheet.page.things)
+    boxes = all(is_box(thing) for sheet in sheets for thing in sheet.page.things)
     losses: list[Loss] = []
     for sheet in sheets:
         lines = []
@@ -85,7 +85,8 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
     return losses
 
 
-def _is_box(thing: Thing) -> bool:
+def is_box(thing: Thing) -> bool:
+    """Whether lines of boxes hold it: a rectangle, or what has no area."""
     return len(thing.shapes) == 1 and thing.shapes[0].kind in {"rectangle", *NO_AREA}
 
 
@@ -159,7 +160,12 @@ def _losses(
     parts = sum(len(shape.outlines()) for shape in thing.shapes)
     if parts > 1:
         details.append(f"{parts} outlines, joined to one by lines of no width.")
-    if any(not (0 <= x <= sheet.width and 0 <= y <= sheet.height) for x, y in points):
+    x0, y0, x1, y1 = thing.bounds
+    if x1 <= 0 or y1 <= 0 or x0 >= sheet.width or y0 >= sheet.height:
+        details.append(
+            "It lies outside of the picture; a spot at the edge stands for it."
+        )
+    elif any(not (0 <= x <= sheet.width and 0 <= y <= sheet.height) for x, y in points):
         details.append("It reaches out of the picture; cut at its edge.")
     for detail in details:
         yield Loss(sheet.name, number, "shape", detail)

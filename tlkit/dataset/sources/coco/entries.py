@@ -219,7 +219,11 @@ def _thing(
     for fault in bad:
         faults.add(fault.args[0], f"{what}: {fault.args[1]}")
     if bad and not drawn:
-        raise BadShape("no-shape", "nothing of its segmentation can be used")
+        if box is None:
+            raise BadShape("no-shape", "nothing of its segmentation can be used")
+        faults.add(
+            "bad-segmentation", f"{what}: its segmentation is not used, its box is"
+        )
     size = image_size(image)
     if isinstance(content, dict) and drawn:
         height, width = content["size"]

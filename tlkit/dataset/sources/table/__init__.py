@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from tlkit.dataset.contents import UnreadableImage
@@ -21,13 +21,17 @@ from tlkit.dataset.sources.page import (
     Scan,
     natural_key,
 )
+from tlkit.dataset.sources.pictures import SUFFIXES as PICTURES
 from tlkit.dataset.sources.source import Source
 from tlkit.dataset.sources.table.columns import OTHERS, UnknownColumns, understood
 from tlkit.dataset.sources.table.entries import Row, Table, read_table
 from tlkit.dataset.sources.table.pages import by_picture, make_pages, measured
 from tlkit.dataset.sources.table.rows import count_rows, header_of, rows_of
+from tlkit.errors import DatasetError
 
 SUFFIXES = (".csv", ".tsv")
+# Those of a table that was named by itself; Excel's "Unicode Text" is a .txt.
+NAMED_SUFFIXES = (*SUFFIXES, ".txt", ".tab")
 # So many rows are looked at to tell whether a table is about the pictures beside it.
 SAMPLE = 100
 MARKS = ("|", ";")
@@ -45,24 +49,33 @@ def claims(source: Source) -> int:
     """
     if source.frame is not None:
         return max(len(source.frame), 1)
-    tables = source.ending(*SUFFIXES)
-    if not tables:
+    files = _files(source)
+    if not files:
         return 0
     names = {posixpath.basename(file) for file in source.files}
     names |= {posixpath.splitext(name)[0] for name in names}
-    return sum(_claimed(source, file, names) for file in tables)
+    return sum(_claimed(source, file, names) for file in files)
+
+
+def _files(source: Source) -> list[str]:
+    return source.ending(*(NAMED_SUFFIXES if source.only else SUFFIXES))
 
 
 def _claimed(source: Source, file: str, names: set[str]) -> int:
     path = source.root / file
     header = header_of(path)
-    if source.only:
+    if source.only and file.lower().endswith(SUFFIXES):
         return 0 if OTHERS.intersection(header) else max(count_rows(path), 1)
     try:
         columns = understood(header, source.reading.columns, file)
+        if source.only:
+            return max(count_rows(path), 1)
         rows = list(itertools.islice(rows_of(path), SAMPLE))
-    except (UnknownColumns, UnreadableImage):
+    except UnknownColumns:
         return 0
+    except UnreadableImage:
+        # Nothing else can be meant where no folders are; reading it tells its fault.
+        return int(not any("/" in name for name in source.files))
     at = columns.places["path"]
     called = [re.split(r"[/\\]", row[at])[-1].strip() for row in rows if row[at:]]
     known = sum(name in names for name in called)
@@ -79,9 +92,12 @@ def read(source: Source) -> Scan:
         A page for each picture that a row leads to; everything else is rejected.
 
     Raises:
-        DatasetError: There is no table whose columns are known.
+        DatasetError: There is no table that can be read, has rows, and whose columns
+            are known.
     """
     tables, rejected = _tables(source)
+    if not rejected and not any(table.rows or table.rejected for table in tables):
+        raise DatasetError(f"{tables[0].shown} has no rows below the names.")
     _sides_by_name(tables)
     found, lost = by_picture(source, tables)
     rejected += [*source.rejected, *lost, *(r for t in tables for r in t.rejected)]
@@ -95,7 +111,7 @@ def read(source: Source) -> Scan:
         rejected += unfit
     rows = [row for table in tables for row in table.rows]
     return Scan(
-        files=source.files,
+        files=_of_source(source, {page.path for page in pages}),
         pages=tuple(_sides_by_folder(sorted(pages, key=_place))),
         rejected=tuple(rejected),
         note=_note(tables),
@@ -108,19 +124,43 @@ def _tables(source: Source) -> tuple[list[Table], list[Rejection]]:
     if source.frame is not None:
         return [read_table(source, "")], []
     tables = []
-    unknown: list[UnknownColumns] = []
+    faults: list[DatasetError] = []
     rejected = []
-    for file in source.ending(*SUFFIXES):
+    for file in _files(source):
         try:
             tables.append(read_table(source, file))
         except UnknownColumns as error:
-            unknown.append(error)
+            faults.append(error)
             rejected.append(Rejection(file, "unknown-columns", error.message))
         except UnreadableImage as error:
+            faults.append(error)
             rejected.append(Rejection(file, error.reason, error.detail))
-    if unknown and not tables:
-        raise unknown[0]
+    if not tables:
+        raise _none_of(source, faults)
     return tables, rejected
+
+
+def _none_of(source: Source, faults: Sequence[DatasetError]) -> DatasetError:
+    if not faults:
+        suffixes = ", ".join(NAMED_SUFFIXES if source.only else SUFFIXES)
+        message = f"{source.place}: expected a table ({suffixes}), found none."
+        return DatasetError(message, hint="Save it as CSV UTF-8.")
+    if len(faults) == 1:
+        return faults[0]
+    lines = [f"{source.place}: none of {len(faults)} tables can be used."]
+    lines += [f"  {fault.message}" for fault in faults[:10]]
+    return DatasetError("\n".join(lines), hint=faults[0].hint)
+
+
+def _of_source(source: Source, used: Collection[str]) -> tuple[str, ...]:
+    """Beside a table that was named, only the pictures are of its source."""
+    if not source.only and source.frame is None:
+        return source.files
+    return tuple(
+        file
+        for file in source.files
+        if file == source.only or file in used or file.lower().endswith(PICTURES)
+    )
 
 
 def _sides_by_name(tables: Sequence[Table]) -> None:
@@ -147,8 +187,6 @@ def _place(page: Page) -> tuple[object, ...]:
 
 
 def _note(tables: Sequence[Table]) -> str:
-    if not tables:
-        return "Read as tables, none of which can be used."
     first = tables[0]
     more = f" and {len(tables) - 1} more" if len(tables) > 1 else ""
     boxes = ""
@@ -164,7 +202,9 @@ def _marked(source: Source, rows: Sequence[Row]) -> Iterator[str]:
     for mark in MARKS:
         marked = [row.labels[0] for row in rows if row.labels and mark in row.labels[0]]
         if 2 * len(marked) > len(rows):
+            frame = source.frame is not None
+            option = f"separator='{mark}'" if frame else f"--separator '{mark}'"
             yield (
-                f"Most labels hold {mark!r}, as in {marked[0]!r}: --separator '{mark}' "
-                "makes several labels of each."
+                f"Most labels hold {mark!r}, as in {marked[0]!r}: {option} makes "
+                "several labels of each."
             )

@@ -37,6 +37,10 @@ BOX_ROLES = (*CORNERS, "width", "height")
 OTHERS = {"region_shape_attributes"}
 
 
+# How messages name a DataFrame.
+FRAME = "The DataFrame"
+
+
 class UnknownColumns(DatasetError):
     """A table of which one cannot tell what its columns are."""
 
@@ -108,7 +112,7 @@ def understood(
             names = " and ".join(header[i] for i in found)
             raise UnknownColumns(
                 f"{what} has several columns that may be the label: {names}.",
-                hint=f"Say which: --column label={header[found[0]]}",
+                hint=f"Say which: {_option(what, label=header[found[0]])}",
             )
         places[role] = found[0]
     boxed = all(role in places for role in CORNERS)
@@ -143,17 +147,24 @@ def _check(columns: Columns, what: str) -> None:
     if not missing:
         return
     header = columns.header
-    if any(name.lower().endswith(SUFFIXES) for name in header):
+    if what != FRAME and any(name.lower().endswith(SUFFIXES) for name in header):
         hint = "Its first line seems to be a row already: put the names of the columns "
         hint += "above it, as in path,label."
     else:
         hint = "Say which they are: "
-        hint += " ".join(f"--column {role}=NAME" for role in missing)
+        hint += _option(what, **dict.fromkeys(missing, "NAME"))
     raise UnknownColumns(
         f"{what}: none of its columns is known as the {' or the '.join(missing)}. "
-        f"It has: {_listed(header)}.",
+        + (f"It has: {_listed(header)}." if any(header) else "They have no names."),
         hint=hint,
     )
+
+
+def _option(what: str, **roles: str) -> str:
+    if what == FRAME:
+        said = ", ".join(f'"{role}": "{name}"' for role, name in roles.items())
+        return f"columns={{{said}}}"
+    return " ".join(f"--column {role}={name}" for role, name in roles.items())
 
 
 def _plain(name: str) -> str:

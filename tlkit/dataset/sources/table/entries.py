@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.geometry import BadShape, Bounds, rectangle
 from tlkit.dataset.sources.page import SPLIT_NAMES, Rejection, is_label
 from tlkit.dataset.sources.source import Source
-from tlkit.dataset.sources.table.columns import CORNERS, Columns, understood
-from tlkit.dataset.sources.table.frame import frame_header, frame_rows
+from tlkit.dataset.sources.table.columns import CORNERS, FRAME, Columns, understood
+from tlkit.dataset.sources.table.frame import Cell, frame_header, frame_rows, plain
 from tlkit.dataset.sources.table.rows import count_rows, header_of, rows_of
 from tlkit.progress import track
 
@@ -84,18 +87,13 @@ def read_table(source: Source, file: str) -> Table:
 
     Raises:
         UnknownColumns: Its path or its label cannot be told.
-        UnreadableImage: It cannot be read to its end.
+        UnreadableImage: It is empty, or cannot be read to its end.
     """
-    path, asked = source.root / file, source.reading.columns
-    between = source.reading.separator
-    if source.frame is not None:
-        header, total = frame_header(source.frame), len(source.frame)
-        rows = frame_rows(source.frame, between)
-    else:
-        header, total, rows = header_of(path), count_rows(path), rows_of(path)
-    table = Table(file, understood(header, asked, file or "The DataFrame"))
+    header, total, rows = _opened(source, file)
+    columns = understood(header, source.reading.columns, file or FRAME)
+    table = Table(file, columns)
     counted = track(rows, source.progress, "Reading the table", total)
-    for found in _entries(counted, table.columns, between):
+    for found in _entries(counted, columns, source.reading.separator):
         if isinstance(found, Row):
             table.rows.append(found)
         else:
@@ -105,8 +103,27 @@ def read_table(source: Source, file: str) -> Table:
     return table
 
 
+def _opened(
+    source: Source, file: str
+) -> tuple[tuple[str, ...], int, Iterable[Sequence[Cell]]]:
+    if source.frame is not None:
+        frame = source.frame
+        return frame_header(frame), len(frame), frame_rows(frame)
+    path = source.root / file
+    return header_of(path), count_rows(path), _begun(path)
+
+
+def _begun(path: Path) -> Iterator[list[str]]:
+    # A table that cannot be read has no columns to be told of.
+    rows = rows_of(path)
+    first = next(rows, None)
+    if first is None and not any(header_of(path)):
+        raise UnreadableImage("empty", "The file is empty.", file=str(path))
+    return rows if first is None else itertools.chain([first], rows)
+
+
 def _entries(
-    rows: Iterable[list[str]], columns: Columns, between: str | None
+    rows: Iterable[Sequence[Cell]], columns: Columns, between: str | None
 ) -> Iterator[Row | tuple[int, str, str]]:
     for number, cells in enumerate(rows, 2):
         if any(cells):
@@ -118,13 +135,14 @@ def _entries(
 
 
 def _entry(
-    number: int, cells: Sequence[str], columns: Columns, between: str | None
+    number: int, told: Sequence[Cell], columns: Columns, between: str | None
 ) -> Row:
     width = len(columns.header)
-    if any(cells[width:]):
-        detail = f"{len(cells)} cells for {width} columns, is a text not in quotes?"
+    if any(told[width:]):
+        detail = f"{len(told)} cells for {width} columns, is a text not in quotes?"
         raise BadShape("bad-row", detail.rstrip("?"))
-    cells = [cell.strip() for cell in (*cells, *[""] * width)][:width]
+    told = (*told, *[""] * width)[:width]
+    cells = [plain(cell) for cell in told]
     said = {role: cells[i] for role, i in columns.places.items()}
     if not said["path"]:
         raise BadShape("no-path", "it names no picture")
@@ -137,7 +155,7 @@ def _entry(
     return Row(
         number=number,
         named=said["path"],
-        labels=_labels(said["label"], between),
+        labels=_labels(told[columns.places["label"]], between),
         box=_box([said[role] for role in CORNERS]) if columns.boxed else None,
         size=_size(said.get("width", ""), said.get("height", "")),
         split=SPLIT_NAMES.get(split),
@@ -157,12 +175,17 @@ def _ruled_out(columns: Columns, rest: dict[str, str]) -> bool:
         return False
 
 
-def _labels(text: str, between: str | None) -> tuple[str, ...]:
-    parts = [part.strip() for part in text.split(between)] if between else [text]
+def _labels(cell: Cell, between: str | None) -> tuple[str, ...]:
+    texts = (cell,) if isinstance(cell, str) else cell
+    parts = [part.strip() for text in texts for part in _parted(text, between)]
     labels = tuple(dict.fromkeys(part for part in parts if part))
     if bad := [label for label in labels if not is_label(label)]:
         raise BadShape("bad-label", f"{bad[0]!r} cannot be a label")
     return labels
+
+
+def _parted(text: str, between: str | None) -> list[str]:
+    return text.split(between) if between else [text]
 
 
 def _box(texts: Sequence[str]) -> Bounds | None:

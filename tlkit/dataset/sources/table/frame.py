@@ -1,4 +1,7 @@
-"""A DataFrame in, the folder its pictures are in and the rows of texts it has out."""
+"""A DataFrame in, the folder its pictures are in and the rows of texts it has out.
+
+A cell may hold several values, in a list, tuple, set or array: several labels.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tlkit.dataset.sources.source import Reading
-from tlkit.dataset.sources.table.columns import understood
-from tlkit.errors import DatasetError
+from tlkit.dataset.sources.table.columns import FRAME, understood
+from tlkit.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
     import pandas
 
-# Between the values of a cell, where nothing else was asked for.
+# Texts, where it has several values.
+Cell = str | tuple[str, ...]
+# Between them, where one text is needed.
 BETWEEN = "|"
 
 
@@ -34,18 +41,23 @@ def placed(
         the smallest folder that holds all pictures.
 
     Raises:
-        DatasetError: It has no such column, or its pictures no folder in common.
+        DatasetError: It has no rows, no such column, or its pictures no folder in
+            common.
+        UsageError: It is no DataFrame.
     """
-    columns = understood(frame_header(frame), reading.columns, "The DataFrame")
+    _check(frame)
+    columns = understood(frame_header(frame), reading.columns, FRAME)
     at = columns.places["path"]
     base = Path.cwd() if root is None else Path(root).absolute()
-    named = [row[at] for row in frame_rows(frame)]
+    named = [plain(row[at]) for row in frame_rows(frame)]
+    if not any(named):
+        raise DatasetError(f"{FRAME} names no pictures: its paths are all missing.")
     full = [os.path.normpath(base / path) if path else "" for path in named]
     folder = str(base)
     if root is None:
         try:
             folder = os.path.commonpath({Path(path).parent for path in full if path})
-        except ValueError:  # there are none, or they are on several drives
+        except ValueError:  # they are on several drives
             folder = ""
         if not folder or Path(folder) == Path(folder).parent:
             hint = (
@@ -61,30 +73,53 @@ def placed(
     return same, Path(folder)
 
 
+def _check(frame: object) -> None:
+    import pandas  # slow, and seldom needed
+
+    if not isinstance(frame, pandas.DataFrame):
+        raise UsageError(
+            "Expected a path of a folder or a file, or a pandas DataFrame of paths and "
+            f"labels. Received: {type(frame).__name__}.",
+            hint='Make one: pandas.DataFrame({"path": [...], "label": [...]})',
+        )
+    if not len(frame):
+        raise DatasetError(f"{FRAME} has no rows.")
+
+
 def frame_header(frame: pandas.DataFrame) -> tuple[str, ...]:
     """The names of the columns of a DataFrame."""
     return tuple(str(name).strip() for name in frame.columns)
 
 
-def frame_rows(
-    frame: pandas.DataFrame, between: str | None = None
-) -> Iterator[list[str]]:
+def frame_rows(frame: pandas.DataFrame) -> Iterator[list[Cell]]:
     """Read the rows of a DataFrame.
 
     Args:
         frame: Any.
-        between: What is to stand between the values of a cell that has several.
 
     Yields:
-        The cells of each as texts, "" for a missing value.
+        The cells of each; "" for a missing value.
     """
     for row in frame.itertuples(index=False, name=None):
-        yield [_text(value, between or BETWEEN) for value in row]
+        yield [_cell(value) for value in row]
 
 
-def _text(value: object, between: str) -> str:
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return between.join(_text(one, between) for one in value)
+def plain(cell: Cell) -> str:
+    """One text for a cell, without space around it."""
+    return (cell if isinstance(cell, str) else BETWEEN.join(cell)).strip()
+
+
+def _cell(value: object) -> Cell:
+    if isinstance(value, (set, frozenset)):
+        return tuple(sorted(map(_text, value)))
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_text, value))
+    if isinstance(value, np.ndarray) and value.ndim:
+        return tuple(map(_text, value.ravel().tolist()))
+    return _text(value)
+
+
+def _text(value: object) -> str:
     # NaN, NaT and NA are all not equal to themselves, or will not say.
     try:
         missing = value is None or bool(value != value)

@@ -131,11 +131,12 @@ def make_pages(
         return [], [Rejection(path, "several-groups", detail)]
     for split, each in sides.items():
         things, unfit = _boxes(path, each, size)
-        rejected += unfit
+        labels = _labels(each)
+        rejected += [*unfit, *(_without_label(path, each) if labels else ())]
         page = Page(
             path=path,
             file=each[0][0].file,
-            labels=_labels(each),
+            labels=labels,
             things=tuple(things),
             split=split,
             group=groups[0] if groups else "",
@@ -150,6 +151,14 @@ def make_pages(
 def _labels(entries: Sequence[Entry]) -> tuple[str, ...]:
     plain = [row for table, row in entries if not table.columns.boxed]
     return tuple(dict.fromkeys(label for row in plain for label in row.labels))
+
+
+def _without_label(path: str, entries: Sequence[Entry]) -> Iterator[Rejection]:
+    # Where no row of a picture has a label, the picture itself is listed.
+    for table, row in entries:
+        if not row.labels and not table.columns.boxed:
+            detail = f"It gives {path} no label, another row does."
+            yield _lost(table, row, "no-label", detail)
 
 
 def _boxes(

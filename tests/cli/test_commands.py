@@ -1,5 +1,7 @@
 import inspect
 import json
+import os
+import signal
 import subprocess
 import sys
 
@@ -7,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tlkit.cli import app, run
-from tlkit.cli.terminal import Interrupted, Terminal
+from tlkit.cli.terminal import Interrupted, Terminal, harmless
 from tlkit.config import SECTION_OF, build_config
 
 COMMANDS = (
@@ -192,3 +194,28 @@ def test_prepare_and_finetune_work_from_the_command_line(tmp_path, draw, capfd):
     assert "epoch   1/1" in err
     assert "Next: tlkit evaluate" in err
     assert (place / "model.keras").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no SIGTERM")
+def test_being_ended_leaves_nothing_half_written(photo_folder, tmp_path):
+    root = photo_folder({"a": 150, "b": 150}, size=400)
+    words = [sys.executable, "-m", "tlkit", "prepare", str(root)]
+    with subprocess.Popen(
+        [*words, "--out", str(tmp_path / "data"), "--workers", "1"],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        while "Read as" not in process.stderr.readline():
+            pass
+        process.terminate()
+        process.wait(60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not list(tmp_path.glob("*data*"))
+    assert not list(tmp_path.glob(".data*"))
+
+
+def test_names_are_harmless_on_a_terminal():
+    assert harmless("\x1b[31mred\u202e\ttab\nline\x00é") == (
+        r"\x1b[31mred\u202e" + "\ttab\nline" + r"\x00é"
+    )

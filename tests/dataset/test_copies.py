@@ -189,7 +189,7 @@ def test_the_same_box_under_two_labels():
     outcome = run([("a", "x", None, BOX), ("a", "y", None, SAME)], [])
     assert outcome.kept == []
     assert [r.reason for r in outcome.rejected] == ["conflict"] * 2
-    assert "X at (10, 10, 50, 50): also here as y: a.json." in [
+    assert "x at (10, 10, 50, 50): also here as y: a.json." in [
         r.detail for r in outcome.rejected
     ]
 

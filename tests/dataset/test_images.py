@@ -619,3 +619,18 @@ def test_shared_pictures(shared_data):
     assert len(corrupt) == 2
     for path in corrupt:
         assert reason_of(contents.read_bytes(path)) == "not-an-image"
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
+def test_a_damaged_png_is_told_however_little_is_lost(draw, share):
+    """Pillow, asked for EXIF first, would hand out what it could decode, then black."""
+    buffer = io.BytesIO()
+    Image.fromarray(draw(0, 0, 200)).save(buffer, "PNG")
+    data = bytearray(buffer.getvalue())
+    start = data.index(b"IDAT") + 4
+    place = start + int(share * (len(data) - start - 20))
+    for i in range(4):
+        data[place + i] ^= 0xFF
+    with pytest.raises(UnreadableImage) as caught:
+        images.decode(bytes(data))
+    assert caught.value.reason in {"damaged", "truncated"}

@@ -153,3 +153,12 @@ def test_no_class_vanishes_with_its_copies(photo_folder, tmp_path, draw):
         prepare(root, tmp_path / "data", near=False)
     assert "a/a_000.png" in caught.value.message
     assert "--keep-conflicts" in caught.value.hint
+
+
+def test_photos_that_were_moved_are_known_again(grown, tmp_path):
+    root, first = grown
+    place = root.rename(tmp_path / "renamed")
+    again = prepare(place, tmp_path / "data", near=False)
+    before, after = sides(first), sides(again)
+    assert {path: after[path] for path in before} == before
+    assert again.source == place

@@ -9,7 +9,7 @@ import pytest
 import tlkit
 from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.manifest import read_example
-from tlkit.errors import UsageError
+from tlkit.errors import TlkitError, UsageError
 
 SMALL: dict[str, Any] = {"weights": "none", "size": 32, "workers": 0}
 
@@ -105,3 +105,17 @@ def test_prepare_by_features_of_a_network(prepared, own_store, tmp_path):
     )
     assert made.info["options"]["similar"].startswith("SmallCNN")
     assert len(made.examples) == len(prepared.examples)
+
+
+def embed(root, weights):
+    return tlkit.embedder("mobilenetv2", weights=str(weights))(root, ["a.png"])
+
+
+def test_weights_that_cannot_be_had_name_this_option(tmp_path):
+    (tmp_path / "no weights.h5").write_text("nothing")
+    (tmp_path / "a.png").write_text("its digest is taken first")
+    for name in ("gone.h5", "no weights.h5"):
+        with pytest.raises(TlkitError) as caught:
+            embed(tmp_path, tmp_path / name)
+        assert "--weights" not in str(caught.value)
+        assert "--similar-weights" in str(caught.value)

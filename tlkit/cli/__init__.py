@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 
@@ -24,7 +25,7 @@ from tlkit.cli import (
     predict,
     prepare,
 )
-from tlkit.cli.terminal import ERR
+from tlkit.cli.terminal import ERR, harmless
 from tlkit.errors import TlkitError
 
 app = typer.Typer(
@@ -79,7 +80,13 @@ def main(arguments: list[str] | None = None) -> None:
     """
     # TensorFlow is loud while it loads; whoever sets the variable is left alone.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # To be ended politely is to clean up, as with Ctrl-C: nothing half-written stays.
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(run(arguments))
+
+
+def _terminated(*_: object) -> None:
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -111,6 +118,6 @@ def run(arguments: list[str] | None = None) -> int:
 def _explain(message: str, hint: str) -> None:
     if os.environ.get("TLKIT_DEBUG"):
         traceback.print_exc()
-    ERR.print(message, style="red", markup=False, highlight=False)
+    ERR.print(harmless(message), style="red", markup=False, highlight=False)
     if hint:
-        ERR.print(hint, markup=False, highlight=False)
+        ERR.print(harmless(hint), markup=False, highlight=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.table import Table
 
-from tlkit.cli.terminal import ERR, OUT, Terminal, load_tensorflow
+from tlkit.cli.terminal import ERR, OUT, Terminal, harmless, load_tensorflow
 from tlkit.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -55,12 +55,13 @@ def _print_table(predictions: list[Prediction]) -> None:
     table.add_column("next best")
     for prediction in predictions:
         if prediction.error:
-            table.add_row(prediction.path, f"[{prediction.error}]", "", "", style="red")
+            path = harmless(prediction.path)
+            table.add_row(path, f"[{prediction.error}]", "", "", style="red")
             continue
         ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
         second, share = ranked[1]
         table.add_row(
-            prediction.path,
+            harmless(prediction.path).replace("\n", "\\n"),
             prediction.label,
             f"{prediction.probability:.3f}",
             f"{second} {share:.3f}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import re
 import shlex
 import sys
 import tempfile
@@ -36,6 +37,23 @@ class Interrupted(TlkitError):
     """The user has pressed Ctrl-C."""
 
     exit_code = 130
+
+
+# What a name of a file could do harm with on a terminal: control characters, but for
+# the end of a line and the tab, and those that turn the direction of reading.
+HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """Write control characters as escapes.
+
+    Args:
+        text: What is to be shown, names of files in it.
+
+    Returns:
+        The same, fit for any terminal.
+    """
+    return HARMFUL.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 class Rate(ProgressColumn):
@@ -94,11 +112,12 @@ class Terminal:
 
     def note(self, message: str) -> None:
         """Print a line above the bar."""
-        ERR.print(message, markup=False, highlight=False)
+        ERR.print(harmless(message), markup=False, highlight=False)
 
     def warn(self, message: str) -> None:
         """Print a line above the bar that stands out."""
-        ERR.print(f"warning: {message}", style="yellow", markup=False, highlight=False)
+        line = f"warning: {harmless(message)}"
+        ERR.print(line, style="yellow", markup=False, highlight=False)
 
 
 def load_tensorflow() -> None:

@@ -95,6 +95,7 @@ def read_json(path: Path) -> Any:
     except (ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
         fault = f"nested deeper than {MAX_JSON_DEPTH} levels" if deep else str(error)
+        fault = fault.split(";")[0]  # advice to programmers comes behind
         detail = f"Not JSON: {fault}."
         raise UnreadableImage("broken-json", detail, file=str(path)) from error
     return content

@@ -311,10 +311,11 @@ class Decisions:
                     label=other.label,
                     split=other.side or "another side",
                 )
-                if candidate.box is not None:
+                if candidate.box is None:
+                    detail = f"{detail[0].upper()}{detail[1:]}"
+                else:
                     detail = f"{candidate.label} at {candidate.box}: {detail}"
-                detail = f"{detail[0].upper()}{detail[1:]}."
-                rejection = Rejection(candidate.shown, reason, detail)
+                rejection = Rejection(candidate.shown, reason, f"{detail}.")
                 self.outcome.rejected.append(rejection)
         self.alive = [c for c in self.alive if id(c) not in found]
 

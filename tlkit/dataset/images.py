@@ -225,9 +225,9 @@ def _check_pixels(image: Image.Image, max_pixels: int) -> None:
 
 def _picture(image: Image.Image) -> Picture:
     name = image.format or "?"
-    # Asked twice: Pillow turns a TIFF while loading and says 1 from then on, and a PNG
-    # may tell of its orientation only at its end.
-    before = _orientation(image)
+    # Pillow turns a TIFF while loading, and says 1 from then on. A PNG is not asked
+    # before: Pillow would load it, and forget on the way that it is damaged.
+    before = _orientation(image) if name == "TIFF" else 1
     image.load()
     after = _orientation(image)
     notes = {before, after} - {1}

@@ -27,7 +27,7 @@ from tlkit.errors import DatasetError
 
 SUFFIX = ".sqlite"
 # Raise it with any change of what `examine` finds in the same file.
-EDITION = 1
+EDITION = 2
 # Of what the cache may take; features take the rest.
 SHARE = 0.25
 # Rows that are written at once; an interruption loses no more.

@@ -190,12 +190,15 @@ class Manifest:
         }
 
     @classmethod
-    def read(cls, directory: Path | str, *, as_it_is: bool = False) -> Manifest:
+    def read(
+        cls, directory: Path | str, *, as_it_is: bool = False, find_source: bool = True
+    ) -> Manifest:
         """Read a data set directory and check that it holds together.
 
         Args:
             directory: What prepare wrote.
             as_it_is: Take it even if it was changed since, or parts a group.
+            find_source: Look whether its pictures are still there.
 
         Returns:
             The manifest.
@@ -218,7 +221,7 @@ class Manifest:
                 f"is {digest[:12]}, {INFO} says {str(info['digest'])[:12]}.",
                 hint=f"Put the file back as it was. Or: {AGAIN}",
             )
-        source = _find_source(directory, info)
+        source = _find_source(directory, info) if find_source else _source(info)
         return cls(directory, source, labels, examples, digest, info)
 
 
@@ -390,6 +393,11 @@ def _check(
                 hint=f"Put {MANIFEST} and {LABELS} back as they were. Or: {AGAIN}",
             )
         ids.add(example.id)
+
+
+def _source(info: dict[str, Any]) -> Path:
+    named = info.get("source")
+    return Path(str(named.get("path", "")) if isinstance(named, dict) else "")
 
 
 def _find_source(directory: Path, info: dict[str, Any]) -> Path:

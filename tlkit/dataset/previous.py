@@ -67,10 +67,13 @@ def read_previous(
     """
     if not (place / INFO).is_file():
         return None
-    earlier = Manifest.read(place)
-    named = earlier.info["source"].get("origin", earlier.source)
-    # What was moved together with its photos is found elsewhere than it says.
-    if origin not in {Path(named), earlier.source.resolve()}:
+    earlier = Manifest.read(place, find_source=False)
+    source = earlier.info["source"]
+    named = Path(source.get("origin") or source["path"])
+    # What was moved together with its photos is found elsewhere than it says; photos
+    # that are no longer where they were are taken to be these.
+    together = (place / str(source.get("relative", ""))).resolve()
+    if origin not in {named, together} and named.exists():
         raise UsageError(
             f"{place} was prepared from {named}, not from {origin}.",
             hint="Choose another --out, or add --overwrite to replace it.",

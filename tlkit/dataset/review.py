@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
@@ -79,10 +80,13 @@ def _class_warnings(prepared: Prepared) -> Iterator[str]:
         )
     spellings = defaultdict(list)
     for label in prepared.labels:
-        spellings[label.casefold().strip()].append(label)
-    for alike in spellings.values():
-        if len(alike) > 1:
-            names = " and ".join(map(repr, alike))
+        alike = unicodedata.normalize("NFKC", label).casefold().strip()
+        spellings[alike].append(label)
+    for names_alike in spellings.values():
+        if len(names_alike) > 1:
+            told = {unicodedata.normalize("NFKC", name) for name in names_alike}
+            show = repr if len(told) == len(names_alike) else ascii
+            names = " and ".join(map(show, names_alike))
             yield f"{names} are classes of their own. Meant so?"
 
 

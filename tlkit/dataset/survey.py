@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -67,6 +68,8 @@ def survey(
 def _stamp(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
+        if not os.access(path, os.R_OK):
+            return None
     except OSError:  # whoever reads it says what is wrong with it
         return None
     return found.st_size, found.st_mtime_ns

@@ -15,7 +15,7 @@ from tlkit.cache_root import cache_root
 from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.facts import sha256_of
 from tlkit.dataset.manifest import Example
-from tlkit.errors import RunError
+from tlkit.errors import RunError, UsageError, WeightsError
 from tlkit.inputs.views import PLAIN, ViewMaker
 from tlkit.model import backbones
 from tlkit.model.classifier import build_classifier, split_at_freeze
@@ -31,6 +31,10 @@ from tlkit.run.traced import Traced
 from tlkit.workers import in_order
 
 POOLING = "gap"
+HINT = (
+    "Name a file of the whole network with --similar-weights FILE, or leave --similar "
+    "away."
+)
 SILENT = Silent()
 
 
@@ -51,11 +55,19 @@ def embedder(
     Returns:
         What `prepare` takes as `similar`; nothing was loaded yet.
 
+    Raises:
+        UsageError: A wrong name or option.
+
     Example:
         >>> tlkit.prepare("photos", "data", similar=tlkit.embedder("mobilenetv2"))
     """
     plain = {"backbone": backbone, "augment": "none", "views": 1, "head": POOLING}
-    config = resolve(build_config(options={**options, **plain}))
+    try:
+        config = resolve(build_config(options={**options, **plain}))
+    except UsageError as error:
+        if "--weights" not in str(error):
+            raise
+        raise UsageError(_named(error.message), hint=HINT) from error
     return Embedder(config, progress)
 
 
@@ -109,7 +121,10 @@ class Embedder:
     def _collector(self, root: Path) -> Collector:
         inputs, train = self.config.inputs, self.config.train
         size = self.config.model.size
-        frozen = self._frozen()
+        try:
+            frozen = self._frozen()
+        except WeightsError as error:
+            raise WeightsError(_named(error.message), hint=HINT) from error
         shelf = None
         if train.store:
             shelf = Shelf(cache_root(), frozen.about, frozen.shape, frozen.dtype)
@@ -149,3 +164,8 @@ def _example(path: str, sha256: str) -> Example:
         id=path, path=path, sha256=sha256,
         width=0, height=0, label="", split="", group="",
     )  # fmt: skip
+
+
+def _named(message: str) -> str:
+    # what finetune calls --weights goes by another name here
+    return message.replace("--weights", "--similar-weights")

@@ -62,6 +62,12 @@ def predict(
     Raises:
         UsageError: A pattern matches no file, or there is no file at all.
     """
+    inputs = list(inputs)
+    if any(str(each) == "" for each in inputs):
+        raise UsageError(
+            "Expected files, folders or patterns. Received: an empty text.",
+            hint="Is a variable of the shell not set? The current folder is '.'.",
+        )
     paths = find_pictures(inputs)
     run = run if isinstance(run, Run) else Run.read(run)
     if run.info["data"]["crops"]:

@@ -116,7 +116,17 @@ def test_a_folder_whose_name_is_no_text(tmp_path):
     with open(place + b"/1.jpg", "wb"):  # noqa: PTH123
         pass
     scan = read(tmp_path)
-    assert scan.warnings == ("\\xff: an empty folder.",)
+    assert [w.split(":")[0] for w in scan.warnings] == [r"'\\xff'"]
     assert [(r.file, r.reason) for r in scan.rejected] == [
         ("\\xff/1.jpg", "name-not-utf8")
+    ]
+
+
+def test_a_folder_whose_name_cannot_be_a_label(tmp_path):
+    make(tmp_path, "a/1.jpg", "new\nline/1.jpg")
+    scan = read(tmp_path)
+    (warning,) = scan.warnings
+    assert warning.startswith(r"'new\nline': the name of this folder cannot be a label")
+    assert [(r.file, r.reason) for r in scan.rejected] == [
+        ("new\nline/1.jpg", "bad-label")
     ]

@@ -168,3 +168,21 @@ def test_names_that_no_file_can_have(tmp_path, named):
         "picture-missing",
         "outside-source",
     }
+
+
+def test_a_picture_with_an_annotation_of_its_own_is_not_taken(tmp_path):
+    files = ["a/x.jpg", "a/x.json", "b/y.jpg"]
+    assert reason(find(tmp_path, files, "old/x.jpg")) == "picture-missing"
+    assert find(tmp_path, files, "old/y.jpg") == "b/y.jpg"
+    assert find(tmp_path, files, "old/x.jpg", shared=True) == "a/x.jpg"
+
+
+def test_a_picture_outside_that_is_there_is_meant_and_not_another(tmp_path):
+    (tmp_path / "x.jpg").touch()
+    root = tmp_path / "source"
+    root.mkdir()
+    found = find(root, ["b/x.jpg"], "../../x.jpg")
+    assert reason(found) == "outside-source"
+    absolute = find(root, ["b/x.jpg"], str(tmp_path / "x.jpg"))
+    assert reason(absolute) == "outside-source"
+    assert find(root, ["b/x.jpg"], "../../gone/x.jpg") == "b/x.jpg"

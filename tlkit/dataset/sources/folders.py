@@ -100,5 +100,11 @@ def _empty_classes(root: Path, by_split: bool, pages: list[Page]) -> list[str]:
         f"{side}/{name}" for side in folders(root) for name in folders(root / side)
     ]
     classes = names if by_split else list(folders(root))
-    empty = [shown(name) for name in classes if name not in filled]
-    return [f"{name}: an empty folder." for name in empty]
+    bare = [name for name in classes if name not in filled]
+    return [
+        f"{shown(name)}: an empty folder."
+        if is_label(name.split("/")[-1])
+        else f"{shown(name)!a}: the name of this folder cannot be a label. Rename "
+        "it, or all of its pictures stay out."
+        for name in bare
+    ]

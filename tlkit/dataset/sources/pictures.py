@@ -72,6 +72,8 @@ class Pictures:
         path, outside = _relative(named, file, self.root.as_posix().rstrip("/"))
         if outside and self.allow_outside and _is_file(self.root / path):
             return path
+        if outside and not embedded and _is_file(self.root / path):
+            return self._outside(named, file)
         exact = [p for p in (path, _inside(named)) if p in self._known and p != file]
         if exact and not outside:
             return self._found(exact[0], file)
@@ -82,17 +84,28 @@ class Pictures:
             return file
         own = [] if shared else self._beside.get(posixpath.splitext(file)[0], [])
         stem = posixpath.splitext(posixpath.basename(path))[0]
-        for candidates in (own, tail, self._by_stem.get(stem, [])):
+        others = tail, self._by_stem.get(stem, [])
+        # What has an annotation of its own beside it is not meant by another.
+        free = others if shared else (self._free(each, file) for each in others)
+        for candidates in (own, *free):
             if len(candidates) == 1:
                 return self._found(candidates[0], file)
         if outside:
-            detail = f"Its picture {named!r} lies outside of the source"
-            detail += "." if self.allow_outside else " (--allow-outside reads it)."
-            return Rejection(file, "outside-source", detail)
+            return self._outside(named, file)
         several = len(tail) > 1 or len(own) > 1
         reason = "picture-ambiguous" if several else "picture-missing"
         what = "several pictures" if several else "no picture"
         return Rejection(file, reason, f"Its picture {named!r} leads to {what}.")
+
+    def _outside(self, named: str, file: str) -> Rejection:
+        detail = f"Its picture {named!r} lies outside of the source"
+        detail += "." if self.allow_outside else " (--allow-outside reads it)."
+        return Rejection(file, "outside-source", detail)
+
+    def _free(self, candidates: list[str], file: str) -> list[str]:
+        suffix = posixpath.splitext(file)[1]
+        own = {path: posixpath.splitext(path)[0] + suffix for path in candidates}
+        return [p for p in candidates if own[p] == file or own[p] not in self._known]
 
     def of_stem(self, path: str) -> list[str]:
         """The pictures whose path is this but for the suffix.

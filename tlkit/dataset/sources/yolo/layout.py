@@ -149,7 +149,7 @@ class Layout:
     def _listed(self, file: str) -> set[str]:
         self.consumed.add(file)
         lines = [line for line in _lines(self.source, file) if line]
-        found = [self.index.find(line, file) for line in lines]
+        found = [self.index.find(line, file, shared=True) for line in lines]
         if astray := [one for one in found if isinstance(one, Rejection)]:
             line = f"{file}: {len(astray)} of {len(lines)} lines lead to no picture."
             self.warnings.append(f"{line} {astray[0].detail}")

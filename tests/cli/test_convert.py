@@ -40,7 +40,7 @@ def test_convert_says_what_was_written_and_lost(photos, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("to", "next_step"),
-    [("labelme", "labelme"), ("yolo", "yolo segment train"), ("voc", "tlkit prepare")],
+    [("labelme", "labelme"), ("yolo", "yolo detect train"), ("voc", "tlkit prepare")],
 )
 def test_convert_tells_the_next_step(photos, tmp_path, capsys, to, next_step):
     options = ["--out", str(tmp_path / "out"), "--pictures", "none"]
@@ -54,12 +54,3 @@ def test_convert_refuses_an_unknown_format(photos, tmp_path, capsys):
     place = str(tmp_path / "out")
     assert run(["convert", str(photos), "--to", "cocoa", "--out", place]) == 2
     assert "Did you mean coco" in capsys.readouterr().err
-
-
-def test_convert_tells_where_there_are_no_objects(photo_folder, tmp_path, capsys):
-    root = photo_folder({"a": 2, "b": 2})
-    options = ["--to", "coco", "--out", str(tmp_path / "out")]
-    assert run(["convert", str(root), *options]) == 0
-    shown = capsys.readouterr().err
-    assert "There are no objects" in shown
-    assert "Next" not in shown

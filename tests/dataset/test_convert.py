@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import csv
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -78,7 +77,7 @@ def test_labelme_to_coco(folder, tmp_path, told):
     assert tree(folder.root) == before
     assert set(tree(out)) == {
         *("images/1.png", "images/2.png", "annotations/instances_default.json"),
-        *("lost.csv", "names.csv", "rejected.csv", "convert.json"),
+        *("lost.csv", "rejected.csv", "convert.json"),
     }
     assert (out / "images" / "1.png").read_bytes() == before["x/1.png"]
     assert converted.directory == out
@@ -251,7 +250,7 @@ def test_an_earlier_folder(folder, tmp_path):
     assert tree(out) == before
     convert(folder.root, out, to="labelme", workers=0, overwrite=True)
     assert set(tree(out)) == {
-        *("1.png", "1.json", "names.csv", "lost.csv", "rejected.csv", "convert.json"),
+        *("1.png", "1.json", "lost.csv", "rejected.csv", "convert.json"),
     }
     (out / "convert.json").write_text("[]")
     with pytest.raises(UsageError, match="did not write"):
@@ -299,44 +298,3 @@ def test_a_picture_that_goes_or_changes_meanwhile(folder, tmp_path, monkeypatch)
         ("2.png", "changed"),
     ]
     assert not (tmp_path / "out" / "1.json").exists()
-
-
-def test_an_archive(folder, tmp_path, draw):
-    folder.both("a/1", CAT)
-    folder.both("a/2", DOG)
-    place = shutil.make_archive(str(tmp_path / "photos"), "zip", folder.root)
-    before = Path(place).read_bytes()
-    done = convert(place, tmp_path / "out", to="coco", workers=0)
-    assert done.objects == {"cat": 1, "dog": 1}
-    assert not (tmp_path / "out" / ".unpacked").exists()
-    assert Path(place).read_bytes() == before
-    again = convert(tmp_path / "out", tmp_path / "back", to="labelme", workers=0)
-    assert again.objects == done.objects
-    # What convert writes for people is no part of the set.
-    assert again.rejected == ()
-
-
-def test_class_folders_in_an_archive(photo_folder, tmp_path):
-    root = photo_folder({"a": 2, "b": 2})
-    place = shutil.make_archive(str(tmp_path / "x"), "gztar", root)
-    done = convert(place, tmp_path / "out", to="labelme", workers=0)
-    assert (done.pictures, done.objects) == (4, {"a": 0, "b": 0})
-
-
-def test_the_names_that_pictures_got(folder, tmp_path):
-    for name in ("x/a", "x/A", "y/a"):
-        folder.both(name, CAT)
-    convert(folder.root, tmp_path / "out", to="voc", workers=0)
-    with (tmp_path / "out" / "names.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["file"] for row in rows] == ["x/A.png", "x/a.png", "y/a.png"]
-    for row in rows:
-        written = (tmp_path / "out" / row["name"]).read_bytes()
-        assert written == (folder.root / row["file"]).read_bytes()
-
-
-def test_what_is_none_of_the_classes(folder, tmp_path, told):
-    folder.both("1", CAT, {**DOG, "label": "__ignore__"})
-    done = convert(folder.root, tmp_path / "out", to="yolo", workers=0, progress=told)
-    assert done.objects == {"__ignore__": 1, "cat": 1}
-    assert told.warnings[0].startswith("1 object(s) are marked as none of the classes")

@@ -62,15 +62,8 @@ def convert(
     _print_summary(converted)
     if to == "labelme":
         next_step("labelme", out)
-    elif not sum(converted.objects.values()):
-        ERR.print(
-            f"There are no objects: {to} has no place for the labels of whole "
-            "pictures, labelme has.",
-            style="yellow",
-        )
     elif to == "yolo":
-        task = "segment" if converted.outlined else "detect"
-        next_step("yolo", task, "train", f"data={out / 'data.yaml'}")
+        next_step("yolo", "detect", "train", f"data={out / 'data.yaml'}")
     else:
         next_step(
             *("tlkit", "prepare", out, "--from", to, "--label-by", "shapes"),
@@ -108,8 +101,8 @@ def _print_summary(converted: Converted) -> None:
             f"  {field}, as {where}: {first.detail}", markup=False, highlight=False
         )
     ERR.print(
-        f"{converted.directory}: names.csv, lost.csv, rejected.csv, convert.json and "
-        f"the files of {converted.format}",
+        f"{converted.directory}: lost.csv, rejected.csv, convert.json and the files of "
+        f"{converted.format}",
         markup=False,
         highlight=False,
     )

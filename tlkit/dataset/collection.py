@@ -21,7 +21,6 @@ class Collection:
 
     Attributes:
         root: What their paths are relative to.
-        origin: What was named as the source.
         pages: What is said of them.
         classes: Those that are listed, in order.
         rejected: What is not used.
@@ -29,7 +28,6 @@ class Collection:
     """
 
     root: Path
-    origin: Path
     pages: Sequence[Page]
     classes: Sequence[str] = ()
     rejected: Sequence[Rejection] = ()
@@ -40,20 +38,15 @@ def of_source(
     src: Path,
     kind: str,
     reading: Reading,
-    *,
-    made: Path,
-    leave: set[Path],
     workers: int | None,
     progress: Progress,
 ) -> Collection:
     """Read a source.
 
     Args:
-        src: A folder, an archive of one, or an annotation file.
+        src: A folder, or an annotation file.
         kind: "auto", or one of sources.SOURCES.
         reading: How to read it.
-        made: Where pictures from archives and drawings are put.
-        leave: Folders that do not belong to the source wherever they lie.
         workers: Number of processes; None decides by the amount.
         progress: Where to report.
 
@@ -61,12 +54,7 @@ def of_source(
         What it says, and which of its files no annotation leads to.
     """
     source = sources.open_source(
-        src,
-        reading=reading,
-        workers=workers,
-        progress=progress,
-        made=made,
-        leave=leave,
+        src, reading=reading, workers=workers, progress=progress
     )
     if kind == "auto":
         kind = sources.detect(source, "shapes")
@@ -82,8 +70,7 @@ def of_source(
         if file not in used
     ]
     rejected = [*scan.rejected, *unused]
-    root = scan.root or source.root
-    return Collection(root, source.place, scan.pages, scan.classes, rejected)
+    return Collection(source.root, scan.pages, scan.classes, rejected)
 
 
 def of_dataset(directory: Path) -> Collection:
@@ -112,7 +99,6 @@ def of_dataset(directory: Path) -> Collection:
     left = "The data set leaves it out; its rejected.csv says why."
     return Collection(
         root=manifest.source,
-        origin=manifest.source,
         pages=[page for each in pages.values() for page in each],
         classes=manifest.labels,
         rejected=[Rejection(p, "left-out", left) for p in drawn if p not in pages],

@@ -5,7 +5,6 @@ source or data set -> facts -> sheets -> copies and annotations
     ...             as the format wants them, see `writers`
     lost.csv        what the format cannot hold, one row a field
     rejected.csv    what is not in it, one row a file or object
-    names.csv       the name that each picture got
     convert.json    where it came from, and every file that was written
 """
 
@@ -14,7 +13,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,19 +27,16 @@ from tlkit.dataset.manifest import INFO, REJECTED, write_table
 from tlkit.dataset.output import check_place
 from tlkit.dataset.sheets import Sheets, make_sheets
 from tlkit.dataset.sources import Page, Reading, Rejection
-from tlkit.dataset.sources.page import IGNORED, in_natural_order, natural_key
-from tlkit.dataset.sources.walk import LOST, NAMES, RECORD
+from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.dataset.survey import survey
 from tlkit.dataset.upright import upright_page
 from tlkit.dataset.writers import WRITERS
 from tlkit.dataset.writers.sheet import Loss
-from tlkit.dataset.writers.yolo import is_box
 from tlkit.errors import TlkitError, UsageError, unknown_name
 from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent, track
 
-# Pictures of an archive, until they are copied.
-UNPACKED = ".unpacked"
+LOST, RECORD = "lost.csv", "convert.json"
 PICTURES = ("copy", "none")
 SILENT = Silent()
 
@@ -55,7 +50,6 @@ class Converted:
         format: One of writers.WRITERS.
         pictures: How many.
         objects: How many of each class, those that nothing bears included.
-        outlined: Whether any of them is more than a box.
         losses: What the format cannot hold, as in lost.csv.
         rejected: What is not in it, as in rejected.csv.
     """
@@ -64,7 +58,6 @@ class Converted:
     format: str
     pictures: int
     objects: Mapping[str, int]
-    outlined: bool
     losses: tuple[Loss, ...] = field(repr=False)
     rejected: tuple[Rejection, ...] = field(repr=False)
 
@@ -121,15 +114,7 @@ def convert(
             _check_apart(found.root, place, src)
         else:
             reading = Reading(attribute=attribute, allow_outside=allow_outside)
-            found = of_source(
-                src,
-                source,
-                reading,
-                made=draft / UNPACKED,
-                leave={draft, place},
-                workers=workers,
-                progress=progress,
-            )
+            found = of_source(src, source, reading, workers, progress)
         made, rejected = _sheets(found, workers, progress)
         if pictures == "copy":
             rejected += _copy(made, found.root, draft, to, progress)
@@ -140,20 +125,15 @@ def convert(
         losses.sort(key=lambda loss: (natural_key(loss.name), loss.thing))
         ordered = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
         counts = Counter(t.label for s in made.sheets for t in s.page.things)
-        _warn_of_ignored(counts, progress)
-        shutil.rmtree(draft / UNPACKED, ignore_errors=True)
         converted = Converted(
             directory=place,
             format=to,
             pictures=len(made.sheets),
             objects={label: counts[label] for label in labels},
-            outlined=not all(
-                is_box(thing) for sheet in made.sheets for thing in sheet.page.things
-            ),
             losses=tuple(losses),
             rejected=tuple(ordered),
         )
-        _record(draft, converted, made, src)
+        _record(draft, converted, src)
     return converted
 
 
@@ -170,7 +150,8 @@ def _check_options(to: str, source: str, pictures: str) -> None:
 
 
 def _check_place(src: Path, out: Path, *, overwrite: bool) -> Path:
-    root, place = check_place(src, out)
+    folder = src.parent if src.is_file() else src
+    root, place = check_place(folder, out)
     _check_apart(root, place, src)
     if overwrite and (place / RECORD).is_file():
         there = {path.relative_to(place).as_posix() for path in _files(place)}
@@ -207,7 +188,7 @@ def _sheets(
     found: Collection, workers: int | None, progress: Progress
 ) -> tuple[Sheets, list[Rejection]]:
     paths = in_natural_order({page.path for page in found.pages})
-    with open_ledger(found.origin) as ledger:
+    with open_ledger(found.root) as ledger:
         read, rejected = survey(
             found.root, paths, ledger, workers=workers, progress=progress
         )
@@ -245,7 +226,7 @@ def _copy(
 ) -> list[Rejection]:
     """Copy the pictures; sheets of those that have gone meanwhile are taken out."""
     rejected = []
-    kept, known = [], []
+    kept = []
     both = list(zip(made.sheets, made.facts, strict=True))
     for sheet, fact in track(both, progress, "Copying pictures", len(both)):
         try:
@@ -257,7 +238,6 @@ def _copy(
             rejected.append(_changed(fact.path))
             continue
         kept.append(sheet)
-        known.append(fact)
         target = draft / WRITERS[to].place(sheet)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -265,7 +245,7 @@ def _copy(
         except OSError as error:
             message = f"{target} cannot be written: {error.strerror}."
             raise TlkitError(message) from error
-    made.sheets, made.facts = kept, known
+    made.sheets = kept
     return rejected
 
 
@@ -275,23 +255,7 @@ def _labels(made: Sheets, classes: Sequence[str]) -> list[str]:
     return [*dict.fromkeys(classes), *in_natural_order(borne - set(classes))]
 
 
-def _warn_of_ignored(counts: Mapping[str, int], progress: Progress) -> None:
-    # No object is lost; yet who trains on all classes would learn these.
-    if number := sum(counts[label] for label in IGNORED if label in counts):
-        names = " and ".join(label for label in IGNORED if label in counts)
-        progress.warn(
-            f"{number} object(s) are marked as none of the classes ({names}). They are "
-            "written as classes of these names: leave them out of a training."
-        )
-
-
-def _record(draft: Path, converted: Converted, made: Sheets, src: Path) -> None:
-    place = WRITERS[converted.format].place
-    names = [
-        (fact.path, place(sheet))
-        for sheet, fact in zip(made.sheets, made.facts, strict=True)
-    ]
-    write_table(draft / NAMES, ("file", "name"), names)
+def _record(draft: Path, converted: Converted, src: Path) -> None:
     rows = [(r.file, r.reason, r.detail) for r in converted.rejected]
     write_table(draft / REJECTED, ("file", "reason", "detail"), rows)
     lost = [dataclasses.astuple(loss) for loss in converted.losses]

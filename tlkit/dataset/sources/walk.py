@@ -12,9 +12,6 @@ from tlkit.dataset.sources.page import Rejection, natural_key
 
 # What systems and notebooks leave behind. Dot-files and dot-folders are junk as well.
 JUNK_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information"}
-# What `tlkit convert` writes beside a format's own files.
-RECORD, LOST, NAMES = "convert.json", "lost.csv", "names.csv"
-BOOKS = {RECORD, LOST, NAMES, "rejected.csv"}
 JUNK_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
 
 
@@ -74,8 +71,6 @@ def walk(
                 stack.append((path, above | {identity}))
             else:
                 files.append(path)
-    if {RECORD, LOST} <= set(files):
-        files = [file for file in files if file not in BOOKS]
     files.sort(key=natural_key)
     rejected.sort(key=lambda rejection: natural_key(rejection.file))
     return Found(tuple(files), tuple(rejected))

@@ -54,6 +54,19 @@ def place(sheet: Sheet) -> str:
     return posixpath.join("images", sheet.page.split or "", flat(sheet.name))
 
 
+def task(sheets: Sequence[Sheet]) -> str:
+    """What Ultralytics can learn from the rows.
+
+    Args:
+        sheets: What is written.
+
+    Returns:
+        "detect" where all rows are boxes, else "segment".
+    """
+    boxes = all(_is_box(thing) for sheet in sheets for thing in sheet.page.things)
+    return "detect" if boxes else "segment"
+
+
 def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[Loss]:
     """Write everything but the pictures.
 
@@ -66,7 +79,7 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
         What YOLO cannot hold.
     """
     numbers = {label: number for number, label in enumerate(labels)}
-    boxes = all(is_box(thing) for sheet in sheets for thing in sheet.page.things)
+    boxes = task(sheets) == "detect"
     losses: list[Loss] = []
     for sheet in sheets:
         lines = []
@@ -85,8 +98,7 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
     return losses
 
 
-def is_box(thing: Thing) -> bool:
-    """Whether lines of boxes hold it: a rectangle, or what has no area."""
+def _is_box(thing: Thing) -> bool:
     return len(thing.shapes) == 1 and thing.shapes[0].kind in {"rectangle", *NO_AREA}
 
 
@@ -171,6 +183,8 @@ def _losses(
         was, now = (" ".join(f"{v:g}" for v in each) for each in (thing.bounds, box))
         detail = f"Its box was {was}; that around what is written is {now}."
         yield Loss(sheet.name, number, "box", detail)
+    for detail in lost.ignored(thing):
+        yield Loss(sheet.name, number, lost.IGNORED, detail)
     if names := lost.left_out(thing.attributes, ()):
         yield Loss(sheet.name, number, "attributes", names)
 

@@ -149,9 +149,8 @@ def test_what_else_is_said_is_kept(folder):
         ({**BOX, "bbox": "abcd"}, "bad-box"),
         ({**BOX, "bbox": 3}, "bad-box"),
         ({**BOX, "bbox": None}, "no-shape"),
-        ({**BOX, "segmentation": [[1, 2, 3, 4]]}, "no-shape"),
-        ({**BOX, "segmentation": {"size": [64, 64], "counts": [3]}}, "no-shape"),
-        ({**BOX, "segmentation": {"size": [2, 2], "counts": [1, 3]}}, "bad-mask"),
+        ({**BOX, "bbox": None, "segmentation": [[1, 2, 3, 4]]}, "no-shape"),
+        ({**BOX, "bbox": None, "segmentation": {"size": [64, 64]}}, "no-shape"),
     ],
 )
 def test_objects_that_cannot_be_used(folder, entry, reason):
@@ -243,6 +242,37 @@ def test_sides_of_a_split(folder, file, picture, side):
     folder.coco([BOX], file)
     (page,) = folder.read().pages
     assert (page.path, page.split) == (picture, side)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [[1, 2, 3]],
+        [[1, 2, 3, 4]],
+        "abc",
+        {"size": [64, 64], "counts": [3]},
+        {"size": [64, 64], "counts": "garbage~~"},
+        {"size": [2, 2], "counts": [1, 3]},
+    ],
+)
+def test_the_box_is_used_where_the_segmentation_is_broken(folder, content):
+    folder.picture("a.png")
+    folder.coco([{**BOX, "segmentation": content}])
+    scan = folder.read()
+    (thing,) = scan.pages[0].things
+    assert [(s.kind, s.bounds) for s in thing.shapes] == [("rectangle", (4, 8, 14, 28))]
+    (rejection,) = scan.rejected
+    assert rejection.reason == "bad-segmentation"
+    assert rejection.detail.startswith("annotations, entry 1: ")
+    assert rejection.detail.endswith("; its box is used.")
+
+
+def test_one_polygon_of_several_is_broken(folder):
+    folder.picture("a.png")
+    folder.coco([{**BOX, "segmentation": [[1, 2, 3], [4, 8, 14, 8, 14, 28]]}])
+    scan = folder.read()
+    assert [shape.kind for shape in scan.pages[0].things[0].shapes] == ["polygon"]
+    assert reasons(scan) == [("coco.json", "bad-points")]
 
 
 def test_pictures_of_the_same_name_on_two_sides(folder):

@@ -214,24 +214,11 @@ def _thing(
     entry: Entry, image: Entry, category: Category, what: str, faults: Faults
 ) -> Thing:
     box = _box(entry.get("bbox"))
-    content = entry.get("segmentation")
-    drawn, bad = parts(content)
-    for fault in bad:
-        faults.add(fault.args[0], f"{what}: {fault.args[1]}")
-    if bad and not drawn:
-        raise BadShape("no-shape", "nothing of its segmentation can be used")
-    size = image_size(image)
-    if isinstance(content, dict) and drawn:
-        height, width = content["size"]
-        if size and size != (width, height):
-            raise BadShape("bad-mask", f"a mask of {width} x {height} pixels")
-        size = width, height
-    if not drawn and box is None:
-        raise BadShape("no-shape", "it has neither segmentation nor bbox")
-    shapes = tuple(drawn) if drawn or box is None else (rectangle(box),)
     extra = entry.get(EXTRA)
     extra = extra if isinstance(extra, dict) else {}
-    shapes = _exact(extra.get("shapes"), content, box, size) or shapes
+    shapes = _exact(extra.get("shapes"), entry, box, image_size(image))
+    if not shapes:
+        shapes = _drawn(entry, image, box, what, faults)
     kept = extra.get("attributes")
     return Thing(
         label=category.label,
@@ -243,6 +230,30 @@ def _thing(
             **(kept if isinstance(kept, dict) else {}),
         },
     )
+
+
+def _drawn(
+    entry: Entry, image: Entry, box: Bounds | None, what: str, faults: Faults
+) -> tuple[Shape, ...]:
+    """What can be used of the segmentation, or the box where nothing can."""
+    content, size = entry.get("segmentation"), image_size(image)
+    drawn, bad = parts(content)
+    if isinstance(content, dict) and drawn:
+        height, width = content["size"]
+        if size and size != (width, height):
+            drawn = []
+            bad.append(BadShape("bad-mask", f"a mask of {width} x {height} pixels"))
+    if not drawn and bad and box:
+        detail = "; ".join(dict.fromkeys(str(fault.args[1]) for fault in bad))
+        faults.add("bad-segmentation", f"{what}: {detail}; its box is used")
+        return (rectangle(box),)
+    for fault in bad:
+        faults.add(fault.args[0], f"{what}: {fault.args[1]}")
+    if bad and not drawn:
+        raise BadShape("no-shape", "nothing of its segmentation can be used")
+    if not drawn and box is None:
+        raise BadShape("no-shape", "it has neither segmentation nor bbox")
+    return tuple(drawn) if drawn or box is None else (rectangle(box),)
 
 
 def _box(value: Any) -> Bounds | None:
@@ -260,19 +271,23 @@ def _box(value: Any) -> Bounds | None:
 
 
 def _exact(
-    told: Any, content: Any, box: Bounds | None, size: tuple[int, int] | None
+    told: Any, entry: Entry, box: Bounds | None, size: tuple[int, int] | None
 ) -> tuple[Shape, ...]:
     """What was drawn, by our own key; nothing where the others were changed since."""
+    content: Any = entry.get("segmentation")
     try:
         shapes = tuple(
             Shape.make(one["shape_type"], one["points"], one.get("mask"))
             for one in told or ()
         )
         masked = any(shape.kind == "mask" for shape in shapes)
+        if masked and size is None:
+            height, width = content["size"]
+            size = image_size({"width": width, "height": height})
         if not shapes or (masked and size is None):
             return ()
         said = segmentation(shapes, size or (0, 0))
-    except (BadShape, TypeError, KeyError, AttributeError):
+    except (BadShape, TypeError, ValueError, KeyError, AttributeError):
         return ()
     agree = alike(said, content) if said else not content and alike(around(shapes), box)
     return shapes if agree else ()

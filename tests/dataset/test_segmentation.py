@@ -42,13 +42,15 @@ def test_polygons_and_boxes():
     assert total_area([circle]) == pytest.approx(32 * np.sin(np.pi / 32) * 4)
 
 
-def test_what_has_no_area_has_no_polygon():
+def test_what_has_no_area_has_a_polygon_without_area():
     flat = rectangle((1, 1, 1, 4))
-    assert segmentation([LINE], SIZE) == segmentation([flat], SIZE) == []
+    assert segmentation([LINE], SIZE) == [[1, 1, 5, 1, 5, 1]]
+    assert segmentation([flat], SIZE) == [[1, 1, 1, 1, 1, 4, 1, 4]]
     assert total_area([LINE, flat]) == 0
     # Whoever drew a polygon gets it back, flat as it may be.
     polygon = Shape("polygon", ((1, 1), (5, 1), (3, 1)))
-    assert segmentation([polygon, LINE], SIZE) == [[1, 1, 5, 1, 3, 1]]
+    both = segmentation([polygon, LINE], SIZE)
+    assert both == [[1, 1, 5, 1, 3, 1], [1, 1, 5, 1, 5, 1]]
 
 
 def test_masks():

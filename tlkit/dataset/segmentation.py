@@ -1,7 +1,7 @@
 """COCO's segmentation of one object: shapes in, polygons or run lengths out, and back.
 
-COCO knows polygons, masks and boxes. What else there is becomes a polygon where it has
-an area; that it was something else has to be told beside.
+COCO knows polygons, masks and boxes. What else there is becomes a polygon, one without
+area for lines and points; that it was something else has to be told beside.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def segmentation(shapes: Sequence[Shape], size: tuple[int, int]) -> Segmentation
         size: Width and height of the picture.
 
     Returns:
-        One list of x, y, x, y, ... for each polygon, run lengths of all of it where a
-        part is a mask; no list where it has no area.
+        One list of x, y, x, y, ... for each polygon, three corners at least; run
+        lengths of all of it where a part is a mask.
 
     Raises:
         BadShape: A mask is no picture.
@@ -40,12 +40,12 @@ def segmentation(shapes: Sequence[Shape], size: tuple[int, int]) -> Segmentation
         inside = _drawn(shapes, size)
         counts = run_lengths.compress(run_lengths.encode(inside))
         return {"size": [size[1], size[0]], "counts": counts}
-    # A box without width or height has corners and yet no area.
+    # What has no area gets polygons, too: of no list at all, pycocotools makes no mask
+    # but an IndexError; of fewer than three corners, a box or nothing.
     return [
         [float(v) for point in outline for v in point]
         for shape in shapes
-        for outline in shape.outlines()
-        if shape.kind == "polygon" or polygon_area(outline) > 0
+        for outline in shape.outlines() or _there_and_back(shape)
     ]
 
 
@@ -145,6 +145,16 @@ def _polygon(part: Any) -> Shape:
     if not isinstance(part, list) or len(part) % 2:
         raise BadShape("bad-points", "a polygon that is no list of x and y")
     return Shape.make("polygon", _pairs(part))
+
+
+def _there_and_back(shape: Shape) -> list[list[Point]]:
+    """Polygons without area: along a line and back, each point on its own."""
+    points = list(shape.points)
+    if shape.kind in {"line", "linestrip"}:
+        paths = [points + points[-2:0:-1]]
+    else:
+        paths = [[point] for point in points]
+    return [path + path[-1:] * (3 - len(path)) for path in paths]
 
 
 def _pairs(part: Sequence[float]) -> list[Point]:

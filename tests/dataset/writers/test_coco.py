@@ -70,8 +70,9 @@ def test_boxes(written):
     assert one["tlkit"]["shapes"] == [
         {"shape_type": "rectangle", "points": [[1, 2], [5, 9]]}
     ]
-    assert (two["bbox"], two["area"], two["segmentation"]) == ([1, 2, 0, 7], 0, [])
-    assert "tlkit" not in two
+    assert (two["bbox"], two["area"]) == ([1, 2, 0, 7], 0)
+    assert two["segmentation"] == [[1, 2, 1, 2, 1, 9, 1, 9]]
+    assert two["tlkit"]["shapes"] == [flat.json()]
     assert losses == []
 
 
@@ -87,11 +88,38 @@ def test_what_coco_does_not_know(written):
     assert circle["bbox"] == [3, 3, 10, 10]
     assert circle["area"] == pytest.approx(np.pi * 25, rel=0.01)
     assert circle["tlkit"]["shapes"] == [CIRCLE.json()]
-    assert (line["segmentation"], line["bbox"]) == ([], [1, 2, 4, 7])
+    assert (line["segmentation"], line["area"]) == ([[1, 2, 5, 9, 5, 9]], 0)
+    assert line["bbox"] == [1, 2, 4, 7]
     assert line["tlkit"]["shapes"] == [LINE.json()]
     assert lost(losses) == [(1, "shape"), (2, "shape")]
     assert "as a polygon" in losses[0].detail
-    assert "as a box" in losses[1].detail
+    assert "as a polygon without area" in losses[1].detail
+
+
+NO_AREA = {
+    LINE: [[1, 2, 5, 9, 5, 9]],
+    Shape("linestrip", ((1, 2), (5, 9), (8, 2))): [[1, 2, 5, 9, 8, 2, 5, 9]],
+    Shape("point", ((3, 4),)): [[3, 4] * 3],
+    Shape("points", ((3, 4), (70, -5))): [[3, 4] * 3, [70, -5] * 3],
+    rectangle((1, 2, 1, 9)): [[1, 2, 1, 2, 1, 9, 1, 9]],
+}
+
+
+@pytest.mark.parametrize("shape", NO_AREA, ids=lambda shape: shape.kind)
+def test_pycocotools_makes_a_mask_of_what_has_no_area(tmp_path, capsys, shape):
+    coco_tools = pytest.importorskip("pycocotools.coco")
+    things = (Thing("cat", (shape,)), Thing("cat", (shape, TRIANGLE)))
+    sheet = Sheet(Page("a.png", things=things), "a.png", 64, 48)
+    coco.write(tmp_path, [sheet], ["cat"])
+    opened = coco_tools.COCO(str(tmp_path / "annotations" / "instances_default.json"))
+    assert "index created" in capsys.readouterr().out
+    one, two = opened.loadAnns(opened.getAnnIds())
+    assert one["segmentation"] == NO_AREA[shape]
+    assert opened.annToMask(one).sum() == 0
+    assert opened.annToMask(two).sum() == pytest.approx(100, rel=0.1)
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    (page,) = reader.read(open_source(tmp_path, workers=0)).pages
+    assert [thing.shapes for thing in page.things] == [t.shapes for t in things]
 
 
 def test_masks(written):
@@ -192,6 +220,8 @@ def test_tlkit_reads_all_of_it_again(tmp_path):
             Thing("cat", (CIRCLE, TRIANGLE), attributes={"difficult": 1, "bbox": 3}),
             Thing("cat", (LINE,)),
             Thing("dog", (mask_shape(np.eye(9, dtype=bool), 60, 40), TRIANGLE)),
+            # wholly outside: no pixel of it is left in COCO
+            Thing("dog", (mask_shape(np.eye(9, dtype=bool), 90, 40),)),
         ),
         split="val",
         group="g",

@@ -149,7 +149,7 @@ def _losses(thing: Thing, name: str, number: int) -> Iterator[Loss]:
     kinds = {shape.kind for shape in thing.shapes}
     for kind in sorted(kinds - KNOWN_KINDS):
         outlined = any(s.outlines() for s in thing.shapes if s.kind == kind)
-        instead = "a polygon" if outlined else "a box"
+        instead = "a polygon" if outlined else "a polygon without area"
         detail = f"A {kind}, written as {instead}; only tlkit reads what it was."
         yield Loss(name, number, "shape", detail)
     if "mask" in kinds and len(thing.shapes) > 1:

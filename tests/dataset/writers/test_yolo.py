@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +80,10 @@ def lost(losses):
     return [(loss.name, loss.thing, loss.field) for loss in losses]
 
 
+NO_AREA = "Its row has no area: its width or height is 0."
+OUTSIDE = (
+    "It lies outside of the picture; a row without area at its edge stands for it."
+)
 NO_SPLIT = [("data.yaml", 0, "split")] * 2
 
 
@@ -95,9 +101,13 @@ def test_boxes(written, tmp_path):
     assert (tmp_path / "data.yaml").read_text() == (
         "# Written by tlkit.\ntrain: images\nval: images\nnames:\n  0: cat\n  1: dog\n"
     )
-    shape = [("s/0.png", 2, "shape"), ("s/0.png", 3, "shape")]
+    shape = [("s/0.png", number, "shape") for number in (2, 2, 3)]
     assert lost(losses) == [*shape, *NO_SPLIT]
-    assert losses[0].detail == "A point, written as its box."
+    assert [loss.detail for loss in losses[:3]] == [
+        "A point, written as its box.",
+        NO_AREA,
+        "It reaches out of the picture; cut at its edge.",
+    ]
     again, empty = scan.pages
     assert [thing.label for thing in again.things] == ["dog", "cat", "cat"]
     found = [thing.bounds for thing in again.things]
@@ -119,16 +129,17 @@ def test_outlines(written, tmp_path):
     ]
     losses, scan = written(page(*things))
     assert lost(losses) == [
-        *[("s/0.png", number, "shape") for number in (2, 3, 3, 4, 4, 5, 6)],
+        *[("s/0.png", number, "shape") for number in (2, 3, 3, 4, 4, 5, 5, 6)],
         *NO_SPLIT,
     ]
-    assert [loss.detail for loss in losses[:6]] == [
+    assert [loss.detail for loss in losses[:7]] == [
         "A rectangle, written as its four corners.",
         "A mask, written as its outline, holes filled.",
         "2 outlines, joined to one by lines of no width.",
         "A rectangle, written as its four corners.",
         "2 outlines, joined to one by lines of no width.",
         "A point, written as its box.",
+        NO_AREA,
     ]
     again = scan.pages[0].things
     assert {thing.shapes[0].kind for thing in again} == {"polygon"}
@@ -138,6 +149,44 @@ def test_outlines(written, tmp_path):
         np.testing.assert_allclose(thing.bounds, other.bounds, atol=1e-6)
     areas = [polygon_area(thing.shapes[0].points) for thing in again[:5]]
     np.testing.assert_allclose(areas, [50, 30, 5, 80, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("others", [(), (TRIANGLE,)], ids=["boxes", "outlines"])
+def test_what_is_outside_of_the_picture(written, others):
+    details = {
+        rectangle((300, 30, 350, 40)): [OUTSIDE],
+        rectangle((-9, 30, 0, 40)): [OUTSIDE],
+        rectangle((30, -9, 40, -1)): [OUTSIDE],
+        rectangle((-9, 30, 1, 40)): ["It reaches out of the picture; cut at its edge."],
+        Shape("point", ((64, 48),)): [NO_AREA],
+        Shape("point", ((64, 49),)): [OUTSIDE],
+        Shape("line", ((0, -9), (0, 9))): [
+            "It reaches out of the picture; cut at its edge.",
+            NO_AREA,
+        ],
+    }
+    losses, scan = written(page(*(Thing("cat", (s,)) for s in (*details, *others))))
+    for number, expected in enumerate(details.values(), 1):
+        found = [loss.detail for loss in losses if loss.thing == number]
+        assert [detail for detail in found if "written" not in detail] == expected
+    corner = scan.pages[0].things[0].bounds
+    np.testing.assert_allclose(corner, (64, 30, 64, 40), atol=1e-6)
+
+
+def test_the_box_of_a_mask_with_a_margin(written):
+    inside = np.zeros((30, 40), bool)
+    inside[5:20, 3:33] = True
+    buffer = io.BytesIO()
+    Image.fromarray(inside).save(buffer, "PNG")
+    text = base64.b64encode(buffer.getvalue()).decode()
+    mask = Shape("mask", ((10, 8), (49, 37)), text)
+    losses, scan = written(page(Thing("cat", (mask,)), Thing("cat", (TRIANGLE,))))
+    np.testing.assert_allclose(
+        scan.pages[0].things[0].bounds, (13, 13, 43, 28), atol=1e-6
+    )
+    assert [(loss.thing, loss.detail) for loss in losses if loss.field == "box"] == [
+        (1, "Its box was 10 8 50 38; that around what is written is 13 13 43 28.")
+    ]
 
 
 def test_joined_outlines():
@@ -191,7 +240,7 @@ def test_what_else_is_lost(tmp_path):
     odd = page(thing, labels=("cat",), group="g", attributes={"a": 1}, split="train")
     losses = yolo.write(tmp_path, [Sheet(odd, "a.gif", 9, 40)], ["cat"])
     assert [(loss.thing, loss.field, loss.detail) for loss in losses[:-1]] == [
-        (1, "box", "The given box is not that around the shapes; left out."),
+        (1, "box", "Its box was 0 0 9 9; that around what is written is 1 2 5 9.5."),
         (1, "attributes", "confidence: left out."),
         (0, "labels", "cat: only objects have labels."),
         (0, "group", "g: left out."),

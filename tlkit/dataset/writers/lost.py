@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from tlkit.dataset.geometry import around
+from tlkit.dataset.geometry import Bounds, around
 from tlkit.dataset.sources.page import Thing
 from tlkit.dataset.writers.sheet import Loss, Sheet
 
@@ -71,5 +71,9 @@ def kinds(thing: Thing, kept: Collection[str]) -> Iterator[str]:
 
 def is_off(thing: Thing) -> bool:
     """Whether the box that was given of a thing is not that around its shapes."""
-    pairs = zip(thing.bounds, around(thing.shapes), strict=True)
-    return max(abs(a - b) for a, b in pairs) > SLACK
+    return differ(thing.bounds, around(thing.shapes))
+
+
+def differ(one: Bounds, other: Bounds) -> bool:
+    """Whether two boxes are not the same, but for rounding to whole pixels."""
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) > SLACK

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from tlkit.dataset.geometry import Point
+from tlkit.dataset.geometry import Bounds, Point
 from tlkit.dataset.sources.page import Thing
 from tlkit.dataset.writers import lost
 from tlkit.dataset.writers.flat import flat
@@ -73,7 +73,7 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
         for number, thing in enumerate(sheet.page.things, 1):
             points = _box(thing) if boxes else _outline(thing)
             losses += _losses(thing, points, sheet, number, boxes=boxes)
-            shares = _shares(points, sheet, boxes=boxes)
+            shares = _shares(_inside(points, sheet), sheet, boxes=boxes)
             lines.append(" ".join([str(numbers[thing.label]), *map(_text, shares)]))
         name = posixpath.join("labels", sheet.page.split or "", flat(sheet.name))
         path = folder / f"{posixpath.splitext(name)[0]}.txt"
@@ -135,14 +135,16 @@ def _nearest(path: np.ndarray, part: np.ndarray) -> tuple[int, int]:
     return pair
 
 
+def _inside(points: Sequence[Point], sheet: Sheet) -> list[Point]:
+    right, lower = float(sheet.width), float(sheet.height)
+    return [(min(max(x, 0.0), right), min(max(y, 0.0), lower)) for x, y in points]
+
+
 def _shares(points: Sequence[Point], sheet: Sheet, *, boxes: bool) -> list[float]:
-    inside = [
-        (min(max(x / sheet.width, 0.0), 1.0), min(max(y / sheet.height, 0.0), 1.0))
-        for x, y in points
-    ]
+    shares = [(x / sheet.width, y / sheet.height) for x, y in points]
     if not boxes:
-        return [value for point in inside for value in point]
-    (x0, y0), (x1, y1) = inside
+        return [value for point in shares for value in point]
+    (x0, y0), (x1, y1) = shares
     return [(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0]
 
 
@@ -159,15 +161,43 @@ def _losses(
     parts = sum(len(shape.outlines()) for shape in thing.shapes)
     if parts > 1:
         details.append(f"{parts} outlines, joined to one by lines of no width.")
-    if any(not (0 <= x <= sheet.width and 0 <= y <= sheet.height) for x, y in points):
-        details.append("It reaches out of the picture; cut at its edge.")
+    details += _cut(points, sheet)
     for detail in details:
         yield Loss(sheet.name, number, "shape", detail)
-    if lost.is_off(thing):
-        detail = "The given box is not that around the shapes; left out."
+    # That of a mask's pixels may be smaller than the mask's own.
+    box = _bounds(points)
+    if lost.differ(thing.bounds, box):
+        was, now = (" ".join(f"{v:g}" for v in each) for each in (thing.bounds, box))
+        detail = f"Its box was {was}; that around what is written is {now}."
         yield Loss(sheet.name, number, "box", detail)
     if names := lost.left_out(thing.attributes, ()):
         yield Loss(sheet.name, number, "attributes", names)
+
+
+def _cut(points: Sequence[Point], sheet: Sheet) -> Iterator[str]:
+    """What becomes of what reaches out of the picture, or has no area in it."""
+    x0, y0, x1, y1 = _bounds(points)
+    if _apart(x0, x1, sheet.width) or _apart(y0, y1, sheet.height):
+        detail = "a row without area at its edge stands for it"
+        yield f"It lies outside of the picture; {detail}."
+        return
+    inside = _inside(points, sheet)
+    if inside != list(points):
+        yield "It reaches out of the picture; cut at its edge."
+    x0, y0, x1, y1 = _bounds(inside)
+    if x0 == x1 or y0 == y1:
+        yield "Its row has no area: its width or height is 0."
+
+
+def _apart(low: float, high: float, side: int) -> bool:
+    """Whether a stretch has nothing in common with that from 0 to the side."""
+    shared = min(high, side) - max(low, 0)
+    return shared < 0 or (shared == 0 and high > low)
+
+
+def _bounds(points: Sequence[Point]) -> Bounds:
+    xs, ys = zip(*points, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def _unread(sheet: Sheet) -> Iterator[Loss]:

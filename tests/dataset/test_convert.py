@@ -12,6 +12,7 @@ from tlkit.dataset import convert as module
 from tlkit.dataset import sheets
 from tlkit.dataset.convert import convert
 from tlkit.dataset.prepare import prepare
+from tlkit.dataset.writers import WRITERS
 from tlkit.errors import DatasetError, TlkitError, UsageError
 
 CAT = {"label": "cat", "points": [[4, 8], [14, 28]], "shape_type": "rectangle"}
@@ -77,7 +78,7 @@ def test_labelme_to_coco(folder, tmp_path, told):
     assert tree(folder.root) == before
     assert set(tree(out)) == {
         *("images/1.png", "images/2.png", "annotations/instances_default.json"),
-        *("lost.csv", "rejected.csv", "convert.json"),
+        *("names.csv", "lost.csv", "rejected.csv", "convert.json"),
     }
     assert (out / "images" / "1.png").read_bytes() == before["x/1.png"]
     assert converted.directory == out
@@ -104,6 +105,61 @@ def test_without_pictures(folder, tmp_path):
     convert(folder.root, tmp_path / "out", to="coco", pictures="none", workers=0)
     assert not (tmp_path / "out" / "images").exists()
     assert (tmp_path / "out" / "annotations").is_dir()
+
+
+@pytest.mark.parametrize("pictures", ["copy", "none"])
+@pytest.mark.parametrize(
+    ("to", "names"),
+    [
+        ("labelme", ["x/a.jpg", "x/a_2.png", "y/a.png"]),
+        ("coco", ["images/x/a.jpg", "images/x/a_2.png", "images/y/a.png"]),
+        ("yolo", ["images/x+a.jpg", "images/x+a_2.png", "images/y+a.png"]),
+        ("voc", ["JPEGImages/x+a.jpg", "JPEGImages/x+a_2.png", "JPEGImages/y+a.png"]),
+    ],
+)
+def test_the_names_that_pictures_get(folder, tmp_path, to, names, pictures):
+    folder.both("x/a", CAT)
+    folder.both("y/a", CAT)
+    folder.picture("x/a.jpg")
+    folder.page("x/c.json", CAT, imagePath="a.jpg")
+    (folder.root / "x" / "b.png").write_bytes(b"no picture")
+    folder.page("x/b.json", CAT)
+    out = tmp_path / "out"
+    converted = convert(folder.root, out, to=to, pictures=pictures, workers=0)
+    rows = table(out, "names.csv")
+    assert rows == [
+        [file, name]
+        for file, name in zip(["x/a.jpg", "x/a.png", "y/a.png"], names, strict=True)
+    ]
+    assert [list(pair) for pair in converted.names.items()] == rows
+    if pictures == "copy":
+        for file, name in rows:
+            assert (out / name).read_bytes() == (folder.root / file).read_bytes()
+
+
+@pytest.mark.parametrize("to", WRITERS)
+def test_files_of_convert_are_none_of_the_next_source(folder, tmp_path, to):
+    folder.both("1", CAT, DOG, {**CAT, "shape_type": "heart"})
+    folder.both("2", CAT, DOG, flags={"wet": True})
+    out = tmp_path / "out"
+    assert convert(folder.root, out, to=to, workers=0).rejected
+    again = convert(out, tmp_path / "again", to=to, workers=0)
+    assert (again.pictures, again.rejected) == (2, ())
+    prepare(out, tmp_path / "data", label_by="shapes", near=False, workers=0, test=0)
+    assert table(tmp_path / "data", "rejected.csv") == []
+    info = json.loads((tmp_path / "data" / "dataset.json").read_text())
+    own = {"convert.json", "lost.csv", "rejected.csv", "names.csv"}
+    assert set(info["source"]["lists"]) >= own
+
+
+def test_files_that_are_only_called_like_those_of_convert(folder, tmp_path):
+    folder.both("1", CAT)
+    (folder.root / "lost.csv").write_text("a")
+    for i, text in enumerate(("{}", "[", '{"source": "", "format": "", "files": []}')):
+        (folder.root / "convert.json").write_text(text)
+        converted = convert(folder.root, tmp_path / f"{i}", to="coco", workers=0)
+        left = {r.file for r in converted.rejected}
+        assert left == {"lost.csv", *(["convert.json"] if i < 2 else [])}
 
 
 def test_a_picture_inside_a_json(folder, tmp_path):
@@ -250,7 +306,7 @@ def test_an_earlier_folder(folder, tmp_path):
     assert tree(out) == before
     convert(folder.root, out, to="labelme", workers=0, overwrite=True)
     assert set(tree(out)) == {
-        *("1.png", "1.json", "lost.csv", "rejected.csv", "convert.json"),
+        *("1.png", "1.json", "names.csv", "lost.csv", "rejected.csv", "convert.json"),
     }
     (out / "convert.json").write_text("[]")
     with pytest.raises(UsageError, match="did not write"):

@@ -1,65 +1,36 @@
 """Annotated pictures in, the same in another program's format out: nothing is guessed.
 
-source or data set -> facts -> sheets -> copies and annotations
-
-    ...             as the format wants them, see `writers`
-    lost.csv        what the format cannot hold, one row a field
-    rejected.csv    what is not in it, one row a file or object
-    convert.json    where it came from, and every file that was written
+source or data set -> facts -> sheets -> copies and annotations, converted
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 from tlkit.dataset import contents, sources
 from tlkit.dataset.collection import Collection, of_dataset, of_source
 from tlkit.dataset.contents import UnreadableImage
+from tlkit.dataset.converted import Converted, check_own
 from tlkit.dataset.facts import Facts
 from tlkit.dataset.ledger import open_ledger
-from tlkit.dataset.manifest import INFO, REJECTED, write_table
+from tlkit.dataset.manifest import INFO
 from tlkit.dataset.output import check_place
 from tlkit.dataset.sheets import Sheets, make_sheets
 from tlkit.dataset.sources import Page, Reading, Rejection
+from tlkit.dataset.sources.converted import RECORD
 from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.dataset.survey import survey
 from tlkit.dataset.upright import upright_page
 from tlkit.dataset.writers import WRITERS
-from tlkit.dataset.writers.sheet import Loss
 from tlkit.errors import TlkitError, UsageError, unknown_name
 from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent, track
 
-LOST, RECORD = "lost.csv", "convert.json"
 PICTURES = ("copy", "none")
 SILENT = Silent()
-
-
-@dataclass(frozen=True)
-class Converted:
-    """What was written.
-
-    Attributes:
-        directory: Where.
-        format: One of writers.WRITERS.
-        pictures: How many.
-        objects: How many of each class, those that nothing bears included.
-        losses: What the format cannot hold, as in lost.csv.
-        rejected: What is not in it, as in rejected.csv.
-    """
-
-    directory: Path
-    format: str
-    pictures: int
-    objects: Mapping[str, int]
-    losses: tuple[Loss, ...] = field(repr=False)
-    rejected: tuple[Rejection, ...] = field(repr=False)
 
 
 def convert(
@@ -130,10 +101,11 @@ def convert(
             format=to,
             pictures=len(made.sheets),
             objects={label: counts[label] for label in labels},
+            names={s.page.path: WRITERS[to].place(s) for s in made.sheets},
             losses=tuple(losses),
             rejected=tuple(ordered),
         )
-        _record(draft, converted, src)
+        converted.write(draft, src)
     return converted
 
 
@@ -153,14 +125,8 @@ def _check_place(src: Path, out: Path, *, overwrite: bool) -> Path:
     folder = src.parent if src.is_file() else src
     root, place = check_place(folder, out)
     _check_apart(root, place, src)
-    if overwrite and (place / RECORD).is_file():
-        there = {path.relative_to(place).as_posix() for path in _files(place)}
-        if foreign := in_natural_order(there - _written(place)):
-            raise UsageError(
-                f"{out} holds files that convert did not write: "
-                f"{', '.join(foreign[:5])}. It is left alone.",
-                hint="Move them away, or choose another --out.",
-            )
+    if overwrite:
+        check_own(place)
     return place
 
 
@@ -170,18 +136,6 @@ def _check_apart(root: Path, place: Path, src: Path) -> None:
             f"The pictures of {src} lie within {place}, which would be replaced.",
             hint="Choose another --out.",
         )
-
-
-def _written(place: Path) -> set[str]:
-    try:
-        files = json.loads((place / RECORD).read_text(encoding="utf-8"))["files"]
-        return {RECORD, *files}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if not path.is_dir()]
 
 
 def _sheets(
@@ -253,19 +207,3 @@ def _labels(made: Sheets, classes: Sequence[str]) -> list[str]:
     borne = {thing.label for sheet in made.sheets for thing in sheet.page.things}
     borne |= {label for sheet in made.sheets for label in sheet.page.labels}
     return [*dict.fromkeys(classes), *in_natural_order(borne - set(classes))]
-
-
-def _record(draft: Path, converted: Converted, src: Path) -> None:
-    rows = [(r.file, r.reason, r.detail) for r in converted.rejected]
-    write_table(draft / REJECTED, ("file", "reason", "detail"), rows)
-    lost = [dataclasses.astuple(loss) for loss in converted.losses]
-    write_table(draft / LOST, ("file", "object", "field", "detail"), lost)
-    content = {
-        "source": str(src.resolve()),
-        "format": converted.format,
-        "files": in_natural_order(
-            path.relative_to(draft).as_posix() for path in _files(draft)
-        ),
-    }
-    text = json.dumps(content, indent=2)
-    (draft / RECORD).write_text(text + "\n", encoding="utf-8", newline="\n")

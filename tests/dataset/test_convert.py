@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,56 @@ def test_one_file_as_the_source(folder, tmp_path):
     assert converted.pictures == 1
 
 
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+@pytest.mark.parametrize("pictures", ["copy", "none"])
+def test_an_archive_in_the_current_folder(
+    folder, tmp_path, monkeypatch, kind, pictures
+):
+    folder.both("x/1", CAT, DOG)
+    folder.both("y/2", CAT)
+    (folder.root / "y" / "3.png").write_bytes(b"no picture")
+    monkeypatch.chdir(tmp_path)
+    archive = Path(shutil.make_archive("lm", kind, folder.root)).name
+    there = set(tmp_path.iterdir())
+    converted = convert(archive, "out", to="coco", pictures=pictures, workers=0)
+    assert set(tmp_path.iterdir()) == there | {tmp_path / "out"}
+    assert converted.objects == {"cat": 2, "dog": 1}
+    assert [(r.file, r.reason) for r in converted.rejected] == [
+        ("y/3.png", "unlabelled")
+    ]
+    convert(folder.root, "of_folder", to="coco", pictures=pictures, workers=0)
+    of_folder, of_archive = tree(tmp_path / "of_folder"), tree(tmp_path / "out")
+    one, other = (json.loads(t.pop("convert.json")) for t in (of_folder, of_archive))
+    assert of_archive == of_folder
+    assert other == one | {"source": str(tmp_path / archive)}
+    pictures_in = {name for name in of_archive if name.endswith(".png")}
+    assert pictures_in == (
+        {"images/x/1.png", "images/y/2.png"} if pictures == "copy" else set()
+    )
+
+
+def test_an_archive_of_class_folders(photo_folder, tmp_path):
+    source = photo_folder({"disc": 2, "bar": 1})
+    archive = shutil.make_archive(str(tmp_path / "photos"), "tar", source)
+    converted = convert(archive, tmp_path / "out", to="labelme", workers=0)
+    assert list(converted.names) == [
+        *("bar/bar_000.png", "disc/disc_000.png", "disc/disc_001.png"),
+    ]
+    flags = json.loads((tmp_path / "out" / "disc" / "disc_000.json").read_text())
+    assert flags["flags"] == {"disc": True}
+
+
+def test_drawings(tmp_path):
+    line = {"word": "cat", "key_id": "7", "drawing": [[[0, 255], [0, 255]]]}
+    other = line | {"word": "dog", "key_id": "8"}
+    file = tmp_path / "cat.ndjson"
+    file.write_text(f"{json.dumps(line)}\n{json.dumps(other)}\n")
+    converted = convert(file, tmp_path / "out", to="labelme", workers=0)
+    assert dict(converted.names) == {p: p for p in ("cat/7.png", "dog/8.png")}
+    assert (tmp_path / "out" / "cat" / "7.png").is_file()
+    assert converted.rejected == ()
+
+
 def test_class_folders_keep_their_labels(photo_folder, tmp_path):
     source = photo_folder({"disc": 2, "bar": 1})
     out = tmp_path / "out"
@@ -281,8 +332,13 @@ def test_places_that_must_not_be_written_to(folder, tmp_path):
     folder.both("1", CAT)
     with pytest.raises(UsageError, match="lies within"):
         convert(folder.root, folder.root / "out", to="coco")
+    with pytest.raises(UsageError, match="lies within"):
+        convert(folder.root / "1.json", folder.root / "out", to="coco")
     with pytest.raises(UsageError, match="would be replaced"):
         convert(folder.root, tmp_path, to="coco", overwrite=True)
+    archive = shutil.make_archive(str(tmp_path / "photos"), "zip", folder.root)
+    with pytest.raises(UsageError, match="would be replaced"):
+        convert(archive, tmp_path, to="coco", overwrite=True)
     with pytest.raises(DatasetError, match="does not exist"):
         convert(tmp_path / "gone", tmp_path / "out", to="coco")
     (tmp_path / "other").mkdir()

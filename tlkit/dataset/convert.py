@@ -6,6 +6,7 @@ source or data set -> facts -> sheets -> copies and annotations, converted
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +21,10 @@ from tlkit.dataset.manifest import INFO
 from tlkit.dataset.output import check_place
 from tlkit.dataset.sheets import Sheets, make_sheets
 from tlkit.dataset.sources import Page, Reading, Rejection
+from tlkit.dataset.sources.archive.members import archive_kind
 from tlkit.dataset.sources.converted import RECORD
 from tlkit.dataset.sources.page import in_natural_order, natural_key
+from tlkit.dataset.sources.source import DRAWINGS
 from tlkit.dataset.survey import survey
 from tlkit.dataset.upright import upright_page
 from tlkit.dataset.writers import WRITERS
@@ -75,20 +78,22 @@ def convert(
         convert("photos", "coco", to="coco")
     """
     _check_options(to, source, pictures)
-    src, out = Path(src), Path(out)
-    place = _check_place(src, out, overwrite=overwrite)
+    src, place = _check_place(Path(src), Path(out), overwrite=overwrite)
+    reading = Reading(attribute=attribute, allow_outside=allow_outside)
     with replaced_directory(
         place, marker=RECORD, overwrite=overwrite, what="folder that convert made"
     ) as draft:
-        if (src / INFO).is_file():
-            found = of_dataset(src)
-            _check_apart(found.root, place, src)
-        else:
-            reading = Reading(attribute=attribute, allow_outside=allow_outside)
-            found = of_source(src, source, reading, workers, progress)
-        made, rejected = _sheets(found, workers, progress)
-        if pictures == "copy":
-            rejected += _copy(made, found.root, draft, to, progress)
+        # What is in an archive, or drawn, is needed only until it is copied.
+        with tempfile.TemporaryDirectory(prefix=".", dir=draft) as aside:
+            if (src / INFO).is_file():
+                found = of_dataset(src)
+                _check_apart(found.root, place, src)
+            else:
+                opened = Path(aside)
+                found = of_source(src, source, reading, opened, workers, progress)
+            made, rejected = _sheets(found, workers, progress)
+            if pictures == "copy":
+                rejected += _copy(made, found.root, draft, to, progress)
         labels = _labels(made, found.classes)
         names = {sheet.name for sheet in made.sheets}
         losses = WRITERS[to].write(draft, made.sheets, labels)
@@ -121,13 +126,17 @@ def _check_options(to: str, source: str, pictures: str) -> None:
             raise error
 
 
-def _check_place(src: Path, out: Path, *, overwrite: bool) -> Path:
-    folder = src.parent if src.is_file() else src
-    root, place = check_place(folder, out)
+def _check_place(src: Path, out: Path, *, overwrite: bool) -> tuple[Path, Path]:
+    root, place = check_place(src, out)
+    whole = archive_kind(root) or root.name.lower().endswith(DRAWINGS)
+    if root.is_file() and not whole:
+        # Among the pictures beside an annotation file, copies would be mixed up with
+        # them the next time.
+        check_place(src.parent, out)
     _check_apart(root, place, src)
     if overwrite:
         check_own(place)
-    return place
+    return root, place
 
 
 def _check_apart(root: Path, place: Path, src: Path) -> None:
@@ -142,7 +151,7 @@ def _sheets(
     found: Collection, workers: int | None, progress: Progress
 ) -> tuple[Sheets, list[Rejection]]:
     paths = in_natural_order({page.path for page in found.pages})
-    with open_ledger(found.root) as ledger:
+    with open_ledger(found.origin or found.root) as ledger:
         read, rejected = survey(
             found.root, paths, ledger, workers=workers, progress=progress
         )

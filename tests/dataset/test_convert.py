@@ -211,6 +211,42 @@ def test_one_file_as_the_source(folder, tmp_path):
     assert converted.pictures == 1
 
 
+@pytest.mark.parametrize("to", WRITERS)
+def test_what_is_marked_to_be_ignored(folder, tmp_path, told, to):
+    marks = [CAT | {"label": name} for name in ("__ignore__", "_background_")]
+    flagged = DOG | {"flags": {"__ignore__": True}}
+    folder.both("1", *marks, CAT, flagged, DOG | {"flags": {"__ignore__": False}})
+    folder.both("2", flags={"__ignore__": True})
+    out = tmp_path / "out"
+    converted = convert(folder.root, out, to=to, workers=0, progress=told)
+    numbers = {"cat": 1, "dog": 2, "__ignore__": 1, "_background_": 1}
+    assert converted.objects == numbers
+    assert list(converted.objects) == list(numbers)
+    marked = [(r.thing, r.detail) for r in converted.losses if r.field == "ignored"]
+    if to == "labelme":  # whose words they are
+        assert (told.warnings, marked) == ([], [])
+        return
+    assert marked == [
+        (1, "It is marked to be ignored; written as any other __ignore__."),
+        (2, "It is marked to be ignored; written as any other _background_."),
+        (4, "It is marked to be ignored; written as any other dog."),
+    ]
+    (warning,) = told.warnings
+    assert warning.startswith("3 object(s) are marked to be ignored")
+    if to == "yolo":
+        lines = (out / "data.yaml").read_text().splitlines()
+        assert lines[-2:] == ["  2: __ignore__", "  3: _background_"]
+
+
+def test_no_class_is_made_of_a_mark_on_pictures(folder, tmp_path, told):
+    folder.both("1", CAT)
+    folder.both("2", DOG, flags={"__ignore__": True})
+    out = tmp_path / "out"
+    converted = convert(folder.root, out, to="coco", workers=0, progress=told)
+    assert list(converted.objects) == ["cat", "dog"]
+    assert told.warnings == []
+
+
 @pytest.mark.parametrize("kind", ["zip", "gztar"])
 @pytest.mark.parametrize("pictures", ["copy", "none"])
 def test_an_archive_in_the_current_folder(

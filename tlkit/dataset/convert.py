@@ -23,11 +23,11 @@ from tlkit.dataset.sheets import Sheets, make_sheets
 from tlkit.dataset.sources import Page, Reading, Rejection
 from tlkit.dataset.sources.archive.members import archive_kind
 from tlkit.dataset.sources.converted import RECORD
-from tlkit.dataset.sources.page import in_natural_order, natural_key
+from tlkit.dataset.sources.page import IGNORED, in_natural_order, natural_key
 from tlkit.dataset.sources.source import DRAWINGS
 from tlkit.dataset.survey import survey
 from tlkit.dataset.upright import upright_page
-from tlkit.dataset.writers import WRITERS
+from tlkit.dataset.writers import WRITERS, Loss, lost
 from tlkit.errors import TlkitError, UsageError, unknown_name
 from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent, track
@@ -99,6 +99,7 @@ def convert(
         losses = WRITERS[to].write(draft, made.sheets, labels)
         losses += [loss for loss in made.losses if loss.name in names]
         losses.sort(key=lambda loss: (natural_key(loss.name), loss.thing))
+        _warn(to, losses, progress)
         ordered = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
         counts = Counter(t.label for s in made.sheets for t in s.page.things)
         converted = Converted(
@@ -213,6 +214,18 @@ def _copy(
 
 
 def _labels(made: Sheets, classes: Sequence[str]) -> list[str]:
+    told = {label for sheet in made.sheets for label in sheet.page.labels}
     borne = {thing.label for sheet in made.sheets for thing in sheet.page.things}
-    borne |= {label for sheet in made.sheets for label in sheet.page.labels}
-    return [*dict.fromkeys(classes), *in_natural_order(borne - set(classes))]
+    others = (told - set(IGNORED)) | borne
+    labels = [*dict.fromkeys(classes), *in_natural_order(others - set(classes))]
+    # Those that nothing should learn come last: so the others count from the first on.
+    return sorted(labels, key=IGNORED.__contains__)
+
+
+def _warn(to: str, losses: Sequence[Loss], progress: Progress) -> None:
+    if number := sum(loss.field == lost.IGNORED for loss in losses):
+        progress.warn(
+            f"{number} object(s) are marked to be ignored ({', '.join(IGNORED)}), for "
+            f"which {to} has no word: what trains on this learns them as any other. "
+            "lost.csv lists them; take them out before."
+        )

@@ -18,6 +18,7 @@ from tlkit.dataset.geometry import rectangle
 from tlkit.dataset.segmentation import parts, same_shapes, segmentation, total_area
 from tlkit.dataset.sources.coco.entries import EXTRA
 from tlkit.dataset.sources.page import Thing
+from tlkit.dataset.writers import lost
 from tlkit.dataset.writers.sheet import Loss, Sheet
 
 # What other programs know of as well.
@@ -155,6 +156,8 @@ def _losses(thing: Thing, name: str, number: int) -> Iterator[Loss]:
     if "mask" in kinds and len(thing.shapes) > 1:
         detail = "Several shapes, written as one mask; only tlkit reads them apart."
         yield Loss(name, number, "shape", detail)
+    for detail in lost.ignored(thing):
+        yield Loss(name, number, lost.IGNORED, detail)
     if unseen := _unseen(thing.attributes, OF_THINGS | SPECIAL):
         yield Loss(name, number, "attributes", unseen)
 

@@ -170,6 +170,8 @@ def _losses(
         was, now = (" ".join(f"{v:g}" for v in each) for each in (thing.bounds, box))
         detail = f"Its box was {was}; that around what is written is {now}."
         yield Loss(sheet.name, number, "box", detail)
+    for detail in lost.ignored(thing):
+        yield Loss(sheet.name, number, lost.IGNORED, detail)
     if names := lost.left_out(thing.attributes, ()):
         yield Loss(sheet.name, number, "attributes", names)
 

@@ -16,6 +16,7 @@ from tlkit.dataset.collection import Collection, of_dataset, of_source
 from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.converted import Converted, check_own
 from tlkit.dataset.facts import Facts
+from tlkit.dataset.labelling import Labelling, label
 from tlkit.dataset.ledger import open_ledger
 from tlkit.dataset.manifest import INFO
 from tlkit.dataset.output import check_place
@@ -27,7 +28,7 @@ from tlkit.dataset.sources.page import IGNORED, in_natural_order, natural_key
 from tlkit.dataset.sources.source import DRAWINGS
 from tlkit.dataset.survey import survey
 from tlkit.dataset.upright import upright_page
-from tlkit.dataset.writers import WRITERS, Loss, lost
+from tlkit.dataset.writers import WRITERS, lost
 from tlkit.errors import TlkitError, UsageError, unknown_name
 from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent, track
@@ -94,23 +95,8 @@ def convert(
             made, rejected = _sheets(found, workers, progress)
             if pictures == "copy":
                 rejected += _copy(made, found.root, draft, to, progress)
-        labels = _labels(made, found.classes)
-        names = {sheet.name for sheet in made.sheets}
-        losses = WRITERS[to].write(draft, made.sheets, labels)
-        losses += [loss for loss in made.losses if loss.name in names]
-        losses.sort(key=lambda loss: (natural_key(loss.name), loss.thing))
-        _warn(to, losses, progress)
-        ordered = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
-        counts = Counter(t.label for s in made.sheets for t in s.page.things)
-        converted = Converted(
-            directory=place,
-            format=to,
-            pictures=len(made.sheets),
-            objects={label: counts[label] for label in labels},
-            names={s.page.path: WRITERS[to].place(s) for s in made.sheets},
-            losses=tuple(losses),
-            rejected=tuple(ordered),
-        )
+        converted = _written(draft, place, to, made, found.classes, rejected)
+        _warn(made, converted, progress)
         converted.write(draft, src)
     return converted
 
@@ -213,6 +199,36 @@ def _copy(
     return rejected
 
 
+def _written(
+    draft: Path,
+    place: Path,
+    to: str,
+    made: Sheets,
+    classes: Sequence[str],
+    rejected: list[Rejection],
+) -> Converted:
+    """Write the annotations, and say what was written."""
+    labels = _labels(made, classes)
+    writer = WRITERS[to]
+    losses = writer.write(draft, made.sheets, labels)
+    names = {sheet.name for sheet in made.sheets}
+    losses += [loss for loss in made.losses if loss.name in names]
+    losses.sort(key=lambda loss: (natural_key(loss.name), loss.thing))
+    ordered = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
+    counts = Counter(t.label for s in made.sheets for t in s.page.things)
+    return Converted(
+        directory=place,
+        format=to,
+        pictures=len(made.sheets),
+        objects={label: counts[label] for label in labels},
+        names={s.page.path: writer.place(s) for s in made.sheets},
+        label_by=_label_by(made, to),
+        task=writer.task(made.sheets) if writer.task else "",
+        losses=tuple(losses),
+        rejected=tuple(ordered),
+    )
+
+
 def _labels(made: Sheets, classes: Sequence[str]) -> list[str]:
     told = {label for sheet in made.sheets for label in sheet.page.labels}
     borne = {thing.label for sheet in made.sheets for thing in sheet.page.things}
@@ -222,8 +238,27 @@ def _labels(made: Sheets, classes: Sequence[str]) -> list[str]:
     return sorted(labels, key=IGNORED.__contains__)
 
 
-def _warn(to: str, losses: Sequence[Loss], progress: Progress) -> None:
-    if number := sum(loss.field == lost.IGNORED for loss in losses):
+def _label_by(made: Sheets, to: str) -> str:
+    """What leads to classes, as prepare itself would decide."""
+    known = {fact.path: fact for fact in made.facts}
+    pages = [sheet.page for sheet in made.sheets]
+    for way in ("shapes", *(["image"] if WRITERS[to].labels else [])):
+        candidates, _ = label(pages, known, Labelling(way))
+        if len({name for each in candidates for name in each.labels}) > 1:
+            return way
+    return ""
+
+
+def _warn(made: Sheets, converted: Converted, progress: Progress) -> None:
+    to = converted.format
+    number = sum(bool(sheet.page.labels) for sheet in made.sheets)
+    if number and not any(converted.objects.values()) and to != "labelme":
+        keeps = "only tlkit reads them there" if WRITERS[to].labels else "left out"
+        progress.warn(
+            f"Nothing is drawn on any picture, and {to} has no place for labels of "
+            f"whole pictures, as {number} have: {keeps}. --to labelme keeps them."
+        )
+    if number := sum(loss.field == lost.IGNORED for loss in converted.losses):
         progress.warn(
             f"{number} object(s) are marked to be ignored ({', '.join(IGNORED)}), for "
             f"which {to} has no word: what trains on this learns them as any other. "

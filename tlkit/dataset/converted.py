@@ -33,6 +33,10 @@ class Converted:
         objects: How many of each class, those that nothing bears included.
         names: Under which name each picture is written, by its file in the source; both
             POSIX, relative to their folders.
+        label_by: What prepare can be told to label by, "shapes" or "image"; "" where
+            it would find fewer than two classes.
+        task: What Ultralytics can be told to learn, "detect" or "segment"; "" for other
+            formats.
         losses: What the format cannot hold, as in lost.csv.
         rejected: What is not in it, as in rejected.csv.
     """
@@ -42,6 +46,8 @@ class Converted:
     pictures: int
     objects: Mapping[str, int]
     names: Mapping[str, str] = field(repr=False)
+    label_by: str
+    task: str
     losses: tuple[Loss, ...] = field(repr=False)
     rejected: tuple[Rejection, ...] = field(repr=False)
 

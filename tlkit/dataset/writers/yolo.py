@@ -54,6 +54,19 @@ def place(sheet: Sheet) -> str:
     return posixpath.join("images", sheet.page.split or "", flat(sheet.name))
 
 
+def task(sheets: Sequence[Sheet]) -> str:
+    """What Ultralytics can learn from the rows.
+
+    Args:
+        sheets: What is written.
+
+    Returns:
+        "detect" where all rows are boxes, else "segment".
+    """
+    boxes = all(_is_box(thing) for sheet in sheets for thing in sheet.page.things)
+    return "detect" if boxes else "segment"
+
+
 def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[Loss]:
     """Write everything but the pictures.
 
@@ -66,7 +79,7 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
         What YOLO cannot hold.
     """
     numbers = {label: number for number, label in enumerate(labels)}
-    boxes = all(_is_box(thing) for sheet in sheets for thing in sheet.page.things)
+    boxes = task(sheets) == "detect"
     losses: list[Loss] = []
     for sheet in sheets:
         lines = []

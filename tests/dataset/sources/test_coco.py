@@ -8,7 +8,7 @@ from PIL import Image
 from tlkit.dataset import sources
 from tlkit.dataset.run_lengths import compress
 from tlkit.dataset.sources import coco
-from tlkit.dataset.sources.coco import entries as coco_entries
+from tlkit.dataset.sources.coco import faults as coco_faults
 from tlkit.dataset.sources.source import Reading, open_source
 
 CATEGORIES = [{"id": 3, "name": "cat"}, {"id": 90, "name": "dog"}]
@@ -195,7 +195,7 @@ def test_pictures_and_classes_that_cannot_be_used(folder):
 
 
 def test_many_faults_are_counted(folder, monkeypatch):
-    monkeypatch.setattr(coco_entries, "MANY", 2)
+    monkeypatch.setattr(coco_faults, "MANY", 2)
     folder.picture("a.png")
     folder.coco([{**BOX, "category_id": 4}] * 5)
     details = [r.detail for r in folder.read().rejected]

@@ -16,7 +16,7 @@ from typing import Any
 
 from tlkit.dataset.geometry import rectangle
 from tlkit.dataset.segmentation import parts, same_shapes, segmentation, total_area
-from tlkit.dataset.sources.coco.entries import EXTRA
+from tlkit.dataset.sources.coco.thing import EXTRA
 from tlkit.dataset.sources.page import Thing
 from tlkit.dataset.writers import lost
 from tlkit.dataset.writers.sheet import Loss, Sheet

@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Config": "tlkit.config",
-    "Converted": "tlkit.dataset.convert",
+    "Converted": "tlkit.dataset.converted",
     "Exported": "tlkit.run.export",
     "Manifest": "tlkit.dataset.manifest",
     "Prediction": "tlkit.run.predict",
@@ -61,7 +61,8 @@ __all__ = [
 if TYPE_CHECKING:
     from tlkit.config import Config
     from tlkit.dataset.check import check
-    from tlkit.dataset.convert import Converted, convert
+    from tlkit.dataset.convert import convert
+    from tlkit.dataset.converted import Converted
     from tlkit.dataset.manifest import Manifest
     from tlkit.dataset.prepare import prepare
     from tlkit.errors import TlkitError

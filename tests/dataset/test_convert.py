@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tlkit.dataset import convert as module
 from tlkit.dataset import sheets
 from tlkit.dataset.convert import convert
 from tlkit.dataset.prepare import prepare
+from tlkit.dataset.writers import WRITERS
 from tlkit.errors import DatasetError, TlkitError, UsageError
 
 CAT = {"label": "cat", "points": [[4, 8], [14, 28]], "shape_type": "rectangle"}
@@ -77,7 +79,7 @@ def test_labelme_to_coco(folder, tmp_path, told):
     assert tree(folder.root) == before
     assert set(tree(out)) == {
         *("images/1.png", "images/2.png", "annotations/instances_default.json"),
-        *("lost.csv", "rejected.csv", "convert.json"),
+        *("names.csv", "lost.csv", "rejected.csv", "convert.json"),
     }
     assert (out / "images" / "1.png").read_bytes() == before["x/1.png"]
     assert converted.directory == out
@@ -104,6 +106,61 @@ def test_without_pictures(folder, tmp_path):
     convert(folder.root, tmp_path / "out", to="coco", pictures="none", workers=0)
     assert not (tmp_path / "out" / "images").exists()
     assert (tmp_path / "out" / "annotations").is_dir()
+
+
+@pytest.mark.parametrize("pictures", ["copy", "none"])
+@pytest.mark.parametrize(
+    ("to", "names"),
+    [
+        ("labelme", ["x/a.jpg", "x/a_2.png", "y/a.png"]),
+        ("coco", ["images/x/a.jpg", "images/x/a_2.png", "images/y/a.png"]),
+        ("yolo", ["images/x+a.jpg", "images/x+a_2.png", "images/y+a.png"]),
+        ("voc", ["JPEGImages/x+a.jpg", "JPEGImages/x+a_2.png", "JPEGImages/y+a.png"]),
+    ],
+)
+def test_the_names_that_pictures_get(folder, tmp_path, to, names, pictures):
+    folder.both("x/a", CAT)
+    folder.both("y/a", CAT)
+    folder.picture("x/a.jpg")
+    folder.page("x/c.json", CAT, imagePath="a.jpg")
+    (folder.root / "x" / "b.png").write_bytes(b"no picture")
+    folder.page("x/b.json", CAT)
+    out = tmp_path / "out"
+    converted = convert(folder.root, out, to=to, pictures=pictures, workers=0)
+    rows = table(out, "names.csv")
+    assert rows == [
+        [file, name]
+        for file, name in zip(["x/a.jpg", "x/a.png", "y/a.png"], names, strict=True)
+    ]
+    assert [list(pair) for pair in converted.names.items()] == rows
+    if pictures == "copy":
+        for file, name in rows:
+            assert (out / name).read_bytes() == (folder.root / file).read_bytes()
+
+
+@pytest.mark.parametrize("to", WRITERS)
+def test_files_of_convert_are_none_of_the_next_source(folder, tmp_path, to):
+    folder.both("1", CAT, DOG, {**CAT, "shape_type": "heart"})
+    folder.both("2", CAT, DOG, flags={"wet": True})
+    out = tmp_path / "out"
+    assert convert(folder.root, out, to=to, workers=0).rejected
+    again = convert(out, tmp_path / "again", to=to, workers=0)
+    assert (again.pictures, again.rejected) == (2, ())
+    prepare(out, tmp_path / "data", label_by="shapes", near=False, workers=0, test=0)
+    assert table(tmp_path / "data", "rejected.csv") == []
+    info = json.loads((tmp_path / "data" / "dataset.json").read_text())
+    own = {"convert.json", "lost.csv", "rejected.csv", "names.csv"}
+    assert set(info["source"]["lists"]) >= own
+
+
+def test_files_that_are_only_called_like_those_of_convert(folder, tmp_path):
+    folder.both("1", CAT)
+    (folder.root / "lost.csv").write_text("a")
+    for i, text in enumerate(("{}", "[", '{"source": "", "format": "", "files": []}')):
+        (folder.root / "convert.json").write_text(text)
+        converted = convert(folder.root, tmp_path / f"{i}", to="coco", workers=0)
+        left = {r.file for r in converted.rejected}
+        assert left == {"lost.csv", *(["convert.json"] if i < 2 else [])}
 
 
 def test_a_picture_inside_a_json(folder, tmp_path):
@@ -152,6 +209,92 @@ def test_one_file_as_the_source(folder, tmp_path):
     folder.both("2", CAT)
     converted = convert(folder.root / "2.json", tmp_path / "out", to="coco", workers=0)
     assert converted.pictures == 1
+
+
+@pytest.mark.parametrize("to", WRITERS)
+def test_what_is_marked_to_be_ignored(folder, tmp_path, told, to):
+    marks = [CAT | {"label": name} for name in ("__ignore__", "_background_")]
+    flagged = DOG | {"flags": {"__ignore__": True}}
+    folder.both("1", *marks, CAT, flagged, DOG | {"flags": {"__ignore__": False}})
+    folder.both("2", flags={"__ignore__": True})
+    out = tmp_path / "out"
+    converted = convert(folder.root, out, to=to, workers=0, progress=told)
+    numbers = {"cat": 1, "dog": 2, "__ignore__": 1, "_background_": 1}
+    assert converted.objects == numbers
+    assert list(converted.objects) == list(numbers)
+    marked = [(r.thing, r.detail) for r in converted.losses if r.field == "ignored"]
+    if to == "labelme":  # whose words they are
+        assert (told.warnings, marked) == ([], [])
+        return
+    assert marked == [
+        (1, "It is marked to be ignored; written as any other __ignore__."),
+        (2, "It is marked to be ignored; written as any other _background_."),
+        (4, "It is marked to be ignored; written as any other dog."),
+    ]
+    (warning,) = told.warnings
+    assert warning.startswith("3 object(s) are marked to be ignored")
+    if to == "yolo":
+        lines = (out / "data.yaml").read_text().splitlines()
+        assert lines[-2:] == ["  2: __ignore__", "  3: _background_"]
+
+
+def test_no_class_is_made_of_a_mark_on_pictures(folder, tmp_path, told):
+    folder.both("1", CAT)
+    folder.both("2", DOG, flags={"__ignore__": True})
+    out = tmp_path / "out"
+    converted = convert(folder.root, out, to="coco", workers=0, progress=told)
+    assert list(converted.objects) == ["cat", "dog"]
+    assert told.warnings == []
+
+
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+@pytest.mark.parametrize("pictures", ["copy", "none"])
+def test_an_archive_in_the_current_folder(
+    folder, tmp_path, monkeypatch, kind, pictures
+):
+    folder.both("x/1", CAT, DOG)
+    folder.both("y/2", CAT)
+    (folder.root / "y" / "3.png").write_bytes(b"no picture")
+    monkeypatch.chdir(tmp_path)
+    archive = Path(shutil.make_archive("lm", kind, folder.root)).name
+    there = set(tmp_path.iterdir())
+    converted = convert(archive, "out", to="coco", pictures=pictures, workers=0)
+    assert set(tmp_path.iterdir()) == there | {tmp_path / "out"}
+    assert converted.objects == {"cat": 2, "dog": 1}
+    assert [(r.file, r.reason) for r in converted.rejected] == [
+        ("y/3.png", "unlabelled")
+    ]
+    convert(folder.root, "of_folder", to="coco", pictures=pictures, workers=0)
+    of_folder, of_archive = tree(tmp_path / "of_folder"), tree(tmp_path / "out")
+    one, other = (json.loads(t.pop("convert.json")) for t in (of_folder, of_archive))
+    assert of_archive == of_folder
+    assert other == one | {"source": str(tmp_path / archive)}
+    pictures_in = {name for name in of_archive if name.endswith(".png")}
+    assert pictures_in == (
+        {"images/x/1.png", "images/y/2.png"} if pictures == "copy" else set()
+    )
+
+
+def test_an_archive_of_class_folders(photo_folder, tmp_path):
+    source = photo_folder({"disc": 2, "bar": 1})
+    archive = shutil.make_archive(str(tmp_path / "photos"), "tar", source)
+    converted = convert(archive, tmp_path / "out", to="labelme", workers=0)
+    assert list(converted.names) == [
+        *("bar/bar_000.png", "disc/disc_000.png", "disc/disc_001.png"),
+    ]
+    flags = json.loads((tmp_path / "out" / "disc" / "disc_000.json").read_text())
+    assert flags["flags"] == {"disc": True}
+
+
+def test_drawings(tmp_path):
+    line = {"word": "cat", "key_id": "7", "drawing": [[[0, 255], [0, 255]]]}
+    other = line | {"word": "dog", "key_id": "8"}
+    file = tmp_path / "cat.ndjson"
+    file.write_text(f"{json.dumps(line)}\n{json.dumps(other)}\n")
+    converted = convert(file, tmp_path / "out", to="labelme", workers=0)
+    assert dict(converted.names) == {p: p for p in ("cat/7.png", "dog/8.png")}
+    assert (tmp_path / "out" / "cat" / "7.png").is_file()
+    assert converted.rejected == ()
 
 
 def test_class_folders_keep_their_labels(photo_folder, tmp_path):
@@ -225,8 +368,13 @@ def test_places_that_must_not_be_written_to(folder, tmp_path):
     folder.both("1", CAT)
     with pytest.raises(UsageError, match="lies within"):
         convert(folder.root, folder.root / "out", to="coco")
+    with pytest.raises(UsageError, match="lies within"):
+        convert(folder.root / "1.json", folder.root / "out", to="coco")
     with pytest.raises(UsageError, match="would be replaced"):
         convert(folder.root, tmp_path, to="coco", overwrite=True)
+    archive = shutil.make_archive(str(tmp_path / "photos"), "zip", folder.root)
+    with pytest.raises(UsageError, match="would be replaced"):
+        convert(archive, tmp_path, to="coco", overwrite=True)
     with pytest.raises(DatasetError, match="does not exist"):
         convert(tmp_path / "gone", tmp_path / "out", to="coco")
     (tmp_path / "other").mkdir()
@@ -250,7 +398,7 @@ def test_an_earlier_folder(folder, tmp_path):
     assert tree(out) == before
     convert(folder.root, out, to="labelme", workers=0, overwrite=True)
     assert set(tree(out)) == {
-        *("1.png", "1.json", "lost.csv", "rejected.csv", "convert.json"),
+        *("1.png", "1.json", "names.csv", "lost.csv", "rejected.csv", "convert.json"),
     }
     (out / "convert.json").write_text("[]")
     with pytest.raises(UsageError, match="did not write"):

@@ -60,15 +60,27 @@ def convert(
             progress=progress,
         )
     _print_summary(converted)
-    if to == "labelme":
-        next_step("labelme", out)
-    elif to == "yolo":
-        next_step("yolo", "detect", "train", f"data={out / 'data.yaml'}")
-    else:
-        next_step(
-            *("tlkit", "prepare", out, "--from", to, "--label-by", "shapes"),
-            *("--out", "DATASET"),
+    if pictures == "none":
+        ERR.print(
+            "The photos are not beside: names.csv says where each one belongs.",
+            markup=False,
+            highlight=False,
         )
+    else:
+        _print_next(converted, out)
+
+
+def _print_next(converted: Converted, out: Path) -> None:
+    """Tell of the next step, if there is one that can work."""
+    if converted.format == "labelme":
+        if converted.pictures:
+            next_step("labelme", out)
+    elif converted.format == "yolo":
+        if any(converted.objects.values()):
+            next_step("yolo", converted.task, "train", f"data={out / 'data.yaml'}")
+    elif converted.label_by:
+        how = ("--from", converted.format, "--label-by", converted.label_by)
+        next_step("tlkit", "prepare", out, *how, "--out", "DATASET")
 
 
 def _print_summary(converted: Converted) -> None:
@@ -101,8 +113,8 @@ def _print_summary(converted: Converted) -> None:
             f"  {field}, as {where}: {first.detail}", markup=False, highlight=False
         )
     ERR.print(
-        f"{converted.directory}: lost.csv, rejected.csv, convert.json and the files of "
-        f"{converted.format}",
+        f"{converted.directory}: names.csv, lost.csv, rejected.csv, convert.json and "
+        f"the files of {converted.format}",
         markup=False,
         highlight=False,
     )

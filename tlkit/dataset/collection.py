@@ -25,6 +25,8 @@ class Collection:
         classes: Those that are listed, in order.
         rejected: What is not used.
         digests: sha256 of the pictures where it is known, by path.
+        origin: What tells them apart from others between runs, if the root does not:
+            the archive.
     """
 
     root: Path
@@ -32,21 +34,24 @@ class Collection:
     classes: Sequence[str] = ()
     rejected: Sequence[Rejection] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
+    origin: Path | None = None
 
 
 def of_source(
     src: Path,
     kind: str,
     reading: Reading,
+    made: Path,
     workers: int | None,
     progress: Progress,
 ) -> Collection:
     """Read a source.
 
     Args:
-        src: A folder, or an annotation file.
+        src: A folder, an annotation file, an archive, or a file of drawings.
         kind: "auto", or one of sources.SOURCES.
         reading: How to read it.
+        made: Where pictures from archives and drawings are put.
         workers: Number of processes; None decides by the amount.
         progress: Where to report.
 
@@ -54,7 +59,7 @@ def of_source(
         What it says, and which of its files no annotation leads to.
     """
     source = sources.open_source(
-        src, reading=reading, workers=workers, progress=progress
+        src, reading=reading, workers=workers, progress=progress, made=made
     )
     if kind == "auto":
         kind = sources.detect(source, "shapes")
@@ -70,7 +75,13 @@ def of_source(
         if file not in used
     ]
     rejected = [*scan.rejected, *unused]
-    return Collection(source.root, scan.pages, scan.classes, rejected)
+    return Collection(
+        root=scan.root or source.root,
+        pages=scan.pages,
+        classes=scan.classes,
+        rejected=rejected,
+        origin=source.place,
+    )
 
 
 def of_dataset(directory: Path) -> Collection:

@@ -1,65 +1,40 @@
 """Annotated pictures in, the same in another program's format out: nothing is guessed.
 
-source or data set -> facts -> sheets -> copies and annotations
-
-    ...             as the format wants them, see `writers`
-    lost.csv        what the format cannot hold, one row a field
-    rejected.csv    what is not in it, one row a file or object
-    convert.json    where it came from, and every file that was written
+source or data set -> facts -> sheets -> copies and annotations, converted
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
+import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 from tlkit.dataset import contents, sources
 from tlkit.dataset.collection import Collection, of_dataset, of_source
 from tlkit.dataset.contents import UnreadableImage
+from tlkit.dataset.converted import Converted, check_own
 from tlkit.dataset.facts import Facts
+from tlkit.dataset.labelling import Labelling, label
 from tlkit.dataset.ledger import open_ledger
-from tlkit.dataset.manifest import INFO, REJECTED, write_table
+from tlkit.dataset.manifest import INFO
 from tlkit.dataset.output import check_place
 from tlkit.dataset.sheets import Sheets, make_sheets
 from tlkit.dataset.sources import Page, Reading, Rejection
-from tlkit.dataset.sources.page import in_natural_order, natural_key
+from tlkit.dataset.sources.archive.members import archive_kind
+from tlkit.dataset.sources.converted import RECORD
+from tlkit.dataset.sources.page import IGNORED, in_natural_order, natural_key
+from tlkit.dataset.sources.source import DRAWINGS
 from tlkit.dataset.survey import survey
 from tlkit.dataset.upright import upright_page
-from tlkit.dataset.writers import WRITERS
-from tlkit.dataset.writers.sheet import Loss
+from tlkit.dataset.writers import WRITERS, lost
 from tlkit.errors import TlkitError, UsageError, unknown_name
 from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent, track
 
-LOST, RECORD = "lost.csv", "convert.json"
 PICTURES = ("copy", "none")
 SILENT = Silent()
-
-
-@dataclass(frozen=True)
-class Converted:
-    """What was written.
-
-    Attributes:
-        directory: Where.
-        format: One of writers.WRITERS.
-        pictures: How many.
-        objects: How many of each class, those that nothing bears included.
-        losses: What the format cannot hold, as in lost.csv.
-        rejected: What is not in it, as in rejected.csv.
-    """
-
-    directory: Path
-    format: str
-    pictures: int
-    objects: Mapping[str, int]
-    losses: tuple[Loss, ...] = field(repr=False)
-    rejected: tuple[Rejection, ...] = field(repr=False)
 
 
 def convert(
@@ -104,36 +79,25 @@ def convert(
         convert("photos", "coco", to="coco")
     """
     _check_options(to, source, pictures)
-    src, out = Path(src), Path(out)
-    place = _check_place(src, out, overwrite=overwrite)
+    src, place = _check_place(Path(src), Path(out), overwrite=overwrite)
+    reading = Reading(attribute=attribute, allow_outside=allow_outside)
     with replaced_directory(
         place, marker=RECORD, overwrite=overwrite, what="folder that convert made"
     ) as draft:
-        if (src / INFO).is_file():
-            found = of_dataset(src)
-            _check_apart(found.root, place, src)
-        else:
-            reading = Reading(attribute=attribute, allow_outside=allow_outside)
-            found = of_source(src, source, reading, workers, progress)
-        made, rejected = _sheets(found, workers, progress)
-        if pictures == "copy":
-            rejected += _copy(made, found.root, draft, to, progress)
-        labels = _labels(made, found.classes)
-        names = {sheet.name for sheet in made.sheets}
-        losses = WRITERS[to].write(draft, made.sheets, labels)
-        losses += [loss for loss in made.losses if loss.name in names]
-        losses.sort(key=lambda loss: (natural_key(loss.name), loss.thing))
-        ordered = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
-        counts = Counter(t.label for s in made.sheets for t in s.page.things)
-        converted = Converted(
-            directory=place,
-            format=to,
-            pictures=len(made.sheets),
-            objects={label: counts[label] for label in labels},
-            losses=tuple(losses),
-            rejected=tuple(ordered),
-        )
-        _record(draft, converted, src)
+        # What is in an archive, or drawn, is needed only until it is copied.
+        with tempfile.TemporaryDirectory(prefix=".", dir=draft) as aside:
+            if (src / INFO).is_file():
+                found = of_dataset(src)
+                _check_apart(found.root, place, src)
+            else:
+                opened = Path(aside)
+                found = of_source(src, source, reading, opened, workers, progress)
+            made, rejected = _sheets(found, workers, progress)
+            if pictures == "copy":
+                rejected += _copy(made, found.root, draft, to, progress)
+        converted = _written(draft, place, to, made, found.classes, rejected)
+        _warn(made, converted, progress)
+        converted.write(draft, src)
     return converted
 
 
@@ -149,19 +113,17 @@ def _check_options(to: str, source: str, pictures: str) -> None:
             raise error
 
 
-def _check_place(src: Path, out: Path, *, overwrite: bool) -> Path:
-    folder = src.parent if src.is_file() else src
-    root, place = check_place(folder, out)
+def _check_place(src: Path, out: Path, *, overwrite: bool) -> tuple[Path, Path]:
+    root, place = check_place(src, out)
+    whole = archive_kind(root) or root.name.lower().endswith(DRAWINGS)
+    if root.is_file() and not whole:
+        # Among the pictures beside an annotation file, copies would be mixed up with
+        # them the next time.
+        check_place(src.parent, out)
     _check_apart(root, place, src)
-    if overwrite and (place / RECORD).is_file():
-        there = {path.relative_to(place).as_posix() for path in _files(place)}
-        if foreign := in_natural_order(there - _written(place)):
-            raise UsageError(
-                f"{out} holds files that convert did not write: "
-                f"{', '.join(foreign[:5])}. It is left alone.",
-                hint="Move them away, or choose another --out.",
-            )
-    return place
+    if overwrite:
+        check_own(place)
+    return root, place
 
 
 def _check_apart(root: Path, place: Path, src: Path) -> None:
@@ -172,23 +134,11 @@ def _check_apart(root: Path, place: Path, src: Path) -> None:
         )
 
 
-def _written(place: Path) -> set[str]:
-    try:
-        files = json.loads((place / RECORD).read_text(encoding="utf-8"))["files"]
-        return {RECORD, *files}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if not path.is_dir()]
-
-
 def _sheets(
     found: Collection, workers: int | None, progress: Progress
 ) -> tuple[Sheets, list[Rejection]]:
     paths = in_natural_order({page.path for page in found.pages})
-    with open_ledger(found.root) as ledger:
+    with open_ledger(found.origin or found.root) as ledger:
         read, rejected = survey(
             found.root, paths, ledger, workers=workers, progress=progress
         )
@@ -249,23 +199,68 @@ def _copy(
     return rejected
 
 
+def _written(
+    draft: Path,
+    place: Path,
+    to: str,
+    made: Sheets,
+    classes: Sequence[str],
+    rejected: list[Rejection],
+) -> Converted:
+    """Write the annotations, and say what was written."""
+    labels = _labels(made, classes)
+    writer = WRITERS[to]
+    losses = writer.write(draft, made.sheets, labels)
+    names = {sheet.name for sheet in made.sheets}
+    losses += [loss for loss in made.losses if loss.name in names]
+    losses.sort(key=lambda loss: (natural_key(loss.name), loss.thing))
+    ordered = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
+    counts = Counter(t.label for s in made.sheets for t in s.page.things)
+    return Converted(
+        directory=place,
+        format=to,
+        pictures=len(made.sheets),
+        objects={label: counts[label] for label in labels},
+        names={s.page.path: writer.place(s) for s in made.sheets},
+        label_by=_label_by(made, to),
+        task=writer.task(made.sheets) if writer.task else "",
+        losses=tuple(losses),
+        rejected=tuple(ordered),
+    )
+
+
 def _labels(made: Sheets, classes: Sequence[str]) -> list[str]:
+    told = {label for sheet in made.sheets for label in sheet.page.labels}
     borne = {thing.label for sheet in made.sheets for thing in sheet.page.things}
-    borne |= {label for sheet in made.sheets for label in sheet.page.labels}
-    return [*dict.fromkeys(classes), *in_natural_order(borne - set(classes))]
+    others = (told - set(IGNORED)) | borne
+    labels = [*dict.fromkeys(classes), *in_natural_order(others - set(classes))]
+    # Those that nothing should learn come last: so the others count from the first on.
+    return sorted(labels, key=IGNORED.__contains__)
 
 
-def _record(draft: Path, converted: Converted, src: Path) -> None:
-    rows = [(r.file, r.reason, r.detail) for r in converted.rejected]
-    write_table(draft / REJECTED, ("file", "reason", "detail"), rows)
-    lost = [dataclasses.astuple(loss) for loss in converted.losses]
-    write_table(draft / LOST, ("file", "object", "field", "detail"), lost)
-    content = {
-        "source": str(src.resolve()),
-        "format": converted.format,
-        "files": in_natural_order(
-            path.relative_to(draft).as_posix() for path in _files(draft)
-        ),
-    }
-    text = json.dumps(content, indent=2)
-    (draft / RECORD).write_text(text + "\n", encoding="utf-8", newline="\n")
+def _label_by(made: Sheets, to: str) -> str:
+    """What leads to classes, as prepare itself would decide."""
+    known = {fact.path: fact for fact in made.facts}
+    pages = [sheet.page for sheet in made.sheets]
+    for way in ("shapes", *(["image"] if WRITERS[to].labels else [])):
+        candidates, _ = label(pages, known, Labelling(way))
+        if len({name for each in candidates for name in each.labels}) > 1:
+            return way
+    return ""
+
+
+def _warn(made: Sheets, converted: Converted, progress: Progress) -> None:
+    to = converted.format
+    number = sum(bool(sheet.page.labels) for sheet in made.sheets)
+    if number and not any(converted.objects.values()) and to != "labelme":
+        keeps = "only tlkit reads them there" if WRITERS[to].labels else "left out"
+        progress.warn(
+            f"Nothing is drawn on any picture, and {to} has no place for labels of "
+            f"whole pictures, as {number} have: {keeps}. --to labelme keeps them."
+        )
+    if number := sum(loss.field == lost.IGNORED for loss in converted.losses):
+        progress.warn(
+            f"{number} object(s) are marked to be ignored ({', '.join(IGNORED)}), for "
+            f"which {to} has no word: what trains on this learns them as any other. "
+            "lost.csv lists them; take them out before."
+        )

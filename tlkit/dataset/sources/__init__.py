@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tlkit.dataset.sources import (
     coco,
@@ -105,7 +105,8 @@ def read(source: Source, name: str) -> Scan:
                 f"{source.place} is read as {name}.",
                 hint="Leave it away, or say by --from how the photos are labelled.",
             )
-    return SOURCES[name].read(source)
+    scan = SOURCES[name].read(source)
+    return replace(scan, consumed=scan.consumed | source.own)
 
 
 def detect(source: Source, label_by: str | None = None) -> str:

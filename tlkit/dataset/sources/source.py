@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tlkit.dataset.sources.archive import unpack
 from tlkit.dataset.sources.archive.members import archive_kind
+from tlkit.dataset.sources.converted import own_files
 from tlkit.dataset.sources.page import Rejection
 from tlkit.dataset.sources.pictures import Pictures
 from tlkit.dataset.sources.walk import Found, walk
@@ -55,6 +56,7 @@ class Source:
         frame: A DataFrame that says what tables in the folder would; None for these.
         made: Where readers that draw pictures put them; None where nothing may be put.
         named: What the user named, where that was unpacked.
+        own: What convert wrote about its work in the folder; not among the files.
     """
 
     root: Path
@@ -66,6 +68,7 @@ class Source:
     frame: pandas.DataFrame | None = None
     made: Path | None = None
     named: Path | None = None
+    own: frozenset[str] = frozenset()
 
     @property
     def place(self) -> Path:
@@ -140,9 +143,11 @@ def open_source(
         found = Found((only,), ())  # nothing beside it matters
     else:
         found = walk(root, allow_outside=reading.allow_outside, leave=leave)
+    own = own_files(root, found.files) - {only}
+    files = tuple(file for file in found.files if file not in own)
     return Source(
         root=root,
-        found=Found(found.files, (*found.rejected, *left)),
+        found=Found(files, (*found.rejected, *left)),
         only=only,
         reading=reading,
         workers=workers,
@@ -150,4 +155,5 @@ def open_source(
         frame=frame,
         made=made,
         named=named,
+        own=own,
     )

@@ -25,15 +25,20 @@ class Writer:
     Attributes:
         place: Where the copy of a picture goes.
         write: Writes everything else.
+        labels: Whether labels of whole pictures are read from it again.
+        task: What a trainer is to be told to learn from it; None where no trainer is
+            named after the format.
     """
 
     place: Callable[[Sheet], str]
     write: Callable[[Path, Sequence[Sheet], Sequence[str]], list[Loss]]
+    labels: bool
+    task: Callable[[Sequence[Sheet]], str] | None = None
 
 
 WRITERS = {
-    "labelme": Writer(labelme.place, labelme.write),
-    "coco": Writer(coco.place, coco.write),
-    "yolo": Writer(yolo.place, yolo.write),
-    "voc": Writer(voc.place, voc.write),
+    "labelme": Writer(labelme.place, labelme.write, labels=True),
+    "coco": Writer(coco.place, coco.write, labels=True),
+    "yolo": Writer(yolo.place, yolo.write, labels=False, task=yolo.task),
+    "voc": Writer(voc.place, voc.write, labels=False),
 }

@@ -6,9 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from tlkit.dataset.geometry import Bounds, around
+from tlkit.dataset.labelling import is_ignored
 from tlkit.dataset.sources.page import Thing
 from tlkit.dataset.writers.sheet import Loss, Sheet
 
+# The field of what is marked as none of the classes.
+IGNORED = "ignored"
 # A told box may be rounded to whole pixels.
 SLACK = 1.0
 # What a kind of shape becomes, if it does not stay.
@@ -67,6 +70,22 @@ def kinds(thing: Thing, kept: Collection[str]) -> Iterator[str]:
     for kind in sorted({shape.kind for shape in thing.shapes} - set(kept)):
         article = "An" if kind[0] in "aeio" else "A"
         yield f"{article} {kind}, written {INSTEAD.get(kind, 'as its box')}."
+
+
+def ignored(thing: Thing) -> Iterator[str]:
+    """Say of a thing that is marked as none of the classes that it is written as one.
+
+    To leave it out would lose an object, and with "crowd" or "difficult" it would be
+    another thing than it was; so it stays, and who trains on it is told.
+
+    Args:
+        thing: What is written.
+
+    Yields:
+        A line where it is.
+    """
+    if is_ignored(thing):
+        yield f"It is marked to be ignored; written as any other {thing.label}."
 
 
 def is_off(thing: Thing) -> bool:

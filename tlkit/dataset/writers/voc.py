@@ -171,6 +171,8 @@ def _losses(thing: Thing, name: str, number: int) -> Iterator[Loss]:
     if whole and lost.is_off(thing):
         detail = "The given box is not that around the shape; left out."
         yield Loss(name, number, "box", detail)
+    for detail in lost.ignored(thing):
+        yield Loss(name, number, lost.IGNORED, detail)
     kept = {*_plain(thing.attributes), *(["parts"] if _parts(thing.attributes) else [])}
     if names := lost.left_out(thing.attributes, kept):
         yield Loss(name, number, "attributes", names)

@@ -19,17 +19,14 @@ from typing import Any
 
 from tlkit.dataset.contents import MAX_JSON_BYTES, UnreadableImage, read_json
 from tlkit.dataset.sources.coco.entries import (
-    EMPTY,
-    EXTRA,
-    Category,
-    Faults,
     Id,
-    image_size,
     named,
     read_categories,
     read_images,
     read_things,
 )
+from tlkit.dataset.sources.coco.faults import Faults
+from tlkit.dataset.sources.coco.thing import EMPTY, EXTRA, Category, image_size
 from tlkit.dataset.sources.glance import glance
 from tlkit.dataset.sources.page import (
     SPLIT_NAMES,

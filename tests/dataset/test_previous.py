@@ -162,3 +162,16 @@ def test_photos_that_were_moved_are_known_again(grown, tmp_path):
     before, after = sides(first), sides(again)
     assert {path: after[path] for path in before} == before
     assert again.source == place
+
+
+def test_a_data_set_of_photos_that_are_gone_is_not_replaced(grown, tmp_path, draw):
+    shutil.rmtree(grown[0])
+    other = tmp_path / "other"
+    for kind, name in enumerate(("x", "y")):
+        (other / name).mkdir(parents=True)
+        for i in range(6):
+            Image.fromarray(draw(kind, 500 + i)).save(other / name / f"{i}.png")
+    with pytest.raises(UsageError, match="None of the 12 examples") as caught:
+        prepare(other, tmp_path / "data", near=False)
+    assert "--overwrite" in caught.value.hint
+    assert (tmp_path / "data" / "labels.txt").read_text() == "a\nb\n"

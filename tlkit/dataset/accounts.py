@@ -15,8 +15,27 @@ from tlkit.dataset.candidate import Candidate
 from tlkit.dataset.copies import Outcome
 from tlkit.dataset.labelling import Labelling
 from tlkit.dataset.sources import Page, Rejection, Scan
-from tlkit.dataset.sources.page import in_natural_order
+from tlkit.dataset.sources.page import in_natural_order, natural_key
 from tlkit.errors import DatasetError
+
+
+def accounted(
+    scan: Scan, outcome: Outcome, rejected: Iterable[Rejection]
+) -> list[Rejection]:
+    """Account for every file.
+
+    Args:
+        scan: What the source holds.
+        outcome: What is kept, and what is not because of copies.
+        rejected: What else is not used.
+
+    Returns:
+        All that is not used, what neither serves nor was refused included, in natural
+        order.
+    """
+    known = [*rejected, *outcome.rejected]
+    known += unaccounted(scan, outcome, known)
+    return sorted(set(known), key=lambda r: (natural_key(r.file), r.detail))
 
 
 def unaccounted(

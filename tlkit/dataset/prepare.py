@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlkit.dataset import sources
-from tlkit.dataset.accounts import check_labels, check_lost, unaccounted
+from tlkit.dataset.accounts import accounted, check_labels, check_lost
 from tlkit.dataset.copies import decide
 from tlkit.dataset.corrections import Correction, corrected, gathered, kept
 from tlkit.dataset.duplicates import Pair, find
@@ -28,7 +28,7 @@ from tlkit.dataset.report import write_report
 from tlkit.dataset.review import review
 from tlkit.dataset.similar import ABOVE, Features, find_similar
 from tlkit.dataset.sources import Reading, Scan, Source
-from tlkit.dataset.sources.page import in_natural_order, natural_key
+from tlkit.dataset.sources.page import in_natural_order
 from tlkit.dataset.sources.table.frame import placed
 from tlkit.dataset.split import sides_of
 from tlkit.dataset.survey import survey
@@ -191,15 +191,11 @@ def _prepare(
     candidates, unlabelled = label(pages, known, options.labelling)
     shares = {s: v for s in ("val", "test") if (v := getattr(options, s)) is not None}
     if previous:
-        candidates, new = settle(candidates, previous, list(shares))
-        progress.note(
-            f"{new} of {len(candidates)} examples are of new pictures, the others keep "
-            "their side."
-        )
+        candidates = settle(candidates, previous, list(shares), progress)
     outcome = decide(candidates, facts, pairs, keep_conflicts=options.keep_conflicts)
-    rejected = [*scan.rejected, *unreadable, *unfit, *unlabelled, *outcome.rejected]
-    rejected += unaccounted(scan, outcome, rejected)
-    rejected = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
+    rejected = accounted(
+        scan, outcome, [*scan.rejected, *unreadable, *unfit, *unlabelled]
+    )
     check_labels(source.place, kind, scan, outcome, rejected, options.labelling)
     check_lost(candidates, outcome)
     prepared = Prepared(

@@ -13,6 +13,7 @@ from typing import Any
 from tlkit.dataset.candidate import Candidate
 from tlkit.dataset.manifest import INFO, Manifest
 from tlkit.errors import UsageError
+from tlkit.progress import Progress
 
 # Options that another split would come from.
 DECISIVE = ("seed", "val", "test", "group_by")
@@ -95,17 +96,24 @@ def read_previous(
 
 
 def settle(
-    candidates: Iterable[Candidate], previous: Previous, drawn: Sequence[str]
-) -> tuple[list[Candidate], int]:
+    candidates: Iterable[Candidate],
+    previous: Previous,
+    drawn: Sequence[str],
+    progress: Progress,
+) -> list[Candidate]:
     """Give candidates the sides that they had.
 
     Args:
         candidates: What is labelled.
         previous: The earlier data set.
         drawn: The sides that are drawn; a side that the source gives wins otherwise.
+        progress: Where to report.
 
     Returns:
-        The same, with their earlier sides, and how many are of new pictures.
+        The same, with their earlier sides.
+
+    Raises:
+        UsageError: None of them was there before.
     """
     candidates = list(candidates)
     present = {candidate.path for candidate in candidates}
@@ -118,4 +126,13 @@ def settle(
         if side in free and candidate.split in {None, "train"}:
             candidate = replace(candidate, earlier=side)
         settled.append(candidate)
-    return settled, new
+    if settled and new == len(settled):
+        raise UsageError(
+            f"None of the {new} examples is in the data set that stands in its place.",
+            hint="Choose another --out, or add --overwrite to replace it.",
+        )
+    progress.note(
+        f"{new} of {len(settled)} examples are of new pictures, the others keep their "
+        "side."
+    )
+    return settled

@@ -41,12 +41,17 @@ TORCH = Preprocessing(
 NONE = Preprocessing("none", "rgb", (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
 
 
+APPLICATIONS = "tlkit.model.applications"
+SCRATCH = "tlkit.model.scratch"
+
+
 @dataclass(frozen=True)
 class Backbone:
     """A network body without its classification top.
 
     Args:
-        name: As `keras.applications` spells it.
+        name: As `keras.applications` spells it; for one of the user's own what `find`
+            takes.
         aliases: What a person may type instead, lower case.
         preprocessing: What the body expects its pixels to be.
         native: Input side it was trained at, in pixels.
@@ -54,6 +59,7 @@ class Backbone:
         cuts: Layers worth cutting at, from the input up; the last is the whole body.
         channels: Feature depth at each cut.
         parameters: Of the whole body, without the top.
+        builder: Module with a function `build(backbone, pixels)` that makes the body.
     """
 
     name: str
@@ -64,6 +70,7 @@ class Backbone:
     cuts: tuple[str, ...]
     channels: tuple[int, ...]
     parameters: int
+    builder: str = APPLICATIONS
 
     @property
     def megabytes(self) -> float:
@@ -79,6 +86,7 @@ def _row(
     cuts: str,
     aliases: str = "",
     least: int = 32,
+    builder: str = APPLICATIONS,
 ) -> Backbone:
     """Returns a row from its compact form; cuts are "layer:channels ..."."""
     pairs = [cut.split(":") for cut in cuts.split()]
@@ -91,12 +99,24 @@ def _row(
         cuts=tuple(layer for layer, _ in pairs),
         channels=tuple(int(channels) for _, channels in pairs),
         parameters=parameters,
+        builder=builder,
     )
 
 
 # Layers without a name of their own (activation_17, add_5) are numbered as in a process
 # that has built nothing else; tlkit.model.body keeps them so.
 _TABLE = (
+    # Made to be trained from scratch, the cheapest to compute (at one size) first.
+    _row("LeNet5", TF, 32, 50_992, "s2:6 s4:16 c5:120", "lenet", builder=SCRATCH),
+    _row(
+        "SqueezeNet",
+        TF,
+        224,
+        722_496,
+        "fire3:128 fire5:256 fire7:384 fire9:512",
+        "squeezenet_1_1",
+        builder=SCRATCH,
+    ),
     _row(
         "SmallCNN",
         TF,
@@ -104,6 +124,34 @@ _TABLE = (
         163_376,
         "block1:24 block2:48 block3:96 block4:128",
         "small small_cnn",
+        builder=SCRATCH,
+    ),
+    _row(
+        "AlexNetSmall",
+        TF,
+        64,
+        932_032,
+        "pool1:48 pool2:128 pool5:128",
+        "alexnet",
+        builder=SCRATCH,
+    ),
+    _row(
+        "ResNet20",
+        TF,
+        32,
+        270_448,
+        "stage1_block3_out:16 stage2_block3_out:32 stage3_block3_out:64",
+        "resnet_20",
+        builder=SCRATCH,
+    ),
+    _row(
+        "DenseNet40",
+        TF,
+        32,
+        179_880,
+        "transition1_relu:96 transition2_relu:120 final_relu:132",
+        "densenet_40",
+        builder=SCRATCH,
     ),
     _row(
         "Xception",
@@ -458,6 +506,15 @@ _TABLE = (
 
 BACKBONES: dict[str, Backbone] = {row.name: row for row in _TABLE}
 LISTED_BY = "tlkit backbones"
+
+
+def from_scratch() -> list[Backbone]:
+    """The networks without published weights, cheapest first (at one size).
+
+    Returns:
+        Rows of the table.
+    """
+    return [row for row in _TABLE if row.builder == SCRATCH]
 
 
 def _key(name: str) -> str:

@@ -6,6 +6,7 @@ whatever else the process has built.
 
 from __future__ import annotations
 
+import importlib
 import random
 import re
 from collections import Counter, defaultdict
@@ -18,7 +19,6 @@ from keras.src.backend.common import global_state
 
 from tlkit.errors import UsageError
 from tlkit.model.backbones import Backbone, Preprocessing
-from tlkit.model.smallcnn import small_cnn
 
 IMAGE = "image"
 PREPROCESS = "preprocess"
@@ -49,13 +49,7 @@ def build_body(backbone: Backbone, size: int, *, seed: int = 0) -> keras.Model:
     image = keras.Input((size, size, 3), dtype="uint8", name=IMAGE)
     pixels = preprocess(image, backbone.preprocessing)
     with seeded(seed):
-        if backbone.name == "SmallCNN":
-            body = small_cnn(pixels)
-        else:
-            body = getattr(keras.applications, backbone.name)(
-                include_top=False, weights=None, input_tensor=pixels
-            )
-    renumber(body)
+        body = importlib.import_module(backbone.builder).build(backbone, pixels)
     # keras.applications wraps the input in a list; callers feed a plain array.
     return keras.Model(image, body.outputs[0], name=backbone.name)
 

@@ -79,8 +79,8 @@ def imagenet_file(backbone: Backbone) -> Path:
     """
     if backbone.name not in PUBLISHED:
         raise WeightsError(
-            f"{backbone.name} has no ImageNet weights: it is a small network of "
-            "tlkit's own, made to be trained from scratch.",
+            f"{backbone.name} has no ImageNet weights here: it is a small network "
+            "to be trained from scratch.",
             hint="Use --weights none, or another backbone.",
         )
     published = PUBLISHED[backbone.name]

@@ -36,11 +36,20 @@ class ModelConfig:
     """Which network: backbone, cut, freeze point and head."""
 
     backbone: str = "MobileNetV2"
-    weights: str = "imagenet"
+    preprocessing: str | None = None
+    weights: str | None = None
     size: int | None = None
     cut: str | None = None
     freeze_to: str | None = None
     head: str = head.DEFAULT_HEAD
+
+    @property
+    def row(self) -> backbones.Backbone:
+        """The backbone; one of the user's own is looked at, which takes Keras."""
+        size = self.size if backbones.is_own(self.backbone) else None
+        return backbones.find(
+            self.backbone, preprocessing=self.preprocessing, size=size
+        )
 
 
 @dataclass(frozen=True)
@@ -201,18 +210,17 @@ def resolve(config: Config) -> Config:
         UsageError: A value that the backbone rules out, or no such weights file.
     """
     model, inputs, train = config.model, config.inputs, config.train
-    backbone = backbones.find(model.backbone)
+    backbone = model.row
     cut = model.cut or backbone.cuts[-1]
-    weights = _weights(model.weights)
+    weights = _weights(model.weights, backbone)
     size = model.size or backbone.native
-    if size < backbone.least:
-        raise UsageError(
-            f"{backbone.name} needs pictures of at least {backbone.least} px, "
-            f"got --size {size}."
-        )
+    backbones.check_size(backbone, size)
+    own = backbone.builder == backbones.OWN
+    named = own and backbone.preprocessing.name in backbones.NAMED
     model = dataclasses.replace(
         model,
         backbone=backbone.name,
+        preprocessing=backbone.preprocessing.name if named else None,
         weights=weights,
         size=size,
         cut=cut,
@@ -243,10 +251,21 @@ def _default_views(
     return FRESH if model.freeze_to == "none" else DEFAULT_VIEWS
 
 
-def _weights(given: str) -> str:
+def _weights(given: str | None, backbone: backbones.Backbone) -> str:
     """A word that stands for weights as it is, a file's path absolute."""
-    if given in {"imagenet", "none"}:
-        return given
+    own = backbone.builder == backbones.OWN
+    usual, other = ("own", "imagenet") if own else ("imagenet", "own")
+    if given is None or given in {usual, "none"}:
+        return given or usual
+    if given == other:
+        raise UsageError(
+            f"--weights {given}: {backbone.name} is a network of your own and brings "
+            "its weights along."
+            if own
+            else f"--weights {given} goes with a network of your own; {backbone.name} "
+            "brings no weights along.",
+            hint="Leave --weights away.",
+        )
     path = Path(given).expanduser().resolve()
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "not there"
@@ -296,7 +315,7 @@ def _check(config: Config, faults: list[str]) -> None:
         if value not in known:
             faults.append(f"{name}: expected {' | '.join(known)}, got {value!r}")
     for check in (
-        lambda: backbones.find(model.backbone),
+        lambda: _check_backbone(model),
         lambda: head.parse_head(model.head),
         lambda: augment.load_policy(inputs.augment),
         lambda: optimizers.check(
@@ -330,6 +349,17 @@ def _check(config: Config, faults: list[str]) -> None:
             faults.append(f"{name}: expected {low} to {high}, got {number}")
     _check_views(inputs, faults)
     _check_patience(train, faults)
+
+
+def _check_backbone(model: ModelConfig) -> None:
+    """One of the user's own is looked for later: a record may name what is gone."""
+    known = backbones.NAMED
+    if model.preprocessing is not None and model.preprocessing not in known:
+        raise UsageError(
+            f"preprocessing: expected {' | '.join(known)}, got {model.preprocessing!r}"
+        )
+    if not backbones.is_own(model.backbone):
+        backbones.find(model.backbone, preprocessing=model.preprocessing)
 
 
 def _check_views(inputs: InputsConfig, faults: list[str]) -> None:

@@ -19,6 +19,7 @@ from tlkit.config import (
     resolve,
 )
 from tlkit.errors import UsageError
+from tlkit.model.backbones import is_own
 from tlkit.recipe import recipe_names
 
 
@@ -44,9 +45,18 @@ def finetune(
         False, "--overwrite", help="Replace an earlier run in --out."
     ),
     set: list[str] = _option("section.option=value, for any option; repeatable."),
-    backbone: str = _option("Network; see tlkit backbones.", "backbone"),
+    backbone: str = _option(
+        "Network; see tlkit backbones. One of your own: PATH.keras, or hub:PRESET (of "
+        "KerasHub, or its directory).",
+        "backbone",
+    ),
+    preprocessing: str = _option(
+        "For a network of your own, the pixels it expects: none | tf | caffe | torch; "
+        "not needed if it scales them itself."
+    ),
     weights: str = _option(
-        "imagenet | none | FILE.h5: what the network knows already.", "weights"
+        "imagenet | none | FILE.h5: what the network knows already.  [default: "
+        "imagenet; what is in the file for a network of your own]"
     ),
     size: int = _option("Side of the pictures in pixels; else the native one."),
     cut: str = _option("Last layer that is used, see tlkit layers; else the last."),
@@ -106,7 +116,10 @@ def finetune(
     if views and views.removeprefix("-").isdecimal():
         chosen["views"] = int(views)
     # A typing error is told before anything slow begins.
-    config = resolve(build_config(recipe=recipe, options=chosen, assignments=set or ()))
+    config = build_config(recipe=recipe, options=chosen, assignments=set or ())
+    if is_own(config.model.backbone):
+        load_tensorflow()
+    config = resolve(config)
     _start_workers(config)
     import tlkit
 
@@ -151,5 +164,5 @@ def _start_workers(config: Config) -> None:
 
     model, inputs = config.model, config.inputs
     kept = config.train.store and isinstance(inputs.views, int)
-    if not (kept and holds(cache_root(), model.backbone, model.size)):
+    if not (kept and holds(cache_root(), model.row.identity, model.size)):
         warm_up(get_ready, inputs.workers)

@@ -93,7 +93,8 @@ def build_classifier(
             nothing.
         head: As `parse_head` gives it.
         n_classes: At least 2.
-        weights: "imagenet", "none" or the path of a weights file.
+        weights: "imagenet", "none", "own" for a network of the user's own, or the path
+            of a weights file.
         seed: Of random initial weights and dropout. Python, NumPy and the backend keep
             their random state.
 
@@ -108,11 +109,11 @@ def build_classifier(
     # Random values would only be overwritten, and above the cut not even that.
     with contextlib.nullcontext() if weights == RANDOM else symbolic():
         body = build_body(backbone, size, seed=seed)
-    cut_operation = find_cut(body, cut or backbone.cuts[-1])
+    cut_operation = find_cut(body, cut or backbone.cuts[-1], backbone.name)
     features = output_of(cut_operation)
     image = body.inputs[0]
     cut_body = keras.Model(image, features, name=body.name)
-    freeze = find_freeze(cut_body, freeze_to)
+    freeze = find_freeze(cut_body, freeze_to, backbone.name)
     outputs = apply_head(features, head, n_classes, seed)
     load_weights(backbone, body, cut_body, weights)
     digest = weights_digest(cut_body)
@@ -141,10 +142,13 @@ def _freeze(
     for layer in body_operations(cut_body):
         if not isinstance(layer, keras.layers.Layer):
             continue
-        if id(layer) in below and isinstance(layer, keras.layers.Dropout):
-            layer.rate = 0.0
-        stays = pretrained and isinstance(layer, keras.layers.BatchNormalization)
-        if id(layer) in below or stays:
+        # A layer may be made of others.
+        for part in layer._flatten_layers():
+            if id(layer) in below and isinstance(part, keras.layers.Dropout):
+                part.rate = 0.0
+            if pretrained and isinstance(part, keras.layers.BatchNormalization):
+                part.trainable = False
+        if id(layer) in below or not layer.trainable:
             layer.trainable = False
             if layer.weights:
                 frozen.append(layer.name)

@@ -17,7 +17,6 @@ from tlkit.dataset.facts import sha256_of
 from tlkit.dataset.manifest import Example
 from tlkit.errors import RunError, UsageError, WeightsError
 from tlkit.inputs.views import PLAIN, ViewMaker
-from tlkit.model import backbones
 from tlkit.model.classifier import build_classifier, split_at_freeze
 from tlkit.model.head import parse_head
 from tlkit.progress import Progress, Silent
@@ -34,6 +33,10 @@ POOLING = "gap"
 HINT = (
     "Name a file of the whole network with --similar-weights FILE, or leave --similar "
     "away."
+)
+PIXELS = (
+    "Name a network that begins with a Rescaling layer of its own, or one that tlkit "
+    "backbones lists; in Python, tlkit.embedder takes preprocessing."
 )
 SILENT = Silent()
 
@@ -65,6 +68,8 @@ def embedder(
     try:
         config = resolve(build_config(options={**options, **plain}))
     except UsageError as error:
+        if "--preprocessing" in error.hint:
+            raise UsageError(error.message, hint=PIXELS) from error
         if "--weights" not in str(error):
             raise
         raise UsageError(_named(error.message), hint=HINT) from error
@@ -133,7 +138,7 @@ class Embedder:
 
     def _frozen(self) -> Frozen:
         model, train = self.config.model, self.config.train
-        backbone = backbones.find(model.backbone)
+        backbone = model.row
         size = model.size or backbone.native
         device = choose_device(train.device)
         with keras.device(device), dtype_policy("float32"):
@@ -144,7 +149,7 @@ class Embedder:
                 freeze_to=model.cut,
                 head=parse_head(model.head),
                 n_classes=2,
-                weights=model.weights,
+                weights=str(model.weights),
                 seed=train.seed,
             )
             prefix = split_at_freeze(classifier).prefix
@@ -153,7 +158,7 @@ class Embedder:
             choose_engine(train.engine, device, self.progress),
             pooling=POOLING,
             size=size,
-            backbone=model.backbone,
+            backbone=backbone.identity,
             memory=Memory(cache_root()),
             device=device,
         )

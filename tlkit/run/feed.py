@@ -248,7 +248,7 @@ def _collector(
         engine,
         pooling=pooling,
         size=run.size,
-        backbone=run.config.model.backbone,
+        backbone=run.config.model.row.identity,
         memory=Memory(root),
         device=device,
     )

@@ -148,7 +148,7 @@ class Run:
         path = self.directory / "model.keras"
         try:
             return keras.saving.load_model(path, compile=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise RunError(f"{path} cannot be loaded: {error}") from error
 
     def metrics(self) -> dict[str, Any]:

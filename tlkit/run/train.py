@@ -14,7 +14,7 @@ from tlkit.cache_root import cap_bytes
 from tlkit.config import Config, InputsConfig, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
-from tlkit.model import backbones
+from tlkit.model.backbones import OWN, Backbone, short_name
 from tlkit.model.classifier import Classifier, build_classifier
 from tlkit.model.head import parse_head
 from tlkit.progress import Progress, Silent
@@ -144,7 +144,7 @@ def check_splits(manifest: Manifest) -> Manifest:
 
 def free_place(config: Config) -> Path:
     """The first free runs/DATA-BACKBONE-N below the current folder."""
-    stem = f"{Path(config.data).name}-{config.model.backbone.lower()}"
+    stem = f"{Path(config.data).name}-{short_name(config.model.backbone)}"
     number = 1
     while files.is_taken(Path("runs") / f"{stem}-{number}"):
         number += 1
@@ -189,12 +189,7 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
                 reference = _build(run)
         _describe(classifier, manifest, config.inputs, device, policy, progress)
         frozen_before = classifier.frozen_digest()
-        source, digest = config.model.weights, classifier.weights_digest
-        run = run.update(
-            device=device,
-            precision=policy,
-            weights={"source": source, "digest": digest},
-        )
+        run = _note_network(run, classifier).update(device=device, precision=policy)
         clock.lap("build")
         feed = build_feed(
             run, manifest, classifier, reference, device=device, progress=progress
@@ -231,6 +226,25 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
     )
 
 
+def _note_network(run: Run, classifier: Classifier) -> Run:
+    """Record what the run starts from, and refuse to go on from anything else."""
+    weights = {
+        "source": run.config.model.weights,
+        "network": classifier.backbone.identity,
+        "digest": classifier.weights_digest,
+    }
+    earlier = run.info.get("weights", {})
+    changed = [key for key in earlier if earlier[key] != weights[key]]
+    if changed:
+        raise RunError(
+            f"The network of this run is not what it was: the {changed[0]} of "
+            f"{classifier.backbone.name} with weights {weights['source']} was "
+            f"{earlier[changed[0]][:24]}, and is {str(weights[changed[0]])[:24]} now.",
+            hint="Put back the file it began with, or begin anew.",
+        )
+    return run.update(weights=weights)
+
+
 def _save(model: keras.Model, path: Path) -> None:
     draft = files.aside(path).with_suffix(".keras")
     model.save(draft, include_optimizer=False)
@@ -240,13 +254,13 @@ def _save(model: keras.Model, path: Path) -> None:
 def _build(run: Run) -> Classifier:
     model = run.config.model
     return build_classifier(
-        backbones.find(model.backbone),
+        model.row,
         size=run.size,
         cut=model.cut,
         freeze_to=model.freeze_to,
         head=parse_head(model.head),
         n_classes=len(run.labels),
-        weights=model.weights,
+        weights=str(model.weights),
         seed=run.config.train.seed,
     )
 
@@ -273,6 +287,7 @@ def _describe(
         f"Network: {classifier.backbone.name} up to {classifier.cut} ({shape}), "
         f"{frozen}; head of {classifier.head_parameters:,} weights; {device}, {policy}"
     )
+    _describe_pixels(classifier.backbone, progress)
     if inputs.views == 1 and inputs.augment:
         progress.note("One view is the plain picture: no augmentation takes place")
     # More weights than all the numbers they are fitted to.
@@ -282,3 +297,15 @@ def _describe(
             f"pictures of {classifier.head_inputs:,} features each: it can learn them "
             "by heart. A head that starts with gap is far smaller."
         )
+
+
+def _describe_pixels(backbone: Backbone, progress: Progress) -> None:
+    """Tell what a network of the user's own gets, and why."""
+    if backbone.builder != OWN:
+        return
+    name, scaler = backbone.preprocessing.name, backbone.scaler
+    why = f": the network scales them itself, by {scaler!r}" if scaler else ""
+    if scaler and name != "none":
+        progress.warn(f"Pixels are scaled twice, by preprocessing {name} and{why[1:]}")
+    else:
+        progress.note(f"Pixels: preprocessing {name}{why}")

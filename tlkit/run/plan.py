@@ -12,6 +12,7 @@ from tlkit.model.phases import (
     DEEP,
     HEAD,
     ONE,
+    SMOOTHING,
     TOP,
     TUNE_RATE,
     Phase,
@@ -19,9 +20,6 @@ from tlkit.model.phases import (
 )
 from tlkit.run.learn import Planned, Trainer
 
-# Tuned without it, a network soon answers its few pictures with a certainty that it
-# does not have on others.
-SMOOTHING = 0.1
 # A tuning phase sees every picture so many times, within these numbers of steps: BiT's
 # 500 (Kolesnikov et al. 2020, arXiv 1912.11370) at most.
 TUNE_EPOCHS, LEAST_STEPS, MOST_STEPS = 12, 60, 500

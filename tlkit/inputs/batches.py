@@ -49,8 +49,7 @@ class PixelBatches:
             first_epoch: Epoch to begin with.
 
         Yields:
-            uint8 [B, size, size, 3] and targets: float32 [B, 1] with the share of the
-            second of two classes, else [B, n].
+            uint8 [B, size, size, 3] and float32 [B, n], the shares of the classes.
         """
         made = self.maker.stream(self._asked(first_epoch), most=1, workers=self.workers)
         epoch = first_epoch
@@ -60,13 +59,12 @@ class PixelBatches:
                     taken = itertools.islice(made, len(batch.examples))
                     (pixels,) = grouped((p[0] for p, _ in taken), len(batch.examples))
                     dice = np.random.default_rng([self.schedule.seed, epoch, step])
-                    pixels, targets = mix_batch(
+                    yield mix_batch(
                         pixels,
                         self.shares[batch.examples],
                         mix=self.mix,
                         seed=int(dice.integers(2**31)),
                     )
-                    yield pixels, binary_column(targets)
                 epoch += 1
         finally:
             made.close()

@@ -8,7 +8,9 @@ where tlkit is not installed.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,6 +50,9 @@ class Classifier:
         feature_shape: At the cut, (height, width, channels).
         head: The layers above the cut.
         head_inputs: How many numbers a picture gives to the first dense layer.
+        body: The same layers up to the cut.
+        pretrained: Whether the body was given weights.
+        dropouts: Rates of the body's own dropout where it is not frozen, by layer.
     """
 
     model: keras.Model
@@ -60,6 +65,9 @@ class Classifier:
     feature_shape: tuple[int, int, int]
     head: tuple[HeadLayer, ...]
     head_inputs: int
+    body: keras.Model
+    pretrained: bool
+    dropouts: Mapping[int, float]
 
     def frozen_digest(self) -> str:
         """Returns the SHA-256 of the frozen weights now, statistics included."""
@@ -117,7 +125,14 @@ def build_classifier(
     outputs = apply_head(features, head, n_classes, seed)
     load_weights(backbone, body, cut_body, weights)
     digest = weights_digest(cut_body)
-    frozen = _freeze(cut_body, freeze, pretrained=weights != RANDOM)
+    dropouts = {
+        id(part): part.rate
+        for layer in cut_body.layers
+        for part in layer._flatten_layers()
+        if isinstance(part, keras.layers.Dropout)
+    }
+    pretrained = weights != RANDOM
+    frozen = _freeze(cut_body, freeze, dropouts, pretrained=pretrained)
     model = keras.Model(image, outputs, name="classifier")
     return Classifier(
         model=model,
@@ -130,11 +145,39 @@ def build_classifier(
         feature_shape=tuple(features.shape[1:]),
         head=head,
         head_inputs=_head_inputs(features, head),
+        body=cut_body,
+        pretrained=pretrained,
+        dropouts=dropouts,
     )
 
 
+def refreeze(classifier: Classifier, freeze_to: str | None) -> Classifier:
+    """The same network, frozen up to another layer.
+
+    Args:
+        classifier: As built; its layers are changed in place.
+        freeze_to: As `build_classifier` takes it.
+
+    Returns:
+        The classifier with what is frozen now; to be compiled anew.
+
+    Raises:
+        UsageError: If the layer is unknown or the graph does not split there.
+    """
+    freeze = find_freeze(classifier.body, freeze_to, classifier.backbone.name)
+    frozen = _freeze(
+        classifier.body, freeze, classifier.dropouts, pretrained=classifier.pretrained
+    )
+    name = freeze.name if freeze else NOTHING
+    return dataclasses.replace(classifier, freeze_to=name, frozen=frozen)
+
+
 def _freeze(
-    cut_body: keras.Model, freeze: keras.Operation | None, *, pretrained: bool
+    cut_body: keras.Model,
+    freeze: keras.Operation | None,
+    dropouts: Mapping[int, float],
+    *,
+    pretrained: bool,
 ) -> tuple[str, ...]:
     """Returns the names of layers whose weights stay, after setting what trains."""
     below = {id(one) for one in inputs_below(cut_body, freeze)} if freeze else set()
@@ -142,16 +185,15 @@ def _freeze(
     for layer in body_operations(cut_body):
         if not isinstance(layer, keras.layers.Layer):
             continue
+        layer.trainable = id(layer) not in below
         # A layer may be made of others.
         for part in layer._flatten_layers():
-            if id(layer) in below and isinstance(part, keras.layers.Dropout):
-                part.rate = 0.0
+            if id(part) in dropouts:
+                part.rate = 0.0 if id(layer) in below else dropouts[id(part)]
             if pretrained and isinstance(part, keras.layers.BatchNormalization):
                 part.trainable = False
-        if id(layer) in below or not layer.trainable:
-            layer.trainable = False
-            if layer.weights:
-                frozen.append(layer.name)
+        if layer.weights and not layer.trainable:
+            frozen.append(layer.name)
     return tuple(frozen)
 
 

@@ -11,22 +11,23 @@ import keras
 
 from tlkit import files
 from tlkit.cache_root import cap_bytes
-from tlkit.config import Config, InputsConfig, build_config, resolve
+from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.model.backbones import OWN, Backbone, short_name
-from tlkit.model.classifier import Classifier, build_classifier
-from tlkit.model.head import parse_head
+from tlkit.model.classifier import Classifier
+from tlkit.model.phases import AUTO, ONE
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
-from tlkit.run.checkpoint import read_state
+from tlkit.run.budget import Budget
+from tlkit.run.choice import account_for
 from tlkit.run.clock import Clock
-from tlkit.run.device import choose_device, choose_precision, dtype_policy
+from tlkit.run.device import choose_device, choose_precision
 from tlkit.run.evaluate import report
-from tlkit.run.feed import build_feed
-from tlkit.run.fit import fit
+from tlkit.run.learn import Trainer
+from tlkit.run.network import build_network
+from tlkit.run.plan import follow
 from tlkit.run.record import Run
-from tlkit.run.side import score
 from tlkit.workers import Aside
 
 SILENT = Silent()
@@ -77,7 +78,6 @@ def finetune(
     manifest = check_splits(Manifest.read(config.data))
     place = Path(out) if out is not None else free_place(config)
     with record.run_place(place, overwrite=overwrite, progress=progress) as directory:
-        (directory / "checkpoint").mkdir()
         run = record.begin(directory, config, manifest)
         return _work(run, manifest, progress)
 
@@ -158,7 +158,7 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
         run = _train(run, manifest, progress)
     except KeyboardInterrupt:
         run.update(state="interrupted")
-        if read_state(run.directory / "checkpoint").epochs:
+        if record.has_checkpoint(run.directory):
             command = ("tlkit", "finetune", "--resume", str(run.directory))
             progress.note(f"Go on with: {shlex.join(command)}")
         elif run.config.train.store:
@@ -171,57 +171,56 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
         run.update(state="failed")
         raise
     run = run.update(state="finished")
-    for path in (run.directory / "checkpoint").glob("*.npz"):
+    for path in (run.directory / "checkpoint").glob("*/*.npz"):
         path.unlink()
     return run
 
 
 def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
     config, clock = run.config, Clock()
+    budget = Budget(config.train.minutes)
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
     with keras.device(device):
-        with dtype_policy(policy):
-            classifier = _build(run)
-        reference = classifier
-        if policy != "float32":
-            with dtype_policy("float32"):
-                reference = _build(run)
-        _describe(classifier, manifest, config.inputs, device, policy, progress)
-        frozen_before = classifier.frozen_digest()
-        run = _note_network(run, classifier).update(device=device, precision=policy)
+        network = build_network(config, len(run.labels), device, policy)
+        _describe(network.trained, manifest, config, device, policy, progress)
+        run = _note_network(run, network.trained)
+        run = run.update(device=device, precision=policy)
         clock.lap("build")
-        feed = build_feed(
-            run, manifest, classifier, reference, device=device, progress=progress
+        trainer = Trainer(
+            config,
+            manifest,
+            network,
+            run.directory,
+            budget=budget,
+            clock=clock,
+            progress=progress,
         )
-        clock.lap("features")
+        if config.train.probe:
+            trainer.probe()
         draw = Aside(plots.get_ready, config.inputs.workers)
-        checkpoint = fit(
-            run, feed, frozen=classifier.frozen, device=device, progress=progress
-        )
-        clock.lap("train")
-        if classifier.frozen_digest() != frozen_before:
-            raise RunError("Frozen weights have changed; this is a fault of tlkit.")
-        if classifier.frozen:
-            progress.note("Frozen layers are unchanged to the byte")
-        exact = feed.exact
-        checkpoint.restore_best(exact)
-        scores = score(exact, feed.val)
-    report(run, manifest, "val", scores, draw)
-    state = checkpoint.state
-    curves = run.directory / "curves.png"
-    draw(plots.draw_curves, state.history, curves, state.best_epoch)
+        follow(trainer)
+        kept = trainer.best()
+        trainer.put_back(kept)
+    choice = account_for(trainer.candidates, kept, trainer.truth)
+    progress.note(choice["said"])
+    report(run, manifest, "val", kept.scores, draw)
+    best = trainer.epoch_of(kept)
+    draw(plots.draw_curves, trainer.history, run.directory / "curves.png", best)
     clock.lap("evaluate")
-    _save(reference.model, run.directory / "model.keras")
+    _save(network.reference.model, run.directory / "model.keras")
     draw.wait()
     clock.lap("save")
     progress.note(clock.line())
     return run.update(
-        epochs=state.epochs,
-        best_epoch=state.best_epoch,
-        stopped_early=state.stopped,
-        frozen_digest=frozen_before,
-        features=feed.account(),
+        epochs=len(trainer.history),
+        best_epoch=best,
+        stopped_early=kept.stopped,
+        kept=kept.name,
+        candidates=[one.account() for one in trainer.candidates],
+        choice=choice,
+        frozen_digest=network.trained.frozen_digest(),
+        features=trainer.account(),
         seconds=clock.seconds(),
     )
 
@@ -251,24 +250,10 @@ def _save(model: keras.Model, path: Path) -> None:
     draft.replace(path)
 
 
-def _build(run: Run) -> Classifier:
-    model = run.config.model
-    return build_classifier(
-        model.row,
-        size=run.size,
-        cut=model.cut,
-        freeze_to=model.freeze_to,
-        head=parse_head(model.head),
-        n_classes=len(run.labels),
-        weights=str(model.weights),
-        seed=run.config.train.seed,
-    )
-
-
 def _describe(
     classifier: Classifier,
     manifest: Manifest,
-    inputs: InputsConfig,
+    config: Config,
     device: str,
     policy: str,
     progress: Progress,
@@ -276,9 +261,14 @@ def _describe(
     """Tell what will be trained, and what about it should give pause."""
     pictures = len(manifest.of("train"))
     shape = "x".join(str(n) for n in classifier.feature_shape)
+    inputs, train = config.inputs, config.train
     frozen = f"frozen up to {classifier.freeze_to}"
     if classifier.freeze_to == "none":
         frozen = "nothing frozen"
+    if train.phases == AUTO:
+        frozen = "as deep as pays will be tuned"
+    elif train.phases != ONE:
+        frozen = f"phases {train.phases}"
     progress.note(
         f"Data: {pictures} pictures to train on, {len(manifest.of('val'))} to choose "
         f"the epoch by, {len(manifest.of('test'))} held back for the test"
@@ -288,6 +278,10 @@ def _describe(
         f"{frozen}; head of {classifier.head_parameters:,} weights; {device}, {policy}"
     )
     _describe_pixels(classifier.backbone, progress)
+    if train.minutes:
+        progress.note(
+            f"Time: {train.minutes:g} minutes at most for training (--minutes)"
+        )
     if inputs.views == 1 and inputs.augment:
         progress.note("One view is the plain picture: no augmentation takes place")
     # More weights than all the numbers they are fitted to.

@@ -58,6 +58,9 @@ def test_all_faults_are_shown_at_once():
         ({"views": 3, "mix": "mixup"}, "views fresh or mix none"),
         ({"views": 3, "augment": "none"}, "every view is the same"),
         ({"views": "fresh", "augment": "none"}, "every view is the same"),
+        ({"preprocessing": "tf"}, "MobileNetV2 has its own preprocessing"),
+        ({"preprocessing": "vgg", "backbone": "x.keras"}, "caffe | torch"),
+        ({"backbone": "my.h5"}, "has to be a .keras one"),
         ({"engine": "onnx"}, "auto | openvino | keras"),
         ({"augment": "strog"}, "strong"),
         ({"epochs": True}, "a whole number"),
@@ -138,6 +141,21 @@ def test_a_weights_file_is_looked_for_before_anything_slow(tmp_path, monkeypatch
         resolve(build_config(options={"weights": str(tmp_path)}))
     (tmp_path / "gone.h5").write_text("damaged, which is found out later")
     assert resolve(gone).model.weights == str(tmp_path / "gone.h5")
+
+
+def test_a_network_of_ones_own_is_looked_for_only_when_resolved(tmp_path):
+    path = str(tmp_path / "gone.keras")
+    config = build_config(options={"backbone": path})  # a run's record may say so
+    with pytest.raises(UsageError, match=r"gone\.keras is not there"):
+        resolve(config)
+
+
+def test_weights_by_default_are_those_of_imagenet():
+    assert resolve(build_config()).model.weights == "imagenet"
+    for backbone in ("vgg16", "lenet5"):
+        options = {"backbone": backbone, "weights": "own"}
+        with pytest.raises(UsageError, match="brings no weights along"):
+            resolve(build_config(options=options))
 
 
 def test_every_recipe_can_be_meant():

@@ -29,7 +29,7 @@ from tlkit.model.cut import body_operations, cuttable, output_of
 from tlkit.model.flat import graph_of
 from tlkit.model.head import parse_head
 
-L = keras.layers
+L: Any = keras.layers
 
 
 def pixels(size: int = 32, n: int = 3) -> np.ndarray:
@@ -337,7 +337,7 @@ def test_the_row_follows_the_file(tmp_path):
     assert changed.digest != row.digest
 
 
-class Subclassed(keras.Model):
+class Subclassed(keras.Model):  # type: ignore[misc]
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.conv = L.Conv2D(2, 3)
@@ -347,13 +347,13 @@ class Subclassed(keras.Model):
 
 
 @keras.saving.register_keras_serializable("tests")
-class Doubled(L.Layer):
+class Doubled(keras.layers.Layer):  # type: ignore[misc]
     def call(self, x: Any) -> Any:
         return 2 * x
 
 
 @keras.saving.register_keras_serializable("tests")
-class Pair(L.Layer):
+class Pair(keras.layers.Layer):  # type: ignore[misc]
     """Layers within a layer."""
 
     def __init__(self, name: str | None = None, **options: Any) -> None:

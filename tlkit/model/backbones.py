@@ -50,6 +50,7 @@ SCRATCH = "tlkit.model.scratch"
 OWN = "tlkit.model.own"
 # What names of networks of the user's own end or begin with.
 KERAS_FILE, HUB = ".keras", "hub:"
+HUB_PACKAGE, HUB_INSTALL = "keras_hub", 'pip install "keras-hub>=0.22"'
 
 
 @dataclass(frozen=True)

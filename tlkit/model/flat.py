@@ -97,7 +97,21 @@ class Flat:
         self._seen.add(id(operation))
         name = self._free_name(operation.name)
         self.sources[name] = operation
-        return _clone(operation, name)(*arguments, **options)
+        return self._clone(operation, name)(*arguments, **options)
+
+    def _clone(self, operation: keras.Operation, name: str) -> keras.Operation:
+        kind = type(operation)
+        try:
+            copy = kind.from_config(_config(operation))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise UsageError(
+                f"{self.title} cannot be laid flat: its layer {operation.name!r} "
+                f"({kind.__name__}) cannot be made anew from its configuration.",
+                hint="Networks of Keras' own layers can.",
+            ) from error
+        # Not by the configuration: a class that is not Keras' own may take no name.
+        copy.name = name
+        return copy
 
     def _free_name(self, name: str) -> str:
         if RESERVED.fullmatch(name):
@@ -139,13 +153,10 @@ def graph_of(model: keras.Model, title: str) -> Functional:
     )
 
 
-def _clone(operation: keras.Operation, name: str) -> keras.Operation:
-    config = operation.get_config()
+def _config(operation: keras.Operation) -> dict[str, Any]:
+    config: dict[str, Any] = operation.get_config()
     if isinstance(operation, keras.layers.Layer):
         config.pop("trainable", None)
         if operation.dtype_policy.name in FLOATS:
             config.pop("dtype", None)
-    copy = type(operation).from_config(config)
-    # Not by the configuration: a class that is not Keras' own may take no name.
-    copy.name = name
-    return copy
+    return config

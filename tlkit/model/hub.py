@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from tlkit.errors import UsageError
-from tlkit.model.backbones import HUB, NONE, Preprocessing
+from tlkit.model.backbones import HUB, HUB_INSTALL, HUB_PACKAGE, NONE, Preprocessing
 from tlkit.model.body import renumber
 
 
@@ -103,9 +103,9 @@ def _each(value: Any, missing: float) -> tuple[float, float, float]:
 
 def _library(part: str) -> Any:
     try:
-        return importlib.import_module(f"keras_hub.{part}")
+        return importlib.import_module(f"{HUB_PACKAGE}.{part}")
     except ImportError as error:
         raise UsageError(
             f"--backbone {HUB}PRESET needs the library KerasHub: {error}.",
-            hint='pip install "keras-hub>=0.22"',
+            hint=HUB_INSTALL,
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib.util
 import json
 import platform
 import shlex
@@ -18,6 +19,7 @@ from tlkit import files
 from tlkit.config import Config, build_config, size_of
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError, RunError, UsageError
+from tlkit.model.backbones import HUB_INSTALL, HUB_PACKAGE
 from tlkit.progress import Progress
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 MARKER = "run.json"
 RECORDED = (
-    "tlkit", "tensorflow", "keras", "keras-cv", "openvino", "albumentations", "numpy",
+    "tlkit", "tensorflow", "keras", "keras-cv", "keras-hub", "openvino", "albumentations", "numpy",
     "pillow",
 )  # fmt: skip
 
@@ -147,6 +149,11 @@ class Run:
         try:
             return keras.saving.load_model(path, compile=False)
         except (OSError, ValueError, TypeError) as error:
+            if HUB_PACKAGE in str(error) and not importlib.util.find_spec(HUB_PACKAGE):
+                raise RunError(
+                    f"{path} has layers of KerasHub, which is not installed here.",
+                    hint=f"{HUB_INSTALL}, or use what tlkit export made of the run.",
+                ) from error
             raise RunError(f"{path} cannot be loaded: {error}") from error
 
     def metrics(self) -> dict[str, Any]:

@@ -210,8 +210,19 @@ def _native(model: keras.Model, name: str, size: int | None) -> int:
 
 
 def _graph_digest(model: keras.Model) -> str:
-    text = json.dumps(keras.saving.serialize_keras_object(model), sort_keys=True)
+    config = _bare(keras.saving.serialize_keras_object(model)["config"])
+    text = json.dumps({**config, "name": ""}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _bare(config: Any) -> Any:
+    """A configuration without the numbers that Keras gives to objects in memory."""
+    if isinstance(config, dict):
+        kept = {key: config[key] for key in config if key != "shared_object_id"}
+        return {key: _bare(value) for key, value in kept.items()}
+    if isinstance(config, (list, tuple)):
+        return [_bare(value) for value in config]
+    return config
 
 
 def _good_cuts(body: keras.Model) -> list[keras.Operation]:

@@ -116,8 +116,9 @@ def _compile(
 ) -> None:
     binary = model.output_shape[-1] == 1
     factors = None
-    if train.depth_decay < 1:
-        factors = optimizers.depth_factors(depths, train.depth_decay)
+    decay = train.depth_decay or 1.0
+    if decay < 1:
+        factors = optimizers.depth_factors(depths, decay)
     model.compile(
         optimizer=optimizers.build(
             train.optimizer,

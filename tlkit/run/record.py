@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 MARKER = "run.json"
 RECORDED = (
-    "tlkit", "tensorflow", "keras", "keras-cv", "keras-hub", "openvino", "albumentations", "numpy",
-    "pillow",
+    "tlkit", "tensorflow", "keras", "keras-cv", "keras-hub", "openvino",
+    "albumentations", "numpy", "pillow",
 )  # fmt: skip
 
 

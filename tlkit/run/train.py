@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.model.backbones import OWN, Backbone, short_name
 from tlkit.model.classifier import Classifier
-from tlkit.model.phases import AUTO, ONE
+from tlkit.model.phases import AUTO, ONE, Phase
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
 from tlkit.run.budget import Budget
@@ -157,7 +158,7 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
     try:
         run = _train(run, manifest, progress)
     except KeyboardInterrupt:
-        run.update(state="interrupted")
+        _mark(run, "interrupted")
         if record.has_checkpoint(run.directory):
             command = ("tlkit", "finetune", "--resume", str(run.directory))
             progress.note(f"Go on with: {shlex.join(command)}")
@@ -168,12 +169,17 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
             )
         raise
     except BaseException:
-        run.update(state="failed")
+        _mark(run, "failed")
         raise
     run = run.update(state="finished")
     for path in (run.directory / "checkpoint").glob("*/*.npz"):
         path.unlink()
     return run
+
+
+def _mark(run: Run, state: str) -> None:
+    """Note how a run has ended, beside what it has noted of itself meanwhile."""
+    Run.read(run.directory, finished=False).update(state=state)
 
 
 def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
@@ -204,6 +210,8 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         trainer.put_back(kept)
     choice = account_for(trainer.candidates, kept, trainer.truth)
     progress.note(choice["said"])
+    if config.train.phases == AUTO:
+        run = _decided(run, trainer.phases)
     report(run, manifest, "val", kept.scores, draw)
     best = trainer.epoch_of(kept)
     draw(plots.draw_curves, trainer.history, run.directory / "curves.png", best)
@@ -235,13 +243,29 @@ def _note_network(run: Run, classifier: Classifier) -> Run:
     earlier = run.info.get("weights", {})
     changed = [key for key in earlier if earlier[key] != weights[key]]
     if changed:
+        was, now = (str(one[changed[0]])[-16:] for one in (earlier, weights))
         raise RunError(
             f"The network of this run is not what it was: the {changed[0]} of "
             f"{classifier.backbone.name} with weights {weights['source']} was "
-            f"{earlier[changed[0]][:24]}, and is {str(weights[changed[0]])[:24]} now.",
+            f"...{was}, and is ...{now} now.",
             hint="Put back the file it began with, or begin anew.",
         )
     return run.update(weights=weights)
+
+
+def _decided(run: Run, phases: Sequence[Phase]) -> Run:
+    """Write down what was found out, so that config.yaml repeats it whatever the time.
+
+    Returns:
+        The run with that configuration.
+    """
+    listed = ",".join(map(str, phases))
+    train = dataclasses.replace(
+        run.config.train, phases=listed, epochs=None, steps=None, minutes=None
+    )
+    config = dataclasses.replace(run.config, train=train)
+    files.write_text(run.directory / "config.yaml", config.to_yaml())
+    return dataclasses.replace(run, config=config)
 
 
 def _save(model: keras.Model, path: Path) -> None:

@@ -62,7 +62,8 @@ class Task:
     def targets(self, chosen: np.ndarray) -> np.ndarray:
         """Targets in the form of the network's output."""
         if self.n == 2:
-            return self.classes[chosen][:, None].astype(np.float32)
+            column: np.ndarray = self.classes[chosen][:, None].astype(np.float32)
+            return column
         shares: np.ndarray = np.eye(self.n, dtype=np.float32)[self.classes[chosen]]
         return shares
 
@@ -170,8 +171,10 @@ def bit(task: Task, maps: np.ndarray, steps: int = 500) -> np.ndarray:
 
     def rate(step: int) -> float:
         share = step / steps
-        return 0.003 * min(1.0, share * 5 + 1 / steps) * 0.1 ** max(
-            0, math.floor(share * 5) - 1
+        return (
+            0.003
+            * min(1.0, share * 5 + 1 / steps)
+            * 0.1 ** max(0, math.floor(share * 5) - 1)
         )
 
     optimizer = keras.optimizers.SGD(0.003, momentum=0.9)

@@ -180,6 +180,8 @@ def frozen_maps(task: Any) -> np.ndarray:
     from tlkit.model.classifier import split_at_freeze
 
     prefix = split_at_freeze(task.classifier("gap", None)).prefix
+    if prefix is None:
+        raise RuntimeError("nothing is frozen")
     flat = task.pixels.reshape(-1, *task.pixels.shape[2:])
     maps = [
         np.asarray(prefix(flat[i : i + 64], training=False))

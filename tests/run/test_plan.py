@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from tlkit.run.record import Run
 from tlkit.run.train import finetune, resume
 
 # Random weights stand in for pretrained ones: they are read from a file.
-PRETRAINED = {
+PRETRAINED: dict[str, Any] = {
     "backbone": "smallcnn", "size": 32, "augment": "light", "views": 2, "batch": 8,
     "workers": 0, "head": "gap,dropout:0.3", "precision": "float32",
 }  # fmt: skip

@@ -19,13 +19,15 @@ from tlkit.errors import ConfigError, UsageError, unknown_name
 from tlkit.inputs import augment, mix
 from tlkit.inputs.schedule import FRESH
 from tlkit.model import backbones, head, optimizers, phases
+from tlkit.model.phases import LAST
 from tlkit.recipe import read_recipe
 from tlkit.schema import one_line, to_dataclass, to_plain
 
 DEVICES = ("auto", "cpu", "gpu")
 ENGINES = ("auto", "openvino", "keras")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
-MONITORS = ("val_loss", "val_accuracy")
+# What says which epoch is best; "last" takes it as it comes.
+MONITORS = ("val_loss", "val_accuracy", LAST)
 # How many stored views of a picture a run gets that does not say: most of what fresh
 # views give, for a fraction of the computing; tests/benchmarks/RESULTS.md has both.
 DEFAULT_VIEWS = 4

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 
 from tlkit.progress import Silent
-from tlkit.run import annealing
 from tlkit.run.annealing import Annealing
 from tlkit.run.budget import Budget
 
@@ -42,7 +41,7 @@ def test_a_short_phase_warms_up_for_half_of_it():
 def steps_taken(one, seconds, monkeypatch):
     """Run it on a clock that moves by so many seconds a step."""
     now = [1000.0]
-    monkeypatch.setattr(annealing.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("tlkit.run.annealing.time.monotonic", lambda: now[0])
     taken = 0
     while not one.model.stop_training and taken < 1000:
         one.on_train_batch_begin(taken % 5)

@@ -33,7 +33,15 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(prepared, weights, tmp_path_factory):
+def judged():
+    """As if the validation side were large enough to judge by."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "LEAST_JUDGES", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def found(judged, prepared, weights, tmp_path_factory):
     """A run that has found out by itself how deep to tune."""
     place = tmp_path_factory.mktemp("found") / "run"
     return finetune(prepared.directory, place, weights=weights, epochs=4, **PRETRAINED)
@@ -41,6 +49,7 @@ def found(prepared, weights, tmp_path_factory):
 
 def test_what_was_found_out_is_told_and_can_be_repeated(found, tmp_path):
     names = [one["name"] for one in found.info["candidates"]]
+    # 36 pictures: 60 steps of 8 are 12 passes
     assert names[:4] == ["probe", "head", "top", "top/2"]
     phases = found.config.train.phases
     assert phases.startswith("head:4@0.001,top:")
@@ -130,7 +139,7 @@ def test_a_head_that_is_not_linear_does_not_start_from_the_probe(
     assert [one["name"] for one in run.info["candidates"]] == ["head"]
 
 
-def test_no_time_no_tuning(prepared, weights, tmp_path):
+def test_no_time_no_tuning(judged, prepared, weights, tmp_path):
     run = finetune(
         prepared.directory, tmp_path / "run", weights=weights, minutes=0.01, epochs=2,
         **PRETRAINED,
@@ -157,8 +166,16 @@ def test_phases_that_cannot_be_meant(prepared, weights, tmp_path, options, word)
         )  # fmt: skip
 
 
-def test_steps_are_keyed_to_the_data():
-    """Twelve passes in batches of 32, within 60 and 500."""
-    assert plan._steps(20, 32) == 60
-    assert plan._steps(400, 32) == 150
-    assert plan._steps(5000, 32) == 500
+def test_with_few_pictures_to_judge_by_the_mean_is_kept(prepared, weights, tmp_path):
+    """Half way between the probe's network and the tuned one, whatever val says."""
+    few = sum(prepared.counts()[label]["val"] for label in prepared.labels)
+    assert few < plan.LEAST_JUDGES
+    run = finetune(prepared.directory, tmp_path / "run", weights=weights, **PRETRAINED)
+    assert [one["name"] for one in run.info["candidates"]] == [
+        "probe",
+        "deep",
+        "deep/2",
+    ]
+    assert run.info["kept"] == "deep/2"
+    assert run.config.train.monitor == "last"
+    assert run.info["best_epoch"] == run.info["epochs"]

@@ -119,7 +119,9 @@ def finetune(
     ema: float = _option(
         "Score and keep a running mean of the weights, with this momentum, as 0.99."
     ),
-    monitor: str = _option("val_loss | val_accuracy: which epoch is best.", "monitor"),
+    monitor: str = _option(
+        "val_loss | val_accuracy | last: which epoch is kept.", "monitor"
+    ),
     patience: int = _option(
         "Stop after so many epochs without progress; 0 never.", "patience"
     ),

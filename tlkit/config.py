@@ -52,6 +52,7 @@ class InputsConfig:
 
     resize: str = "squash"
     augment: str | tuple[Mapping[str, Any], ...] = "standard"
+    mirror: bool | None = None
     views: int | str | None = None
     mix: str = "none"
     batch: int = 32
@@ -231,12 +232,19 @@ def resolve(config: Config) -> Config:
         freeze_to=model.freeze_to or ("none" if weights == "none" else cut),
     )
     policy = augment.load_policy(inputs.augment)
+    mirror = inputs.mirror
+    # Whoever lists a flip has said that mirror images are right.
+    if mirror is None and augment.mirrors(policy) and not augment.is_packaged(policy):
+        mirror = True
     views = inputs.views or _default_views(model, inputs, policy)
+    inputs = dataclasses.replace(inputs, augment=policy, mirror=mirror, views=views)
+    if mirror is False:
+        inputs = without_mirror_images(inputs)
     return dataclasses.replace(
         config,
         data=str(Path(config.data).resolve()) if config.data else "",
         model=model,
-        inputs=dataclasses.replace(inputs, augment=policy, views=views),
+        inputs=inputs,
         train=train,
     )
 
@@ -317,6 +325,19 @@ def _first(given: Any, otherwise: Any) -> Any:
     return otherwise if given is None else given
 
 
+def without_mirror_images(inputs: InputsConfig) -> InputsConfig:
+    """The same inputs for data that a mirror image would be wrong of.
+
+    Args:
+        inputs: Resolved.
+
+    Returns:
+        With `mirror` off, and no flips in the augmentation.
+    """
+    policy = augment.without_flips(augment.load_policy(inputs.augment))
+    return dataclasses.replace(inputs, augment=policy, mirror=False)
+
+
 def _default_views(
     model: ModelConfig, inputs: InputsConfig, policy: augment.Policy
 ) -> int | str:
@@ -384,7 +405,7 @@ def _check(config: Config, faults: list[str]) -> None:
     for check in (
         lambda: backbones.find(model.backbone),
         lambda: head.parse_head(model.head),
-        lambda: augment.load_policy(inputs.augment),
+        lambda: _check_mirror(inputs),
         lambda: optimizers.check(
             train.optimizer,
             momentum=train.momentum,
@@ -422,6 +443,17 @@ def _check(config: Config, faults: list[str]) -> None:
             faults.append(f"{name}: expected {low} to {high}, got {number}")
     _check_views(inputs, faults)
     _check_patience(train, faults)
+
+
+def _check_mirror(inputs: InputsConfig) -> None:
+    """Refuse flips of one's own for data that must not be mirrored."""
+    policy = augment.load_policy(inputs.augment)
+    flips = [name for step in policy for name in step if augment.mirrors((step,))]
+    if inputs.mirror is False and flips and not augment.is_packaged(policy):
+        raise UsageError(
+            f"mirror: there are to be no mirror images, and the augmentation makes "
+            f"some, by {', '.join(flips)}; take that out of it, or leave mirror away"
+        )
 
 
 def _check_views(inputs: InputsConfig, faults: list[str]) -> None:

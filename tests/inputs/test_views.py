@@ -8,7 +8,7 @@ from tlkit.dataset import images
 from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.fitted import fit
 from tlkit.inputs.augment import augment, load_policy
-from tlkit.inputs.views import Asked, ViewMaker
+from tlkit.inputs.views import MIRRORED, PLAIN, Asked, ViewMaker
 
 
 @pytest.fixture
@@ -43,6 +43,17 @@ def test_view_0_is_the_fitted_file_and_the_others_are_draws_of_it(manifest, make
         )
         assert np.array_equal(pixels, wanted)
     assert not np.array_equal(made[1], made[2])
+
+
+def test_the_mirror_image_is_the_plain_picture_turned_round(manifest, maker):
+    example = manifest.of("train")[0]
+    (made,) = views_of(maker, [Asked(example, (MIRRORED, PLAIN))])
+    assert np.array_equal(made[0], made[1][:, ::-1])
+    assert not np.array_equal(made[0], made[1])
+    keys = {maker.key(example, view) for view in (MIRRORED, PLAIN, 1)}
+    assert len(keys) == 3
+    other = dataclasses.replace(maker, policy=(), seed=9)
+    assert other.key(example, MIRRORED) == maker.key(example, MIRRORED)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

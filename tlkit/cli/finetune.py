@@ -75,6 +75,10 @@ def finetune(
     augment: str = _option(
         "none | light | standard | strong | FILE.yaml of albumentations.", "augment"
     ),
+    mirror: bool = _option(
+        "Whether a mirror image still belongs to its class; else found out from the "
+        "class names and the training pictures."
+    ),
     views: str = _option(
         "Augmented views a picture, computed once and kept; fresh draws anew every "
         f"epoch.  [default: {DEFAULT_VIEWS}; 1 without augmentation; fresh with --mix "

@@ -1,7 +1,8 @@
 """A picture and view numbers in, uint8 pixels as the network sees them out.
 
-View 0 is the plain picture. View 1 and up are augmented, each a pure function of (the
-picture, the number, policy, seed): they can be made in any order, alone, anywhere.
+View 0 is the plain picture, view -1 its mirror image. View 1 and up are augmented, each
+a pure function of (the picture, the number, policy, seed): they can be made in any
+order, alone, anywhere.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tlkit.inputs.augment import Policy, augment, import_albumentations
 from tlkit.workers import arrays_in_order
 
 PLAIN = 0
+MIRRORED = -1
 # To be raised whenever the same file would give other pixels.
 DECODE_POLICY = 1
 
@@ -78,7 +80,9 @@ class ViewMaker:
             file and the box, decoding, size, and for view 1 and up policy and seed.
         """
         parts = f"{self._plain_policy} {example.sha256} {example.box}"
-        if view != PLAIN and self.policy:
+        if view == MIRRORED:
+            parts += " mirrored"
+        elif view != PLAIN and self.policy:
             parts += f" {self._augment_policy} {view}"
         return hashlib.sha256(parts.encode()).digest()
 
@@ -113,8 +117,8 @@ class ViewMaker:
         # The box is part of the dice: two crops of one photo are two pictures.
         digest = f"{asked.example.sha256}{asked.example.box or ''}"
         for i, view in enumerate(asked.views):
-            if view == PLAIN:
-                out[i] = plain
+            if view <= PLAIN:
+                out[i] = plain if view == PLAIN else plain[:, ::-1]
                 continue
             changed = augment(
                 plain, self.policy, digest=digest, draw=view, seed=self.seed

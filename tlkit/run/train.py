@@ -25,6 +25,7 @@ from tlkit.run.clock import Clock
 from tlkit.run.device import choose_device, choose_precision
 from tlkit.run.evaluate import report
 from tlkit.run.learn import Trainer
+from tlkit.run.mirror import settle
 from tlkit.run.network import build_network
 from tlkit.run.plan import follow
 from tlkit.run.record import Run
@@ -191,8 +192,10 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
             weights={"source": source, "digest": digest},
         )
         clock.lap("build")
+        run = settle(run, manifest, network.reference, device=device, progress=progress)
+        clock.lap("mirror images")
         trainer = Trainer(
-            config,
+            run.config,
             manifest,
             network,
             run.directory,

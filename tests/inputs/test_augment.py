@@ -5,6 +5,7 @@ from tlkit.errors import UsageError
 from tlkit.inputs.augment import (
     MIRRORING,
     POLICIES,
+    Policy,
     augment,
     is_packaged,
     load_policy,
@@ -89,11 +90,11 @@ def test_flips_are_found_and_taken_out():
         assert not mirrors(without_flips(policy))
         assert is_packaged(policy)
         assert is_packaged(without_flips(policy))
-    own = ({"Transpose": {}}, {"Rotate": {"limit": 5}})
+    own: Policy = ({"Transpose": {}}, {"Rotate": {"limit": 5}})
     assert without_flips(own) == own[1:]
     assert not is_packaged(own)
     # As YAML gives them back: lists where tuples were.
-    assert is_packaged([dict(step) for step in POLICIES["light"]])
+    assert is_packaged(tuple(dict(step) for step in POLICIES["light"]))
 
 
 def test_a_policy_without_flips_never_mirrors(draw):

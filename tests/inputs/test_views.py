@@ -56,6 +56,17 @@ def test_the_mirror_image_is_the_plain_picture_turned_round(manifest, maker):
     assert other.key(example, MIRRORED) == maker.key(example, MIRRORED)
 
 
+def test_a_file_gives_the_views_that_it_has_in_a_data_set(manifest, maker):
+    example = manifest.of("train")[0]
+    views = (PLAIN, MIRRORED, 1, 2)
+    (made,) = views_of(maker, [Asked(example, views)])
+    read = np.empty_like(made)
+    path = manifest.source / example.path
+    assert maker.read(path, read, views=views) == ""
+    assert np.array_equal(read, made)
+    assert maker.read(path.with_name("gone"), read, views=views).startswith("missing")
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_change_nothing_and_keep_the_order(manifest, maker, workers):
     counts = [(0,), (0, 1), (3,), (2, 0, 1)]

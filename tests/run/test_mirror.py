@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 import tlkit
 from tests.conftest import SMALL
-from tlkit.inputs.augment import POLICIES, mirrors
+from tlkit.inputs.augment import POLICIES, load_policy, mirrors
 from tlkit.progress import Silent
 from tlkit.run.cache import contents
 from tlkit.run.mirror import judge_names, judge_rows
@@ -165,7 +165,7 @@ def test_drawings_that_may_be_mirrored_are(prepared, tmp_path, own_store):
     run = tlkit.finetune(prepared.directory, tmp_path / "run", **OPEN)
     assert run.config.inputs.mirror is True
     assert run.info["mirror"]["harmless"]
-    assert mirrors(run.config.inputs.augment)
+    assert mirrors(load_policy(run.config.inputs.augment))
 
 
 def test_what_was_said_is_not_found_out(prepared, tmp_path, own_store, monkeypatch):
@@ -174,7 +174,7 @@ def test_what_was_said_is_not_found_out(prepared, tmp_path, own_store, monkeypat
         prepared.directory, tmp_path / "run", **{**OPEN, "mirror": False}
     )
     assert run.config.inputs.mirror is False
-    assert not mirrors(run.config.inputs.augment)
+    assert not mirrors(load_policy(run.config.inputs.augment))
 
 
 def test_rows_of_mirror_images_are_kept(finished, prepared, tmp_path, own_store):

@@ -12,7 +12,7 @@ import hashlib
 import json
 import time
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tlkit.dataset import fitted
+from tlkit.dataset import contents, fitted
 from tlkit.dataset.manifest import Example, read_example
 from tlkit.inputs.augment import Policy, augment, import_albumentations
 from tlkit.workers import arrays_in_order
@@ -116,7 +116,32 @@ class ViewMaker:
         decoded = time.thread_time()
         # The box is part of the dice: two crops of one photo are two pictures.
         digest = f"{asked.example.sha256}{asked.example.box or ''}"
-        for i, view in enumerate(asked.views):
+        self._draw(plain, digest, asked.views, out)
+        return Spent(decoded - began, time.thread_time() - decoded)
+
+    def read(self, path: Path, out: np.ndarray, *, views: Sequence[int]) -> str:
+        """Make views of a file that is in no data set; runs in a worker.
+
+        Args:
+            path: The file.
+            out: uint8 [K, size, size, 3], one for each of the views; written to.
+            views: Which ones; the same pixels as `make` gives for the whole picture.
+
+        Returns:
+            Why it cannot be read, "" if it could.
+        """
+        try:
+            data = contents.read_bytes(path)
+            plain = fitted.decode_fitted(data, self.size, self.resize)
+        except contents.UnreadableImage as error:
+            return f"{error.reason}: {error.detail}" if error.detail else error.reason
+        self._draw(plain, hashlib.sha256(data).hexdigest(), views, out)
+        return ""
+
+    def _draw(
+        self, plain: np.ndarray, digest: str, views: Sequence[int], out: np.ndarray
+    ) -> None:
+        for i, view in enumerate(views):
             if view <= PLAIN:
                 out[i] = plain if view == PLAIN else plain[:, ::-1]
                 continue
@@ -126,7 +151,6 @@ class ViewMaker:
             if changed.shape != plain.shape:
                 changed = fitted.fit(changed, self.size, "squash")
             out[i] = changed
-        return Spent(decoded - began, time.thread_time() - decoded)
 
     def stream(
         self, asked: Iterable[Asked], *, most: int, workers: int | None

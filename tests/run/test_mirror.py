@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 import tlkit
 from tests.conftest import SMALL
 from tlkit.inputs.augment import POLICIES, load_policy, mirrors
+from tlkit.model.phases import ONE
 from tlkit.progress import Silent
 from tlkit.run.cache import contents
 from tlkit.run.mirror import judge_names, judge_rows
@@ -181,6 +182,7 @@ def test_rows_of_mirror_images_are_kept(finished, prepared, tmp_path, own_store)
     finished.model().save_weights(tmp_path / "net.weights.h5")
     weights = str(tmp_path / "net.weights.h5")
     settings = {**OPEN, "weights": weights, "augment": "none", "head": "gap"}
+    settings |= {"phases": ONE}
     pictures = len(prepared.of("train"))
     for place in ("first", "second"):
         run = tlkit.finetune(prepared.directory, tmp_path / place, **settings)

@@ -32,6 +32,12 @@ DEFAULT_VIEWS = 4
 # How long a run may take that finds out by itself how deep to tune.
 DEFAULT_MINUTES = 3.0
 CLASS_WEIGHTS = ("none", "balanced")
+# Options that say how the rate goes on, and how long; of a test of rates they mean
+# nothing.
+COURSE = (
+    "lr", "schedule", "warmup", "epochs", "steps", "minutes", "phases", "probe",
+    "depth_decay", "ema", "monitor", "patience", "plateau", "plateau_factor",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tlkit import files
-from tlkit.config import without_mirror_images
+from tlkit.config import Config, without_mirror_images
 from tlkit.dataset.manifest import Manifest
 from tlkit.model.classifier import Classifier
 from tlkit.progress import Progress
@@ -60,38 +60,65 @@ def settle(
     device: str,
     progress: Progress,
 ) -> Run:
-    """Find out whether mirror images are right, unless that is said already.
+    """Decide for a run, unless that was done already, and put it on record.
 
     Args:
-        run: In its configuration `mirror` is open, or this does nothing.
+        run: The run.
         manifest: The data set; only its training side is looked at.
         reference: The network in float32.
         device: From `device.choose_device`.
         progress: Told of the decision and its reason.
 
     Returns:
-        The run with `mirror` and augmentation as decided, written to config.yaml, and
-        the reason to run.json.
+        The run with its configuration as decided, written to config.yaml, and the
+        verdict in run.json.
     """
-    inputs = run.config.inputs
-    if inputs.mirror is not None:
+    config, verdict = decide(
+        run.config, manifest, reference, device=device, progress=progress
+    )
+    if verdict is None:
         return run
+    files.write_text(run.directory / "config.yaml", config.to_yaml())
+    run = dataclasses.replace(run, config=config)
+    return run.update(mirror=dataclasses.asdict(verdict))
+
+
+def decide(
+    config: Config,
+    manifest: Manifest,
+    reference: Classifier,
+    *,
+    device: str,
+    progress: Progress,
+) -> tuple[Config, Verdict | None]:
+    """Find out whether mirror images are right, unless that is said already.
+
+    Args:
+        config: Resolved.
+        manifest: The data set; only its training side is looked at.
+        reference: The network in float32.
+        device: From `device.choose_device`.
+        progress: Told of the decision and its reason.
+
+    Returns:
+        The configuration with `mirror` and augmentation as decided, and why; None
+        where there was nothing to decide.
+    """
+    inputs = config.inputs
+    if inputs.mirror is not None:
+        return config, None
     verdict = judge_names(manifest.labels)
     if verdict is None:
-        chosen = sample(manifest, run.config.train.seed)
-        targets = manifest.targets(chosen)
+        chosen = sample(manifest, config.train.seed)
         groups = np.array([example.group for example in chosen])
-        rows = mirror_rows(run, manifest, chosen, reference, device, progress)
-        verdict = judge_rows(*rows, targets, groups)
+        rows = mirror_rows(config, manifest, chosen, reference, device, progress)
+        verdict = judge_rows(*rows, manifest.targets(chosen), groups)
     said = "yes" if verdict.harmless else "no"
     progress.note(f"Mirror images: {said}. {verdict.reason}")
     decided = dataclasses.replace(inputs, mirror=True)
     if not verdict.harmless:
         decided = without_mirror_images(inputs)
-    config = dataclasses.replace(run.config, inputs=decided)
-    files.write_text(run.directory / "config.yaml", config.to_yaml())
-    run = dataclasses.replace(run, config=config)
-    return run.update(mirror=dataclasses.asdict(verdict))
+    return dataclasses.replace(config, inputs=decided), verdict
 
 
 def judge_names(labels: Sequence[str]) -> Verdict | None:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from tlkit.cache_root import cache_root
+from tlkit.config import Config, size_of
 from tlkit.dataset.manifest import Example, Manifest
 from tlkit.errors import RunError
 from tlkit.inputs.batches import plain_batches
@@ -18,7 +19,6 @@ from tlkit.run.engine import choose_engine
 from tlkit.run.features import Collector
 from tlkit.run.frozen import as_input, frozen_part
 from tlkit.run.machine import Memory
-from tlkit.run.record import Run
 from tlkit.run.store import Shelf
 from tlkit.run.traced import Traced
 
@@ -51,7 +51,7 @@ def sample(manifest: Manifest, seed: int) -> list[Example]:
 
 
 def mirror_rows(
-    run: Run,
+    config: Config,
     manifest: Manifest,
     examples: Sequence[Example],
     reference: Classifier,
@@ -64,7 +64,7 @@ def mirror_rows(
     of the pictures themselves.
 
     Args:
-        run: Knows the configuration.
+        config: Resolved.
         manifest: The data set.
         examples: Of it.
         reference: The network in float32.
@@ -77,8 +77,7 @@ def mirror_rows(
     Raises:
         RunError: They fit neither into the store nor into memory.
     """
-    config = run.config
-    maker = ViewMaker(manifest.source, run.size, config.inputs.resize)
+    maker = ViewMaker(manifest.source, size_of(config), config.inputs.resize)
     workers = config.inputs.workers
     if config.model.weights == "none":
         return _thumbnails(maker, examples, workers)
@@ -86,7 +85,7 @@ def mirror_rows(
         Traced(reference.body),
         choose_engine(config.train.engine, device, progress),
         pooling="gap",
-        size=run.size,
+        size=size_of(config),
         backbone=config.model.backbone,
         memory=Memory(cache_root()),
         device=device,

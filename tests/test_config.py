@@ -62,6 +62,8 @@ def test_all_faults_are_shown_at_once():
         ({"engine": "onnx"}, "auto | openvino | keras"),
         ({"augment": "strog"}, "strong"),
         ({"mirror": False, "augment": ({"D4": {}},)}, "by D4"),
+        ({"sampling": "even"}, "as-is | balanced"),
+        ({"sampling": "balanced", "class_weights": "balanced"}, "one of both"),
         ({"mirror": "maybe"}, "true or false"),
         ({"epochs": True}, "a whole number"),
     ],

@@ -17,7 +17,7 @@ import yaml
 from tlkit.dataset.fitted import RESIZES
 from tlkit.errors import ConfigError, UsageError, unknown_name
 from tlkit.inputs import augment, mix
-from tlkit.inputs.schedule import FRESH
+from tlkit.inputs.schedule import AS_IS, BALANCED, FRESH, SAMPLINGS
 from tlkit.model import backbones, head, optimizers, phases
 from tlkit.recipe import read_recipe
 from tlkit.schema import one_line, to_dataclass, to_plain
@@ -61,6 +61,7 @@ class InputsConfig:
     mirror: bool | None = None
     views: int | str | None = None
     mix: str = "none"
+    sampling: str = AS_IS
     batch: int = 32
     workers: int | None = None
 
@@ -398,6 +399,7 @@ def _check(config: Config, faults: list[str]) -> None:
     choices = {
         "resize": (inputs.resize, RESIZES),
         "mix": (inputs.mix, mix.MIXES),
+        "sampling": (inputs.sampling, SAMPLINGS),
         "schedule": (train.schedule, optimizers.SCHEDULES),
         "monitor": (train.monitor, MONITORS),
         "device": (train.device, DEVICES),
@@ -448,6 +450,11 @@ def _check(config: Config, faults: list[str]) -> None:
         if number is not None and not low <= number <= high:
             faults.append(f"{name}: expected {low} to {high}, got {number}")
     _check_views(inputs, faults)
+    if inputs.sampling == BALANCED and train.class_weights != "none":
+        faults.append(
+            "class_weights: with sampling balanced all classes come equally often "
+            "already, and weights would make the rare ones count twice; use one of both"
+        )
     _check_patience(train, faults)
 
 

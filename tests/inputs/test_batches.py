@@ -59,7 +59,7 @@ def test_an_epoch_has_every_example_once(manifest):
 
 def test_targets_belong_to_their_pictures(manifest):
     batches = batches_of(manifest, policy="none")
-    order, train = batches.schedule.order(0), manifest.of("train")
+    order, train = batches.schedule.epoch(0).examples, manifest.of("train")
     pixels, targets = take(batches.stream(), 1)[0]
     for i, index in enumerate(order[:4]):
         assert np.array_equal(pixels[i], fitted(manifest, train[index]))

@@ -44,6 +44,8 @@ HELP = {
     f"every epoch.  [default: {DEFAULT_VIEWS}; 1 without augmentation; fresh with "
     "--mix or if nothing is frozen]",
     "mix": "none | mixup | cutmix | randaugment, by keras-cv.",
+    "sampling": "as-is | balanced: balanced shows all classes equally often, in an "
+    "epoch as long as before.",
     "batch": "Pictures a step.",
     "workers": "Processes that read pictures, 0 for none; else one a processor.",
     "optimizer": "Any of Keras' optimizers.",

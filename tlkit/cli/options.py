@@ -43,7 +43,7 @@ HELP = {
     "views": "Augmented views a picture, computed once and kept; fresh draws anew "
     f"every epoch.  [default: {DEFAULT_VIEWS}; 1 without augmentation; fresh with "
     "--mix or if nothing is frozen]",
-    "mix": "none | mixup | cutmix | randaugment, by keras-cv.",
+    "mix": "none | mixup | cutmix | randaugment | augmix, by keras-cv.",
     "sampling": "as-is | balanced: balanced shows all classes equally often, in an "
     "epoch as long as before.",
     "batch": "Pictures a step.",

@@ -21,7 +21,7 @@ from tlkit.inputs.batches import (
     binary_column,
     class_shares,
 )
-from tlkit.inputs.schedule import Schedule
+from tlkit.inputs.schedule import BALANCED, Schedule
 from tlkit.inputs.views import PLAIN, ViewMaker
 from tlkit.model.classifier import Classifier, Parts, split_at_freeze
 from tlkit.progress import Progress
@@ -235,7 +235,13 @@ def build_feed(
         exact=exact.suffix,
         train=train_side,
         val=_side(manifest, held, val, val_rows, parts.pooling),
-        schedule=Schedule(len(pictures), inputs.views or 1, inputs.batch, train.seed),
+        schedule=Schedule(
+            len(pictures),
+            inputs.views or 1,
+            inputs.batch,
+            train.seed,
+            manifest.targets(pictures) if inputs.sampling == BALANCED else None,
+        ),
         mix=inputs.mix,
         engine=engine,
         smoothing=train.label_smoothing or 0.0,

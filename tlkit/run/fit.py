@@ -76,7 +76,7 @@ def fit(
     )
     if state.stopped or state.epochs >= epochs:
         return checkpoint
-    _compile(feed.model, train, feed.schedule.steps, depths, device)
+    compile_model(feed.model, train, feed.schedule.steps, depths, device)
     stream = feed.training(state.epochs)
     try:
         feed.model.fit(
@@ -90,7 +90,7 @@ def fit(
             verbose=0,
         )
     finally:
-        _close(stream)
+        close(stream)
     return checkpoint
 
 
@@ -107,13 +107,22 @@ def epochs_of(train: TrainConfig, steps: int) -> int:
     return train.epochs or -(-(train.steps or 1) // steps)
 
 
-def _compile(
+def compile_model(
     model: keras.Model,
     train: TrainConfig,
     steps: int,
     depths: Sequence[float],
     device: str,
 ) -> None:
+    """Give a network its loss and optimizer.
+
+    Args:
+        model: What is trained.
+        train: How.
+        steps: Of one pass over the pictures.
+        depths: As for `fit`.
+        device: From `device.choose_device`.
+    """
     binary = model.output_shape[-1] == 1
     factors = None
     decay = train.depth_decay or 1.0
@@ -160,7 +169,7 @@ def _pays_to_compile(model: keras.Model, device: str) -> str | bool:
     return large and all(isinstance(layer, DENSE) for layer in model.layers)
 
 
-def _close(stream: Generator[Any, None, None]) -> None:
+def close(stream: Generator[Any, None, None]) -> None:
     """End the stream and its workers, once Keras' prefetching thread has left it."""
     for _ in range(CLOSING_SECONDS * 20):
         try:

@@ -15,6 +15,7 @@ from tlkit.cache_root import cap_bytes
 from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
+from tlkit.inputs.mix import caution
 from tlkit.model.classifier import Classifier
 from tlkit.model.phases import AUTO, ONE, Phase
 from tlkit.progress import Progress, Silent
@@ -25,6 +26,7 @@ from tlkit.run.clock import Clock
 from tlkit.run.device import choose_device, choose_precision
 from tlkit.run.evaluate import report
 from tlkit.run.learn import Trainer
+from tlkit.run.mirror import settle
 from tlkit.run.network import build_network
 from tlkit.run.plan import follow
 from tlkit.run.record import Run
@@ -191,8 +193,10 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
             weights={"source": source, "digest": digest},
         )
         clock.lap("build")
+        run = settle(run, manifest, network.reference, device=device, progress=progress)
+        clock.lap("mirror images")
         trainer = Trainer(
-            config,
+            run.config,
             manifest,
             network,
             run.directory,
@@ -285,6 +289,9 @@ def _describe(
         )
     if inputs.views == 1 and inputs.augment:
         progress.note("One view is the plain picture: no augmentation takes place")
+    counts = manifest.counts().values()
+    if doubt := caution(inputs.mix, min(count["train"] for count in counts)):
+        progress.warn(doubt)
     # More weights than all the numbers they are fitted to.
     if classifier.head_parameters > classifier.head_inputs * pictures:
         progress.warn(

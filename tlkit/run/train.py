@@ -17,7 +17,7 @@ from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.inputs.mix import caution
 from tlkit.model.classifier import Classifier
-from tlkit.model.phases import AUTO, ONE, Phase
+from tlkit.model.phases import AUTO, HEAD, ONE, Phase
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
 from tlkit.run.budget import Budget
@@ -28,7 +28,7 @@ from tlkit.run.evaluate import report
 from tlkit.run.learn import Trainer
 from tlkit.run.mirror import settle
 from tlkit.run.network import build_network
-from tlkit.run.plan import follow
+from tlkit.run.plan import follow, plain_suffices
 from tlkit.run.record import Run
 from tlkit.workers import Aside
 
@@ -245,7 +245,10 @@ def _decided(run: Run, phases: Sequence[Phase]) -> Run:
     train = dataclasses.replace(
         run.config.train, phases=listed, epochs=None, steps=None, minutes=None
     )
-    config = dataclasses.replace(run.config, train=train)
+    inputs = run.config.inputs
+    if plain_suffices(run.config) and all(p.above == HEAD for p in phases):
+        inputs = dataclasses.replace(inputs, views=1)
+    config = dataclasses.replace(run.config, train=train, inputs=inputs)
     files.write_text(run.directory / "config.yaml", config.to_yaml())
     return dataclasses.replace(run, config=config)
 

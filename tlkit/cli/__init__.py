@@ -25,6 +25,7 @@ from tlkit.cli import (
     lr_find,
     predict,
     prepare,
+    tune,
 )
 from tlkit.cli.terminal import ERR, harmless
 from tlkit.errors import TlkitError
@@ -44,6 +45,7 @@ for command in (
     annotate.annotate,
     finetune.finetune,
     lr_find.lr_find,
+    tune.tune,
     evaluate.evaluate,
     predict.predict,
     export.export,

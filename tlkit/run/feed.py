@@ -30,7 +30,7 @@ from tlkit.run.engine import choose_engine
 from tlkit.run.features import Collector, Rows
 from tlkit.run.frozen import as_input, frozen_part
 from tlkit.run.machine import Memory
-from tlkit.run.side import Side
+from tlkit.run.side import Side, score
 from tlkit.run.store import Shelf
 from tlkit.run.traced import Traced
 
@@ -186,6 +186,7 @@ def build_feed(
     *,
     device: str,
     progress: Progress,
+    split: Callable[[Classifier], Parts] = split_at_freeze,
 ) -> Feed:
     """Decide what is fed to what, and have the rows computed that will be kept.
 
@@ -196,6 +197,7 @@ def build_feed(
         reference: The same network in float32; it may be the same one.
         device: From `device.choose_device`.
         progress: Told of what is computed.
+        split: Takes a classifier apart; it may remember what came of it.
 
     Returns:
         The feed.
@@ -206,7 +208,7 @@ def build_feed(
     # answers back and forth.
     whole = fresh and device.startswith("gpu")
     parts, exact = (
-        Parts(None, "", one.model) if whole else split_at_freeze(one)
+        Parts(None, "", one.model) if whole else split(one)
         for one in (classifier, reference)
     )
     engine = choose_engine(train.engine, device, progress) if parts.prefix else ""
@@ -293,3 +295,45 @@ def _collector(
     if config.train.store:
         shelf = Shelf(root, frozen.about, frozen.shape, frozen.dtype)
     return Collector(maker, frozen, shelf, config.inputs.workers, progress)
+
+
+def answers(
+    config: Config,
+    manifest: Manifest,
+    split: str,
+    reference: Classifier,
+    *,
+    device: str,
+    progress: Progress,
+) -> np.ndarray:
+    """What the float32 network says of the plain pictures of a side.
+
+    Args:
+        config: Resolved.
+        manifest: The data set.
+        split: Not empty; neither trained on nor used to choose anything, if it is to
+            be a fair test.
+        reference: In float32.
+        device: From `device.choose_device`.
+        progress: Told of what is computed.
+
+    Returns:
+        float32 [N, n], class probabilities in the order of the manifest.
+    """
+    parts = split_at_freeze(reference)
+    inputs = config.inputs
+    maker = ViewMaker(
+        manifest.source,
+        size_of(config),
+        inputs.resize,
+        load_policy(inputs.augment),
+        config.train.seed,
+    )
+    network = Traced(parts.prefix) if parts.prefix else None
+    collector = _collector(
+        config, maker, parts.pooling, device, progress, network, "keras"
+    )
+    examples = manifest.of(split)
+    rows = collector.collect(examples, [PLAIN], "Computing features")
+    side = _side(manifest, examples, collector, rows, parts.pooling)
+    return score(parts.suffix, side)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,41 @@ def draw_rates(
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
     axes.grid(alpha=0.3)
     axes.legend()
+    _save(figure, path)
+
+
+def draw_search(
+    values: Sequence[float],
+    judged: str,
+    importances: Mapping[str, float],
+    path: Path,
+) -> None:
+    """How a search went, and which setting made a difference.
+
+    Args:
+        values: One a trial in their order, NaN for those that have none.
+        judged: What they are, "loss" or "accuracy".
+        importances: Setting to share of the differences that it explains.
+        path: The PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    numbers = range(1, len(values) + 1)
+    better = np.fmax if judged == "accuracy" else np.fmin
+    so_far = better.accumulate(np.asarray(values, float))
+    left.plot(numbers, values, "o", markersize=4, label="trial")
+    left.step(numbers, so_far, where="post", label="best so far")
+    left.set(xlabel="trial", title=f"{judged} on inner folds")
+    left.xaxis.get_major_locator().set_params(integer=True)
+    left.grid(alpha=0.3)
+    left.legend()
+    shares = sorted(importances.items(), key=lambda pair: pair[1])
+    right.barh([name for name, _ in shares], [share for _, share in shares])
+    right.set(xlabel="share of the differences", title="What mattered", xlim=(0, 1))
+    if not shares:
+        right.text(0.5, 0.5, "too few trials to tell", ha="center", va="center")
     _save(figure, path)
 
 

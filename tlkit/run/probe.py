@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from threadpoolctl import threadpool_limits
 
 from tlkit.run.folds import Fold, most_folds, stratified_folds
 
@@ -95,6 +96,19 @@ def fit_probe(
     Returns:
         The probe, learnt from all N.
     """
+    # The steps of the solver are many and small: threads would wait for each other, ten
+    # times as long as the steps take.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _fit(features, targets, groups, classes, seed)
+
+
+def _fit(
+    features: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    classes: int,
+    seed: int,
+) -> Probe:
     middle = features.mean(axis=0)
     scale = float(np.sqrt(np.mean((features - middle) ** 2))) or 1.0
     # The best weights lie in the span of the examples, so that turning to its axes

@@ -25,10 +25,9 @@ from tlkit.run.choice import account_for
 from tlkit.run.clock import Clock
 from tlkit.run.device import choose_device, choose_precision
 from tlkit.run.evaluate import report
-from tlkit.run.learn import Trainer
-from tlkit.run.mirror import settle
+from tlkit.run.lesson import learn
 from tlkit.run.network import build_network
-from tlkit.run.plan import follow, plain_suffices
+from tlkit.run.plan import plain_suffices
 from tlkit.run.record import Run
 from tlkit.workers import Aside
 
@@ -144,9 +143,10 @@ def check_splits(manifest: Manifest) -> Manifest:
     return manifest
 
 
-def free_place(config: Config) -> Path:
-    """The first free runs/DATA-BACKBONE-N below the current folder."""
-    stem = f"{Path(config.data).name}-{config.model.backbone.lower()}"
+def free_place(config: Config, kind: str = "") -> Path:
+    """The first free runs/DATA-BACKBONE-KIND-N below the current folder."""
+    words = (Path(config.data).name, config.model.backbone.lower(), kind)
+    stem = "-".join(word for word in words if word)
     number = 1
     while files.is_taken(Path("runs") / f"{stem}-{number}"):
         number += 1
@@ -193,23 +193,10 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
             weights={"source": source, "digest": digest},
         )
         clock.lap("build")
-        run = settle(run, manifest, network.reference, device=device, progress=progress)
-        clock.lap("mirror images")
-        trainer = Trainer(
-            run.config,
-            manifest,
-            network,
-            run.directory,
-            budget=budget,
-            clock=clock,
-            progress=progress,
-        )
-        if config.train.probe:
-            trainer.probe()
         draw = Aside(plots.get_ready, config.inputs.workers)
-        follow(trainer)
-        kept = trainer.best()
-        trainer.put_back(kept)
+        run, trainer, kept = learn(
+            run, manifest, network, budget=budget, clock=clock, progress=progress
+        )
     choice = account_for(trainer.candidates, kept, trainer.truth)
     progress.note(choice["said"])
     if config.train.phases == AUTO:

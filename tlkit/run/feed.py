@@ -27,11 +27,11 @@ from tlkit.model.classifier import Classifier, Parts, split_at_freeze
 from tlkit.progress import Progress
 from tlkit.run.agreement import compare
 from tlkit.run.engine import choose_engine
-from tlkit.run.features import Collector, Rows
+from tlkit.run.features import Collector
 from tlkit.run.frozen import as_input, frozen_part
 from tlkit.run.machine import Memory
+from tlkit.run.rows import Rows
 from tlkit.run.side import Side
-from tlkit.run.store import Shelf
 from tlkit.run.traced import Traced
 
 # Inputs and targets, and the weight of each example where they have any.
@@ -148,7 +148,7 @@ class Feed:
         return {
             "engine": self.engine,
             "worst_cosine": self.cosine,
-            "row": list(self.train.collector.frozen.shape),
+            "row": list(self.train.collector.frozen.end.shape),
             **{name: side.account() for name, side in sides.items()},
         }
 
@@ -289,7 +289,5 @@ def _collector(
         memory=Memory(root),
         device=device,
     )
-    shelf = None
-    if config.train.store:
-        shelf = Shelf(root, frozen.about, frozen.shape, frozen.dtype)
-    return Collector(maker, frozen, shelf, config.inputs.workers, progress)
+    store = root if config.train.store else None
+    return Collector(maker, frozen, store, config.inputs.workers, progress)

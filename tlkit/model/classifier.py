@@ -207,10 +207,10 @@ class Parts(NamedTuple):
         prefix: What never changes: uint8 [B, size, size, 3] to the map at the freeze
             point, [B, H, W, C]; None if nothing is frozen.
         pooling: One of head.MAP_POOLINGS if the head begins with it right at the freeze
-            point: it has no weights, so that what it gives never changes either. Else "".
-        suffix: What trains: the map, [B, C] after the pooling if there is one ([B, 2 C]
-            after both), or
-            pixels if nothing is frozen, to probabilities.
+            point: it has no weights, so that what it gives never changes either. Else
+            "".
+        suffix: What trains: the map, [B, C] after the pooling if there is one, [B, 2 C]
+            after both, or pixels if nothing is frozen, to probabilities.
     """
 
     prefix: keras.Model | None

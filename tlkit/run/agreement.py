@@ -55,9 +55,10 @@ def compare(
     (computed,) = training.frozen.rows(batches)
     cosine = round(worst_cosine(computed, rows.take(np.arange(len(few)), 0)), 5)
     if cosine < LEAST_COSINE:
+        one, other = (side.frozen.end.about["engine"] for side in (training, val))
         raise RunError(
-            f"{training.frozen.end.about['engine']} and "
-            f"{val.frozen.end.about['engine']} disagree about this network: cosine {cosine:.3f} of one picture.",
+            f"{one} and {other} disagree about this network: cosine {cosine:.3f} of "
+            "one picture.",
             hint="Use --engine keras, and please report it.",
         )
     memory.put(key, cosine)

@@ -220,7 +220,9 @@ def build_feed(
     network = Traced(exact.prefix) if exact.prefix else None
     same = classifier is reference or engine == "openvino"
     computed = network if same or not parts.prefix else Traced(parts.prefix)
-    make = functools.partial(_collector, config, maker, parts.pooling, device, progress)
+    make = functools.partial(
+        build_collector, config, maker, parts.pooling, device, progress
+    )
     val, training = make(network, "keras"), make(computed, engine)
     held, pictures = manifest.of("val"), manifest.of("train")
     rows = None
@@ -270,7 +272,7 @@ def _side(
     return Side(examples, shares, collector, rows, pooling)
 
 
-def _collector(
+def build_collector(
     config: Config,
     maker: ViewMaker,
     pooling: str,
@@ -279,6 +281,20 @@ def _collector(
     network: Traced | None,
     engine: str,
 ) -> Collector:
+    """What finds or computes the rows of a frozen part.
+
+    Args:
+        config: Resolved.
+        maker: Reads and augments the pictures.
+        pooling: From `split_at_freeze`.
+        device: From `device.choose_device`.
+        progress: Told of what is computed.
+        network: The frozen part, None if nothing is.
+        engine: "openvino" or "keras".
+
+    Returns:
+        The collector; nothing is computed yet.
+    """
     root = cache_root()
     frozen = frozen_part(
         network,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Comparison": "tlkit.run.comparison",
     "Config": "tlkit.config",
     "Converted": "tlkit.dataset.converted",
     "Exported": "tlkit.run.export",
@@ -27,6 +28,7 @@ _HOMES = {
     "TlkitError": "tlkit.errors",
     "annotate": "tlkit.run.annotate",
     "check": "tlkit.dataset.check",
+    "compare": "tlkit.run.compare",
     "convert": "tlkit.dataset.convert",
     "embedder": "tlkit.run.embedding",
     "evaluate": "tlkit.run.evaluate",
@@ -39,6 +41,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparison",
     "Config",
     "Converted",
     "Exported",
@@ -49,6 +52,7 @@ __all__ = [
     "TlkitError",
     "annotate",
     "check",
+    "compare",
     "convert",
     "embedder",
     "evaluate",
@@ -70,6 +74,8 @@ if TYPE_CHECKING:
     from tlkit.errors import TlkitError
     from tlkit.progress import Progress
     from tlkit.run.annotate import annotate
+    from tlkit.run.compare import compare
+    from tlkit.run.comparison import Comparison
     from tlkit.run.embedding import embedder
     from tlkit.run.evaluate import evaluate
     from tlkit.run.export import Exported, export

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from tlkit.cache_root import cache_root
-from tlkit.config import Config, build_config, resolve
+from tlkit.config import AUTO_CUT, Config, build_config, resolve
 from tlkit.dataset.facts import sha256_of
 from tlkit.dataset.manifest import Example
 from tlkit.errors import RunError, UsageError, WeightsError
@@ -67,6 +67,11 @@ def embedder(
         if "--weights" not in str(error):
             raise
         raise UsageError(_named(error.message), hint=HINT) from error
+    if config.model.cut == AUTO_CUT:
+        raise UsageError(
+            "cut auto is found out by labels, and there are none to go by here.",
+            hint="Name a layer of tlkit layers.",
+        )
     return Embedder(config, progress)
 
 

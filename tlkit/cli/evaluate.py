@@ -17,6 +17,11 @@ def evaluate(
         None, help="train | val | test.  [default: test where there is one, else val]"
     ),
     data: Path = typer.Option(None, help="Where the data set lies now, if moved."),
+    tta: int = typer.Option(
+        None,
+        help="Score answers averaged over so many views of each picture, too: 2 is "
+        "plain and mirrored, more are lightly changed ones besides.",
+    ),
     workers: int = typer.Option(
         None,
         help="Processes that read pictures, 0 for none.  [default: one a processor]",
@@ -28,9 +33,10 @@ def evaluate(
     load_tensorflow()
     with Terminal() as progress:
         metrics = tlkit.evaluate(
-            run, split=split, data=data, workers=workers, progress=progress
+            run, split=split, data=data, tta=tta, workers=workers, progress=progress
         )
     print_score(metrics)
+    print_views(metrics)
     print_tables(metrics)
     folder = run / "evaluation" / metrics["split"]
     for name, what in (
@@ -67,6 +73,30 @@ def print_score(metrics: dict[str, Any]) -> None:
         ERR.print(
             "These pictures were trained on: no measure of skill.", style="yellow"
         )
+
+
+def print_views(metrics: dict[str, Any]) -> None:
+    """Print what averaging over views changes, where that was asked for.
+
+    Args:
+        metrics: The result of `tlkit.evaluate`.
+    """
+    if "views" not in metrics:
+        return
+    views = metrics["views"]
+    low, high = views["accuracy_ci95"]
+    OUT.print(
+        f"averaged over {views['n']} views ({views['kinds']}): accuracy "
+        f"{views['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f}), macro F1 "
+        f"{views['macro_f1']:.3f}, loss {views['loss']:.3f}; {views['turned_right']} "
+        f"answers turned right, {views['turned_wrong']} turned wrong",
+        highlight=False,
+    )
+    ERR.print(
+        f"That takes {views['n']} times as long. An exported model does not do it: it "
+        "answers as the first score says, and so do the tables and files.",
+        highlight=False,
+    )
 
 
 def print_tables(metrics: dict[str, Any]) -> None:

@@ -20,12 +20,13 @@ from sklearn.metrics import (
 from tlkit import files
 from tlkit.dataset.manifest import SPLITS, Example, Manifest
 from tlkit.errors import RunError, unknown_name
-from tlkit.inputs.batches import plain_batches
-from tlkit.inputs.views import ViewMaker
+from tlkit.inputs.batches import grouped, plain_batches
+from tlkit.inputs.views import Asked
 from tlkit.model.classifier import probabilities
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots
 from tlkit.run.record import Run
+from tlkit.run.tta import choose_views, describe, view_maker
 from tlkit.workers import Aside
 
 SILENT = Silent()
@@ -37,6 +38,7 @@ def evaluate(
     *,
     split: str | None = None,
     data: str | Path | None = None,
+    tta: int | None = None,
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
@@ -49,19 +51,23 @@ def evaluate(
         run: A finished run, or its directory.
         split: "train", "val" or "test"; the test split where there is one, else val.
         data: Where the data set lies now, if it was moved.
+        tta: How many views of each picture to average answers over besides, the plain
+            picture among them; 2 adds its mirror image.
         workers: Number of processes that read pictures; None is one a processor.
         progress: Told of all long work.
 
     Returns:
         What metrics.json holds: split, n, accuracy, accuracy_ci95 [low, high], loss,
         macro_f1, per_class (name, precision, recall, f1, support), confusion (rows
-        are the true classes) and chose_the_epoch.
+        are the true classes) and chose_the_epoch, all for the plain pictures; with
+        tta also views, see `compare_views`.
 
     Raises:
         RunError: The split is empty, or the data set is not the run's.
-        UsageError: There is no such split.
+        UsageError: There is no such split, or no such views.
     """
     run = run if isinstance(run, Run) else Run.read(run)
+    chosen = choose_views(run, tta)
     manifest = run.manifest(data)
     if split is None:
         split = "test" if manifest.of("test") else "val"
@@ -76,18 +82,30 @@ def evaluate(
             hint=f"Splits with pictures: {', '.join(filled)}.",
         )
     model = run.model()
-    pictures = plain_batches(_maker(run, manifest), examples, BATCH, workers=workers)
+    asked = [Asked(example, chosen) for example in examples]
+    maker = view_maker(run, manifest.source)
+    made = maker.stream(asked, most=len(chosen), workers=workers)
     progress.start(f"Scoring {split} pictures", len(examples))
     answers = []
-    for pixels in pictures:
-        answers.append(predict_pixels(model, pixels))
+    for pixels in grouped((views for views, _ in made), BATCH):
+        answers.append(predict_views(model, pixels))
         progress.advance(len(pixels))
+    scores = np.concatenate(answers)
+    views = None
+    if tta:
+        truth = manifest.targets(examples)
+        views = compare_views(truth, scores, run.labels, describe(chosen))
     draw = Aside(plots.get_ready, workers=0)
-    return report(run, manifest, split, np.concatenate(answers), draw)
+    return report(run, manifest, split, scores[:, 0], draw, views)
 
 
 def report(
-    run: Run, manifest: Manifest, split: str, scores: np.ndarray, draw: Aside
+    run: Run,
+    manifest: Manifest,
+    split: str,
+    scores: np.ndarray,
+    draw: Aside,
+    views: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write what there is to say of the answers for a split.
 
@@ -97,6 +115,7 @@ def report(
         split: Not empty.
         scores: float32 [N, n], class probabilities in the order of the manifest.
         draw: Makes the pictures.
+        views: From `compare_views`, to be reported beside it.
 
     Returns:
         What metrics.json holds; see `evaluate`.
@@ -105,6 +124,8 @@ def report(
     truth = manifest.targets(examples)
     metrics = measure(truth, scores, run.labels)
     metrics = {"split": split, "chose_the_epoch": split == "val", **metrics}
+    if views:
+        metrics["views"] = views
     folder = run.directory / "evaluation" / split
     folder.mkdir(parents=True, exist_ok=True)
     _write_tables(folder, examples, truth, scores, run.labels)
@@ -117,16 +138,13 @@ def report(
         for i in wrong
     ]
     shown = [examples[i] for i in wrong]
-    batches = plain_batches(_maker(run, manifest), shown, len(shown) or 1, workers=0)
+    maker = view_maker(run, manifest.source)
+    batches = plain_batches(maker, shown, len(shown) or 1, workers=0)
     pictures = next(batches, np.empty(0))
     draw(plots.draw_gallery, pictures, captions, folder / "mistakes.png")
     for place in (folder, run.directory):
         files.write_json(place / "metrics.json", metrics)
     return metrics
-
-
-def _maker(run: Run, manifest: Manifest) -> ViewMaker:
-    return ViewMaker(manifest.source, run.size, run.config.inputs.resize)
 
 
 def predict_pixels(
@@ -150,6 +168,50 @@ def predict_pixels(
             ]
         )
     )
+
+
+def predict_views(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    """Class probabilities for every view of some pictures.
+
+    Args:
+        model: Takes uint8 [B, S, S, 3].
+        pixels: uint8 [N, K, S, S, 3].
+
+    Returns:
+        float32 [N, K, n].
+    """
+    pictures, views = pixels.shape[:2]
+    scores = predict_pixels(model, pixels.reshape(-1, *pixels.shape[2:]))
+    return scores.reshape(pictures, views, -1)
+
+
+def compare_views(
+    truth: np.ndarray, scores: np.ndarray, labels: Sequence[str], kinds: str
+) -> dict[str, Any]:
+    """What averaging answers over several views changes.
+
+    Args:
+        truth: int [N], indices of the true classes.
+        scores: float [N, K, n], of K views, the plain one first.
+        labels: The n class names.
+        kinds: What the views are.
+
+    Returns:
+        n, kinds, accuracy, accuracy_ci95, loss and macro_f1 of the averages, and how
+        many answers were turned_right and turned_wrong.
+    """
+    averaged = scores.mean(axis=1)
+    before = scores[:, 0].argmax(axis=1) == truth
+    after = averaged.argmax(axis=1) == truth
+    figures = measure(truth, averaged, labels)
+    kept = ("accuracy", "accuracy_ci95", "loss", "macro_f1")
+    return {
+        "n": scores.shape[1],
+        "kinds": kinds,
+        **{name: figures[name] for name in kept},
+        "turned_right": int((after & ~before).sum()),
+        "turned_wrong": int((before & ~after).sum()),
+    }
 
 
 def measure(
@@ -198,12 +260,12 @@ def measure(
     }
 
 
-def wilson_interval(right: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(right: float, n: float, z: float = 1.959964) -> tuple[float, float]:
     """The score interval of a proportion (Wilson 1927).
 
     Args:
-        right: Number of successes.
-        n: Number of trials, at least 1.
+        right: Number of successes; as a mean it need not be whole.
+        n: Number of trials, at least 1; not whole where they are not independent.
         z: Normal quantile; the default gives 95 %.
 
     Returns:

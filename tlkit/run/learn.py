@@ -19,7 +19,7 @@ from sklearn.metrics import log_loss
 
 from tlkit.config import Config, TrainConfig
 from tlkit.dataset.manifest import Manifest
-from tlkit.model.phases import HEAD, Phase
+from tlkit.model.phases import HEAD, LAST, Phase
 from tlkit.progress import Progress
 from tlkit.run.budget import Budget
 from tlkit.run.clock import Clock
@@ -236,8 +236,11 @@ class Trainer:
         """The candidate with the best answers to the validation side, by the monitor.
 
         Returns:
-            The earlier one where two are equal: it has changed less.
+            The earlier one where two are equal: it has changed less. The last one of
+            all where the monitor does not judge.
         """
+        if self.config.train.monitor == LAST:
+            return self.candidates[-1]
         return min(self.candidates, key=self._badness)
 
     def epoch_of(self, candidate: Candidate) -> int:
@@ -270,6 +273,7 @@ class Trainer:
             self.network.reference,
             device=self.network.device,
             progress=self.progress,
+            split=self.network.split,
         )
         return self.feed
 

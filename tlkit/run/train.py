@@ -15,19 +15,21 @@ from tlkit.cache_root import cap_bytes
 from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
+from tlkit.inputs.mix import caution
 from tlkit.model.backbones import OWN, Backbone, short_name
 from tlkit.model.classifier import Classifier
-from tlkit.model.phases import AUTO, ONE, Phase
+from tlkit.model.phases import AUTO, HEAD, ONE, Phase
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
+from tlkit.run.auto_cut import settle_cut
 from tlkit.run.budget import Budget
 from tlkit.run.choice import account_for
 from tlkit.run.clock import Clock
 from tlkit.run.device import choose_device, choose_precision
 from tlkit.run.evaluate import report
-from tlkit.run.learn import Trainer
+from tlkit.run.lesson import learn
 from tlkit.run.network import build_network
-from tlkit.run.plan import follow
+from tlkit.run.plan import plain_suffices
 from tlkit.run.record import Run
 from tlkit.workers import Aside
 
@@ -143,9 +145,10 @@ def check_splits(manifest: Manifest) -> Manifest:
     return manifest
 
 
-def free_place(config: Config) -> Path:
-    """The first free runs/DATA-BACKBONE-N below the current folder."""
-    stem = f"{Path(config.data).name}-{short_name(config.model.backbone)}"
+def free_place(config: Config, kind: str = "") -> Path:
+    """The first free runs/DATA-BACKBONE-KIND-N below the current folder."""
+    words = (Path(config.data).name, short_name(config.model.backbone), kind)
+    stem = "-".join(word for word in words if word)
     number = 1
     while files.is_taken(Path("runs") / f"{stem}-{number}"):
         number += 1
@@ -183,7 +186,10 @@ def _mark(run: Run, state: str) -> None:
 
 
 def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
-    config, clock = run.config, Clock()
+    clock = Clock()
+    run = settle_cut(run, manifest, progress)
+    clock.lap("cut")
+    config = run.config
     budget = Budget(config.train.minutes)
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
@@ -193,21 +199,10 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         run = _note_network(run, network.trained)
         run = run.update(device=device, precision=policy)
         clock.lap("build")
-        trainer = Trainer(
-            config,
-            manifest,
-            network,
-            run.directory,
-            budget=budget,
-            clock=clock,
-            progress=progress,
-        )
-        if config.train.probe:
-            trainer.probe()
         draw = Aside(plots.get_ready, config.inputs.workers)
-        follow(trainer)
-        kept = trainer.best()
-        trainer.put_back(kept)
+        run, trainer, kept = learn(
+            run, manifest, network, budget=budget, clock=clock, progress=progress
+        )
     choice = account_for(trainer.candidates, kept, trainer.truth)
     progress.note(choice["said"])
     if config.train.phases == AUTO:
@@ -263,7 +258,10 @@ def _decided(run: Run, phases: Sequence[Phase]) -> Run:
     train = dataclasses.replace(
         run.config.train, phases=listed, epochs=None, steps=None, minutes=None
     )
-    config = dataclasses.replace(run.config, train=train)
+    inputs = run.config.inputs
+    if plain_suffices(run.config) and all(p.above == HEAD for p in phases):
+        inputs = dataclasses.replace(inputs, views=1)
+    config = dataclasses.replace(run.config, train=train, inputs=inputs)
     files.write_text(run.directory / "config.yaml", config.to_yaml())
     return dataclasses.replace(run, config=config)
 
@@ -308,6 +306,9 @@ def _describe(
         )
     if inputs.views == 1 and inputs.augment:
         progress.note("One view is the plain picture: no augmentation takes place")
+    counts = manifest.counts().values()
+    if doubt := caution(inputs.mix, min(count["train"] for count in counts)):
+        progress.warn(doubt)
     # More weights than all the numbers they are fitted to.
     if classifier.head_parameters > classifier.head_inputs * pictures:
         progress.warn(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 import keras
 import numpy as np
@@ -29,7 +30,7 @@ SETTINGS = {
 def network(activation: str = "relu", seed: int = 3) -> keras.Model:
     return keras.Sequential(
         [
-            keras.Input((32, 32, 3)),
+            keras.Input((32, 32, 3), name="pixels"),
             L.Rescaling(1 / 255, name="scale"),
             L.Conv2D(
                 8,
@@ -40,8 +41,8 @@ def network(activation: str = "relu", seed: int = 3) -> keras.Model:
             ),
             L.BatchNormalization(name="norm"),
             L.MaxPooling2D(name="half"),
-            L.Flatten(),
-            L.Dense(2),
+            L.Flatten(name="flat"),
+            L.Dense(2, name="top"),
         ]
     )
 
@@ -159,6 +160,34 @@ def test_its_run_gets_a_name_of_it(tmp_path, monkeypatch):
     network().save("Mine.keras")
     config = resolve(build_config(options={"backbone": "Mine.keras", "data": "pics"}))
     assert str(free_place(config)) == "runs/pics-mine-1"
+
+
+def test_it_is_compared_with_others(prepared, tmp_path):
+    path = tmp_path / "own.keras"
+    network().save(path)
+    names = [str(path), "smallcnn"]
+    chosen = {"smallcnn": "none"}
+    settings: dict[str, Any] = {
+        "folds": 2,
+        "poolings": ["gap"],
+        "workers": 0,
+        "weights": chosen,
+    }
+    found = tlkit.compare(
+        prepared.directory, tmp_path / "out", backbones=names, sizes=[32], **settings
+    )
+    rows = {(one.backbone, one.weights, one.cut) for one in found.entries}
+    assert (str(path), "own", "half") in rows
+    assert ("SmallCNN", "none", "block4") in rows
+    assert all(one.accuracy.value > 0 for one in found.entries)
+    with pytest.raises(UsageError, match="none is compared"):
+        tlkit.compare(
+            prepared.directory,
+            tmp_path / "no",
+            backbones=["smallcnn"],
+            preprocessing="tf",
+            **settings,
+        )
 
 
 def test_it_compares_pictures_too(prepared, tmp_path):

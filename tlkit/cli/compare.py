@@ -44,9 +44,13 @@ def compare(
     pooling: list[str] = typer.Option(
         ["gap", "gmp", "gap_gmp"], help="How a head pools the map; repeatable."
     ),
+    preprocessing: str = typer.Option(
+        None, help="For networks of your own, as in finetune."
+    ),
     weights: list[str] = typer.Option(
-        ["imagenet"],
-        help="imagenet | none | FILE, or BACKBONE=FILE for one of several; repeatable.",
+        None,
+        help="imagenet | none | FILE, or BACKBONE=FILE for one of several; repeatable. "
+        " [default: imagenet; what comes with a network of your own]",
     ),
     cost: str = typer.Option(
         "ms", help="ms | gflop | mb: by which the cheapest is meant."
@@ -72,7 +76,7 @@ def compare(
     """
     import tlkit
 
-    chosen = _weights(weights)
+    chosen = _weights(weights or [])
     load_tensorflow()
     with Terminal() as progress:
         found = tlkit.compare(
@@ -83,6 +87,7 @@ def compare(
             sizes=size or (),
             poolings=pooling,
             weights=chosen,
+            preprocessing=preprocessing,
             cost=cost,
             folds=folds,
             overwrite=overwrite,
@@ -105,8 +110,8 @@ def compare(
     next_step(*found.command)
 
 
-def _weights(given: list[str]) -> str | dict[str, str]:
-    """One for all backbones, or one each."""
+def _weights(given: list[str]) -> str | dict[str, str] | None:
+    """One for all backbones, or one each; None if nothing was said."""
     named = dict(one.split("=", 1) for one in given if "=" in one)
     plain = [one for one in given if "=" not in one]
     if named and not [one for one in plain if one != "imagenet"]:
@@ -116,7 +121,7 @@ def _weights(given: list[str]) -> str | dict[str, str]:
             f"--weights: got {', '.join(given)}; of several, each needs its backbone.",
             hint="--weights mobilenetv2=FILE --weights inception=FILE",
         )
-    return plain[0]
+    return plain[0] if plain else None
 
 
 def _print_table(found: Comparison) -> None:

@@ -27,7 +27,16 @@ from tlkit.run.probe import FOLDS
 SILENT = Silent()
 SIDES = ("train", "val")
 # Of the configuration, what counts here.
-OPTIONS = ("resize", "seed", "device", "precision", "engine", "store", "workers")
+OPTIONS = (
+    "preprocessing",
+    "resize",
+    "seed",
+    "device",
+    "precision",
+    "engine",
+    "store",
+    "workers",
+)
 # What is measured: no augmentation, pooled features.
 PLAIN = {"augment": "none", "views": 1, "head": "gap", "phases": "one"}
 
@@ -40,7 +49,7 @@ def compare(
     cuts: Sequence[str] = (GOOD,),
     sizes: Sequence[int] = (),
     poolings: Sequence[str] = MAP_POOLINGS,
-    weights: str | Mapping[str, str] = "imagenet",
+    weights: str | Mapping[str, str] | None = None,
     cost: str = "ms",
     folds: int = FOLDS,
     overwrite: bool = False,
@@ -62,13 +71,14 @@ def compare(
             every one at which a network can be cut with sense.
         sizes: Sides of the pictures, pixels; the native one of each if none.
         poolings: "gap", "gmp", "gap_gmp": how the map at the cut becomes features.
-        weights: "imagenet", "none" or a file; or which for which backbone.
+        weights: "imagenet", "none" or a file; or which for which backbone. None is
+            "imagenet", for a network of the user's own what comes with it.
         cost: By which of "ms", "gflop" and "mb" the cheapest is meant.
         folds: Of the outer cross-validation.
         overwrite: Whether an earlier comparison in `out` may be replaced.
         progress: Told of all long work.
         **options: Of the configuration: resize, seed, device, precision, engine, store
-            and workers.
+            and workers; preprocessing for networks of the user's own.
 
     Returns:
         The comparison; compare.csv, compare.json and compare.png are in its directory.
@@ -135,14 +145,22 @@ def _check(
 def _configs(
     names: Sequence[str],
     sizes: Sequence[int],
-    weights: str | Mapping[str, str],
+    weights: str | Mapping[str, str] | None,
     options: Mapping[str, Any],
 ) -> list[Config]:
     """One for each backbone and size; checked, not resolved."""
-    found = [table.find(name).name for name in names]
+    found = [_canonical(name) for name in names]
+    pixels = options.get("preprocessing")
+    if pixels and not any(table.is_own(name) for name in found):
+        raise UsageError(
+            f"preprocessing: {pixels} is for networks of your own; none is compared."
+        )
+    usual = ("imagenet", "own")
     chosen: Mapping[str, str] = {}
-    if not isinstance(weights, str):
-        chosen = {table.find(name).name: what for name, what in weights.items()}
+    if isinstance(weights, str):
+        chosen = dict.fromkeys(found, weights)
+    elif weights:
+        chosen = {_canonical(name): what for name, what in weights.items()}
         if strangers := set(chosen) - set(found):
             raise UsageError(
                 f"weights: {', '.join(sorted(strangers))} is not compared.",
@@ -150,21 +168,33 @@ def _configs(
             )
     sides: Sequence[int | None] = sizes or (None,)
     configs = [
-        build_config(
-            options={
+        _looked_at(
+            {
                 **options,
                 **PLAIN,
                 "backbone": name,
                 "size": size,
-                "weights": weights
-                if isinstance(weights, str)
-                else chosen.get(name, "imagenet"),
+                "weights": chosen.get(name, usual[table.is_own(name)]),
+                "preprocessing": pixels if table.is_own(name) else None,
             }
         )
         for name in found
         for size in sides
     ]
     return list(dict.fromkeys(configs))
+
+
+def _looked_at(options: Mapping[str, Any]) -> Config:
+    """A configuration; what it lacks of a network of the user's own is told at once."""
+    config = build_config(options=options)
+    backbone = config.model.row
+    return dataclasses.replace(
+        config, model=dataclasses.replace(config.model, backbone=backbone.name)
+    )
+
+
+def _canonical(name: str) -> str:
+    return name if table.is_own(name) else table.find(name).name
 
 
 def _measure(
@@ -176,8 +206,8 @@ def _measure(
 ) -> list[tuple[Entry, np.ndarray | None]]:
     """Rows of one backbone and size, with the answers where there are any."""
     model = config.model
-    size = model.size or table.find(model.backbone).native
-    empty = Entry(model.backbone, model.weights, size)
+    size = model.size or model.row.native
+    empty = Entry(model.backbone, str(model.weights), size)
     try:
         config = resolve(config)
         probed, failed = probe_cuts(
@@ -186,7 +216,11 @@ def _measure(
     except TlkitError as error:
         progress.warn(f"{model.backbone} at {size} px is left out: {error.message}")
         return [(dataclasses.replace(empty, failed=error.message), None)]
-    empty = dataclasses.replace(empty, weights=config.model.weights)
+    empty = dataclasses.replace(
+        empty,
+        weights=str(config.model.weights),
+        preprocessing=config.model.preprocessing or "",
+    )
     for cut, why in failed.items():
         progress.warn(f"{model.backbone} up to {cut} is left out: {why}")
     return [(_entry(empty, one, subjects), one.scores) for one in probed] + [

@@ -44,6 +44,7 @@ class Entry:
         ms: Milliseconds for one picture on this machine, float32 Keras, one at a time.
         gflop: 1e9 operations for one picture.
         mb: 1e6 bytes of float32 weights, head included.
+        preprocessing: Of a network of the user's own, "" if it need not be said.
     """
 
     backbone: str
@@ -61,6 +62,7 @@ class Entry:
     ms: float = math.nan
     gflop: float = math.nan
     mb: float = math.nan
+    preprocessing: str = ""
 
     def cost(self, name: str) -> float:
         """One of COSTS."""
@@ -117,9 +119,12 @@ class Comparison:
         """The words of the command that goes on with the cheapest."""
         entry = self.entries[self.cheapest]
         words = ["tlkit", "finetune", self.data, "--backbone", entry.backbone]
-        if entry.weights != "imagenet":
+        if entry.weights not in ("imagenet", "own"):
             words += ["--weights", entry.weights]
-        if entry.size != backbones.find(entry.backbone).native:
+        if entry.preprocessing:
+            words += ["--preprocessing", entry.preprocessing]
+        own = backbones.is_own(entry.backbone)
+        if own or entry.size != backbones.find(entry.backbone).native:
             words += ["--size", str(entry.size)]
         words += ["--cut", entry.cut]
         if entry.weights == "none":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,7 +20,6 @@ from tlkit.config import Config, size_of
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError, WeightsError, unknown_name
 from tlkit.inputs.views import PLAIN, ViewMaker
-from tlkit.model import backbones
 from tlkit.model.body import build_body, symbolic
 from tlkit.model.cut import body_operations, cuttable, output_of, unfinished
 from tlkit.model.head import GAP
@@ -130,7 +130,7 @@ def features_at_cuts(
 
 def _passes(config: Config, asked: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     """The layers meant, from the input up, and which are computed together."""
-    backbone = backbones.find(config.model.backbone)
+    backbone = config.model.row
     with symbolic():
         body = build_body(backbone, size_of(config))
     points = [point.name for point in cuttable(body)]
@@ -142,20 +142,20 @@ def _passes(config: Config, asked: Sequence[str]) -> tuple[list[str], list[list[
         elif name == ALL:
             wanted.update(p for p in points if p not in odd or p in backbone.cuts)
         else:
-            wanted.add(_known(name, points, body))
+            wanted.add(_known(name, points, body, backbone.name))
     names = [point for point in points if point in wanted]
     # Having to answer in the middle of a step changes the last bits of all above.
     alone = [[name] for name in names if name in odd]
     return names, [[name for name in names if name not in odd], *alone]
 
 
-def _known(name: str, points: list[str], body: keras.Model) -> str:
+def _known(name: str, points: list[str], body: keras.Model, backbone: str) -> str:
     if name in points:
         return name
-    listed_by = f"tlkit layers {body.name}"
+    listed_by = shlex.join(("tlkit", "layers", backbone))
     if name in {operation.name for operation in body_operations(body)}:
         raise UsageError(
-            f"{body.name} cannot be compared at {name!r}: other paths lead around it.",
+            f"{backbone} cannot be compared at {name!r}: other paths lead around it.",
             hint=f"Layers at which it comes apart: {listed_by}",
         )
     error = unknown_name("layer", name, points, listed_by=listed_by)
@@ -170,7 +170,7 @@ def _network(config: Config, cut: str, device: str, policy: str) -> Network:
 
 def _up_to(name: str, config: Config) -> set[str]:
     """The layers one can cut at, up to one of them."""
-    backbone = backbones.find(config.model.backbone)
+    backbone = config.model.row
     with symbolic():
         points = [p.name for p in cuttable(build_body(backbone, size_of(config)))]
     return set(points[: points.index(name) + 1]) if name in points else set()
@@ -230,7 +230,7 @@ def _pass(
 def _timed(
     config: Config, network: Network, names: list[str], found: dict[str, AtCut]
 ) -> dict[str, AtCut]:
-    about = f"{config.model.backbone} {size_of(config)} {network.device}"
+    about = f"{config.model.row.identity} {size_of(config)} {network.device}"
     prefix = _prefix(network.reference.body, names)
     ms = milliseconds(prefix, names, about, Memory(cache_root()))
     return {name: dataclasses.replace(one, ms=ms[name]) for name, one in found.items()}

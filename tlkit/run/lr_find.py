@@ -30,6 +30,7 @@ from tlkit.config import (
 )
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import ConfigError, RunError, UsageError
+from tlkit.model.backbones import short_name
 from tlkit.model.phases import ONE
 from tlkit.progress import Progress, Silent, track
 from tlkit.run import plots
@@ -114,7 +115,7 @@ def lr_find(
     if config.train.store:
         cap_bytes()
     manifest = check_splits(Manifest.read(config.data))
-    stem = f"{Path(config.data).name}-{config.model.backbone.lower()}-lr"
+    stem = f"{Path(config.data).name}-{short_name(config.model.backbone)}-lr"
     place = Path(out) if out is not None else Path("runs") / stem
     with files.replaced_directory(
         place, marker=TABLE, overwrite=overwrite, what="range test"

@@ -85,7 +85,7 @@ def mirror_rows(
         choose_engine(config.train.engine, device, progress),
         pooling="gap",
         size=size_of(config),
-        backbone=config.model.backbone,
+        backbone=config.model.row.identity,
         memory=Memory(cache_root()),
         device=device,
     )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from tlkit.config import ModelConfig, TrainConfig, default_of
 from tlkit.errors import UsageError
-from tlkit.model import backbones
 from tlkit.model.head import MAP_POOLINGS
 from tlkit.model.phases import HEAD_RATE
 
@@ -123,7 +122,7 @@ def build_space(
         UsageError: Nothing is, or an option depends on one that is searched.
     """
     searched = [name for name in SEARCHED if name not in fixed]
-    cuts = tuple(backbones.find(model.backbone).cuts)
+    cuts = model.row.cuts
     # A freeze point of one's own may lie above another cut.
     if "freeze_to" in fixed or len(cuts) < 2:
         searched = [name for name in searched if name != "cut"]

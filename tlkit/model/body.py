@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from keras.src.backend.common import global_state
 
-from tlkit.model.backbones import Backbone, Preprocessing, check_size
+from tlkit.model.backbones import OWN, Backbone, Preprocessing, check_size, short_name
 
 IMAGE = "image"
 PREPROCESS = "preprocess"
@@ -40,8 +40,10 @@ def build_body(backbone: Backbone, size: int, *, seed: int = 0) -> keras.Model:
     with seeded(seed):
         body = importlib.import_module(backbone.builder).build(backbone, pixels)
     # keras.applications wraps the input in a list; callers feed a plain array.
-    # A slash cannot be in a model's name.
-    name = backbone.name.replace("/", "_")
+    name = backbone.name
+    if backbone.builder == OWN:
+        # TensorFlow takes it for a scope, which cannot have all that a path can.
+        name = re.sub(r"\W", "_", f"own_{short_name(name)}", flags=re.ASCII)
     return keras.Model(image, body.outputs[0], name=name)
 
 

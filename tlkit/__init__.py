@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Comparison": "tlkit.run.comparison",
     "Config": "tlkit.config",
     "Converted": "tlkit.dataset.converted",
     "Exported": "tlkit.run.export",
@@ -29,6 +30,7 @@ _HOMES = {
     "Tuned": "tlkit.run.tune",
     "annotate": "tlkit.run.annotate",
     "check": "tlkit.dataset.check",
+    "compare": "tlkit.run.compare",
     "convert": "tlkit.dataset.convert",
     "cross_validate": "tlkit.run.cross",
     "embedder": "tlkit.run.embedding",
@@ -43,6 +45,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparison",
     "Config",
     "Converted",
     "Exported",
@@ -55,6 +58,7 @@ __all__ = [
     "Tuned",
     "annotate",
     "check",
+    "compare",
     "convert",
     "cross_validate",
     "embedder",
@@ -78,6 +82,8 @@ if TYPE_CHECKING:
     from tlkit.errors import TlkitError
     from tlkit.progress import Progress
     from tlkit.run.annotate import annotate
+    from tlkit.run.compare import compare
+    from tlkit.run.comparison import Comparison
     from tlkit.run.cross import cross_validate
     from tlkit.run.embedding import embedder
     from tlkit.run.evaluate import evaluate

@@ -27,11 +27,11 @@ from tlkit.model.classifier import Classifier, Parts, split_at_freeze
 from tlkit.progress import Progress
 from tlkit.run.agreement import compare
 from tlkit.run.engine import choose_engine
-from tlkit.run.features import Collector, Rows
+from tlkit.run.features import Collector
 from tlkit.run.frozen import as_input, frozen_part
 from tlkit.run.machine import Memory
+from tlkit.run.rows import Rows
 from tlkit.run.side import Side, score
-from tlkit.run.store import Shelf
 from tlkit.run.traced import Traced
 
 # Inputs and targets, and the weight of each example where they have any.
@@ -148,7 +148,7 @@ class Feed:
         return {
             "engine": self.engine,
             "worst_cosine": self.cosine,
-            "row": list(self.train.collector.frozen.shape),
+            "row": list(self.train.collector.frozen.end.shape),
             **{name: side.account() for name, side in sides.items()},
         }
 
@@ -222,7 +222,9 @@ def build_feed(
     network = Traced(exact.prefix) if exact.prefix else None
     same = classifier is reference or engine == "openvino"
     computed = network if same or not parts.prefix else Traced(parts.prefix)
-    make = functools.partial(_collector, config, maker, parts.pooling, device, progress)
+    make = functools.partial(
+        build_collector, config, maker, parts.pooling, device, progress
+    )
     val, training = make(network, "keras"), make(computed, engine)
     held, pictures = manifest.of("val"), manifest.of("train")
     rows = None
@@ -272,7 +274,7 @@ def _side(
     return Side(examples, shares, collector, rows, pooling)
 
 
-def _collector(
+def build_collector(
     config: Config,
     maker: ViewMaker,
     pooling: str,
@@ -281,6 +283,20 @@ def _collector(
     network: Traced | None,
     engine: str,
 ) -> Collector:
+    """What finds or computes the rows of a frozen part.
+
+    Args:
+        config: Resolved.
+        maker: Reads and augments the pictures.
+        pooling: From `split_at_freeze`.
+        device: From `device.choose_device`.
+        progress: Told of what is computed.
+        network: The frozen part, None if nothing is.
+        engine: "openvino" or "keras".
+
+    Returns:
+        The collector; nothing is computed yet.
+    """
     root = cache_root()
     frozen = frozen_part(
         network,
@@ -291,10 +307,8 @@ def _collector(
         memory=Memory(root),
         device=device,
     )
-    shelf = None
-    if config.train.store:
-        shelf = Shelf(root, frozen.about, frozen.shape, frozen.dtype)
-    return Collector(maker, frozen, shelf, config.inputs.workers, progress)
+    store = root if config.train.store else None
+    return Collector(maker, frozen, store, config.inputs.workers, progress)
 
 
 def answers(
@@ -330,7 +344,7 @@ def answers(
         config.train.seed,
     )
     network = Traced(parts.prefix) if parts.prefix else None
-    collector = _collector(
+    collector = build_collector(
         config, maker, parts.pooling, device, progress, network, "keras"
     )
     examples = manifest.of(split)

@@ -33,6 +33,7 @@ from tlkit.errors import ConfigError, RunError, UsageError
 from tlkit.model.phases import ONE
 from tlkit.progress import Progress, Silent, track
 from tlkit.run import plots
+from tlkit.run.auto_cut import with_cut
 from tlkit.run.device import choose_device, choose_precision
 from tlkit.run.feed import build_feed
 from tlkit.run.fit import close, compile_model
@@ -207,6 +208,7 @@ def _measure(
     config: Config, manifest: Manifest, progress: Progress
 ) -> tuple[list[float], list[float]]:
     """The rate of each step, and the loss there before it was taken."""
+    config, _ = with_cut(config, manifest, progress)
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
     with keras.device(device):

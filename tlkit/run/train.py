@@ -20,6 +20,7 @@ from tlkit.model.classifier import Classifier
 from tlkit.model.phases import AUTO, HEAD, ONE, Phase
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
+from tlkit.run.auto_cut import settle_cut
 from tlkit.run.budget import Budget
 from tlkit.run.choice import account_for
 from tlkit.run.clock import Clock
@@ -179,7 +180,10 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
 
 
 def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
-    config, clock = run.config, Clock()
+    clock = Clock()
+    run = settle_cut(run, manifest, progress)
+    clock.lap("cut")
+    config = run.config
     budget = Budget(config.train.minutes)
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)

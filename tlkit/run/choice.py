@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tlkit.run.learn import Candidate
-from tlkit.run.spread import bootstrap
+from tlkit.run.noise import Draws
 
 
 def account_for(
@@ -59,7 +59,7 @@ def gain_interval(
         The difference in accuracy, and the ends of its 95 % interval by the bootstrap
         over pictures (Efron 1979), paired.
     """
-    differences = (one.argmax(axis=1) == truth).astype(float)
-    differences -= other.argmax(axis=1) == truth
-    low, high = bootstrap(differences, np.arange(len(differences)), seed=seed)
-    return float(differences.mean()), low, high
+    right, other_right = (scores.argmax(axis=1) == truth for scores in (one, other))
+    draws = Draws(np.arange(len(truth)), seed=seed)
+    gain = draws.difference(right, other_right)
+    return gain.value, gain.low, gain.high

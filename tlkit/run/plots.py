@@ -116,7 +116,9 @@ def draw_search(
     right.barh([name for name, _ in shares], [share for _, share in shares])
     right.set(xlabel="share of the differences", title="What mattered", xlim=(0, 1))
     if not shares:
-        right.text(0.5, 0.5, "too few trials to tell", ha="center", va="center")
+        right.set(yticks=[])
+        where = right.transAxes
+        right.text(0.5, 0.5, "too few trials to tell", ha="center", transform=where)
     _save(figure, path)
 
 

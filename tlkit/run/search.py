@@ -21,7 +21,7 @@ import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
 from tlkit import files
-from tlkit.config import Config, build_config, parse_assignment, resolve
+from tlkit.config import AUTO_CUT, Config, build_config, parse_assignment, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError, RunError, UsageError
 from tlkit.model.head import is_linear, parse_head
@@ -74,6 +74,11 @@ class Settings:
         Raises:
             UsageError: Nothing, or what was given does not go with a search.
         """
+        if self._build(self.options).model.cut == AUTO_CUT:
+            raise UsageError(
+                "cut: auto with tune, which searches the cut itself.",
+                hint="Leave --cut away, or name a layer.",
+            )
         config = self.config({})
         if config.train.phases != ONE:
             raise UsageError(

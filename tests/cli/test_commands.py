@@ -13,8 +13,8 @@ from tlkit.cli.terminal import Interrupted, Terminal, harmless
 from tlkit.config import SECTION_OF, build_config
 
 COMMANDS = (
-    "prepare", "check", "convert", "annotate", "finetune", "lr_find", "evaluate",
-    "predict", "export", "backbones", "layers", "doctor", "demo",
+    "prepare", "check", "convert", "annotate", "compare", "finetune", "lr_find",
+    "evaluate", "predict", "export", "backbones", "layers", "doctor", "demo",
 )  # fmt: skip
 
 

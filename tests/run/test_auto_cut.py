@@ -93,7 +93,7 @@ def test_it_is_written_down_and_the_run_can_be_repeated(
 )
 def test_what_does_not_go_together(weights, options, word):
     with pytest.raises(ConfigError, match=word):
-        build_config(options=options_of(weights, **options))
+        build_config(options={**options_of(weights), **options})
 
 
 def test_too_few_pictures_to_find_out(photo_folder, tmp_path, weights):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from tlkit.run.cut_features import AtCut
 from tlkit.run.cut_probes import Probed, Subjects
 from tlkit.run.evaluate import wilson_interval
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "backbones": ["smallcnn"], "sizes": [32], "weights": "none", "workers": 0,
 }  # fmt: skip
 
@@ -99,8 +100,7 @@ def scored(cut, right, ms, targets, pooling="gap"):
 
 @pytest.fixture
 def subjects():
-    manifest = Manifest(".", ".", ("a", "b"), (), "", {})  # type: ignore[arg-type]
-    manifest = dataclasses.replace(manifest, directory=tlkit.__path__[0])
+    manifest = Manifest(Path("ants"), Path(), ("a", "b"), (), "", {})
     targets = np.tile([0, 1], 50)
     return Subjects(manifest, ("train",), targets, np.arange(100), 5, 0)
 
@@ -108,7 +108,7 @@ def subjects():
 def judged(subjects, probes, cost="ms"):
     empty = Entry("SmallCNN", "none", 32)
     rows = [(module._entry(empty, one, subjects), one.scores) for one in probes]
-    return module._judge(rows, subjects, cost, "squash", None)
+    return module._judge(rows, subjects, cost, "squash", Path("out"))
 
 
 def test_figures_by_hand(subjects):
@@ -191,7 +191,7 @@ def test_what_cannot_be_meant_is_said_at_once(prepared, options, word):
 
 def test_too_few_pictures_to_hold_any_out(photo_folder, tmp_path):
     source = photo_folder({"disc": 8, "bar": 1})
-    data = tlkit.prepare(source, tmp_path / "data", workers=0, near=False, test=0)
+    data = tlkit.prepare(source, tmp_path / "data", workers=0, near=False, test=0, val=0)
     with pytest.raises(RunError, match="fewer than two"):
         tlkit.compare(data.directory, tmp_path / "out", **SETTINGS)
 
@@ -205,10 +205,9 @@ def test_on_the_command_line(prepared, tmp_path, capsys):
     assert command_line(words) == 0
     shown = capsys.readouterr()
     assert shown.out.count("SmallCNN") == 4
-    assert "Cheapest (mb) within one standard error" in shown.err
-    assert "by which it was chosen: on new pictures expect" in shown.err.replace(
-        "\n", " "
-    )
+    plain = shown.err.replace("\n", " ")
+    assert "Cheapest (mb) within one standard error" in plain
+    assert "by which it was chosen: on new pictures expect" in plain
     assert "Next: tlkit finetune" in shown.err
     assert command_line(words) == 2
     assert command_line([*words, "--overwrite", "--weights", "vgg16=x.h5"]) == 2

@@ -191,7 +191,9 @@ def test_what_cannot_be_meant_is_said_at_once(prepared, options, word):
 
 def test_too_few_pictures_to_hold_any_out(photo_folder, tmp_path):
     source = photo_folder({"disc": 8, "bar": 1})
-    data = tlkit.prepare(source, tmp_path / "data", workers=0, near=False, test=0, val=0)
+    data = tlkit.prepare(
+        source, tmp_path / "data", workers=0, near=False, test=0, val=0
+    )
     with pytest.raises(RunError, match="fewer than two"):
         tlkit.compare(data.directory, tmp_path / "out", **SETTINGS)
 

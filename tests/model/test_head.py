@@ -84,6 +84,7 @@ def test_pooling_by_hand():
     for text, wanted in {
         "gap": x.mean((1, 2)),
         "gmp": x.max((1, 2)),
+        "gap_gmp": np.hstack([x.mean((1, 2)), x.max((1, 2))]),
         "flatten": x.reshape(2, 24),
     }.items():
         model = head_model(text, 2)

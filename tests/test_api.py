@@ -8,9 +8,10 @@ import tlkit
 
 def test_the_public_names_are_these():
     assert sorted(tlkit.__all__) == [
-        "Config", "Converted", "Exported", "Manifest", "Prediction", "Progress", "Run",
-        "TlkitError", "annotate", "check", "convert", "embedder", "evaluate", "export",
-        "finetune", "predict", "prepare", "resume",
+        "Config", "Converted", "Curve", "Doubts", "Exported", "Manifest", "Prediction",
+        "Progress", "Run", "TlkitError", "annotate", "check", "convert", "curve",
+        "doubts", "embedder", "evaluate", "export", "finetune", "predict", "prepare",
+        "resume",
     ]  # fmt: skip
     for name in tlkit.__all__:
         assert getattr(tlkit, name).__doc__

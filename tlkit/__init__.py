@@ -19,6 +19,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "Config": "tlkit.config",
     "Converted": "tlkit.dataset.converted",
+    "Curve": "tlkit.run.curve",
+    "Doubts": "tlkit.run.doubtful",
     "Exported": "tlkit.run.export",
     "Manifest": "tlkit.dataset.manifest",
     "Prediction": "tlkit.run.predict",
@@ -28,6 +30,8 @@ _HOMES = {
     "annotate": "tlkit.run.annotate",
     "check": "tlkit.dataset.check",
     "convert": "tlkit.dataset.convert",
+    "curve": "tlkit.run.curve",
+    "doubts": "tlkit.run.doubts",
     "embedder": "tlkit.run.embedding",
     "evaluate": "tlkit.run.evaluate",
     "export": "tlkit.run.export",
@@ -40,6 +44,8 @@ _HOMES = {
 __all__ = [
     "Config",
     "Converted",
+    "Curve",
+    "Doubts",
     "Exported",
     "Manifest",
     "Prediction",
@@ -49,6 +55,8 @@ __all__ = [
     "annotate",
     "check",
     "convert",
+    "curve",
+    "doubts",
     "embedder",
     "evaluate",
     "export",
@@ -68,6 +76,9 @@ if TYPE_CHECKING:
     from tlkit.errors import TlkitError
     from tlkit.progress import Progress
     from tlkit.run.annotate import annotate
+    from tlkit.run.curve import Curve, curve
+    from tlkit.run.doubtful import Doubts
+    from tlkit.run.doubts import doubts
     from tlkit.run.embedding import embedder
     from tlkit.run.evaluate import evaluate
     from tlkit.run.export import Exported, export

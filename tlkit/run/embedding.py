@@ -106,6 +106,7 @@ class Embedder:
 
         Raises:
             RunError: They fit neither into the store nor into memory.
+            WeightsError: The network has none that can be used.
         """
         workers = self.config.inputs.workers
         digests = in_order(functools.partial(sha256_of, root), paths, workers=workers)
@@ -135,6 +136,25 @@ def embedding_config(**options: Any) -> Config:
             raise error
     plain = {"augment": "none", "views": 1, "head": POOLING}
     return resolve(build_config(options={**options, **plain}))
+
+
+def network_of(config: Config) -> dict[str, Any]:
+    """What the features are of, for records.
+
+    Args:
+        config: From `embedding_config`.
+
+    Returns:
+        The options that decide them.
+    """
+    model = config.model
+    return {
+        "backbone": model.backbone,
+        "weights": model.weights,
+        "size": model.size,
+        "cut": model.cut,
+        "resize": config.inputs.resize,
+    }
 
 
 def features_of(

@@ -9,6 +9,7 @@ tuning from (Kumar et al. 2022, arXiv 2202.10054).
 
 from __future__ import annotations
 
+import functools
 import warnings
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from threadpoolctl import ThreadpoolController
 
 from tlkit.run.folds import Fold, most_folds, stratified_folds
 
@@ -75,6 +77,12 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 
 
+@functools.cache
+def _threads() -> ThreadpoolController:
+    """What is looked for once, as looking takes longer than many a fit."""
+    return ThreadpoolController()
+
+
 def fit_probe(
     features: np.ndarray,
     targets: np.ndarray,
@@ -95,6 +103,18 @@ def fit_probe(
     Returns:
         The probe, learnt from all N.
     """
+    # Several threads spend many times what such small products take on waiting.
+    with _threads().limit(limits=1):
+        return _fitted(features, targets, groups, classes, seed)
+
+
+def _fitted(
+    features: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    classes: int,
+    seed: int,
+) -> Probe:
     middle = features.mean(axis=0)
     scale = float(np.sqrt(np.mean((features - middle) ** 2))) or 1.0
     # The best weights lie in the span of the examples, so that turning to its axes

@@ -19,8 +19,8 @@ BEGIN = "<!-- reference: made by python -m tests.test_readme -->\n"
 END = "<!-- end of reference -->\n"
 COMMANDS = (
     "prepare", "check", "annotate", "convert", "doubts", "curve", "finetune",
-    "evaluate", "predict", "export", "backbones", "layers", "doctor", "demo", "cache", "cache ls",
-    "cache clear",
+    "evaluate", "predict", "export", "backbones", "layers", "doctor", "demo", "cache",
+    "cache ls", "cache clear",
 )  # fmt: skip
 
 

@@ -86,9 +86,9 @@ def _cells(point: Point) -> tuple[str, str, str]:
 def _verdict(found: Curve) -> str:
     expected, low, high = (f"{100 * share:.1f}" for share in found.gain)
     points = f"{expected} points of accuracy (95 % interval {low} to {high})"
-    return {
-        "pays": f"More pictures pay: four times as many should bring {points}.",
-        "flat": f"The curve is flat: four times as many pictures should bring {points}.",
-        "unclear": "The curve does not tell whether more pictures pay: four times as "
-        f"many should bring {points}.",
+    opening = {
+        "pays": "More pictures pay",
+        "flat": "The curve is flat",
+        "unclear": "The curve does not tell whether more pictures pay",
     }[found.verdict]
+    return f"{opening}: four times as many should bring {points}."

@@ -18,6 +18,8 @@ LEAST_SIZES = 4
 # Few examples are drawn from again and again; many vary less, and take longer.
 MOST_ROUNDS, EXAMPLES_OF_ALL_ROUNDS = 3, 1200
 BOOTSTRAPS = 1000
+# Of a power law.
+PARAMETERS = 3
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,14 @@ class Measured:
             BOOTSTRAPS of them.
         """
         resampled = self.resampled(seed)
-        return fit_power_laws(self.sizes, resampled, 1 / resampled.var(axis=0))
+        spread = resampled.var(axis=0)
+        one = fit_power_laws(self.sizes, self.errors[None], 1 / spread)
+        # What a law leaves unexplained is chance of single sizes, by what was drawn to
+        # learn from, and chance again in each of the other curves.
+        left = ((self.errors - one(self.sizes)[0]) ** 2 / spread).sum()
+        chance = np.sqrt(left / (len(self.sizes) - PARAMETERS) * spread)
+        noise = np.random.default_rng([seed, 1]).normal(size=resampled.shape)
+        return fit_power_laws(self.sizes, resampled + noise * chance, 1 / spread)
 
 
 def check_classes(targets: np.ndarray, groups: np.ndarray) -> int:

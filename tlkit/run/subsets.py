@@ -20,7 +20,8 @@ def usable_sizes(examples: int, least: int) -> list[int]:
         Ascending, the last is all of them.
     """
     shares = RATIO ** -np.arange(MOST_SIZES, dtype=float)
-    kept = shares[shares * least >= LEAST_GROUPS]
+    # Rounded, for 12 halved twice by roots is not to be less than 3.
+    kept = shares[np.round(shares * least, 6) >= LEAST_GROUPS]
     return [round(examples * share) for share in kept[::-1]]
 
 

@@ -161,6 +161,40 @@ def draw_confusion(matrix: np.ndarray, labels: Sequence[str], path: Path) -> Non
     _save(figure, path)
 
 
+def draw_learning_curve(
+    seen: Sequence[tuple[int, float, float, float]],
+    sizes: np.ndarray,
+    band: np.ndarray,
+    path: Path,
+) -> None:
+    """Accuracy over the number of pictures: what was seen, and how it may go on.
+
+    Args:
+        seen: Number of pictures, accuracy, low and high end of its interval.
+        sizes: [n], numbers of pictures to draw the law at.
+        band: float [3, n], low end, middle and high end of the law.
+        path: The PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    pictures, accuracy, low, high = np.transpose(seen)
+    apart = np.maximum([accuracy - low, high - accuracy], 0)
+    axes.errorbar(pictures, accuracy, apart, fmt="o", capsize=3, label="seen")
+    axes.plot(sizes, band[1], color="tab:orange", label="power law")
+    axes.fill_between(
+        sizes, band[0], band[2], color="tab:orange", alpha=0.2, label="95 % interval"
+    )
+    axes.axvline(pictures[-1], color="grey", linestyle=":", label="all there is")
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.set(xlabel="pictures to learn from", ylabel="accuracy of a linear probe")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    _save(figure, path)
+
+
 def draw_comparison(found: Comparison, costs: Mapping[str, str], path: Path) -> None:
     """Accuracy with its interval against each cost, the two that are named marked.
 

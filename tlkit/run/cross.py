@@ -26,6 +26,7 @@ from tlkit.errors import UsageError
 from tlkit.progress import Progress, Quiet, Silent
 from tlkit.run import folds_record, plots, record
 from tlkit.run.against import check_same_folds, compare
+from tlkit.run.auto_cut import with_cut
 from tlkit.run.budget import Budget
 from tlkit.run.clock import Clock
 from tlkit.run.device import choose_device, choose_precision
@@ -211,13 +212,19 @@ def _run(
     policy = choose_precision(config.train.precision, device)
     _describe(manifest, rounds, config, progress)
     with keras.device(device):
-        network = build_network(config, len(found.labels), device, policy)
+        network, built = None, config
         for number, one in enumerate(rounds, start=1):
             if number <= len(found.info["rounds"]):
                 continue
             quiet = Quiet(progress, f"Fold {number} of {len(rounds)}: ")
             began = time.perf_counter()
-            scores, about = held_out(config, one, network, found.directory, quiet)
+            # A cut that is to be found out is, by what this fold learns from.
+            wanted, _ = with_cut(config, one.manifest, quiet)
+            if network is None or wanted != built:
+                network = build_network(wanted, len(found.labels), device, policy)
+                built = wanted
+            scores, about = held_out(wanted, one, network, found.directory, quiet)
+            about["cut"] = wanted.model.cut
             about["seconds"] = round(time.perf_counter() - began, 2)
             found = found.add(one, scores, **about)
             _tell(found, rounds, progress)

@@ -21,7 +21,7 @@ import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
 from tlkit import files
-from tlkit.config import Config, build_config, parse_assignment, resolve
+from tlkit.config import AUTO_CUT, Config, build_config, parse_assignment, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError, RunError, UsageError
 from tlkit.model.head import is_linear, parse_head
@@ -92,8 +92,16 @@ class Settings:
 
         Returns:
             Resolved: frozen up to its cut, unless that was said otherwise.
+
+        Raises:
+            UsageError: The cut was to be found out.
         """
         options = {**self.options, **chosen}
+        if self._build(options).model.cut == AUTO_CUT:
+            raise UsageError(
+                "cut: the search looks for a cut itself; auto would settle it before.",
+                hint="Leave --cut away, or name a layer.",
+            )
         if not {"phases", "freeze_to"} & self.given:
             options["phases"] = ONE
             config = resolve(self._build(options))

@@ -104,6 +104,21 @@ def test_too_few_pictures_to_find_out(photo_folder, tmp_path, weights):
     assert "name the cut" in caught.value.hint
 
 
+def test_each_fold_finds_its_own_cut(prepared, weights, own_store, tmp_path):
+    options = options_of(weights, epochs=1)
+    found = tlkit.cross_validate(
+        prepared.directory, tmp_path / "folds", folds=3, **options
+    )
+    cuts = [one["cut"] for one in found.info["rounds"]]
+    assert len(cuts) == 3
+    assert set(cuts) <= {"block1", "block2", "block3", "block4"}
+
+
+def test_a_search_looks_for_the_cut_itself(prepared, weights, tmp_path):
+    with pytest.raises(UsageError, match="looks for a cut itself"):
+        tlkit.tune(prepared.directory, tmp_path / "out", weights=weights, cut="auto")
+
+
 def test_an_embedder_has_no_labels_to_go_by(weights):
     with pytest.raises(UsageError, match="labels"):
         tlkit.embedder("smallcnn", weights=weights, cut="auto")

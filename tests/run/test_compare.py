@@ -18,11 +18,12 @@ from tlkit.config import build_config
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.inputs.views import ViewMaker
-from tlkit.run import compare as module
+from tlkit.run import scratch
 from tlkit.run.comparison import Entry, megabytes
 from tlkit.run.cut_features import AtCut
 from tlkit.run.cut_probes import Probed, Subjects
 from tlkit.run.evaluate import wilson_interval
+from tlkit.run.verdict import judge, probe_entry
 
 SETTINGS: dict[str, Any] = {
     "backbones": ["smallcnn"], "sizes": [32], "weights": "none", "workers": 0,
@@ -102,13 +103,14 @@ def scored(cut, right, ms, targets, pooling="gap"):
 def subjects():
     manifest = Manifest(Path("ants"), Path(), ("a", "b"), (), "", {})
     targets = np.tile([0, 1], 50)
-    return Subjects(manifest, ("train",), targets, np.arange(100), 5, 0)
+    ids = tuple(map(str, range(100)))
+    return Subjects(manifest, ("train",), ids, targets, np.arange(100), 5, 0)
 
 
 def judged(subjects, probes, cost="ms"):
     empty = Entry("SmallCNN", "none", 32)
-    rows = [(module._entry(empty, one, subjects), one.scores) for one in probes]
-    return module._judge(rows, subjects, cost, "squash", Path("out"))
+    rows = [(probe_entry(empty, one, subjects), one.scores) for one in probes]
+    return judge(rows, subjects, cost, "squash", Path("out"))[0]
 
 
 def test_figures_by_hand(subjects):
@@ -171,12 +173,48 @@ def test_where_nothing_is_left_it_is_an_error(prepared, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_what_is_trained_from_scratch_is_held_against_the_best(
+    prepared, tmp_path, own_store, monkeypatch
+):
+    monkeypatch.setattr(scratch, "nets", lambda: ["SmallCNN"])
+    monkeypatch.setattr(scratch, "EPOCHS", 2)
+    found = tlkit.compare(
+        prepared.directory,
+        tmp_path / "out",
+        **{**SETTINGS, "backbones": ["smallcnn", "vgg16"]},
+        cuts=["block4"],
+        poolings=["gap"],
+        scratch_minutes=1,
+    )
+    probe, trained, failed = found.entries
+    assert (probe.trained, trained.trained) == ("probe", "scratch")
+    assert "block4" in failed.failed
+    assert (trained.backbone, trained.weights, trained.size) == ("SmallCNN", "none", 64)
+    # One fold of five of the 36 pictures that are no test.
+    assert trained.pictures in (7, 8)
+    low, high = trained.difference.low, trained.difference.high
+    assert low <= trained.accuracy.value - 1
+    assert high >= trained.accuracy.value - 1
+    assert trained.gflop > probe.gflop
+    assert trained.mb == pytest.approx(4 * (163_376 + 129 * 3) / 1e6)
+    assert found.best == found.cheapest == 0
+    assert sorted(p.name for p in found.directory.iterdir()) == [
+        "compare.csv", "compare.json", "compare.png",
+    ]  # fmt: skip
+
+
+def test_networks_to_be_trained_have_no_published_weights():
+    assert "SmallCNN" in scratch.nets()
+    assert "VGG16" not in scratch.nets()
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [
         ({"poolings": ["flatten"]}, "pooling 'flatten'"),
         ({"cost": "watt"}, "cost 'watt'"),
         ({"folds": 1}, "2 to 100"),
+        ({"scratch_minutes": 0}, "0.01 to 1000"),
         ({"backbones": ["nope"]}, "backbone 'nope'"),
         ({"weights": {"vgg16": "x.h5"}}, "VGG16 is not compared"),
         ({"epochs": 3}, "option 'epochs'"),

@@ -78,7 +78,11 @@ def finetune(
     ),
     warmup: float = _option("Share of the steps to warm up, with cosine.", "warmup"),
     epochs: int = _option("Passes over the pictures, at most.", "epochs"),
-    monitor: str = _option("val_loss | val_accuracy: which epoch is best.", "monitor"),
+    monitor: str = _option(
+        "val_loss | val_accuracy: which epoch is best; with several labels the "
+        "accuracy is the share of right yes and no.",
+        "monitor",
+    ),
     patience: int = _option(
         "Stop after so many epochs without progress; 0 never.", "patience"
     ),

@@ -49,8 +49,7 @@ class PixelBatches:
             first_epoch: Epoch to begin with.
 
         Yields:
-            uint8 [B, size, size, 3] and targets: float32 [B, 1] with the share of the
-            second of two classes, else [B, n].
+            uint8 [B, size, size, 3] and the class shares, float32 [B, n].
         """
         made = self.maker.stream(self._asked(first_epoch), most=1, workers=self.workers)
         epoch = first_epoch
@@ -60,13 +59,12 @@ class PixelBatches:
                     taken = itertools.islice(made, len(batch.examples))
                     (pixels,) = grouped((p[0] for p, _ in taken), len(batch.examples))
                     dice = np.random.default_rng([self.schedule.seed, epoch, step])
-                    pixels, targets = mix_batch(
+                    yield mix_batch(
                         pixels,
                         self.shares[batch.examples],
                         mix=self.mix,
                         seed=int(dice.integers(2**31)),
                     )
-                    yield pixels, binary_column(targets)
                 epoch += 1
         finally:
             made.close()
@@ -137,29 +135,3 @@ def read_fitted(path: Path, out: np.ndarray, *, resize: str) -> str:
     except contents.UnreadableImage as error:
         return f"{error.reason}: {error.detail}" if error.detail else error.reason
     return ""
-
-
-def class_shares(targets: np.ndarray, classes: int) -> np.ndarray:
-    """Class indices as shares.
-
-    Args:
-        targets: int [N], the class of each example.
-        classes: How many there are.
-
-    Returns:
-        float32 [N, classes], a row of zeros with a one.
-    """
-    shares: np.ndarray = np.eye(classes, dtype=np.float32)[targets]
-    return shares
-
-
-def binary_column(shares: np.ndarray) -> np.ndarray:
-    """Targets in the form that the network's output has.
-
-    Args:
-        shares: float32 [B, n], rows summing to 1.
-
-    Returns:
-        [B, 1], the share of the second class, where there are two; else as given.
-    """
-    return shares[:, 1:] if shares.shape[1] == 2 else shares

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
-from sklearn.metrics import (
-    confusion_matrix,
-    f1_score,
-    log_loss,
-    precision_recall_fscore_support,
-)
 
-from tlkit import files
-from tlkit.dataset.manifest import SPLITS, Example, Manifest
+from tlkit.dataset.manifest import SPLITS
 from tlkit.errors import RunError, unknown_name
 from tlkit.inputs.batches import plain_batches
-from tlkit.inputs.views import ViewMaker
-from tlkit.model.classifier import probabilities
+from tlkit.model.task import probabilities
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots
 from tlkit.run.record import Run
+from tlkit.run.report import maker_of, report
 from tlkit.workers import Aside
 
 SILENT = Silent()
@@ -43,7 +33,8 @@ def evaluate(
     """Score a run on one split of its data set, on the model that gets exported.
 
     Writes `metrics.json` to the run directory, and to evaluation/SPLIT/ the same with
-    confusion.csv, confusion.png, predictions.csv, mistakes.csv and mistakes.png.
+    predictions.csv, mistakes.csv, mistakes.png, and confusion.csv and confusion.png, or
+    classes.csv where pictures have several labels.
 
     Args:
         run: A finished run, or its directory.
@@ -53,9 +44,14 @@ def evaluate(
         progress: Told of all long work.
 
     Returns:
-        What metrics.json holds: split, n, accuracy, accuracy_ci95 [low, high], loss,
-        macro_f1, per_class (name, precision, recall, f1, support), confusion (rows
-        are the true classes) and chose_the_epoch.
+        What metrics.json holds: split, chose_the_epoch, n, loss, labels, and
+
+        - of one label each: accuracy, accuracy_ci95 [low, high], macro_f1, per_class
+          (name, precision, recall, f1, support), confusion (rows are the true classes);
+        - of several labels: map (the mean over classes of the average precision),
+          macro_f1, micro_f1, subset_accuracy (the share of pictures with all labels
+          right), each with its _ci95; per_class (name, support, predicted, threshold;
+          ap, precision, recall, f1, each with its _ci95); chose_the_thresholds.
 
     Raises:
         RunError: The split is empty, or the data set is not the run's.
@@ -76,7 +72,7 @@ def evaluate(
             hint=f"Splits with pictures: {', '.join(filled)}.",
         )
     model = run.model()
-    pictures = plain_batches(_maker(run, manifest), examples, BATCH, workers=workers)
+    pictures = plain_batches(maker_of(run, manifest), examples, BATCH, workers=workers)
     progress.start(f"Scoring {split} pictures", len(examples))
     answers = []
     for pixels in pictures:
@@ -84,49 +80,6 @@ def evaluate(
         progress.advance(len(pixels))
     draw = Aside(plots.get_ready, workers=0)
     return report(run, manifest, split, np.concatenate(answers), draw)
-
-
-def report(
-    run: Run, manifest: Manifest, split: str, scores: np.ndarray, draw: Aside
-) -> dict[str, Any]:
-    """Write what there is to say of the answers for a split.
-
-    Args:
-        run: Gets the files that `evaluate` names.
-        manifest: The data set.
-        split: Not empty.
-        scores: float32 [N, n], class probabilities in the order of the manifest.
-        draw: Makes the pictures.
-
-    Returns:
-        What metrics.json holds; see `evaluate`.
-    """
-    examples = manifest.of(split)
-    truth = manifest.targets(examples)
-    metrics = measure(truth, scores, run.labels)
-    metrics = {"split": split, "chose_the_epoch": split == "val", **metrics}
-    folder = run.directory / "evaluation" / split
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_tables(folder, examples, truth, scores, run.labels)
-    matrix = np.array(metrics["confusion"])
-    draw(plots.draw_confusion, matrix, run.labels, folder / "confusion.png")
-    wrong = _mistakes(truth, scores)[: plots.GALLERY]
-    captions = [
-        f"{run.labels[truth[i]]}, called {run.labels[scores[i].argmax()]}"
-        f" ({scores[i].max():.2f})\n{Path(examples[i].path).name}"
-        for i in wrong
-    ]
-    shown = [examples[i] for i in wrong]
-    batches = plain_batches(_maker(run, manifest), shown, len(shown) or 1, workers=0)
-    pictures = next(batches, np.empty(0))
-    draw(plots.draw_gallery, pictures, captions, folder / "mistakes.png")
-    for place in (folder, run.directory):
-        files.write_json(place / "metrics.json", metrics)
-    return metrics
-
-
-def _maker(run: Run, manifest: Manifest) -> ViewMaker:
-    return ViewMaker(manifest.source, run.size, run.config.inputs.resize)
 
 
 def predict_pixels(
@@ -140,7 +93,7 @@ def predict_pixels(
         batch: Pictures a step.
 
     Returns:
-        float32 [N, n], rows summing to 1.
+        float32 [N, n]; rows sum to 1 where each picture has one label.
     """
     return probabilities(
         np.concatenate(
@@ -150,103 +103,3 @@ def predict_pixels(
             ]
         )
     )
-
-
-def measure(
-    truth: np.ndarray, scores: np.ndarray, labels: Sequence[str]
-) -> dict[str, Any]:
-    """Accuracy with its interval, loss, and figures for each class.
-
-    Args:
-        truth: int [N], indices of the true classes.
-        scores: float [N, n], rows summing to 1.
-        labels: The n class names.
-
-    Returns:
-        See `evaluate`. A class never predicted has precision 0.
-    """
-    called = scores.argmax(axis=1)
-    every = list(range(len(labels)))
-    shares = scores.astype(np.float64)
-    shares /= shares.sum(axis=1, keepdims=True)
-    right = int((called == truth).sum())
-    columns = precision_recall_fscore_support(
-        truth, called, labels=every, zero_division=0
-    )
-    return {
-        "n": len(truth),
-        "accuracy": right / len(truth),
-        "accuracy_ci95": list(wilson_interval(right, len(truth))),
-        "loss": float(log_loss(truth, shares, labels=every)),
-        "macro_f1": float(
-            f1_score(truth, called, labels=every, average="macro", zero_division=0)
-        ),
-        "per_class": [
-            {
-                "name": name,
-                "precision": float(precision),
-                "recall": float(recall),
-                "f1": float(f1),
-                "support": int(support),
-            }
-            for name, precision, recall, f1, support in zip(
-                labels, *columns, strict=True
-            )
-        ],
-        "labels": list(labels),
-        "confusion": confusion_matrix(truth, called, labels=every).tolist(),
-    }
-
-
-def wilson_interval(right: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """The score interval of a proportion (Wilson 1927).
-
-    Args:
-        right: Number of successes.
-        n: Number of trials, at least 1.
-        z: Normal quantile; the default gives 95 %.
-
-    Returns:
-        Low and high, within 0 and 1; exactly 0 where none is right, 1 where all are.
-    """
-    share = right / n
-    middle = share + z * z / (2 * n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    # Exact at the ends, where rounding would leave 1e-17 or 0.9999999.
-    low = (middle - half) / scale if right else 0.0
-    high = (middle + half) / scale if right < n else 1.0
-    return low, high
-
-
-def _mistakes(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Indices of the wrong answers, the most confident first."""
-    wrong = np.flatnonzero(scores.argmax(axis=1) != truth)
-    return wrong[np.argsort(-scores[wrong].max(axis=1), kind="stable")]
-
-
-def _write_tables(
-    folder: Path,
-    examples: Sequence[Example],
-    truth: np.ndarray,
-    scores: np.ndarray,
-    labels: Sequence[str],
-) -> None:
-    called = scores.argmax(axis=1)
-    table = pd.DataFrame(
-        {
-            "id": [example.id for example in examples],
-            "path": [example.path for example in examples],
-            "label": [labels[i] for i in truth],
-            "predicted": [labels[i] for i in called],
-            "probability": scores.max(axis=1),
-            **{f"p_{label}": scores[:, i] for i, label in enumerate(labels)},
-        }
-    )
-    files.write_text(folder / "predictions.csv", table.to_csv(index=False))
-    wrong = table.iloc[_mistakes(truth, scores)]
-    files.write_text(folder / "mistakes.csv", wrong.to_csv(index=False))
-    matrix = confusion_matrix(truth, called, labels=list(range(len(labels))))
-    named = pd.DataFrame(matrix, index=list(labels), columns=list(labels))
-    named.index.name = "true \\ predicted"
-    files.write_text(folder / "confusion.csv", named.to_csv())

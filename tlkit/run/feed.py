@@ -15,14 +15,11 @@ import tensorflow as tf
 from tlkit.cache_root import cache_root
 from tlkit.dataset.manifest import Example, Manifest
 from tlkit.inputs.augment import load_policy
-from tlkit.inputs.batches import (
-    PixelBatches,
-    binary_column,
-    class_shares,
-)
+from tlkit.inputs.batches import PixelBatches
 from tlkit.inputs.schedule import Schedule
 from tlkit.inputs.views import PLAIN, ViewMaker
 from tlkit.model.classifier import Classifier, Parts, split_at_freeze
+from tlkit.model.task import Task
 from tlkit.progress import Progress
 from tlkit.run.agreement import compare
 from tlkit.run.engine import choose_engine
@@ -44,6 +41,7 @@ class Feed:
     Attributes:
         model: What is trained on them; shares its layers with the classifier.
         exact: The same in float32, sharing its layers with the reference.
+        task: What the network is asked, and so the form of the targets.
         train: The training side.
         val: The validation side, from the float32 network.
         schedule: Which examples and views make up each batch.
@@ -56,6 +54,7 @@ class Feed:
 
     model: keras.Model
     exact: keras.Model
+    task: Task
     train: Side
     val: Side
     schedule: Schedule
@@ -78,7 +77,7 @@ class Feed:
         while self.train.rows is not None:
             for batch in self.schedule.batches(epoch):
                 rows = self.train.rows.take(*batch)
-                targets = binary_column(self.train.shares[batch.examples])
+                targets = self.task.targets(self.train.shares[batch.examples])
                 yield as_input(rows, self.train.pooling), targets
             epoch += 1
 
@@ -121,7 +120,7 @@ class Feed:
         start = 0
         for inputs in self.val.plain():
             shares = self.val.shares[start : start + len(inputs)]
-            yield inputs, binary_column(shares)
+            yield inputs, self.task.targets(shares)
             start += len(inputs)
 
     def account(self) -> dict[str, Any]:
@@ -149,7 +148,7 @@ class Feed:
 
         def groups() -> Iterator[np.ndarray]:
             for pictures, wanted in pixels:
-                targets.append(wanted)
+                targets.append(self.task.targets(wanted))
                 yield pictures
 
         try:
@@ -213,6 +212,7 @@ def build_feed(
     return Feed(
         parts.suffix,
         exact.suffix,
+        run.task,
         _side(manifest, pictures, training, rows, parts.pooling),
         _side(manifest, held, val, val_rows, parts.pooling),
         Schedule(len(pictures), inputs.views or 1, inputs.batch, train.seed),
@@ -229,8 +229,7 @@ def _side(
     rows: Rows | None,
     pooling: str,
 ) -> Side:
-    shares = class_shares(manifest.targets(examples), len(manifest.labels))
-    return Side(examples, shares, collector, rows, pooling)
+    return Side(examples, manifest.shares(examples), collector, rows, pooling)
 
 
 def _collector(

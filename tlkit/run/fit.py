@@ -61,7 +61,7 @@ def fit(
     )
     if state.stopped or state.epochs >= train.epochs:
         return checkpoint
-    _compile(feed.model, run.config, feed.schedule.steps, device)
+    _compile(feed, run.config, device)
     stream = feed.training(state.epochs)
     try:
         feed.model.fit(
@@ -79,9 +79,8 @@ def fit(
     return checkpoint
 
 
-def _compile(model: keras.Model, config: Config, steps: int, device: str) -> None:
-    train = config.train
-    binary = model.output_shape[-1] == 1
+def _compile(feed: Feed, config: Config, device: str) -> None:
+    train, model, steps = config.train, feed.model, feed.schedule.steps
     model.compile(
         optimizer=optimizers.build(
             train.optimizer,
@@ -93,19 +92,10 @@ def _compile(model: keras.Model, config: Config, steps: int, device: str) -> Non
             schedule=train.schedule,
             warmup=train.warmup,
         ),
-        loss="binary_crossentropy" if binary else "categorical_crossentropy",
-        metrics=[keras.metrics.MeanMetricWrapper(_right, name="accuracy")],
+        loss=feed.task.loss,
+        metrics=[keras.metrics.MeanMetricWrapper(feed.task.right, name="accuracy")],
         jit_compile=_pays_to_compile(model, device),
     )
-
-
-def _right(wanted: Any, answered: Any) -> Any:
-    """1 where the likeliest class is right; of mixed ones, that with most of it."""
-    if answered.shape[-1] == 1:
-        right = (wanted > 0.5) == (answered > 0.5)
-        return keras.ops.cast(right[:, 0], "float32")
-    right = keras.ops.argmax(wanted, -1) == keras.ops.argmax(answered, -1)
-    return keras.ops.cast(right, "float32")
 
 
 def _pays_to_compile(model: keras.Model, device: str) -> str | bool:

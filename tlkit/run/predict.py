@@ -17,6 +17,7 @@ from natsort import natsorted, ns
 from tlkit.errors import UsageError
 from tlkit.inputs.batches import read_fitted
 from tlkit.progress import Progress, Silent, track
+from tlkit.run.decision import Decision, decision_of
 from tlkit.run.evaluate import predict_pixels
 from tlkit.run.record import Run
 from tlkit.workers import arrays_in_order
@@ -30,13 +31,16 @@ class Prediction:
     """What the network says of one picture, or why it could say nothing.
 
     `probability` is that of `label`; `probabilities` has every class, in the order of
-    labels.txt. For an unreadable file the first two are None, and `error` says why.
+    labels.txt. Where a picture may have several labels, `labels` are those it has,
+    `label` is the same in one text ("" for none), and `probability` is None. For an
+    unreadable file all of it is None or empty, and `error` says why.
     """
 
     path: str
     label: str | None = None
     probability: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
     error: str | None = None
 
 
@@ -74,7 +78,7 @@ def predict(
         progress.warn(
             "This run was trained on crops of shapes; predict takes pictures whole."
         )
-    model = run.model()
+    model, decision = run.model(), decision_of(run)
     read = functools.partial(read_fitted, resize=run.config.inputs.resize)
     shape = (run.size, run.size, 3)
     made = track(
@@ -86,7 +90,7 @@ def predict(
     predictions: list[Prediction] = []
     for start in range(0, len(paths), BATCH):
         names = [str(path) for path in paths[start : start + BATCH]]
-        predictions += _answers(model, names, made, shape, run.labels)
+        predictions += _answers(model, names, made, shape, run.labels, decision)
     return predictions
 
 
@@ -96,6 +100,7 @@ def _answers(
     made: Iterator[tuple[np.ndarray, str]],
     shape: tuple[int, int, int],
     labels: Sequence[str],
+    decision: Decision,
 ) -> Iterator[Prediction]:
     """Classify one batch of files, the readable ones of them together."""
     pixels = np.empty((len(names), *shape), np.uint8)
@@ -104,12 +109,17 @@ def _answers(
         pixels[i] = read
         faults.append(fault)
     readable = np.array([not fault for fault in faults])
-    scores = iter(predict_pixels(model, pixels[readable]) if readable.any() else ())
+    scores = np.empty((0, len(labels)))
+    if readable.any():
+        scores = predict_pixels(model, pixels[readable])
+    said = zip(decision.answers(scores), scores, strict=True)
     for name, fault in zip(names, faults, strict=True):
         if fault:
             yield Prediction(name, error=fault)
-        else:
-            yield _answer(name, next(scores), labels)
+            continue
+        answer, row = next(said)
+        every = {label: float(p) for label, p in zip(labels, row, strict=True)}
+        yield Prediction(name, answer.label, answer.probability, every, answer.labels)
 
 
 def find_pictures(inputs: Iterable[str | Path]) -> list[Path]:
@@ -157,9 +167,3 @@ def _below(folder: Path) -> Iterator[Path]:
         for name in natsorted(names, alg=ns.IGNORECASE):
             if not name.startswith("."):
                 yield Path(here, name)
-
-
-def _answer(name: str, scores: np.ndarray, labels: Sequence[str]) -> Prediction:
-    best = int(scores.argmax())
-    every = {label: float(p) for label, p in zip(labels, scores, strict=True)}
-    return Prediction(name, labels[best], float(scores[best]), every)

@@ -18,6 +18,7 @@ from tlkit import files
 from tlkit.config import Config, build_config
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError, RunError, UsageError
+from tlkit.model.task import Task
 from tlkit.progress import Progress
 
 if TYPE_CHECKING:
@@ -100,6 +101,11 @@ class Run:
         if self.config.model.size is None:
             raise RunError(f"{self.directory}/config.yaml has no model.size.")
         return self.config.model.size
+
+    @property
+    def task(self) -> Task:
+        """What its network is asked."""
+        return Task(len(self.labels), bool(self.info["data"].get("multi_label")))
 
     def manifest(self, data: str | Path | None = None) -> Manifest:
         """The data set this run was trained on.
@@ -249,6 +255,7 @@ def begin(directory: Path, config: Config, manifest: Manifest) -> Run:
             "directory": str(manifest.directory.resolve()),
             "digest": manifest.digest,
             "pictures": counts,
+            "multi_label": manifest.multi_label,
             "crops": any(example.box for example in manifest.examples),
         },
         "versions": versions(),

@@ -21,11 +21,12 @@ from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
 from tlkit.run.checkpoint import read_state
 from tlkit.run.clock import Clock
+from tlkit.run.decision import settle
 from tlkit.run.device import choose_device, choose_precision, dtype_policy
-from tlkit.run.evaluate import report
 from tlkit.run.feed import build_feed
 from tlkit.run.fit import fit
 from tlkit.run.record import Run
+from tlkit.run.report import report
 from tlkit.run.side import score
 from tlkit.workers import Aside
 
@@ -124,15 +125,8 @@ def check_splits(manifest: Manifest) -> Manifest:
         The same.
 
     Raises:
-        RunError: It lacks a training or a validation side, or its examples have several
-            labels.
+        RunError: It lacks a training or a validation side.
     """
-    if manifest.multi_label:
-        raise RunError(
-            f"The examples of {manifest.directory} have several labels each: expected "
-            "one, as training on several is yet to come.",
-            hint="Prepare it anew without --multi-label: by --label-by shapes, say.",
-        )
     for split in ("train", "val"):
         if not manifest.of(split):
             raise RunError(
@@ -212,6 +206,7 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         exact = feed.exact
         checkpoint.restore_best(exact)
         scores = score(exact, feed.val)
+    run = settle(run, manifest.shares("val"), scores)
     report(run, manifest, "val", scores, draw)
     state = checkpoint.state
     curves = run.directory / "curves.png"
@@ -245,7 +240,8 @@ def _build(run: Run) -> Classifier:
         cut=model.cut,
         freeze_to=model.freeze_to,
         head=parse_head(model.head),
-        n_classes=len(run.labels),
+        n_classes=run.task.classes,
+        multi_label=run.task.multi_label,
         weights=model.weights,
         seed=run.config.train.seed,
     )

@@ -1,0 +1,20 @@
+"""What a person gets to hear of one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer.
+
+    Attributes:
+        label: The class; of several labels all of them, "|" between, as in a manifest.
+        labels: The same one by one.
+        probability: Of the one class; None where there may be several.
+    """
+
+    label: str
+    labels: tuple[str, ...]
+    probability: float | None = None

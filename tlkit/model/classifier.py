@@ -8,7 +8,9 @@ where tlkit is not installed.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,6 +50,9 @@ class Classifier:
         feature_shape: At the cut, (height, width, channels).
         head: The layers above the cut.
         head_inputs: How many numbers a picture gives to the first dense layer.
+        body: The same layers up to the cut.
+        pretrained: Whether the body was given weights.
+        dropouts: Rates of the body's own dropout where it is not frozen, by layer.
     """
 
     model: keras.Model
@@ -60,6 +65,9 @@ class Classifier:
     feature_shape: tuple[int, int, int]
     head: tuple[HeadLayer, ...]
     head_inputs: int
+    body: keras.Model
+    pretrained: bool
+    dropouts: Mapping[str, float]
 
     def frozen_digest(self) -> str:
         """Returns the SHA-256 of the frozen weights now, statistics included."""
@@ -119,7 +127,13 @@ def build_classifier(
     outputs = apply_head(features, head, task, seed)
     load_weights(backbone, body, cut_body, weights)
     digest = weights_digest(cut_body)
-    frozen = _freeze(cut_body, freeze, pretrained=weights != RANDOM)
+    dropouts = {
+        layer.name: layer.rate
+        for layer in cut_body.layers
+        if isinstance(layer, keras.layers.Dropout)
+    }
+    pretrained = weights != RANDOM
+    frozen = _freeze(cut_body, freeze, dropouts, pretrained=pretrained)
     model = keras.Model(image, outputs, name="classifier")
     return Classifier(
         model=model,
@@ -132,11 +146,39 @@ def build_classifier(
         feature_shape=tuple(features.shape[1:]),
         head=head,
         head_inputs=_head_inputs(features, head),
+        body=cut_body,
+        pretrained=pretrained,
+        dropouts=dropouts,
     )
 
 
+def refreeze(classifier: Classifier, freeze_to: str | None) -> Classifier:
+    """The same network, frozen up to another layer.
+
+    Args:
+        classifier: As built; its layers are changed in place.
+        freeze_to: As `build_classifier` takes it.
+
+    Returns:
+        The classifier with what is frozen now; to be compiled anew.
+
+    Raises:
+        UsageError: If the layer is unknown or the graph does not split there.
+    """
+    freeze = find_freeze(classifier.body, freeze_to)
+    frozen = _freeze(
+        classifier.body, freeze, classifier.dropouts, pretrained=classifier.pretrained
+    )
+    name = freeze.name if freeze else NOTHING
+    return dataclasses.replace(classifier, freeze_to=name, frozen=frozen)
+
+
 def _freeze(
-    cut_body: keras.Model, freeze: keras.Operation | None, *, pretrained: bool
+    cut_body: keras.Model,
+    freeze: keras.Operation | None,
+    dropouts: Mapping[str, float],
+    *,
+    pretrained: bool,
 ) -> tuple[str, ...]:
     """Returns the names of layers whose weights stay, after setting what trains."""
     below = {id(one) for one in inputs_below(cut_body, freeze)} if freeze else set()
@@ -144,13 +186,12 @@ def _freeze(
     for layer in body_operations(cut_body):
         if not isinstance(layer, keras.layers.Layer):
             continue
-        if id(layer) in below and isinstance(layer, keras.layers.Dropout):
-            layer.rate = 0.0
+        if layer.name in dropouts:
+            layer.rate = 0.0 if id(layer) in below else dropouts[layer.name]
         stays = pretrained and isinstance(layer, keras.layers.BatchNormalization)
-        if id(layer) in below or stays:
-            layer.trainable = False
-            if layer.weights:
-                frozen.append(layer.name)
+        layer.trainable = not (stays or id(layer) in below)
+        if layer.weights and not layer.trainable:
+            frozen.append(layer.name)
     return tuple(frozen)
 
 

@@ -20,12 +20,22 @@ def flops(model: keras.Model) -> int:
     Returns:
         Their number.
     """
-    total = 0
-    for layer in model.layers:
-        # A kernel has two axes or more and is used once at every output position;
-        # biases, scales and statistics have one.
-        kernels = [w for w in layer.weights if len(w.shape) >= 2]
-        if kernels:
-            positions = math.prod(output_of(layer).shape[1:-1])
-            total += sum(2 * math.prod(kernel.shape) * positions for kernel in kernels)
-    return total
+    return sum(map(layer_flops, model.layers))
+
+
+def layer_flops(layer: keras.layers.Layer) -> int:
+    """What a layer adds to `flops`.
+
+    Args:
+        layer: Of such a graph.
+
+    Returns:
+        The number of operations for one picture.
+    """
+    # A kernel has two axes or more and is used once at every output position; biases,
+    # scales and statistics have one.
+    kernels = [w for w in layer.weights if len(w.shape) >= 2]
+    if not kernels:
+        return 0
+    positions = math.prod(output_of(layer).shape[1:-1])
+    return sum(2 * math.prod(kernel.shape) * positions for kernel in kernels)

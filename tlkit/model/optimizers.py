@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tlkit.errors import UsageError, unknown_name
@@ -27,7 +28,10 @@ OPTIMIZERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "schedulefreeadamw": ("ScheduleFreeAdamW", ()),
     "sgd": ("SGD", ("momentum", "nesterov")),
 }
-SCHEDULES = ("constant", "cosine", "exponential", "linear")
+# "auto" is constant for what is new, cosine with a warm-up for what is pretrained.
+SCHEDULES = ("auto", "constant", "cosine", "exponential", "linear", "onecycle")
+# One cycle (Smith and Topin 2018, arXiv 1708.07120) with fastai's proportions.
+RISE, START, END = 0.25, 1 / 25, 1e-5
 
 
 def check(
@@ -67,7 +71,7 @@ def check(
             f"nesterov does nothing without momentum: give {name} one above 0, "
             "such as momentum 0.9."
         )
-    if warmup and schedule != "cosine":
+    if warmup and schedule not in ("auto", "cosine"):
         raise UsageError(f"warmup goes with schedule cosine, not with {schedule}.")
 
 
@@ -81,6 +85,8 @@ def build(
     weight_decay: float | None = None,
     schedule: str = "constant",
     warmup: float = 0.0,
+    ema: float | None = None,
+    factors: Sequence[float] | None = None,
 ) -> keras.optimizers.Optimizer:
     """Make an optimizer.
 
@@ -91,9 +97,13 @@ def build(
         momentum: For those that take it; None leaves it to Keras.
         nesterov: Likewise.
         weight_decay: Decoupled weight decay; None leaves it to Keras.
-        schedule: One of SCHEDULES: cosine falls to 0, exponential to a hundredth, and
-            linear to 0 over all steps.
+        schedule: One of SCHEDULES but "auto": cosine falls to 0, exponential to a
+            hundredth, and linear to 0 over all steps; onecycle rises evenly over a quarter
+            of them from a 25th of the rate, and falls by cosine to a hundred
+            thousandth; momentum stays as it is.
         warmup: Share of the steps, 0 to 0.9, over which the rate rises from 0.
+        ema: Momentum of a running mean of the weights; None for none.
+        factors: One a trainable variable, by which its rate is multiplied.
 
     Returns:
         A new optimizer.
@@ -116,10 +126,42 @@ def build(
         "weight_decay": weight_decay,
     }
     arguments = {key: value for key, value in given.items() if value is not None}
+    if ema is not None:
+        arguments |= {"use_ema": True, "ema_momentum": ema}
+    if factors is not None:
+        kind = _discriminating(kind, factors)
     optimizer: keras.optimizers.Optimizer = kind(
         learning_rate=_rate(lr, steps, schedule, warmup), **arguments
     )
     return optimizer
+
+
+def _discriminating(kind: Any, factors: Sequence[float]) -> Any:
+    """An optimizer of this kind that gives every variable a rate of its own."""
+
+    class Discriminating(kind):  # type: ignore[misc]
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:
+            factor = factors[self._get_variable_index(variable)]
+            return super().update_step(gradient, variable, learning_rate * factor)
+
+    return Discriminating
+
+
+def depth_factors(depths: Sequence[float], lowest: float) -> list[float]:
+    """Rates by depth, in equal ratios (Howard and Ruder 2018, arXiv 1801.06146).
+
+    Args:
+        depths: Of each variable, 0 for the head to 1 for the lowest layer that trains.
+        lowest: What the rate of that layer is multiplied by.
+
+    Returns:
+        What the rate of each variable is multiplied by.
+
+    Example:
+        >>> depth_factors([0.0, 0.5, 1.0], 0.01)
+        [1.0, 0.1, 0.01]
+    """
+    return [float(lowest**depth) for depth in depths]
 
 
 def _rate(lr: float, steps: int, schedule: str, warmup: float) -> Any:
@@ -135,6 +177,14 @@ def _rate(lr: float, steps: int, schedule: str, warmup: float) -> Any:
         return schedules.CosineDecay(lr, steps)
     if schedule == "linear":
         return schedules.PolynomialDecay(lr, steps, 0.0)
+    if schedule == "onecycle":
+        return schedules.CosineDecay(
+            lr * START,
+            max(1, steps - round(RISE * steps)),
+            alpha=END,
+            warmup_target=lr,
+            warmup_steps=max(1, round(RISE * steps)),
+        )
     if schedule == "exponential":
         return schedules.ExponentialDecay(lr, steps, 0.01)
     return lr

@@ -1,0 +1,103 @@
+"""A line like "head:15,top:10@1e-5" in, the phases of a training out.
+
+Importing this module and reading phases do not import Keras.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tlkit.errors import UsageError
+
+# What a phase may train besides what lies above a layer that is named.
+HEAD, TOP, DEEP, ALL = "head", "top", "deep", "all"
+DEPTHS = (HEAD, TOP, DEEP, ALL)
+# Not phases but how they come about: found out from the data; or a single one that
+# trains all above the freeze point of the configuration.
+AUTO, ONE = "auto", "one"
+HEAD_RATE, HEAD_EPOCHS = 1e-3, 30
+# For layers that are pretrained: slow, with a warm-up over this share of the steps.
+TUNE_RATE, WARMUP = 2e-4, 0.1
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a training.
+
+    Attributes:
+        above: What trains: "head" all above the cut, "top" and "deep" the upper third
+            and two thirds of the computing as well, "all" everything; or all above
+            the layer of this name.
+        epochs: Passes over the pictures, at most.
+        lr: Learning rate; None for that of the training.
+    """
+
+    above: str
+    epochs: int
+    lr: float | None = None
+
+    def __str__(self) -> str:
+        rate = "" if self.lr is None else f"@{self.lr:g}"
+        return f"{self.above}:{self.epochs}{rate}"
+
+
+def parse_phases(text: str) -> tuple[Phase, ...]:
+    """Read phases as a person writes them.
+
+    Args:
+        text: ABOVE:EPOCHS or ABOVE:EPOCHS@RATE, separated by commas; for ABOVE see
+            Phase.
+
+    Returns:
+        The phases in order.
+
+    Raises:
+        UsageError: Something else stands there.
+
+    Example:
+        >>> [phase.lr for phase in parse_phases("head:15,top:10@1e-5")]
+        [None, 1e-05]
+    """
+    return tuple(_parse_phase(part.strip(), text) for part in text.split(","))
+
+
+def check(text: str | None, *, epochs: int | None, steps: int | None) -> None:
+    """Refuse phases that cannot be read, and lengths that contradict each other.
+
+    Args:
+        text: As for `parse_phases`, "auto", "one" or None.
+        epochs: Length of the training where it is given.
+        steps: Likewise.
+
+    Raises:
+        UsageError: Says what is wrong.
+    """
+    if epochs is not None and steps is not None:
+        raise UsageError(f"epochs {epochs} and steps {steps}: give one of both.")
+    if text in (None, AUTO, ONE):
+        return
+    parse_phases(str(text))
+    if epochs is not None or steps is not None:
+        raise UsageError(
+            f"phases: {text!r} has the epochs of each phase; epochs and steps do not "
+            "go with it."
+        )
+
+
+def _parse_phase(part: str, text: str) -> Phase:
+    above, colon, length = (piece.strip() for piece in part.partition(":"))
+    count, at, rate = (piece.strip() for piece in length.partition("@"))
+    try:
+        phase = Phase(above, int(count), float(rate) if at else None)
+    except ValueError:
+        phase = Phase("", 0)
+    lr = 1.0 if phase.lr is None else phase.lr
+    if not (colon and phase.above) or phase.epochs < 1 or not 0 < lr < math.inf:
+        raise UsageError(
+            f"phases: expected ABOVE:EPOCHS or ABOVE:EPOCHS@RATE, got {part!r} in "
+            f"{text!r}.",
+            hint='For example "head:15,top:10@1e-5"; ABOVE is head, top, deep, all or '
+            "a layer of tlkit layers.",
+        )
+    return phase

@@ -10,6 +10,7 @@ from tlkit.errors import RunError
 from tlkit.run.decision import decision_of
 from tlkit.run.mistakes import mistakes
 from tlkit.run.one_label import OneLabel
+from tlkit.run.scored import Scored
 from tlkit.run.several_labels import SeveralLabels
 
 LABELS = ("a", "b", "c")
@@ -30,7 +31,8 @@ def test_how_much_a_mistake_weighs():
     truth = np.array([[1, 0, 0], [1, 0, 0], [1, 0, 1]], float)
     scores = np.array([[0.9, 0.8, 0.1], [0.9, 0.2, 0.1], [0.4, 0.4, 0.95]])
     # b is wrongly there; nothing is wrong; a is missed and b wrongly there.
-    assert SEVERAL.weights(truth, scores) == pytest.approx([0.8, 0.2, 0.6])
+    side = Scored("val", truth, scores, tuple("xyz"))
+    assert SEVERAL.weights(side) == pytest.approx([0.8, 0.2, 0.6])
 
 
 def test_captions():

@@ -16,6 +16,15 @@ def evaluate(
     split: str = typer.Option(
         None, help="train | val | test.  [default: test where there is one, else val]"
     ),
+    unknown: str = typer.Option(
+        None,
+        help="coverage:SHARE | accuracy:SHARE | confidence:P | none: choose on "
+        "validation from where on an answer is unknown, for predict and export too.",
+    ),
+    unknown_by: str = typer.Option(
+        "confidence",
+        help="confidence | distance (from the training pictures): what tells that.",
+    ),
     data: Path = typer.Option(None, help="Where the data set lies now, if moved."),
     workers: int = typer.Option(
         None,
@@ -28,15 +37,18 @@ def evaluate(
     load_tensorflow()
     with Terminal() as progress:
         metrics = tlkit.evaluate(
-            run, split=split, data=data, workers=workers, progress=progress
-        )
+            run, split=split, unknown=unknown, unknown_by=unknown_by, data=data,
+            workers=workers, progress=progress,
+        )  # fmt: skip
     print_score(metrics)
+    print_certainty(metrics)
     print_tables(metrics)
     folder = run / "evaluation" / metrics["split"]
     for name, what in (
         ("predictions.csv", "every answer"),
         ("mistakes.png", "the most confident mistakes"),
         ("confusion.png", "the confusion matrix"),
+        ("coverage.png", "accuracy against the share of answers kept"),
         ("classes.csv", "figures a class with their intervals"),
     ):
         if (folder / name).exists():
@@ -94,6 +106,29 @@ def _figure(row: dict[str, Any], key: str) -> str:
     low, high = row.get(f"{key}_ci95") or (None, None)
     interval = "" if low is None else f" [{low:.3f}, {high:.3f}]"
     return f"{row[key]:.3f}{interval}"
+
+
+def print_certainty(metrics: dict[str, Any]) -> None:
+    """Print how far the confidence can be believed, and what is called unknown.
+
+    Args:
+        metrics: The result of `tlkit.evaluate`.
+    """
+    if found := metrics.get("calibration"):
+        OUT.print(
+            f"Confidence and accuracy are {found['error']:.3f} apart, "
+            f"{found['error_tempered']:.3f} at temperature {found['temperature']:.2f}",
+            highlight=False,
+        )
+    if not (unknown := metrics.get("unknown")):
+        return
+    kept = metrics["n"] - unknown["n"]
+    line = f"Unknown, by {unknown['means']}: {unknown['n']} of {metrics['n']} pictures"
+    if kept:
+        line += f"; accuracy of the other {kept} {_figure(unknown, 'accuracy')}"
+    OUT.print(line, highlight=False, markup=False)
+    if unknown["chose_the_limit"]:
+        ERR.print("These pictures chose that limit.", style="yellow")
 
 
 COLUMNS = {

@@ -80,10 +80,13 @@ def _print_csv(predictions: list[Prediction]) -> None:
     labels = next((p.probabilities for p in predictions if p.probabilities), {})
     writer = csv.writer(sys.stdout, lineterminator="\n")
     names = [f"p_{label}" for label in labels]
-    writer.writerow(["path", "label", "probability", "error", *names])
+    rejects = any(p.guess for p in predictions)
+    guess = ["guess"] if rejects else []
+    writer.writerow(["path", "label", "probability", "error", *guess, *names])
     for p in predictions:
         scores = [p.probabilities.get(label, "") for label in labels]
-        writer.writerow([p.path, p.label, p.probability, p.error, *scores])
+        guess = [p.guess or ""] if rejects else []
+        writer.writerow([p.path, p.label, p.probability, p.error, *guess, *scores])
 
 
 def _print_json(predictions: list[Prediction]) -> None:
@@ -92,6 +95,8 @@ def _print_json(predictions: list[Prediction]) -> None:
         row = dataclasses.asdict(prediction)
         if prediction.error is None:
             del row["error"]
+        if prediction.guess is None:
+            del row["guess"]
         rows.append(row)
     json.dump(rows, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")

@@ -10,11 +10,14 @@ class Answer:
     """One answer.
 
     Attributes:
-        label: The class; of several labels all of them, "|" between, as in a manifest.
-        labels: The same one by one.
+        label: The class, or "unknown"; of several labels all of them, "|" between, as
+            in a manifest.
+        labels: The same one by one; none where it is unknown.
         probability: Of the one class; None where there may be several.
+        guess: The likeliest class, where the label may be "unknown"; else None.
     """
 
     label: str
     labels: tuple[str, ...]
     probability: float | None = None
+    guess: str | None = None

@@ -6,7 +6,6 @@ reports, predicts or exports asks for the decision of a run, and has no cases it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,52 +14,68 @@ import tensorflow as tf
 
 from tlkit.errors import RunError
 from tlkit.run.answer import Answer
+from tlkit.run.confidence import fit_temperature
 from tlkit.run.one_label import OneLabel
 from tlkit.run.record import Run
+from tlkit.run.scored import Scored
 from tlkit.run.several_labels import SeveralLabels
 from tlkit.run.thresholds import choose_thresholds
+from tlkit.run.unknown import Unknown, choose_unknown
 from tlkit.workers import Aside
 
 
 class Decision(Protocol):
     """How probabilities become an answer, and what is said of such answers."""
 
-    def answers(self, scores: np.ndarray) -> list[Answer]:
+    @property
+    def by_distance(self) -> bool:
+        """Whether an answer depends on the distance of the features."""
+        ...
+
+    def answers(
+        self, scores: np.ndarray, distances: np.ndarray | None = None
+    ) -> list[Answer]:
         """The answer for each picture.
 
         Args:
             scores: float [N, n], probabilities.
+            distances: float [N], from `tlkit.run.familiarity`, if `by_distance`.
 
         Returns:
             N answers.
         """
         ...
 
-    def measure(
-        self, truth: np.ndarray, scores: np.ndarray, groups: Sequence[str], split: str
-    ) -> dict[str, Any]:
+    def measure(self, side: Scored) -> dict[str, Any]:
         """How good the answers are.
 
         Args:
-            truth: float [N, n], from `Manifest.shares`.
-            scores: float [N, n], probabilities.
-            groups: N names of what belongs together.
-            split: The side that the pictures are on.
+            side: What is known of the pictures, and what the network says.
 
         Returns:
             Figures with their intervals, as `tlkit.evaluate` names them.
         """
         ...
 
-    def weights(self, truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def weights(self, side: Scored) -> np.ndarray:
         """By what a mistake weighs: the surer a wrong answer, the more.
 
         Args:
-            truth: float [N, n], from `Manifest.shares`.
-            scores: float [N, n], probabilities.
+            side: As for `measure`.
 
         Returns:
             float [N], 0 to 1.
+        """
+        ...
+
+    def columns(self, side: Scored) -> dict[str, np.ndarray]:
+        """What else the table of all answers has.
+
+        Args:
+            side: As for `measure`.
+
+        Returns:
+            [N] each, by name.
         """
         ...
 
@@ -76,10 +91,13 @@ class Decision(Protocol):
         """
         ...
 
-    def draw(self, metrics: dict[str, Any], folder: Path, draw: Aside) -> None:
+    def draw(
+        self, side: Scored, metrics: dict[str, Any], folder: Path, draw: Aside
+    ) -> None:
         """Write tables and pictures that this form of answer has.
 
         Args:
+            side: As for `measure`.
             metrics: From `measure`.
             folder: Where to.
             draw: Makes the pictures.
@@ -136,10 +154,28 @@ def settle(run: Run, truth: np.ndarray, scores: np.ndarray) -> Run:
     Returns:
         The run, with what was chosen.
     """
-    if not run.task.multi_label:
-        return run
-    chosen = choose_thresholds(truth > 0, scores, run.labels)
-    return run.update(decision={"chosen_on": "val", "thresholds": chosen})
+    chosen: dict[str, Any] = {"chosen_on": "val"}
+    if run.task.multi_label:
+        chosen["thresholds"] = choose_thresholds(truth > 0, scores, run.labels)
+    else:
+        chosen["temperature"] = fit_temperature(truth.argmax(axis=1), scores)
+    return run.update(decision=chosen)
+
+
+def set_unknown(run: Run, rule: str, by: str, val: Scored) -> Run:
+    """Choose on the validation side what is unknown, and keep it in the run.
+
+    Args:
+        run: A run that was settled.
+        rule: As `coverage.parse_rule` takes it.
+        by: One of `unknown.MEASURES`.
+        val: Its validation side, with distances where these decide.
+
+    Returns:
+        The run, with what was chosen.
+    """
+    chosen = choose_unknown(rule, by, val, _temperature(run))
+    return run.update(decision={**run.info.get("decision", {}), "unknown": chosen})
 
 
 def decision_of(run: Run) -> Decision:
@@ -154,15 +190,22 @@ def decision_of(run: Run) -> Decision:
     Raises:
         RunError: What was chosen is not in run.json.
     """
-    if not run.task.multi_label:
-        return OneLabel(run.labels)
     try:
+        if not run.task.multi_label:
+            unknown = run.info.get("decision", {}).get("unknown")
+            said = Unknown(**unknown) if unknown else None
+            return OneLabel(run.labels, _temperature(run), said)
         rows = run.info["decision"]["thresholds"]
         chosen = {row["name"]: float(row["threshold"]) for row in rows}
         return SeveralLabels(run.labels, tuple(chosen[name] for name in run.labels))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
-            f"{run.directory}/run.json does not say from which probability on each "
-            f"label is there: {error!r}.",
+            f"{run.directory}/run.json does not say how its probabilities become an "
+            f"answer: {error!r}.",
             hint="Put the file back as it was, or train anew.",
         ) from error
+
+
+def _temperature(run: Run) -> float:
+    """Of a run from before temperatures were fitted: none, which is 1."""
+    return float(run.info.get("decision", {}).get("temperature", 1.0))

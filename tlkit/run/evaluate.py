@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from tlkit.dataset.manifest import SPLITS
-from tlkit.errors import RunError, unknown_name
+from tlkit.dataset.manifest import SPLITS, Manifest
+from tlkit.errors import RunError, UsageError, unknown_name
 from tlkit.inputs.batches import plain_batches
 from tlkit.model.task import probabilities
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots
+from tlkit.run.decision import decision_of, set_unknown
+from tlkit.run.familiarity import Familiarity, learn, remember
 from tlkit.run.record import Run
-from tlkit.run.report import maker_of, report
+from tlkit.run.report import maker_of, report, side_of
+from tlkit.run.unknown import check_rule
 from tlkit.workers import Aside
 
 SILENT = Silent()
@@ -26,6 +30,8 @@ def evaluate(
     run: Run | str | Path,
     *,
     split: str | None = None,
+    unknown: str | None = None,
+    unknown_by: str = "confidence",
     data: str | Path | None = None,
     workers: int | None = None,
     progress: Progress = SILENT,
@@ -33,12 +39,18 @@ def evaluate(
     """Score a run on one split of its data set, on the model that gets exported.
 
     Writes `metrics.json` to the run directory, and to evaluation/SPLIT/ the same with
-    predictions.csv, mistakes.csv, mistakes.png, and confusion.csv and confusion.png, or
-    classes.csv where pictures have several labels.
+    predictions.csv, mistakes.csv, mistakes.png; and confusion.csv, confusion.png,
+    coverage.csv and coverage.png, or classes.csv where pictures have several labels.
 
     Args:
         run: A finished run, or its directory.
         split: "train", "val" or "test"; the test split where there is one, else val.
+        unknown: From where on an answer is unknown: "coverage:0.95" keeps that share of
+            the validation pictures, "accuracy:0.98" as many as can be with that share
+            right, "confidence:0.7" those that are so sure; "none" ends it. It is chosen
+            once and kept in the run, for `predict` and `export` as well.
+        unknown_by: What tells: "confidence", the highest probability at the temperature
+            fitted on validation, or "distance" from the training pictures.
         data: Where the data set lies now, if it was moved.
         workers: Number of processes that read pictures; None is one a processor.
         progress: Told of all long work.
@@ -47,7 +59,11 @@ def evaluate(
         What metrics.json holds: split, chose_the_epoch, n, loss, labels, and
 
         - of one label each: accuracy, accuracy_ci95 [low, high], macro_f1, per_class
-          (name, precision, recall, f1, support), confusion (rows are the true classes);
+          (name, precision, recall, f1, support), confusion (rows are the true classes),
+          calibration (temperature; error, the expected calibration error, and
+          error_tempered), risk_area (under the risk-coverage curve, by each measure of
+          certainty), unknown (rule, by, means, n, coverage, accuracy, chose_the_limit),
+          None where none was set;
         - of several labels: map (the mean over classes of the average precision),
           macro_f1, micro_f1, subset_accuracy (the share of pictures with all labels
           right), each with its _ci95; per_class (name, support, predicted, threshold;
@@ -55,9 +71,17 @@ def evaluate(
 
     Raises:
         RunError: The split is empty, or the data set is not the run's.
-        UsageError: There is no such split.
+        UsageError: There is no such split, or the rule cannot be meant.
     """
     run = run if isinstance(run, Run) else Run.read(run)
+    if unknown is None and unknown_by != "confidence":
+        raise UsageError(
+            f"--unknown-by {unknown_by} says by what a limit is set, and none is asked "
+            "for.",
+            hint="Add --unknown coverage:0.95, say.",
+        )
+    if unknown is not None:
+        check_rule(run, unknown, unknown_by)
     manifest = run.manifest(data)
     if split is None:
         split = "test" if manifest.of("test") else "val"
@@ -72,14 +96,45 @@ def evaluate(
             hint=f"Splits with pictures: {', '.join(filled)}.",
         )
     model = run.model()
-    pictures = plain_batches(maker_of(run, manifest), examples, BATCH, workers=workers)
-    progress.start(f"Scoring {split} pictures", len(examples))
-    answers = []
-    for pixels in pictures:
-        answers.append(predict_pixels(model, pixels))
-        progress.advance(len(pixels))
+    familiar = None
+    if unknown_by == "distance":
+        familiar = learn(run, manifest, model, workers=workers, progress=progress)
+    elif unknown is None and decision_of(run).by_distance:
+        familiar = remember(run, model)
+    scored = functools.partial(
+        _scored, run, manifest, model, familiar, workers=workers, progress=progress
+    )
+    if unknown is not None:
+        val = side_of(manifest, "val", *scored("val"))
+        run = set_unknown(run, unknown, unknown_by, val)
+    scores, distances = scored(split)
     draw = Aside(plots.get_ready, workers=0)
-    return report(run, manifest, split, np.concatenate(answers), draw)
+    return report(run, manifest, split, scores, draw, distances)
+
+
+def _scored(
+    run: Run,
+    manifest: Manifest,
+    model: keras.Model,
+    familiar: Familiarity | None,
+    split: str,
+    *,
+    workers: int | None,
+    progress: Progress,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Probabilities for a side, and distances if they are asked for."""
+    examples = manifest.of(split)
+    progress.start(f"Scoring {split} pictures", len(examples))
+    scores, distances = [], []
+    for pixels in plain_batches(
+        maker_of(run, manifest), examples, BATCH, workers=workers
+    ):
+        scores.append(predict_pixels(model, pixels))
+        if familiar:
+            distances.append(familiar.distances(pixels, trained_on=split == "train"))
+        progress.advance(len(pixels))
+    far = np.concatenate(distances) if distances else None
+    return np.concatenate(scores), far
 
 
 def predict_pixels(

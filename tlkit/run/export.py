@@ -22,7 +22,7 @@ from tlkit import files
 from tlkit.dataset import contents, images
 from tlkit.dataset.fitted import fit
 from tlkit.dataset.manifest import SPLITS, Manifest
-from tlkit.errors import RunError, unknown_name
+from tlkit.errors import RunError, UsageError, unknown_name
 from tlkit.progress import Progress, Silent
 from tlkit.run import artefact_check, record, serving
 from tlkit.run.decision import decision_of
@@ -69,7 +69,9 @@ def export(
     WebP files. Signature `pixels` takes `pixels`, uint8 [B, H, W, 3]. Both answer
     `probabilities` float32 [B, n] and `class_names` string [n], and `label` string [B];
     where pictures have several labels `present` bool [B, n] and `thresholds` float32
-    [n] in its place.
+    [n] in its place. Where the run was told what is unknown, `label` may be "unknown";
+    `guess` string [B], `known` bool [B], `confidence` float32 [B] and `unknown_below`
+    float32 [] come with it.
 
     The artefact is loaded in a fresh process and compared with `predict` on pictures
     of the data set, and on turned, CMYK, grey and transparent versions of one of them.
@@ -87,12 +89,20 @@ def export(
 
     Raises:
         RunError: The artefact answers differently; it is not put in place then.
-        UsageError: Unknown format, or `out` exists.
+        UsageError: Unknown format, or `out` exists, or the artefact could not tell what
+            is unknown.
     """
     if format not in FORMATS:
         error = unknown_name("export format", format, FORMATS)
         raise error
     run = run if isinstance(run, Run) else Run.read(run)
+    if decision_of(run).by_distance:
+        raise UsageError(
+            "This run tells what is unknown by the distance from its training "
+            "pictures, which an artefact does not hold.",
+            hint="Let confidence tell first, or nothing: tlkit evaluate "
+            f"{run.directory} --unknown coverage:0.95, or --unknown none.",
+        )
     manifest = run.manifest(data)
     place = Path(out) if out else run.directory / "exports" / format
     with files.replaced_directory(

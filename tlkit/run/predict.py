@@ -19,6 +19,7 @@ from tlkit.inputs.batches import read_fitted
 from tlkit.progress import Progress, Silent, track
 from tlkit.run.decision import Decision, decision_of
 from tlkit.run.evaluate import predict_pixels
+from tlkit.run.familiarity import Familiarity, remember
 from tlkit.run.record import Run
 from tlkit.workers import arrays_in_order
 
@@ -33,7 +34,9 @@ class Prediction:
     `probability` is that of `label`; `probabilities` has every class, in the order of
     labels.txt. Where a picture may have several labels, `labels` are those it has,
     `label` is the same in one text ("" for none), and `probability` is None. For an
-    unreadable file all of it is None or empty, and `error` says why.
+    unreadable file all of it is None or empty, and `error` says why. Where the run was
+    told what is unknown, `label` may be "unknown"; `guess` then is the likeliest class
+    in any case, and `probability` is its own.
     """
 
     path: str
@@ -41,6 +44,7 @@ class Prediction:
     probability: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    guess: str | None = None
     error: str | None = None
 
 
@@ -79,6 +83,7 @@ def predict(
             "This run was trained on crops of shapes; predict takes pictures whole."
         )
     model, decision = run.model(), decision_of(run)
+    familiar = remember(run, model) if decision.by_distance else None
     read = functools.partial(read_fitted, resize=run.config.inputs.resize)
     shape = (run.size, run.size, 3)
     made = track(
@@ -90,7 +95,9 @@ def predict(
     predictions: list[Prediction] = []
     for start in range(0, len(paths), BATCH):
         names = [str(path) for path in paths[start : start + BATCH]]
-        predictions += _answers(model, names, made, shape, run.labels, decision)
+        predictions += _answers(
+            model, names, made, shape, run.labels, decision, familiar
+        )
     return predictions
 
 
@@ -101,6 +108,7 @@ def _answers(
     shape: tuple[int, int, int],
     labels: Sequence[str],
     decision: Decision,
+    familiar: Familiarity | None,
 ) -> Iterator[Prediction]:
     """Classify one batch of files, the readable ones of them together."""
     pixels = np.empty((len(names), *shape), np.uint8)
@@ -110,16 +118,21 @@ def _answers(
         faults.append(fault)
     readable = np.array([not fault for fault in faults])
     scores = np.empty((0, len(labels)))
+    distances = np.empty(0) if familiar else None
     if readable.any():
         scores = predict_pixels(model, pixels[readable])
-    said = zip(decision.answers(scores), scores, strict=True)
+        if familiar:
+            distances = familiar.distances(pixels[readable])
+    said = zip(decision.answers(scores, distances), scores, strict=True)
     for name, fault in zip(names, faults, strict=True):
         if fault:
             yield Prediction(name, error=fault)
             continue
         answer, row = next(said)
         every = {label: float(p) for label, p in zip(labels, row, strict=True)}
-        yield Prediction(name, answer.label, answer.probability, every, answer.labels)
+        yield Prediction(
+            name, answer.label, answer.probability, every, answer.labels, answer.guess
+        )
 
 
 def find_pictures(inputs: Iterable[str | Path]) -> list[Path]:

@@ -17,11 +17,17 @@ from tlkit.inputs.views import ViewMaker
 from tlkit.run import plots
 from tlkit.run.decision import Decision, decision_of
 from tlkit.run.record import Run
+from tlkit.run.scored import Scored
 from tlkit.workers import Aside
 
 
 def report(
-    run: Run, manifest: Manifest, split: str, scores: np.ndarray, draw: Aside
+    run: Run,
+    manifest: Manifest,
+    split: str,
+    scores: np.ndarray,
+    draw: Aside,
+    distances: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Write what there is to say of the answers for a split.
 
@@ -31,25 +37,25 @@ def report(
         split: Not empty.
         scores: float32 [N, n], class probabilities in the order of the manifest.
         draw: Makes the pictures.
+        distances: float32 [N], from `tlkit.run.familiarity`, where they are known.
 
     Returns:
         What metrics.json holds; see `tlkit.evaluate`.
     """
     examples, decision = manifest.of(split), decision_of(run)
-    truth = manifest.shares(examples)
-    groups = [example.group for example in examples]
+    side = side_of(manifest, split, scores, distances)
     metrics = {
         "split": split,
         "chose_the_epoch": split == "val",
-        **decision.measure(truth, scores, groups, split),
+        **decision.measure(side),
     }
     folder = run.directory / "evaluation" / split
     folder.mkdir(parents=True, exist_ok=True)
-    wrong = _write_answers(folder, examples, truth, scores, run.labels, decision)
-    decision.draw(metrics, folder, draw)
+    wrong = _write_answers(folder, examples, side, run.labels, decision)
+    decision.draw(side, metrics, folder, draw)
     shown = wrong[: plots.GALLERY]
     captions = [
-        f"{decision.caption(truth[i], scores[i])}\n{Path(examples[i].path).name}"
+        f"{decision.caption(side.truth[i], scores[i])}\n{Path(examples[i].path).name}"
         for i in shown
     ]
     maker = maker_of(run, manifest)
@@ -62,6 +68,28 @@ def report(
     return metrics
 
 
+def side_of(
+    manifest: Manifest,
+    split: str,
+    scores: np.ndarray,
+    distances: np.ndarray | None = None,
+) -> Scored:
+    """Put what is known of a side beside what the network says of it.
+
+    Args:
+        manifest: The data set.
+        split: Which side.
+        scores: float32 [N, n], class probabilities in the order of the manifest.
+        distances: float32 [N], likewise, where they are known.
+
+    Returns:
+        All of it.
+    """
+    examples = manifest.of(split)
+    groups = tuple(example.group for example in examples)
+    return Scored(split, manifest.shares(examples), scores, groups, distances)
+
+
 def maker_of(run: Run, manifest: Manifest) -> ViewMaker:
     """What reads the pictures of a data set as the network of a run takes them."""
     return ViewMaker(manifest.source, run.size, run.config.inputs.resize)
@@ -70,22 +98,23 @@ def maker_of(run: Run, manifest: Manifest) -> ViewMaker:
 def _write_answers(
     folder: Path,
     examples: Sequence[Example],
-    truth: np.ndarray,
-    scores: np.ndarray,
+    side: Scored,
     labels: Sequence[str],
     decision: Decision,
 ) -> np.ndarray:
     """Write every answer, and the wrong ones; returns these, the surest first."""
     names = np.array(labels, object)
-    weights = decision.weights(truth, scores)
+    weights = decision.weights(side)
+    answers = decision.answers(side.scores, side.distances)
     table = pd.DataFrame(
         {
             "id": [example.id for example in examples],
             "path": [example.path for example in examples],
-            "label": [BETWEEN.join(names[row > 0]) for row in truth],
-            "predicted": [answer.label for answer in decision.answers(scores)],
+            "label": [BETWEEN.join(names[row > 0]) for row in side.truth],
+            "predicted": [answer.guess or answer.label for answer in answers],
             "probability": weights,
-            **{f"p_{label}": scores[:, i] for i, label in enumerate(labels)},
+            **decision.columns(side),
+            **{f"p_{label}": side.scores[:, i] for i, label in enumerate(labels)},
         }
     )
     files.write_text(folder / "predictions.csv", table.to_csv(index=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from tlkit import files
 from tlkit.dataset.candidate import BETWEEN
 from tlkit.run.answer import Answer
 from tlkit.run.label_measures import measure_labels
+from tlkit.run.scored import Scored
 from tlkit.workers import Aside
 
 
@@ -30,6 +30,11 @@ class SeveralLabels:
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
 
+    @property
+    def by_distance(self) -> bool:
+        """Whether an answer depends on the distance of the features."""
+        return False
+
     def present(self, scores: np.ndarray) -> np.ndarray:
         """Which classes reach their threshold, bool [N, n]."""
         reached: np.ndarray = scores >= np.array(self.thresholds, np.float32)
@@ -41,36 +46,37 @@ class SeveralLabels:
             n for n, is_there in zip(self.labels, present, strict=True) if is_there
         )
 
-    def answers(self, scores: np.ndarray) -> list[Answer]:
-        """All labels of each picture; it may be none.
-
-        Args:
-            scores: float [N, n], of each class from 0 to 1.
-
-        Returns:
-            N answers.
-        """
+    def answers(
+        self,
+        scores: np.ndarray,
+        distances: np.ndarray | None = None,  # noqa: ARG002
+    ) -> list[Answer]:
+        """All labels of each picture, it may be none; see `Decision.answers`."""
         found = map(self.named, self.present(scores))
         return [Answer(BETWEEN.join(names), names) for names in found]
 
-    def measure(
-        self, truth: np.ndarray, scores: np.ndarray, groups: Sequence[str], split: str
-    ) -> dict[str, Any]:
+    def measure(self, side: Scored) -> dict[str, Any]:
         """Average precision, F1 and more; see `Decision.measure`."""
-        present = self.present(scores)
-        figures = measure_labels(truth > 0, scores, present, groups, self.labels)
+        present = self.present(side.scores)
+        figures = measure_labels(
+            side.truth > 0, side.scores, present, side.groups, self.labels
+        )
         for row, threshold in zip(figures["per_class"], self.thresholds, strict=True):
             row["threshold"] = threshold
-        return {"chose_the_thresholds": split == "val", **figures}
+        return {"chose_the_thresholds": side.split == "val", **figures}
 
-    def weights(self, truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def weights(self, side: Scored) -> np.ndarray:
         """How far off the worst answer of each picture is; see `Decision.weights`."""
-        off = np.abs(truth - scores)
-        wrong = self.present(scores) != (truth > 0)
+        off = np.abs(side.truth - side.scores)
+        wrong = self.present(side.scores) != (side.truth > 0)
         # Where nothing is wrong, it says how near the picture came to it.
         counted = np.where(wrong | ~wrong.any(axis=1, keepdims=True), off, 0.0)
         worst: np.ndarray = counted.max(axis=1)
         return worst
+
+    def columns(self, side: Scored) -> dict[str, np.ndarray]:  # noqa: ARG002
+        """None besides those of all answers; see `Decision.columns`."""
+        return {}
 
     def caption(self, truth: np.ndarray, scores: np.ndarray) -> str:
         """What was missed and what was wrongly seen; see `Decision.caption`."""
@@ -87,7 +93,13 @@ class SeveralLabels:
                 )
         return "; ".join(parts)
 
-    def draw(self, metrics: dict[str, Any], folder: Path, draw: Aside) -> None:  # noqa: ARG002
+    def draw(
+        self,
+        side: Scored,  # noqa: ARG002 - all is in the figures
+        metrics: dict[str, Any],
+        folder: Path,
+        draw: Aside,  # noqa: ARG002
+    ) -> None:
         """Write the table of the classes; see `Decision.draw`."""
         rows = []
         for figures in metrics["per_class"]:

@@ -151,7 +151,7 @@ def test_the_command_line_tells_what_is_unknown(run, capfd):
     assert [row["guess"] for row in found] == [row["guess"] for row in rows]
     assert command(ask) == 0
     shown = capfd.readouterr().out.splitlines()[1:]
-    assert sum("unknown" in line for line in shown) == len(unknown)
+    assert sum(line.split()[1] == "unknown" for line in shown) == len(unknown)
     assert command(["evaluate", place, "--split", "val", "--workers", "0"]) == 0
     assert "chose that limit" in capfd.readouterr().err
 

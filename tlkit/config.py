@@ -18,7 +18,7 @@ from tlkit.dataset.fitted import RESIZES
 from tlkit.errors import ConfigError, UsageError, unknown_name
 from tlkit.inputs import augment, mix
 from tlkit.inputs.schedule import FRESH
-from tlkit.model import backbones, head, optimizers
+from tlkit.model import backbones, head, optimizers, phases
 from tlkit.recipe import read_recipe
 from tlkit.schema import one_line, to_dataclass, to_plain
 
@@ -29,6 +29,9 @@ MONITORS = ("val_loss", "val_accuracy")
 # How many stored views of a picture a run gets that does not say: most of what fresh
 # views give, for a fraction of the computing; tests/benchmarks/RESULTS.md has both.
 DEFAULT_VIEWS = 4
+# How long a run may take that finds out by itself how deep to tune.
+DEFAULT_MINUTES = 3.0
+CLASS_WEIGHTS = ("none", "balanced")
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,22 @@ class InputsConfig:
 class TrainConfig:
     """Which training: optimizer, rate, length, stopping, seed, and what computes it."""
 
+    phases: str | None = None
+    probe: bool | None = None
+    minutes: float | None = None
     optimizer: str = "adam"
-    lr: float = 1e-3
+    lr: float | None = None
+    depth_decay: float = 1.0
     momentum: float | None = None
     nesterov: bool | None = None
     weight_decay: float | None = None
-    schedule: str = "constant"
-    warmup: float = 0.0
-    epochs: int = 30
+    schedule: str = "auto"
+    warmup: float | None = None
+    epochs: int | None = None
+    steps: int | None = None
+    label_smoothing: float = 0.0
+    class_weights: str = "none"
+    ema: float | None = None
     monitor: str = "val_loss"
     patience: int = 8
     plateau: int | None = None
@@ -210,6 +221,7 @@ def resolve(config: Config) -> Config:
             f"{backbone.name} needs pictures of at least {backbone.least} px, "
             f"got --size {size}."
         )
+    train = _resolve_training(config.train, model, weights, cut)
     model = dataclasses.replace(
         model,
         backbone=backbone.name,
@@ -218,9 +230,6 @@ def resolve(config: Config) -> Config:
         cut=cut,
         freeze_to=model.freeze_to or ("none" if weights == "none" else cut),
     )
-    plateau = train.plateau
-    if plateau is None:
-        plateau = train.patience // 2 if train.schedule == "constant" else 0
     policy = augment.load_policy(inputs.augment)
     views = inputs.views or _default_views(model, inputs, policy)
     return dataclasses.replace(
@@ -228,8 +237,78 @@ def resolve(config: Config) -> Config:
         data=str(Path(config.data).resolve()) if config.data else "",
         model=model,
         inputs=dataclasses.replace(inputs, augment=policy, views=views),
-        train=dataclasses.replace(train, plateau=plateau),
+        train=train,
     )
+
+
+def size_of(config: Config) -> int:
+    """The side of the pictures that a run's network takes.
+
+    Args:
+        config: Resolved.
+
+    Returns:
+        Pixels.
+
+    Raises:
+        UsageError: It is not resolved.
+    """
+    if config.model.size is None:
+        raise UsageError("model.size: expected a number of pixels, got none.")
+    return config.model.size
+
+
+def _resolve_training(
+    train: TrainConfig, model: ModelConfig, weights: str, cut: str
+) -> TrainConfig:
+    """Spell out how long, how fast and in which phases, where nobody has said.
+
+    Returns:
+        The section.
+
+    Raises:
+        UsageError: Both the phases and a freeze point were given, or phases for
+            random weights.
+    """
+    pretrained = weights != "none"
+    whole_body = model.freeze_to not in (None, cut)
+    given = train.phases
+    if given not in (None, phases.ONE) and whole_body:
+        raise UsageError(
+            f"freeze_to: {model.freeze_to!r} with phases {given!r}: the phases say "
+            "what is frozen. Give one of both."
+        )
+    chosen = given or (
+        phases.AUTO if pretrained and model.freeze_to is None else phases.ONE
+    )
+    if not pretrained and chosen != phases.ONE:
+        raise UsageError(
+            f"phases: {chosen!r} with weights none: there is nothing pretrained to be "
+            "careful with, so all of it trains at once. Leave phases away."
+        )
+    tunes = pretrained and whole_body and chosen == phases.ONE
+    schedule = train.schedule
+    if schedule == "auto" and chosen == phases.ONE and not tunes:
+        schedule = "constant"
+    steady = schedule in ("auto", "constant")
+    listed = chosen not in (phases.AUTO, phases.ONE)
+    return dataclasses.replace(
+        train,
+        phases=chosen,
+        probe=_first(train.probe, pretrained),
+        minutes=_first(
+            train.minutes, DEFAULT_MINUTES if chosen == phases.AUTO else None
+        ),
+        lr=train.lr or (phases.TUNE_RATE if tunes else phases.HEAD_RATE),
+        schedule=schedule,
+        warmup=_first(train.warmup, 0.0),
+        plateau=_first(train.plateau, train.patience // 2 if steady else 0),
+        epochs=train.epochs or (None if train.steps or listed else phases.HEAD_EPOCHS),
+    )
+
+
+def _first(given: Any, otherwise: Any) -> Any:
+    return otherwise if given is None else given
 
 
 def _default_views(
@@ -291,6 +370,7 @@ def _check(config: Config, faults: list[str]) -> None:
         "device": (train.device, DEVICES),
         "precision": (train.precision, PRECISIONS),
         "engine": (train.engine, ENGINES),
+        "class_weights": (train.class_weights, CLASS_WEIGHTS),
     }
     for name, (value, known) in choices.items():
         if value not in known:
@@ -304,8 +384,9 @@ def _check(config: Config, faults: list[str]) -> None:
             momentum=train.momentum,
             nesterov=train.nesterov,
             schedule=train.schedule,
-            warmup=train.warmup,
+            warmup=train.warmup or 0.0,
         ),
+        lambda: phases.check(train.phases, epochs=train.epochs, steps=train.steps),
     ):
         try:
             check()
@@ -323,6 +404,11 @@ def _check(config: Config, faults: list[str]) -> None:
         "momentum": (train.momentum, 0.0, 0.9999),
         "weight_decay": (train.weight_decay, 0.0, 1.0),
         "plateau_factor": (train.plateau_factor, 0.01, 0.99),
+        "steps": (train.steps, 1, 10_000_000),
+        "minutes": (train.minutes, 0.01, 100_000.0),
+        "depth_decay": (train.depth_decay, 0.01, 1.0),
+        "label_smoothing": (train.label_smoothing, 0.0, 0.9),
+        "ema": (train.ema, 0.5, 0.9999),
         "seed": (train.seed, 0, 2**31 - 1),
     }
     for name, (number, low, high) in bounds.items():
@@ -354,7 +440,7 @@ def _check_views(inputs: InputsConfig, faults: list[str]) -> None:
 def _check_patience(train: TrainConfig, faults: list[str]) -> None:
     if not train.plateau:
         return
-    if train.schedule != "constant":
+    if train.schedule not in ("auto", "constant"):
         faults.append(
             f"plateau: the rate is already set by schedule {train.schedule!r}; "
             "use plateau 0 with it"

@@ -49,7 +49,7 @@ class PixelBatches:
             first_epoch: Epoch to begin with.
 
         Yields:
-            uint8 [B, size, size, 3] and the class shares, float32 [B, n].
+            uint8 [B, size, size, 3] and float32 [B, n], the shares of the classes.
         """
         made = self.maker.stream(self._asked(first_epoch), most=1, workers=self.workers)
         epoch = first_epoch

@@ -53,6 +53,7 @@ class Classifier:
         body: The same layers up to the cut.
         pretrained: Whether the body was given weights.
         dropouts: Rates of the body's own dropout where it is not frozen, by layer.
+        task: What it is asked.
     """
 
     model: keras.Model
@@ -68,6 +69,7 @@ class Classifier:
     body: keras.Model
     pretrained: bool
     dropouts: Mapping[str, float]
+    task: Task
 
     def frozen_digest(self) -> str:
         """Returns the SHA-256 of the frozen weights now, statistics included."""
@@ -149,6 +151,7 @@ def build_classifier(
         body=cut_body,
         pretrained=pretrained,
         dropouts=dropouts,
+        task=task,
     )
 
 

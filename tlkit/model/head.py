@@ -108,6 +108,19 @@ def _rate(value: str, text: str) -> float:
     return rate
 
 
+def is_linear(layers: tuple[HeadLayer, ...]) -> bool:
+    """Whether a head is a linear classifier on a pooled map.
+
+    Args:
+        layers: As `parse_head` gives them.
+
+    Returns:
+        True where nothing but dropout follows a pooling to one place.
+    """
+    pooled = any(layer.kind in MAP_POOLINGS for layer in layers)
+    return pooled and all(layer.kind in (*MAP_POOLINGS, "dropout") for layer in layers)
+
+
 def apply_head(
     x: keras.KerasTensor, layers: tuple[HeadLayer, ...], task: Task, seed: int
 ) -> keras.KerasTensor:

@@ -28,7 +28,7 @@ OPTIMIZERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "schedulefreeadamw": ("ScheduleFreeAdamW", ()),
     "sgd": ("SGD", ("momentum", "nesterov")),
 }
-# "auto" is constant for what is new, cosine with a warm-up for what is pretrained.
+# "auto" is constant for what is new; what is pretrained is annealed by a callback.
 SCHEDULES = ("auto", "constant", "cosine", "exponential", "linear", "onecycle")
 # One cycle (Smith and Topin 2018, arXiv 1708.07120) with fastai's proportions.
 RISE, START, END = 0.25, 1 / 25, 1e-5
@@ -71,7 +71,7 @@ def check(
             f"nesterov does nothing without momentum: give {name} one above 0, "
             "such as momentum 0.9."
         )
-    if warmup and schedule not in ("auto", "cosine"):
+    if warmup and schedule != "cosine":
         raise UsageError(f"warmup goes with schedule cosine, not with {schedule}.")
 
 
@@ -97,9 +97,9 @@ def build(
         momentum: For those that take it; None leaves it to Keras.
         nesterov: Likewise.
         weight_decay: Decoupled weight decay; None leaves it to Keras.
-        schedule: One of SCHEDULES but "auto": cosine falls to 0, exponential to a
-            hundredth, and linear to 0 over all steps; onecycle rises evenly over a quarter
-            of them from a 25th of the rate, and falls by cosine to a hundred
+        schedule: One of SCHEDULES: auto leaves the rate to a callback, cosine falls to 0, exponential to a
+            hundredth, and linear to 0 over all steps; onecycle rises evenly over a
+            quarter of them from a 25th of the rate, and falls by cosine to a hundred
             thousandth; momentum stays as it is.
         warmup: Share of the steps, 0 to 0.9, over which the rate rises from 0.
         ema: Momentum of a running mean of the weights; None for none.
@@ -169,6 +169,8 @@ def _rate(lr: float, steps: int, schedule: str, warmup: float) -> Any:
     from keras.optimizers import schedules
 
     rising = round(steps * warmup)
+    if schedule == "auto":
+        return lr
     if schedule == "cosine" and rising:
         return schedules.CosineDecay(
             0.0, steps - rising, warmup_target=lr, warmup_steps=rising

@@ -17,8 +17,8 @@ DEPTHS = (HEAD, TOP, DEEP, ALL)
 # trains all above the freeze point of the configuration.
 AUTO, ONE = "auto", "one"
 HEAD_RATE, HEAD_EPOCHS = 1e-3, 30
-# For layers that are pretrained: slow, with a warm-up over this share of the steps.
-TUNE_RATE, WARMUP = 2e-4, 0.1
+# For layers that are pretrained: slowly.
+TUNE_RATE = 2e-4
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,55 @@ class Task:
         """
         return shares[:, 1:] if self.one_column else shares
 
+    def smoothed(self, shares: np.ndarray, smoothing: float) -> np.ndarray:
+        """Class shares that no longer ask for certainty (Szegedy et al. 2016).
+
+        Args:
+            shares: float32 [B, n], of each class from 0 to 1.
+            smoothing: Share that is spread evenly over what could be answered: over
+                all classes, or over yes and no of each label.
+
+        Returns:
+            float32 [B, n].
+        """
+        even = 0.5 if self.multi_label else 1 / self.classes
+        return np.asarray(shares * (1 - smoothing) + even * smoothing, np.float32)
+
+    def rightness(self, shares: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """How right each answer is, as `right` counts it in training.
+
+        Args:
+            shares: float [N, n], 1 in the columns of the true labels.
+            scores: float [N, n], class probabilities.
+
+        Returns:
+            float [N], 0 to 1.
+        """
+        if self.multi_label:
+            right: np.ndarray = ((shares > 0.5) == (scores > 0.5)).mean(axis=1)
+            return right
+        same = scores.argmax(axis=1) == shares.argmax(axis=1)
+        return np.asarray(same, float)
+
+    def log_loss(self, shares: np.ndarray, scores: np.ndarray) -> float:
+        """The loss without smoothing.
+
+        Args:
+            shares: float [N, n], 1 in the columns of the true labels.
+            scores: float [N, n], class probabilities.
+
+        Returns:
+            The mean over pictures, and over labels where there are several.
+        """
+        # It takes longer to load than all that a command line says.
+        from sklearn.metrics import log_loss
+
+        if self.multi_label:
+            shares, scores = shares.reshape(-1, 1), scores.reshape(-1, 1)
+            shares, scores = (np.hstack([1 - x, x]) for x in (shares, scores))
+        every = range(scores.shape[1])
+        return float(log_loss(shares.argmax(axis=1), scores, labels=every))
+
     def right(self, wanted: Any, answered: Any) -> Any:
         """What a training step counts as right, with Keras' operations.
 

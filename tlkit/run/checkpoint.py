@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,11 @@ from tlkit.errors import RunError
 SMALL_BYTES = 32 << 20
 INTERVAL = 30.0
 
-# What Keras' callbacks forget between two fits.
+# What callbacks forget between two fits.
 MEMORY = {
     "EarlyStopping": ("wait", "best", "best_epoch"),
     "ReduceLROnPlateau": ("wait", "best", "cooldown_counter"),
+    "Annealing": ("total",),
 }
 
 
@@ -81,6 +83,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         frozen: Names of the layers that are not saved.
         watched: Callbacks of the kinds in MEMORY.
         history_csv: Where the table of epochs goes.
+        phase: What is trained, for that table.
+        earlier: Its rows from the phases before.
     """
 
     def __init__(
@@ -92,6 +96,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         frozen: tuple[str, ...],
         watched: list[keras.callbacks.Callback],
         history_csv: Path,
+        phase: str,
+        earlier: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__()
         self.directory = directory
@@ -100,6 +106,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.frozen = frozenset(frozen)
         self.watched = watched
         self.history_csv = history_csv
+        self.phase = phase
+        self.earlier = earlier
         self._best: list[np.ndarray] = []
         self._saved = time.monotonic()
 
@@ -157,6 +165,19 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         else:
             load_arrays(self.directory / self.state.best_arrays, variables)
 
+    def rows(self) -> list[dict[str, Any]]:
+        """The table of epochs so far.
+
+        Returns:
+            A row an epoch, those of earlier phases first, counted through.
+        """
+        first = len(self.earlier)
+        own = [
+            {"phase": self.phase, **row, "epoch": first + int(row["epoch"])}
+            for row in self.state.history
+        ]
+        return [*map(dict, self.earlier), *own]
+
     def _keep_if_best(self, epoch: int, value: float) -> None:
         best = self.state.best_value
         higher_is_better = self.monitor.endswith("accuracy")
@@ -165,7 +186,20 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.state.best_epoch = epoch + 1
         self.state.best_value = value
         # Keras hands out copies: the optimizer goes on in memory of its own.
-        self._best = [np.asarray(v) for v in self._network_variables(self.model)]
+        means = self._running_means()
+        self._best = [
+            np.asarray(means.get(id(v), v)) for v in self._network_variables(self.model)
+        ]
+
+    def _running_means(self) -> dict[int, keras.Variable]:
+        """What stood in for trainable variables while the epoch was scored."""
+        optimizer = self.model.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        if not optimizer.use_ema:
+            return {}
+        means = optimizer._model_variables_moving_average
+        pairs = zip(optimizer._trainable_variables, means, strict=True)
+        return {id(variable): mean for variable, mean in pairs}
 
     def _save(self, variables: list[keras.Variable]) -> None:
         old = (self.state.arrays, self.state.best_arrays)
@@ -184,7 +218,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             (self.directory / name).unlink(missing_ok=True)
 
     def _write_history(self) -> None:
-        table = pd.DataFrame(self.state.history).to_csv(index=False)
+        table = pd.DataFrame(self.rows()).to_csv(index=False)
         files.write_text(self.history_csv, table)
 
     def _network_variables(self, model: keras.Model) -> list[keras.Variable]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from tlkit.config import TrainConfig
 from tlkit.progress import Progress
-from tlkit.run.checkpoint import Checkpoint, State
+from tlkit.run.annealing import Annealing
+from tlkit.run.budget import Budget
+from tlkit.run.checkpoint import MEMORY, Checkpoint, State
 
 
 class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
@@ -56,23 +61,78 @@ class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a phase of a run leaves its files.
+
+    Attributes:
+        run: The run directory.
+        name: Of the phase in it.
+        phase: What is trained, for the history.
+    """
+
+    run: Path
+    name: str
+    phase: str
+
+    @property
+    def checkpoint(self) -> Path:
+        """The directory of its checkpoint."""
+        return self.run / "checkpoint" / self.name
+
+
+class OnTime(keras.callbacks.Callback):  # type: ignore[misc]
+    """Stops when the time is used up, so that the epoch that is running counts.
+
+    Args:
+        budget: Whose time.
+        progress: Told of it.
+    """
+
+    def __init__(self, budget: Budget, progress: Progress) -> None:
+        super().__init__()
+        self.budget = budget
+        self.progress = progress
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Stop behind the epoch's last step, and before if the time is up."""
+        if self.budget.left < 0:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Say why it ends."""
+        if self.budget.left < 0:
+            self.model.stop_training = True
+            self.progress.note(
+                f"The {self.budget.minutes:g} minutes are over: training ends here"
+            )
+
+
 def callbacks(
     train: TrainConfig,
     *,
-    directory: Path,
+    place: Place,
     state: State,
+    earlier: Sequence[Mapping[str, Any]],
     frozen: tuple[str, ...],
+    epochs: int,
     steps: int,
+    budget: Budget,
     progress: Progress,
 ) -> tuple[list[keras.callbacks.Callback], Checkpoint]:
     """New callbacks for one fit.
 
     Args:
-        train: The training section of a resolved configuration.
-        directory: The run directory.
+        train: The settings of a phase.
+        place: Where its files go.
         state: Where training stands.
+        earlier: The history of the phases before.
         frozen: Names of the frozen layers.
+        epochs: Number of epochs.
         steps: Number of steps an epoch.
+        budget: When to stop at the latest.
         progress: Where to report.
 
     Returns:
@@ -80,6 +140,8 @@ def callbacks(
     """
     mode = "max" if train.monitor.endswith("accuracy") else "min"
     watched: list[keras.callbacks.Callback] = []
+    if train.schedule == "auto":
+        watched.append(Annealing(train.lr or 0.0, epochs * steps, budget, progress))
     if train.patience:
         watched.append(
             keras.callbacks.EarlyStopping(
@@ -95,16 +157,22 @@ def callbacks(
                 factor=train.plateau_factor,
             )
         )
+    if train.ema is not None:
+        # What is scored on the validation side, and kept, is the mean.
+        watched.append(keras.callbacks.SwapEMAWeights())
+    watched.append(OnTime(budget, progress))
     checkpoint = Checkpoint(
-        directory / "checkpoint",
+        place.checkpoint,
         state,
         monitor=train.monitor,
         frozen=frozen,
-        watched=watched,
-        history_csv=directory / "history.csv",
+        watched=[one for one in watched if type(one).__name__ in MEMORY],
+        history_csv=place.run / "history.csv",
+        phase=place.phase,
+        earlier=earlier,
     )
     tensorboard = keras.callbacks.TensorBoard(
-        directory / "tensorboard", write_graph=False
+        place.run / "tensorboard" / place.name, write_graph=False
     )
-    lines = EpochLines(progress, train.epochs, steps, checkpoint)
+    lines = EpochLines(progress, epochs, steps, checkpoint)
     return [*watched, checkpoint, tensorboard, lines], checkpoint

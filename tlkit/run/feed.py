@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.cache_root import cache_root
+from tlkit.config import Config, size_of
 from tlkit.dataset.manifest import Example, Manifest
 from tlkit.inputs.augment import load_policy
 from tlkit.inputs.batches import PixelBatches
@@ -26,12 +27,12 @@ from tlkit.run.engine import choose_engine
 from tlkit.run.features import Collector, Rows
 from tlkit.run.frozen import as_input, frozen_part
 from tlkit.run.machine import Memory
-from tlkit.run.record import Run
 from tlkit.run.side import Side
 from tlkit.run.store import Shelf
 from tlkit.run.traced import Traced
 
-Batches = Generator[tuple[np.ndarray, np.ndarray], None, None]
+# Inputs and targets, and the weight of each example where they have any.
+Batches = Generator[tuple[np.ndarray, ...], None, None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Feed:
         mix: One of mix.MIXES.
         engine: Name of the engine that computes the training side, "" where the
             whole network is trained on pixels.
+        smoothing: See `Task.smoothed`.
+        weights: float32 [n], of the classes in the loss; None for all the same.
         cosine: Between its rows and those of the float32 network, of the picture for
             which it is the least; None where both are the same or none were compared.
     """
@@ -60,6 +63,8 @@ class Feed:
     schedule: Schedule
     mix: str
     engine: str
+    smoothing: float
+    weights: np.ndarray | None
     cosine: float | None
 
     def training(self, first_epoch: int) -> Batches:
@@ -77,9 +82,16 @@ class Feed:
         while self.train.rows is not None:
             for batch in self.schedule.batches(epoch):
                 rows = self.train.rows.take(*batch)
-                targets = self.task.targets(self.train.shares[batch.examples])
-                yield as_input(rows, self.train.pooling), targets
+                shares = self.train.shares[batch.examples]
+                yield as_input(rows, self.train.pooling), *self._wanted(shares)
             epoch += 1
+
+    def _wanted(self, shares: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Targets, smoothed, and weights where there are any."""
+        targets = self.task.targets(self.task.smoothed(shares, self.smoothing))
+        if self.weights is None:
+            return (targets,)
+        return targets, shares @ self.weights
 
     def dataset(self, stream: Batches) -> tf.data.Dataset:
         """Batches for Keras' fit, two of them ready ahead and no more.
@@ -90,7 +102,7 @@ class Feed:
         Returns:
             The same batches.
         """
-        return self._batches(lambda: stream).prefetch(2)
+        return self._batches(lambda: stream, self.weights is not None).prefetch(2)
 
     def validation(self) -> tf.data.Dataset:
         """The validation side, once each time it is iterated over.
@@ -98,17 +110,21 @@ class Feed:
         Returns:
             Batches as `training` has them.
         """
-        batches = self._batches(self._validation)
+        batches = self._batches(self._validation, weighted=False)
         # Keras warns at the end of a data set that does not tell its length.
         steps = -(-len(self.val.examples) // self.val.chunk)
         return batches.apply(tf.data.experimental.assert_cardinality(steps))
 
-    def _batches(self, stream: Callable[[], Batches]) -> tf.data.Dataset:
+    def _batches(
+        self, stream: Callable[[], Batches], weighted: bool
+    ) -> tf.data.Dataset:
         inputs, outputs = self.model.inputs[0], self.model.outputs[0]
-        signature = (
+        signature: tuple[tf.TensorSpec, ...] = (
             tf.TensorSpec(inputs.shape, inputs.dtype),
             tf.TensorSpec(outputs.shape, tf.float32),
         )
+        if weighted:
+            signature += (tf.TensorSpec((None,), tf.float32),)
         options = tf.data.Options()
         # There is nothing to tune, and at the end of an iterator TensorFlow would wait
         # for its tuner to wake up: as long again as the training has taken.
@@ -144,22 +160,23 @@ class Feed:
             self.mix,
             collector.workers,
         ).stream(first_epoch)
-        targets: deque[np.ndarray] = deque()
+        mixed: deque[np.ndarray] = deque()
 
         def groups() -> Iterator[np.ndarray]:
-            for pictures, wanted in pixels:
-                targets.append(self.task.targets(wanted))
+            for pictures, shares in pixels:
+                mixed.append(shares)
                 yield pictures
 
         try:
             for rows in collector.frozen.rows(groups()):
-                yield as_input(rows, self.train.pooling), targets.popleft()
+                wanted = self._wanted(mixed.popleft())
+                yield as_input(rows, self.train.pooling), *wanted
         finally:
             pixels.close()
 
 
 def build_feed(
-    run: Run,
+    config: Config,
     manifest: Manifest,
     classifier: Classifier,
     reference: Classifier,
@@ -170,7 +187,7 @@ def build_feed(
     """Decide what is fed to what, and have the rows computed that will be kept.
 
     Args:
-        run: Knows the configuration.
+        config: Resolved.
         manifest: The data set.
         classifier: In the precision of the training.
         reference: The same network in float32; it may be the same one.
@@ -180,7 +197,7 @@ def build_feed(
     Returns:
         The feed.
     """
-    inputs, train = run.config.inputs, run.config.train
+    inputs, train = config.inputs, config.train
     fresh = isinstance(inputs.views, str)
     # On a GPU it costs less to compute frozen layers there again than to bring their
     # answers back and forth.
@@ -192,7 +209,7 @@ def build_feed(
     engine = choose_engine(train.engine, device, progress) if parts.prefix else ""
     maker = ViewMaker(
         manifest.source,
-        run.size,
+        size_of(config),
         inputs.resize,
         load_policy(inputs.augment),
         train.seed,
@@ -200,7 +217,7 @@ def build_feed(
     network = Traced(exact.prefix) if exact.prefix else None
     same = classifier is reference or engine == "openvino"
     computed = network if same or not parts.prefix else Traced(parts.prefix)
-    make = functools.partial(_collector, run, maker, parts.pooling, device, progress)
+    make = functools.partial(_collector, config, maker, parts.pooling, device, progress)
     val, training = make(network, "keras"), make(computed, engine)
     held, pictures = manifest.of("val"), manifest.of("train")
     rows = None
@@ -209,17 +226,29 @@ def build_feed(
         rows = training.collect(pictures, views, "Computing training features")
         training.tell()
     val_rows = val.collect(held, [PLAIN], "Computing validation features")
+    train_side = _side(manifest, pictures, training, rows, parts.pooling)
     return Feed(
-        parts.suffix,
-        exact.suffix,
-        run.task,
-        _side(manifest, pictures, training, rows, parts.pooling),
-        _side(manifest, held, val, val_rows, parts.pooling),
-        Schedule(len(pictures), inputs.views or 1, inputs.batch, train.seed),
-        inputs.mix,
-        engine,
-        compare(training, val, val_rows, held),
+        model=parts.suffix,
+        exact=exact.suffix,
+        task=classifier.task,
+        train=train_side,
+        val=_side(manifest, held, val, val_rows, parts.pooling),
+        schedule=Schedule(len(pictures), inputs.views or 1, inputs.batch, train.seed),
+        mix=inputs.mix,
+        engine=engine,
+        smoothing=train.label_smoothing,
+        weights=_weights(train.class_weights, train_side.shares),
+        cosine=compare(training, val, val_rows, held),
     )
+
+
+def _weights(way: str, shares: np.ndarray) -> np.ndarray | None:
+    """Of each class: the rarer, the more, so that all count the same in total."""
+    if way == "none":
+        return None
+    counts = shares.sum(axis=0)
+    weights = len(shares) / (len(counts) * np.maximum(counts, 1))
+    return np.asarray(weights, np.float32)
 
 
 def _side(
@@ -233,7 +262,7 @@ def _side(
 
 
 def _collector(
-    run: Run,
+    config: Config,
     maker: ViewMaker,
     pooling: str,
     device: str,
@@ -246,12 +275,12 @@ def _collector(
         network,
         engine,
         pooling=pooling,
-        size=run.size,
-        backbone=run.config.model.backbone,
+        size=size_of(config),
+        backbone=config.model.backbone,
         memory=Memory(root),
         device=device,
     )
     shelf = None
-    if run.config.train.store:
+    if config.train.store:
         shelf = Shelf(root, frozen.about, frozen.shape, frozen.dtype)
-    return Collector(maker, frozen, shelf, run.config.inputs.workers, progress)
+    return Collector(maker, frozen, shelf, config.inputs.workers, progress)

@@ -1,20 +1,20 @@
-"""A feed and a configuration in, trained weights in a checkpoint out."""
+"""A feed and the settings of a phase in, trained weights in a checkpoint out."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import keras
 
-from tlkit.config import Config
+from tlkit.config import TrainConfig
 from tlkit.model import optimizers
 from tlkit.progress import Progress
+from tlkit.run.budget import Budget
 from tlkit.run.checkpoint import Checkpoint, read_state
-from tlkit.run.epochs import callbacks
+from tlkit.run.epochs import Place, callbacks
 from tlkit.run.feed import Feed
-from tlkit.run.record import Run
 
 CLOSING_SECONDS = 60
 # From so many weights on, the optimizer's passes over memory cost more than compiling
@@ -29,48 +29,63 @@ DENSE = (
 
 
 def fit(
-    run: Run,
     feed: Feed,
+    train: TrainConfig,
+    place: Place,
     *,
+    earlier: Sequence[Mapping[str, Any]] = (),
     frozen: tuple[str, ...],
+    depths: Sequence[float] = (),
     device: str,
+    budget: Budget,
     progress: Progress,
+    watching: Sequence[keras.callbacks.Callback] = (),
 ) -> Checkpoint:
-    """Run the epochs that are still to be run.
+    """Run the epochs of a phase that are still to be run.
 
     Args:
-        run: Its checkpoint directory says how far training has come.
         feed: The batches, and the network that takes them; compiled and trained in
             place.
+        train: How; its `epochs` or `steps` and `lr` are those of this phase.
+        place: Where the checkpoint of this phase goes, and says how far it has come.
+        earlier: The history of the phases before.
         frozen: Names of the layers that do not change.
+        depths: Of each trainable variable, 0 for the head to 1 for the lowest; needed
+            for `depth_decay` only.
         device: From `device.choose_device`.
+        budget: When to stop at the latest.
         progress: Told of every step and epoch.
+        watching: More callbacks, called behind the checkpoint.
 
     Returns:
         The checkpoint, which holds the best weights.
     """
-    train = run.config.train
-    state = read_state(run.directory / "checkpoint")
+    place.checkpoint.mkdir(parents=True, exist_ok=True)
+    state = read_state(place.checkpoint)
+    epochs = epochs_of(train, feed.schedule.steps)
     called, checkpoint = callbacks(
         train,
-        directory=run.directory,
+        place=place,
         state=state,
+        earlier=earlier,
         frozen=frozen,
+        epochs=epochs,
         steps=feed.schedule.steps,
+        budget=budget,
         progress=progress,
     )
-    if state.stopped or state.epochs >= train.epochs:
+    if state.stopped or state.epochs >= epochs:
         return checkpoint
-    _compile(feed, run.config, device)
+    _compile(feed, train, depths, device)
     stream = feed.training(state.epochs)
     try:
         feed.model.fit(
             feed.dataset(stream),
             steps_per_epoch=feed.schedule.steps,
-            epochs=train.epochs,
+            epochs=epochs,
             initial_epoch=state.epochs,
             validation_data=feed.validation(),
-            callbacks=called,
+            callbacks=[*called, *watching],
             shuffle=False,
             verbose=0,
         )
@@ -79,18 +94,37 @@ def fit(
     return checkpoint
 
 
-def _compile(feed: Feed, config: Config, device: str) -> None:
-    train, model, steps = config.train, feed.model, feed.schedule.steps
+def epochs_of(train: TrainConfig, steps: int) -> int:
+    """How many passes over the pictures.
+
+    Args:
+        train: Says it by `epochs` or by `steps`.
+        steps: Of one pass.
+
+    Returns:
+        At least 1.
+    """
+    return train.epochs or -(-(train.steps or 1) // steps)
+
+
+def _compile(
+    feed: Feed, train: TrainConfig, depths: Sequence[float], device: str
+) -> None:
+    model, steps, factors = feed.model, feed.schedule.steps, None
+    if train.depth_decay < 1:
+        factors = optimizers.depth_factors(depths, train.depth_decay)
     model.compile(
         optimizer=optimizers.build(
             train.optimizer,
-            lr=train.lr,
-            steps=steps * train.epochs,
+            lr=train.lr or 0.0,
+            steps=train.steps or steps * epochs_of(train, steps),
             momentum=train.momentum,
             nesterov=train.nesterov,
             weight_decay=train.weight_decay,
             schedule=train.schedule,
-            warmup=train.warmup,
+            warmup=train.warmup or 0.0,
+            ema=train.ema,
+            factors=factors,
         ),
         loss=feed.task.loss,
         metrics=[keras.metrics.MeanMetricWrapper(feed.task.right, name="accuracy")],

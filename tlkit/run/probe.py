@@ -131,7 +131,7 @@ def _choose(
     rows: np.ndarray, targets: np.ndarray, folds: list[Fold], classes: int
 ) -> tuple[float, np.ndarray, float]:
     """The strength with the least loss on what was held out."""
-    best = (STRENGTHS[0], np.empty(0), np.inf)
+    best: tuple[float, np.ndarray, float] = (STRENGTHS[0], np.empty(0), np.inf)
     worse = 0
     for strength in STRENGTHS:
         answers = np.zeros((len(rows), classes), np.float32)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlkit import files
-from tlkit.config import Config, build_config
+from tlkit.config import Config, build_config, size_of
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError, RunError, UsageError
 from tlkit.model.task import Task
@@ -98,9 +98,7 @@ class Run:
     @property
     def size(self) -> int:
         """Side of the square pictures the network takes, pixels."""
-        if self.config.model.size is None:
-            raise RunError(f"{self.directory}/config.yaml has no model.size.")
-        return self.config.model.size
+        return size_of(self.config)
 
     @property
     def task(self) -> Task:
@@ -219,7 +217,7 @@ def run_place(path: Path, *, overwrite: bool, progress: Progress) -> Iterator[Pa
         files.make_directory(path)
         yield path
     except BaseException:
-        if not (path / "checkpoint" / "state.json").is_file():
+        if not has_checkpoint(path):
             shutil.rmtree(path, ignore_errors=True)
             if old:
                 old.replace(path)
@@ -230,6 +228,11 @@ def run_place(path: Path, *, overwrite: bool, progress: Progress) -> Iterator[Pa
         raise
     if old:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def has_checkpoint(directory: Path) -> bool:
+    """Whether a run can be resumed: an epoch of some phase is safe."""
+    return any(directory.glob("checkpoint/*/state.json"))
 
 
 def begin(directory: Path, config: Config, manifest: Manifest) -> Run:

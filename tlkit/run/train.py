@@ -11,23 +11,23 @@ import keras
 
 from tlkit import files
 from tlkit.cache_root import cap_bytes
-from tlkit.config import Config, InputsConfig, build_config, resolve
+from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
-from tlkit.model import backbones
-from tlkit.model.classifier import Classifier, build_classifier
-from tlkit.model.head import parse_head
+from tlkit.model.classifier import Classifier
+from tlkit.model.phases import AUTO, ONE
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
-from tlkit.run.checkpoint import read_state
+from tlkit.run.budget import Budget
+from tlkit.run.choice import account_for
 from tlkit.run.clock import Clock
 from tlkit.run.decision import settle
-from tlkit.run.device import choose_device, choose_precision, dtype_policy
-from tlkit.run.feed import build_feed
-from tlkit.run.fit import fit
+from tlkit.run.device import choose_device, choose_precision
+from tlkit.run.learn import Trainer
+from tlkit.run.network import build_network
+from tlkit.run.plan import follow
 from tlkit.run.record import Run
 from tlkit.run.report import report
-from tlkit.run.side import score
 from tlkit.workers import Aside
 
 SILENT = Silent()
@@ -76,9 +76,14 @@ def finetune(
     if config.train.store:
         cap_bytes()
     manifest = check_splits(Manifest.read(config.data))
+    if manifest.multi_label and config.train.class_weights != "none":
+        raise UsageError(
+            f"class_weights: {config.train.class_weights!r} weighs a picture by its "
+            "class, and those of this data set have several labels.",
+            hint="Leave class weights away: the thresholds make up for rare labels.",
+        )
     place = Path(out) if out is not None else free_place(config)
     with record.run_place(place, overwrite=overwrite, progress=progress) as directory:
-        (directory / "checkpoint").mkdir()
         run = record.begin(directory, config, manifest)
         return _work(run, manifest, progress)
 
@@ -152,7 +157,7 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
         run = _train(run, manifest, progress)
     except KeyboardInterrupt:
         run.update(state="interrupted")
-        if read_state(run.directory / "checkpoint").epochs:
+        if record.has_checkpoint(run.directory):
             command = ("tlkit", "finetune", "--resume", str(run.directory))
             progress.note(f"Go on with: {shlex.join(command)}")
         elif run.config.train.store:
@@ -165,63 +170,63 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
         run.update(state="failed")
         raise
     run = run.update(state="finished")
-    for path in (run.directory / "checkpoint").glob("*.npz"):
+    for path in (run.directory / "checkpoint").glob("*/*.npz"):
         path.unlink()
     return run
 
 
 def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
     config, clock = run.config, Clock()
+    budget = Budget(config.train.minutes)
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
     with keras.device(device):
-        with dtype_policy(policy):
-            classifier = _build(run)
-        reference = classifier
-        if policy != "float32":
-            with dtype_policy("float32"):
-                reference = _build(run)
-        _describe(classifier, manifest, config.inputs, device, policy, progress)
-        frozen_before = classifier.frozen_digest()
-        source, digest = config.model.weights, classifier.weights_digest
+        network = build_network(config, run.task, device, policy)
+        _describe(network.trained, manifest, config, device, policy, progress)
+        source, digest = config.model.weights, network.trained.weights_digest
         run = run.update(
             device=device,
             precision=policy,
             weights={"source": source, "digest": digest},
         )
         clock.lap("build")
-        feed = build_feed(
-            run, manifest, classifier, reference, device=device, progress=progress
+        trainer = Trainer(
+            config,
+            manifest,
+            network,
+            run.directory,
+            budget=budget,
+            clock=clock,
+            progress=progress,
         )
-        clock.lap("features")
+        if config.train.probe and run.task.multi_label:
+            progress.note("No linear probe: it is for one label a picture")
+        elif config.train.probe:
+            trainer.probe()
         draw = Aside(plots.get_ready, config.inputs.workers)
-        checkpoint = fit(
-            run, feed, frozen=classifier.frozen, device=device, progress=progress
-        )
-        clock.lap("train")
-        if classifier.frozen_digest() != frozen_before:
-            raise RunError("Frozen weights have changed; this is a fault of tlkit.")
-        if classifier.frozen:
-            progress.note("Frozen layers are unchanged to the byte")
-        exact = feed.exact
-        checkpoint.restore_best(exact)
-        scores = score(exact, feed.val)
-    run = settle(run, manifest.shares("val"), scores)
-    report(run, manifest, "val", scores, draw)
-    state = checkpoint.state
-    curves = run.directory / "curves.png"
-    draw(plots.draw_curves, state.history, curves, state.best_epoch)
+        follow(trainer)
+        kept = trainer.best()
+        trainer.put_back(kept)
+    choice = account_for(trainer.candidates, kept)
+    progress.note(choice["said"])
+    run = settle(run, trainer.truth, kept.scores)
+    report(run, manifest, "val", kept.scores, draw)
+    best = trainer.epoch_of(kept)
+    draw(plots.draw_curves, trainer.history, run.directory / "curves.png", best)
     clock.lap("evaluate")
-    _save(reference.model, run.directory / "model.keras")
+    _save(network.reference.model, run.directory / "model.keras")
     draw.wait()
     clock.lap("save")
     progress.note(clock.line())
     return run.update(
-        epochs=state.epochs,
-        best_epoch=state.best_epoch,
-        stopped_early=state.stopped,
-        frozen_digest=frozen_before,
-        features=feed.account(),
+        epochs=len(trainer.history),
+        best_epoch=best,
+        stopped_early=kept.stopped,
+        kept=kept.name,
+        candidates=[one.account() for one in trainer.candidates],
+        choice=choice,
+        frozen_digest=network.trained.frozen_digest(),
+        features=trainer.account(),
         seconds=clock.seconds(),
     )
 
@@ -232,25 +237,10 @@ def _save(model: keras.Model, path: Path) -> None:
     draft.replace(path)
 
 
-def _build(run: Run) -> Classifier:
-    model = run.config.model
-    return build_classifier(
-        backbones.find(model.backbone),
-        size=run.size,
-        cut=model.cut,
-        freeze_to=model.freeze_to,
-        head=parse_head(model.head),
-        n_classes=run.task.classes,
-        multi_label=run.task.multi_label,
-        weights=model.weights,
-        seed=run.config.train.seed,
-    )
-
-
 def _describe(
     classifier: Classifier,
     manifest: Manifest,
-    inputs: InputsConfig,
+    config: Config,
     device: str,
     policy: str,
     progress: Progress,
@@ -258,9 +248,14 @@ def _describe(
     """Tell what will be trained, and what about it should give pause."""
     pictures = len(manifest.of("train"))
     shape = "x".join(str(n) for n in classifier.feature_shape)
+    inputs, train = config.inputs, config.train
     frozen = f"frozen up to {classifier.freeze_to}"
     if classifier.freeze_to == "none":
         frozen = "nothing frozen"
+    if train.phases == AUTO:
+        frozen = "as deep as pays will be tuned"
+    elif train.phases != ONE:
+        frozen = f"phases {train.phases}"
     progress.note(
         f"Data: {pictures} pictures to train on, {len(manifest.of('val'))} to choose "
         f"the epoch by, {len(manifest.of('test'))} held back for the test"
@@ -269,6 +264,10 @@ def _describe(
         f"Network: {classifier.backbone.name} up to {classifier.cut} ({shape}), "
         f"{frozen}; head of {classifier.head_parameters:,} weights; {device}, {policy}"
     )
+    if train.minutes:
+        progress.note(
+            f"Time: {train.minutes:g} minutes at most for training (--minutes)"
+        )
     if inputs.views == 1 and inputs.augment:
         progress.note("One view is the plain picture: no augmentation takes place")
     # More weights than all the numbers they are fitted to.

@@ -1,0 +1,167 @@
+"""The network of a run: as it is trained, and in float32 as it will be exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+from tlkit.config import Config, size_of
+from tlkit.errors import RunError
+from tlkit.model import backbones
+from tlkit.model.classifier import Classifier, build_classifier, refreeze
+from tlkit.model.depth import freeze_point
+from tlkit.model.head import OUTPUT, is_linear, parse_head
+from tlkit.model.task import Task
+from tlkit.run.device import dtype_policy
+from tlkit.run.probe import Probe
+
+# Weights by the place of their variable in the network.
+Weights = dict[int, np.ndarray]
+
+
+@dataclass
+class Network:
+    """A classifier in the precision of the training, and the same in float32.
+
+    Attributes:
+        trained: In the precision of the training.
+        reference: In float32; the same one where that is the precision.
+        device: From `device.choose_device`.
+        policy: From `device.choose_precision`.
+        untouched: Of all weights that a phase was allowed to change, what they were
+            before.
+    """
+
+    trained: Classifier
+    reference: Classifier
+    device: str
+    policy: str
+    untouched: Weights = field(default_factory=dict)
+
+    def freeze(self, above: str) -> str:
+        """Let only what lies above a place train.
+
+        Args:
+            above: As in Phase.
+
+        Returns:
+            The layer it is frozen up to now, or "none".
+
+        Raises:
+            UsageError: There is no such place.
+        """
+        point = freeze_point(self.reference.body, above)
+        same = self.trained is self.reference
+        self.trained = refreeze(self.trained, point)
+        self.reference = self.trained if same else refreeze(self.reference, point)
+        for place, variable in enumerate(self.reference.model.weights):
+            if variable.trainable and place not in self.untouched:
+                self.untouched[place] = np.array(variable)
+        return self.trained.freeze_to
+
+    def start_from(self, probe: Probe) -> bool:
+        """Give the output layer the weights of a probe, where it has their shape.
+
+        Args:
+            probe: On the pooled features at the cut.
+
+        Returns:
+            Whether it has: only where nothing but dropout lies between.
+        """
+        if not is_linear(self.trained.head):
+            return False
+        kernel, bias = probe.kernel, probe.bias
+        for one in {id(c): c for c in (self.trained, self.reference)}.values():
+            output = one.model.get_layer(OUTPUT)
+            if output.units == 1:
+                output.kernel.assign(kernel[:, 1:] - kernel[:, :1])
+                output.bias.assign(bias[1:] - bias[:1])
+            else:
+                output.kernel.assign(kernel)
+                output.bias.assign(bias)
+        return True
+
+    def weights(self) -> Weights:
+        """Copies of all weights that any phase was allowed to change."""
+        variables = self.reference.model.weights
+        return {place: np.array(variables[place]) for place in self.untouched}
+
+    def put_back(self, weights: Weights) -> None:
+        """Make the network what it was when these weights were copied.
+
+        Args:
+            weights: From `weights`; what only later phases have changed becomes what
+                it was before them.
+        """
+        for place, value in (self.untouched | weights).items():
+            for one in (self.reference, self.trained):
+                one.model.weights[place].assign(value)
+
+    def depths(self) -> list[float]:
+        """Where each trainable variable lies: 0 in the head to 1 in the lowest layer.
+
+        Returns:
+            One number a variable, in the order in which Keras trains them.
+        """
+        body = {layer.name for layer in self.trained.body.layers}
+        layers = [layer for layer in self.trained.model.layers if _trains(layer)]
+        low = [layer.name for layer in layers if layer.name in body]
+        return [
+            (len(low) - low.index(layer.name)) / len(low) if layer.name in low else 0.0
+            for layer in layers
+            for _ in layer.trainable_variables
+        ]
+
+    def check_frozen(self, before: str) -> None:
+        """Make sure that what is frozen has not changed.
+
+        Args:
+            before: The frozen digest of before.
+
+        Raises:
+            RunError: It has.
+        """
+        if self.trained.frozen_digest() != before:
+            raise RunError("Frozen weights have changed; this is a fault of tlkit.")
+
+
+def build_network(config: Config, task: Task, device: str, policy: str) -> Network:
+    """Build what a configuration describes, with its pretrained weights.
+
+    Args:
+        config: Resolved.
+        task: What the network is asked.
+        device: From `device.choose_device`.
+        policy: From `device.choose_precision`.
+
+    Returns:
+        The network.
+    """
+    with dtype_policy(policy):
+        trained = _build(config, task)
+    reference = trained
+    if policy != "float32":
+        with dtype_policy("float32"):
+            reference = _build(config, task)
+    return Network(trained, reference, device, policy)
+
+
+def _build(config: Config, task: Task) -> Classifier:
+    model = config.model
+    return build_classifier(
+        backbones.find(model.backbone),
+        size=size_of(config),
+        cut=model.cut,
+        freeze_to=model.freeze_to,
+        head=parse_head(model.head),
+        n_classes=task.classes,
+        multi_label=task.multi_label,
+        weights=model.weights,
+        seed=config.train.seed,
+    )
+
+
+def _trains(layer: keras.layers.Layer) -> bool:
+    return bool(layer.trainable_variables)

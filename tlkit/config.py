@@ -67,7 +67,7 @@ class TrainConfig:
     minutes: float | None = None
     optimizer: str = "adam"
     lr: float | None = None
-    depth_decay: float = 1.0
+    depth_decay: float | None = None
     momentum: float | None = None
     nesterov: bool | None = None
     weight_decay: float | None = None
@@ -75,7 +75,7 @@ class TrainConfig:
     warmup: float | None = None
     epochs: int | None = None
     steps: int | None = None
-    label_smoothing: float = 0.0
+    label_smoothing: float | None = None
     class_weights: str = "none"
     ema: float | None = None
     monitor: str = "val_loss"
@@ -287,8 +287,9 @@ def _resolve_training(
             "careful with, so all of it trains at once. Leave phases away."
         )
     tunes = pretrained and whole_body and chosen == phases.ONE
+    head_alone = chosen == phases.ONE and not tunes
     schedule = train.schedule
-    if schedule == "auto" and chosen == phases.ONE and not tunes:
+    if schedule == "auto" and head_alone:
         schedule = "constant"
     steady = schedule in ("auto", "constant")
     listed = chosen not in (phases.AUTO, phases.ONE)
@@ -302,6 +303,11 @@ def _resolve_training(
         lr=train.lr or (phases.TUNE_RATE if tunes else phases.HEAD_RATE),
         schedule=schedule,
         warmup=_first(train.warmup, 0.0),
+        depth_decay=_first(train.depth_decay, 1.0 if head_alone else phases.TUNE_DECAY),
+        label_smoothing=_first(
+            train.label_smoothing,
+            phases.SMOOTHING if tunes else 0.0 if chosen == phases.ONE else None,
+        ),
         plateau=_first(train.plateau, train.patience // 2 if steady else 0),
         epochs=train.epochs or (None if train.steps or listed else phases.HEAD_EPOCHS),
     )

@@ -201,11 +201,16 @@ def test_the_worst_cosine():
 def test_a_feed_has_every_example_once_an_epoch(prepared, tmp_path, own_store):
     run = finetune(prepared, tmp_path / "run", epochs=1)
     from tlkit.progress import Silent
-    from tlkit.run.train import _build
+    from tlkit.run.network import build_network
 
-    classifier = _build(run)
+    network = build_network(run.config, run.task, "cpu:0", "float32")
     made = feed.build_feed(
-        run, prepared, classifier, classifier, device="cpu:0", progress=Silent()
+        run.config,
+        prepared,
+        network.trained,
+        network.reference,
+        device="cpu:0",
+        progress=Silent(),
     )
     steps = made.schedule.steps
     taken = list(itertools.islice(made.training(0), 2 * steps))

@@ -28,7 +28,7 @@ def test_a_finished_run_has_everything_in_its_place(finished):
         "metrics.json", "curves.png", "tensorboard", "evaluation/val/confusion.png",
     ):  # fmt: skip
         assert (place / name).exists(), name
-    assert not list(place.glob("checkpoint/*.npz"))
+    assert not list(place.glob("checkpoint/*/*.npz"))
     history = pd.read_csv(place / "history.csv")
     assert history["epoch"].tolist() == [1, 2, 3]
     assert {"loss", "val_loss", "val_accuracy", "learning_rate"} <= set(history)
@@ -92,7 +92,7 @@ def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(
             patch.setattr(files, "write_json", write)
         with pytest.raises(Stop):
             finetune(prepared.directory, tmp_path / "part", **settings)
-    assert read_state(tmp_path / "part" / "checkpoint").epochs == 3
+    assert read_state(tmp_path / "part" / "checkpoint" / "1-all").epochs == 3
     resumed = resume(tmp_path / "part")
     for a, b in zip(weights_of(whole), weights_of(resumed), strict=True):
         assert a.tobytes() == b.tobytes()

@@ -11,6 +11,7 @@ import typer
 from tlkit.cli.evaluate import print_score
 from tlkit.cli.terminal import ERR, Terminal, load_tensorflow, next_step
 from tlkit.config import (
+    DEFAULT_MINUTES,
     DEFAULT_VIEWS,
     SECTION_OF,
     Config,
@@ -19,6 +20,7 @@ from tlkit.config import (
     resolve,
 )
 from tlkit.errors import UsageError
+from tlkit.model.phases import HEAD_EPOCHS, HEAD_RATE, SMOOTHING, TUNE_RATE
 from tlkit.recipe import recipe_names
 
 
@@ -50,7 +52,22 @@ def finetune(
     ),
     size: int = _option("Side of the pictures in pixels; else the native one."),
     cut: str = _option("Last layer that is used, see tlkit layers; else the last."),
-    freeze_to: str = _option("Frozen up to this layer, or none; else up to the cut."),
+    freeze_to: str = _option(
+        "Frozen up to this layer, or none; else it is found out how deep tuning pays."
+    ),
+    phases: str = _option(
+        "What trains one after the other, ABOVE:EPOCHS@RATE, as head:15,top:10@1e-5; "
+        "ABOVE is head, top, deep, all or a layer. auto finds it out, one trains all "
+        "above --freeze-to at once.  [default: auto; one with --freeze-to or --weights "
+        "none]"
+    ),
+    probe: bool = _option(
+        "Begin with a linear probe of the frozen features.  [default: probe, if "
+        "pretrained]"
+    ),
+    minutes: float = _option(
+        f"Training ends after so long.  [default: {DEFAULT_MINUTES:g} with phases auto]"
+    ),
     head: str = _option(
         "Layers on top: flatten, gap, gmp, dense:N, dropout:P, bn.", "head"
     ),
@@ -69,15 +86,39 @@ def finetune(
         "Processes that read pictures, 0 for none; else one a processor."
     ),
     optimizer: str = _option("Any of Keras' optimizers.", "optimizer"),
-    lr: float = _option("Learning rate.", "lr"),
+    lr: float = _option(
+        f"Learning rate.  [default: {HEAD_RATE:g}; {TUNE_RATE:g} for pretrained layers]"
+    ),
+    depth_decay: float = _option(
+        "Rate of the lowest layer that trains, as a share of the head's, in equal "
+        "ratios between.",
+        "depth_decay",
+    ),
     momentum: float = _option("Momentum, for sgd, rmsprop and muon."),
     nesterov: bool = _option("Nesterov momentum, for sgd and muon."),
     weight_decay: float = _option("Decoupled weight decay."),
     schedule: str = _option(
-        "constant | cosine | exponential | linear: the rate over time.", "schedule"
+        "auto | constant | cosine | exponential | linear | onecycle: the rate over "
+        "time; auto is constant for a head, a cosine for pretrained layers.",
+        "schedule",
     ),
-    warmup: float = _option("Share of the steps to warm up, with cosine.", "warmup"),
-    epochs: int = _option("Passes over the pictures, at most.", "epochs"),
+    warmup: float = _option(
+        "Share of the steps to warm up, with cosine.  [default: 0]"
+    ),
+    epochs: int = _option(
+        f"Passes over the pictures, at most.  [default: {HEAD_EPOCHS}]"
+    ),
+    steps: int = _option("Batches to train on, at most, instead of epochs."),
+    label_smoothing: float = _option(
+        "Share of each target that is spread over all classes.  [default: 0; "
+        f"{SMOOTHING:g} where phases auto tunes]"
+    ),
+    class_weights: str = _option(
+        "none | balanced: what the classes count in the loss.", "class_weights"
+    ),
+    ema: float = _option(
+        "Score and keep a running mean of the weights, with this momentum, as 0.99."
+    ),
     monitor: str = _option(
         "val_loss | val_accuracy: which epoch is best; with several labels the "
         "accuracy is the share of right yes and no.",
@@ -133,12 +174,11 @@ def finetune(
                 progress=progress,
                 **chosen,
             )
-    ERR.print(
-        f"Kept epoch {run.info['best_epoch']} of {run.info['epochs']}"
-        f"{' (stopped early)' if run.info['stopped_early'] else ''}, "
-        f"{run.info['seconds']['total']:.0f} s in all",
-        highlight=False,
-    )
+    best, epochs = run.info["best_epoch"], run.info["epochs"]
+    kept = f"Kept epoch {best} of {epochs}" if best else "Kept the linear probe"
+    early = " (stopped early)" if run.info["stopped_early"] else ""
+    seconds = run.info["seconds"]["total"]
+    ERR.print(f"{kept}{early}, {seconds:.0f} s in all", highlight=False)
     print_score(run.metrics())
     next_step("tlkit", "evaluate", run.directory)
 

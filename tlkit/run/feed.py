@@ -236,7 +236,7 @@ def build_feed(
         schedule=Schedule(len(pictures), inputs.views or 1, inputs.batch, train.seed),
         mix=inputs.mix,
         engine=engine,
-        smoothing=train.label_smoothing,
+        smoothing=train.label_smoothing or 0.0,
         weights=_weights(train.class_weights, train_side.shares),
         cosine=compare(training, val, val_rows, held),
     )

@@ -111,8 +111,9 @@ def _compile(
     feed: Feed, train: TrainConfig, depths: Sequence[float], device: str
 ) -> None:
     model, steps, factors = feed.model, feed.schedule.steps, None
-    if train.depth_decay < 1:
-        factors = optimizers.depth_factors(depths, train.depth_decay)
+    decay = train.depth_decay or 1.0
+    if decay < 1:
+        factors = optimizers.depth_factors(depths, decay)
     model.compile(
         optimizer=optimizers.build(
             train.optimizer,

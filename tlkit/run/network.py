@@ -88,6 +88,22 @@ class Network:
         variables = self.reference.model.weights
         return {place: np.array(variables[place]) for place in self.untouched}
 
+    def mean(self, one: Weights, other: Weights) -> Weights:
+        """Half way between two sets of weights.
+
+        Args:
+            one: From `weights`.
+            other: Likewise.
+
+        Returns:
+            Their mean; what only one of them has is held against what it was before.
+        """
+        kept = self.untouched
+        return {
+            place: (one.get(place, kept[place]) + other.get(place, kept[place])) / 2
+            for place in one.keys() | other.keys()
+        }
+
     def put_back(self, weights: Weights) -> None:
         """Make the network what it was when these weights were copied.
 

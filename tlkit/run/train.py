@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.model.classifier import Classifier
-from tlkit.model.phases import AUTO, ONE
+from tlkit.model.phases import AUTO, ONE, Phase
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
 from tlkit.run.budget import Budget
@@ -209,6 +210,8 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         trainer.put_back(kept)
     choice = account_for(trainer.candidates, kept)
     progress.note(choice["said"])
+    if config.train.phases == AUTO:
+        run = _decided(run, trainer.phases)
     run = settle(run, trainer.truth, kept.scores)
     report(run, manifest, "val", kept.scores, draw)
     best = trainer.epoch_of(kept)
@@ -229,6 +232,21 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         features=trainer.account(),
         seconds=clock.seconds(),
     )
+
+
+def _decided(run: Run, phases: Sequence[Phase]) -> Run:
+    """Write down what was found out, so that config.yaml repeats it whatever the time.
+
+    Returns:
+        The run with that configuration.
+    """
+    listed = ",".join(map(str, phases))
+    train = dataclasses.replace(
+        run.config.train, phases=listed, epochs=None, steps=None, minutes=None
+    )
+    config = dataclasses.replace(run.config, train=train)
+    files.write_text(run.directory / "config.yaml", config.to_yaml())
+    return dataclasses.replace(run, config=config)
 
 
 def _save(model: keras.Model, path: Path) -> None:

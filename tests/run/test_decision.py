@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import tlkit
-from tlkit.errors import RunError
+from tlkit.errors import RunError, UsageError
 from tlkit.run.decision import decision_of
 from tlkit.run.mistakes import mistakes
 from tlkit.run.one_label import OneLabel
@@ -109,6 +109,13 @@ def test_a_run_without_its_thresholds_says_so(finished_several, tmp_path):
     (run / "run.json").write_text(json.dumps(info))
     with pytest.raises(RunError, match=r"run\.json does not say"):
         tlkit.predict(run, [tmp_path / "x.png"])
+
+
+def test_class_weights_have_no_meaning_with_several_labels(several, tmp_path, small):
+    settings = {**small, "class_weights": "balanced"}
+    with pytest.raises(UsageError, match="several labels"):
+        tlkit.finetune(several.directory, tmp_path / "run", **settings)
+    assert not (tmp_path / "run").exists()
 
 
 def test_several_labels_are_learnt(tmp_path, several, small):

@@ -98,6 +98,7 @@ SMALL: dict[str, Any] = {
     "weights": "none",
     "size": 32,
     "augment": "light",
+    "mirror": True,
     "batch": 8,
     "epochs": 3,
     "head": "gap,dropout:0.3",

@@ -10,7 +10,7 @@ def test_the_public_names_are_these():
     assert sorted(tlkit.__all__) == [
         "Config", "Converted", "Exported", "Manifest", "Prediction", "Progress", "Run",
         "TlkitError", "annotate", "check", "convert", "embedder", "evaluate", "export",
-        "finetune", "predict", "prepare", "resume",
+        "finetune", "lr_find", "predict", "prepare", "resume",
     ]  # fmt: skip
     for name in tlkit.__all__:
         assert getattr(tlkit, name).__doc__

@@ -11,6 +11,7 @@ from tlkit.config import (
     resolve,
 )
 from tlkit.errors import ConfigError, UsageError
+from tlkit.inputs.augment import mirrors
 from tlkit.recipe import recipe_folder, recipe_names
 
 
@@ -60,6 +61,10 @@ def test_all_faults_are_shown_at_once():
         ({"views": "fresh", "augment": "none"}, "every view is the same"),
         ({"engine": "onnx"}, "auto | openvino | keras"),
         ({"augment": "strog"}, "strong"),
+        ({"mirror": False, "augment": ({"D4": {}},)}, "by D4"),
+        ({"sampling": "even"}, "as-is | balanced"),
+        ({"sampling": "balanced", "class_weights": "balanced"}, "one of both"),
+        ({"mirror": "maybe"}, "true or false"),
         ({"epochs": True}, "a whole number"),
     ],
 )
@@ -166,3 +171,30 @@ def test_every_recipe_can_be_meant():
 )
 def test_views_that_can_be_kept_are_kept(options, views):
     assert resolve(build_config(options=options)).inputs.views == views
+
+
+def test_mirror_images_are_said_or_left_to_the_data():
+    def inputs(**options):
+        return resolve(build_config(options=options)).inputs
+
+    assert inputs().mirror is None
+    assert mirrors(inputs().augment)
+    assert inputs(mirror=True).mirror
+    without = inputs(mirror=False)
+    assert without.mirror is False
+    assert [list(step) for step in without.augment] == [
+        ["Affine"], ["RandomBrightnessContrast"],
+    ]  # fmt: skip
+    # A file of one's own is left as it is: with flips it says that these are right.
+    own = ({"HorizontalFlip": {"p": 0.3}}, {"Rotate": {"limit": 5}})
+    assert inputs(augment=own).mirror is True
+    assert inputs(augment=own).augment == own
+    assert inputs(augment=own[1:]).mirror is None
+
+
+def test_yaml_may_say_no_to_mirror_images(tmp_path):
+    (tmp_path / "mine.yaml").write_text("inputs: {mirror: no}\n")
+    config = resolve(build_config(recipe=tmp_path / "mine.yaml"))
+    assert config.inputs.mirror is False
+    (tmp_path / "again.yaml").write_text(config.to_yaml())
+    assert resolve(build_config(recipe=tmp_path / "again.yaml")) == config

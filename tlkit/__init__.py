@@ -32,6 +32,7 @@ _HOMES = {
     "evaluate": "tlkit.run.evaluate",
     "export": "tlkit.run.export",
     "finetune": "tlkit.run.train",
+    "lr_find": "tlkit.run.lr_find",
     "predict": "tlkit.run.predict",
     "prepare": "tlkit.dataset.prepare",
     "resume": "tlkit.run.train",
@@ -53,6 +54,7 @@ __all__ = [
     "evaluate",
     "export",
     "finetune",
+    "lr_find",
     "predict",
     "prepare",
     "resume",
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from tlkit.run.embedding import embedder
     from tlkit.run.evaluate import evaluate
     from tlkit.run.export import Exported, export
+    from tlkit.run.lr_find import lr_find
     from tlkit.run.predict import Prediction, predict
     from tlkit.run.record import Run
     from tlkit.run.train import finetune, resume

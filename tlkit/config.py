@@ -17,21 +17,29 @@ import yaml
 from tlkit.dataset.fitted import RESIZES
 from tlkit.errors import ConfigError, UsageError, unknown_name
 from tlkit.inputs import augment, mix
-from tlkit.inputs.schedule import FRESH
+from tlkit.inputs.schedule import AS_IS, BALANCED, FRESH, SAMPLINGS
 from tlkit.model import backbones, head, optimizers, phases
+from tlkit.model.phases import LAST
 from tlkit.recipe import read_recipe
 from tlkit.schema import one_line, to_dataclass, to_plain
 
 DEVICES = ("auto", "cpu", "gpu")
 ENGINES = ("auto", "openvino", "keras")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
-MONITORS = ("val_loss", "val_accuracy")
+# What says which epoch is best; "last" takes it as it comes.
+MONITORS = ("val_loss", "val_accuracy", LAST)
 # How many stored views of a picture a run gets that does not say: most of what fresh
 # views give, for a fraction of the computing; tests/benchmarks/RESULTS.md has both.
 DEFAULT_VIEWS = 4
 # How long a run may take that finds out by itself how deep to tune.
 DEFAULT_MINUTES = 3.0
 CLASS_WEIGHTS = ("none", "balanced")
+# Options that say how the rate goes on, and how long; of a test of rates they mean
+# nothing.
+COURSE = (
+    "lr", "schedule", "warmup", "epochs", "steps", "minutes", "phases", "probe",
+    "depth_decay", "ema", "monitor", "patience", "plateau", "plateau_factor",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,10 @@ class InputsConfig:
 
     resize: str = "squash"
     augment: str | tuple[Mapping[str, Any], ...] = "standard"
+    mirror: bool | None = None
     views: int | str | None = None
     mix: str = "none"
+    sampling: str = AS_IS
     batch: int = 32
     workers: int | None = None
 
@@ -231,12 +241,19 @@ def resolve(config: Config) -> Config:
         freeze_to=model.freeze_to or ("none" if weights == "none" else cut),
     )
     policy = augment.load_policy(inputs.augment)
+    mirror = inputs.mirror
+    # Whoever lists a flip has said that mirror images are right.
+    if mirror is None and augment.mirrors(policy) and not augment.is_packaged(policy):
+        mirror = True
     views = inputs.views or _default_views(model, inputs, policy)
+    inputs = dataclasses.replace(inputs, augment=policy, mirror=mirror, views=views)
+    if mirror is False:
+        inputs = without_mirror_images(inputs)
     return dataclasses.replace(
         config,
         data=str(Path(config.data).resolve()) if config.data else "",
         model=model,
-        inputs=dataclasses.replace(inputs, augment=policy, views=views),
+        inputs=inputs,
         train=train,
     )
 
@@ -317,6 +334,19 @@ def _first(given: Any, otherwise: Any) -> Any:
     return otherwise if given is None else given
 
 
+def without_mirror_images(inputs: InputsConfig) -> InputsConfig:
+    """The same inputs for data that a mirror image would be wrong of.
+
+    Args:
+        inputs: Resolved.
+
+    Returns:
+        With `mirror` off, and no flips in the augmentation.
+    """
+    policy = augment.without_flips(augment.load_policy(inputs.augment))
+    return dataclasses.replace(inputs, augment=policy, mirror=False)
+
+
 def _default_views(
     model: ModelConfig, inputs: InputsConfig, policy: augment.Policy
 ) -> int | str:
@@ -371,6 +401,7 @@ def _check(config: Config, faults: list[str]) -> None:
     choices = {
         "resize": (inputs.resize, RESIZES),
         "mix": (inputs.mix, mix.MIXES),
+        "sampling": (inputs.sampling, SAMPLINGS),
         "schedule": (train.schedule, optimizers.SCHEDULES),
         "monitor": (train.monitor, MONITORS),
         "device": (train.device, DEVICES),
@@ -384,7 +415,7 @@ def _check(config: Config, faults: list[str]) -> None:
     for check in (
         lambda: backbones.find(model.backbone),
         lambda: head.parse_head(model.head),
-        lambda: augment.load_policy(inputs.augment),
+        lambda: _check_mirror(inputs),
         lambda: optimizers.check(
             train.optimizer,
             momentum=train.momentum,
@@ -421,7 +452,23 @@ def _check(config: Config, faults: list[str]) -> None:
         if number is not None and not low <= number <= high:
             faults.append(f"{name}: expected {low} to {high}, got {number}")
     _check_views(inputs, faults)
+    if inputs.sampling == BALANCED and train.class_weights != "none":
+        faults.append(
+            "class_weights: with sampling balanced all classes come equally often "
+            "already, and weights would make the rare ones count twice; use one of both"
+        )
     _check_patience(train, faults)
+
+
+def _check_mirror(inputs: InputsConfig) -> None:
+    """Refuse flips of one's own for data that must not be mirrored."""
+    policy = augment.load_policy(inputs.augment)
+    flips = [name for step in policy for name in step if augment.mirrors((step,))]
+    if inputs.mirror is False and flips and not augment.is_packaged(policy):
+        raise UsageError(
+            f"mirror: there are to be no mirror images, and the augmentation makes "
+            f"some, by {', '.join(flips)}; take that out of it, or leave mirror away"
+        )
 
 
 def _check_views(inputs: InputsConfig, faults: list[str]) -> None:

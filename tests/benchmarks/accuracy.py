@@ -9,7 +9,7 @@ more are the validation side that tlkit chooses by, and the rest is the test, th
 nothing has seen. The rivals (rivals.py) choose nothing by the validation side; one of
 them gets it for its training.
 
-A cell that was computed is kept in FOLDER and not computed again. `--table` only prints.
+A cell that was computed is kept in FOLDER, and not computed again; `--table` prints.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,7 @@ def measure(name: str, shots: int, seed: int, work: Path) -> dict[str, Any]:
     truth = classes[task.test]
     maps = frozen_maps(task)
     more = np.flatnonzero((side == "train") | (side == "val"))
-    ways = {
+    ways: dict[str, Callable[[], np.ndarray]] = {
         "a notebook": lambda: rivals.notebook(task, maps),
         "b logistic": lambda: rivals.logistic(task, maps),
         "b with val": lambda: rivals.logistic(
@@ -168,9 +168,9 @@ def measure(name: str, shots: int, seed: int, work: Path) -> dict[str, Any]:
         "seconds": time.perf_counter() - began,
         **default,
     }
-    for way, run in ways.items():
+    for way, answer in ways.items():
         began = time.perf_counter()
-        right = float((run().argmax(axis=1) == truth).mean())
+        right = float((answer().argmax(axis=1) == truth).mean())
         found[way] = {"accuracy": right, "seconds": time.perf_counter() - began}
     return found
 
@@ -180,6 +180,8 @@ def frozen_maps(task: Any) -> np.ndarray:
     from tlkit.model.classifier import split_at_freeze
 
     prefix = split_at_freeze(task.classifier("gap", None)).prefix
+    if prefix is None:
+        raise RuntimeError("nothing is frozen")
     flat = task.pixels.reshape(-1, *task.pixels.shape[2:])
     maps = [
         np.asarray(prefix(flat[i : i + 64], training=False))
@@ -193,8 +195,8 @@ def table(found: dict[str, Any]) -> list[dict[str, Any]]:
     """A row a set and number of shots: mean over seeds with its 95 % interval."""
     grouped: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for key, cell in found.items():
-        name, shots, _ = key.split("/")
-        grouped.setdefault((name, int(shots)), []).append(cell)
+        name, number, _ = key.split("/")
+        grouped.setdefault((name, int(number)), []).append(cell)
     rows = []
     means: dict[str, list[float]] = {}
     for (name, shots), those in grouped.items():

@@ -62,7 +62,8 @@ class Task:
     def targets(self, chosen: np.ndarray) -> np.ndarray:
         """Targets in the form of the network's output."""
         if self.n == 2:
-            return self.classes[chosen][:, None].astype(np.float32)
+            column: np.ndarray = self.classes[chosen][:, None].astype(np.float32)
+            return column
         shares: np.ndarray = np.eye(self.n, dtype=np.float32)[self.classes[chosen]]
         return shares
 

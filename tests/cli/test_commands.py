@@ -15,8 +15,8 @@ from tlkit.cli.terminal import Interrupted, Terminal, harmless
 from tlkit.config import SECTION_OF, build_config
 
 COMMANDS = (
-    "prepare", "check", "convert", "annotate", "finetune", "evaluate", "predict",
-    "export", "backbones", "layers", "doctor", "demo",
+    "prepare", "check", "convert", "annotate", "finetune", "lr_find", "evaluate",
+    "predict", "export", "backbones", "layers", "doctor", "demo",
 )  # fmt: skip
 
 
@@ -95,6 +95,8 @@ def test_finetune_offers_every_option_of_the_configuration(capsys):
         (["finetune", "/nowhere"], 1, "tlkit prepare"),
         (["finetune", "x", "--resume", "y"], 1, "not a run directory"),
         (["finetune", "--resume", "y", "--lr", "1"], 2, "no other option"),
+        (["lr-find", "x", "--lr", "1"], 2, "--lr"),
+        (["lr-find", "x", "--set", "train.lr=1"], 2, "tries all rates"),
         (["predict", "/nowhere", "x.jpg"], 1, "not a run directory"),
         (["predict", "x", "y", "--format", "jsn"], 2, "json"),
         (["evaluate", "/nowhere"], 1, "not a run directory"),

@@ -12,7 +12,6 @@ from tlkit.inputs.batches import (
     PixelBatches,
     grouped,
     plain_batches,
-    read_fitted,
 )
 from tlkit.inputs.schedule import FRESH, Schedule
 from tlkit.inputs.views import ViewMaker
@@ -58,7 +57,7 @@ def test_an_epoch_has_every_example_once(manifest):
 
 def test_targets_belong_to_their_pictures(manifest):
     batches = batches_of(manifest, policy="none")
-    order, train = batches.schedule.order(0), manifest.of("train")
+    order, train = batches.schedule.epoch(0).examples, manifest.of("train")
     pixels, targets = take(batches.stream(), 1)[0]
     for i, index in enumerate(order[:4]):
         assert np.array_equal(pixels[i], fitted(manifest, train[index]))
@@ -123,7 +122,7 @@ def test_a_large_jpeg_has_the_same_pixels_in_training_and_predict(tmp_path, draw
     (trained,) = plain_batches(maker, examples, 3, workers=0)
     for pixels, example in zip(trained, examples, strict=True):
         predicted = np.empty((16, 16, 3), np.uint8)
-        assert read_fitted(source / example.path, predicted, resize="crop") == ""
+        assert maker.read(source / example.path, predicted[None], views=(0,)) == ""
         # 3 * 16 * 4 = 192 <= 256
         data = (source / example.path).read_bytes()
         reduced = images.decode(data, reduce=lambda width, height: 4).pixels

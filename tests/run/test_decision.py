@@ -102,6 +102,15 @@ def test_predictions_with_several_labels(finished_several, several):
         assert answer.probability is None
 
 
+def test_views_with_several_labels(finished_several):
+    metrics = tlkit.evaluate(finished_several, tta=3, workers=0)
+    views = metrics["views"]
+    low, high = views["map_ci95"]
+    assert low <= views["map"] <= high
+    gain = (views["turned_right"] - views["turned_wrong"]) / metrics["n"]
+    assert -1 <= gain + metrics["subset_accuracy"] <= 1
+
+
 def test_a_run_without_its_thresholds_says_so(finished_several, tmp_path):
     run = shutil.copytree(finished_several.directory, tmp_path / "run")
     info = json.loads((run / "run.json").read_text())
@@ -111,9 +120,10 @@ def test_a_run_without_its_thresholds_says_so(finished_several, tmp_path):
         tlkit.predict(run, [tmp_path / "x.png"])
 
 
-def test_class_weights_have_no_meaning_with_several_labels(several, tmp_path, small):
-    settings = {**small, "class_weights": "balanced"}
-    with pytest.raises(UsageError, match="several labels"):
+@pytest.mark.parametrize("option", ["class_weights", "sampling"])
+def test_balance_has_no_meaning_with_several_labels(several, tmp_path, small, option):
+    settings = {**small, option: "balanced"}
+    with pytest.raises(UsageError, match=f"{option}: balanced .* several labels"):
         tlkit.finetune(several.directory, tmp_path / "run", **settings)
     assert not (tmp_path / "run").exists()
 

@@ -12,6 +12,7 @@ from tests.conftest import SMALL
 from tlkit import files
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
+from tlkit.progress import Silent
 from tlkit.run import train
 from tlkit.run.checkpoint import Checkpoint, read_state
 from tlkit.run.train import finetune, free_place, resume
@@ -233,3 +234,23 @@ def test_two_classes_that_do_not_exclude_each_other(tmp_path, draw, small):
     run = tlkit.finetune(manifest.directory, tmp_path / "run", **settings)
     assert run.model().output_shape == (None, 2)
     assert {row["by"] for row in run.info["decision"]["thresholds"]} == {"default"}
+
+
+def test_mixing_few_pictures_is_warned_of_and_done(prepared, tmp_path, small):
+    told: list[str] = []
+
+    class Told(Silent):
+        def warn(self, message):
+            told.append(message)
+
+    settings = {**small, "epochs": 1}
+    for mix in ("mixup", "augmix"):
+        place = tmp_path / mix
+        run = finetune(
+            prepared.directory, place, progress=Told(), **{**settings, "mix": mix}
+        )
+        assert run.config.inputs.views == "fresh"
+    (line,) = [line for line in told if "mix" in line]
+    fewest = min(counts["train"] for counts in prepared.counts().values())
+    assert line.startswith("mixup")
+    assert f"has {fewest} to train on" in line

@@ -22,6 +22,7 @@ from tlkit.cli import (
     export,
     finetune,
     layers,
+    lr_find,
     predict,
     prepare,
 )
@@ -42,6 +43,7 @@ for command in (
     convert.convert,
     annotate.annotate,
     finetune.finetune,
+    lr_find.lr_find,
     evaluate.evaluate,
     predict.predict,
     export.export,

@@ -26,6 +26,11 @@ def evaluate(
         help="confidence | distance (from the training pictures): what tells that.",
     ),
     data: Path = typer.Option(None, help="Where the data set lies now, if moved."),
+    tta: int = typer.Option(
+        None,
+        help="Score answers averaged over so many views of each picture, too: 2 is "
+        "plain and mirrored, more are lightly changed ones besides.",
+    ),
     workers: int = typer.Option(
         None,
         help="Processes that read pictures, 0 for none.  [default: one a processor]",
@@ -38,10 +43,11 @@ def evaluate(
     with Terminal() as progress:
         metrics = tlkit.evaluate(
             run, split=split, unknown=unknown, unknown_by=unknown_by, data=data,
-            workers=workers, progress=progress,
+            tta=tta, workers=workers, progress=progress,
         )  # fmt: skip
     print_score(metrics)
     print_certainty(metrics)
+    print_views(metrics)
     print_tables(metrics)
     folder = run / "evaluation" / metrics["split"]
     for name, what in (
@@ -129,6 +135,31 @@ def print_certainty(metrics: dict[str, Any]) -> None:
     OUT.print(line, highlight=False, markup=False)
     if unknown["chose_the_limit"]:
         ERR.print("These pictures chose that limit.", style="yellow")
+
+
+def print_views(metrics: dict[str, Any]) -> None:
+    """Print what averaging over views changes, where that was asked for.
+
+    Args:
+        metrics: The result of `tlkit.evaluate`.
+    """
+    if "views" not in metrics:
+        return
+    views = metrics["views"]
+    name, shown = ("map", "mAP") if "map" in views else ("accuracy", "accuracy")
+    low, high = views[f"{name}_ci95"]
+    OUT.print(
+        f"averaged over {views['n']} views ({views['kinds']}): {shown} "
+        f"{views[name]:.3f} (95 % interval {low:.3f} to {high:.3f}), macro F1 "
+        f"{views['macro_f1']:.3f}, loss {views['loss']:.3f}; {views['turned_right']} "
+        f"answers turned right, {views['turned_wrong']} turned wrong",
+        highlight=False,
+    )
+    ERR.print(
+        f"That takes {views['n']} times as long. An exported model does not do it: it "
+        "answers as the first score says, and so do the tables and files.",
+        highlight=False,
+    )
 
 
 COLUMNS = {

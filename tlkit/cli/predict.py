@@ -25,6 +25,10 @@ def predict(
     run: Path = typer.Argument(..., help="The --out folder of a tlkit finetune."),
     pictures: list[str] = typer.Argument(..., help="Files, folders or patterns."),
     format: str = typer.Option("table", help="table | csv | json, on standard output."),
+    tta: int = typer.Option(
+        None,
+        help="Average answers over so many views of each picture, as for evaluate.",
+    ),
     workers: int = typer.Option(
         None,
         help="Processes that read pictures, 0 for none.  [default: one a processor]",
@@ -37,7 +41,9 @@ def predict(
         raise unknown_name("output format", format, FORMATS)
     load_tensorflow()
     with Terminal() as progress:
-        predictions = tlkit.predict(run, pictures, workers=workers, progress=progress)
+        predictions = tlkit.predict(
+            run, pictures, tta=tta, workers=workers, progress=progress
+        )
     {"table": _print_table, "csv": _print_csv, "json": _print_json}[format](predictions)
     failed = sum(prediction.error is not None for prediction in predictions)
     if failed:

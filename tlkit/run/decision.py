@@ -28,6 +28,11 @@ class Decision(Protocol):
     """How probabilities become an answer, and what is said of such answers."""
 
     @property
+    def headline(self) -> tuple[str, ...]:
+        """The names of the figures that sum the others up."""
+        ...
+
+    @property
     def by_distance(self) -> bool:
         """Whether an answer depends on the distance of the features."""
         ...
@@ -44,6 +49,10 @@ class Decision(Protocol):
         Returns:
             N answers.
         """
+        ...
+
+    def right(self, side: Scored) -> np.ndarray:
+        """Whether all of an answer is right, bool [N], if nothing is called unknown."""
         ...
 
     def measure(self, side: Scored) -> dict[str, Any]:
@@ -143,22 +152,21 @@ class Decision(Protocol):
         ...
 
 
-def settle(run: Run, truth: np.ndarray, scores: np.ndarray) -> Run:
+def decide_on_val(run: Run, val: Scored) -> Run:
     """Choose on the validation side what a decision depends on, and keep it in the run.
 
     Args:
         run: One that has been trained.
-        truth: float [N, n], from `Manifest.shares`.
-        scores: float [N, n], probabilities of its validation side.
+        val: Its validation side.
 
     Returns:
         The run, with what was chosen.
     """
     chosen: dict[str, Any] = {"chosen_on": "val"}
     if run.task.multi_label:
-        chosen["thresholds"] = choose_thresholds(truth > 0, scores, run.labels)
+        chosen["thresholds"] = choose_thresholds(val.truth > 0, val.scores, run.labels)
     else:
-        chosen["temperature"] = fit_temperature(truth.argmax(axis=1), scores)
+        chosen["temperature"] = fit_temperature(val.truth.argmax(axis=1), val.scores)
     return run.update(decision=chosen)
 
 
@@ -166,7 +174,7 @@ def set_unknown(run: Run, rule: str, by: str, val: Scored) -> Run:
     """Choose on the validation side what is unknown, and keep it in the run.
 
     Args:
-        run: A run that was settled.
+        run: One that `decide_on_val` has seen.
         rule: As `coverage.parse_rule` takes it.
         by: One of `unknown.MEASURES`.
         val: Its validation side, with distances where these decide.
@@ -182,7 +190,7 @@ def decision_of(run: Run) -> Decision:
     """How the probabilities of a run become an answer.
 
     Args:
-        run: A run that was settled.
+        run: One that `decide_on_val` has seen.
 
     Returns:
         The decision.

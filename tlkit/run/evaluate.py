@@ -11,14 +11,16 @@ import numpy as np
 
 from tlkit.dataset.manifest import SPLITS, Manifest
 from tlkit.errors import RunError, UsageError, unknown_name
-from tlkit.inputs.batches import plain_batches
+from tlkit.inputs.batches import grouped
+from tlkit.inputs.views import PLAIN, Asked
 from tlkit.model.task import probabilities
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots
 from tlkit.run.decision import decision_of, set_unknown
 from tlkit.run.familiarity import Familiarity, learn, remember
 from tlkit.run.record import Run
-from tlkit.run.report import maker_of, report, side_of
+from tlkit.run.report import report, side_of
+from tlkit.run.tta import choose_views, compare_views, describe, view_maker
 from tlkit.run.unknown import check_rule
 from tlkit.workers import Aside
 
@@ -33,6 +35,7 @@ def evaluate(
     unknown: str | None = None,
     unknown_by: str = "confidence",
     data: str | Path | None = None,
+    tta: int | None = None,
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
@@ -52,6 +55,8 @@ def evaluate(
         unknown_by: What tells: "confidence", the highest probability at the temperature
             fitted on validation, or "distance" from the training pictures.
         data: Where the data set lies now, if it was moved.
+        tta: How many views of each picture to average answers over besides, the plain
+            picture among them; 2 adds its mirror image.
         workers: Number of processes that read pictures; None is one a processor.
         progress: Told of all long work.
 
@@ -69,11 +74,15 @@ def evaluate(
           right), each with its _ci95; per_class (name, support, predicted, threshold;
           ap, precision, recall, f1, each with its _ci95); chose_the_thresholds.
 
+        All of it is for the plain pictures; with tta also views, see `compare_views`.
+
     Raises:
         RunError: The split is empty, or the data set is not the run's.
-        UsageError: There is no such split, or the rule cannot be meant.
+        UsageError: There is no such split, or no such views, or the rule
+            cannot be meant.
     """
     run = run if isinstance(run, Run) else Run.read(run)
+    chosen = choose_views(run, tta)
     if unknown is None and unknown_by != "confidence":
         raise UsageError(
             f"--unknown-by {unknown_by} says by what a limit is set, and none is asked "
@@ -105,11 +114,15 @@ def evaluate(
         _scored, run, manifest, model, familiar, workers=workers, progress=progress
     )
     if unknown is not None:
-        val = side_of(manifest, "val", *scored("val"))
+        scores, distances = scored("val", (PLAIN,))
+        val = side_of(manifest, "val", scores[:, 0], distances)
         run = set_unknown(run, unknown, unknown_by, val)
-    scores, distances = scored(split)
-    draw = Aside(plots.get_ready, workers=0)
-    return report(run, manifest, split, scores, draw, distances)
+    scores, distances = scored(split, chosen)
+    side = side_of(manifest, split, scores[:, 0], distances)
+    views = None
+    if tta:
+        views = compare_views(decision_of(run), side, scores, describe(chosen))
+    return report(run, manifest, side, Aside(plots.get_ready, workers=0), views)
 
 
 def _scored(
@@ -118,20 +131,22 @@ def _scored(
     model: keras.Model,
     familiar: Familiarity | None,
     split: str,
+    views: tuple[int, ...],
     *,
     workers: int | None,
     progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Probabilities for a side, and distances if they are asked for."""
-    examples = manifest.of(split)
-    progress.start(f"Scoring {split} pictures", len(examples))
+    """Probabilities of each view, [N, K, n], and distances if they are asked for."""
+    asked = [Asked(example, views) for example in manifest.of(split)]
+    maker = view_maker(run, manifest.source)
+    made = maker.stream(asked, most=len(views), workers=workers)
+    progress.start(f"Scoring {split} pictures", len(asked))
     scores, distances = [], []
-    for pixels in plain_batches(
-        maker_of(run, manifest), examples, BATCH, workers=workers
-    ):
-        scores.append(predict_pixels(model, pixels))
+    for pixels in grouped((each for each, _ in made), BATCH):
+        scores.append(predict_views(model, pixels))
         if familiar:
-            distances.append(familiar.distances(pixels, trained_on=split == "train"))
+            plain = pixels[:, 0]
+            distances.append(familiar.distances(plain, trained_on=split == "train"))
         progress.advance(len(pixels))
     far = np.concatenate(distances) if distances else None
     return np.concatenate(scores), far
@@ -158,3 +173,18 @@ def predict_pixels(
             ]
         )
     )
+
+
+def predict_views(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    """Class probabilities for every view of some pictures.
+
+    Args:
+        model: Takes uint8 [B, S, S, 3].
+        pixels: uint8 [N, K, S, S, 3].
+
+    Returns:
+        float32 [N, K, n].
+    """
+    pictures, views = pixels.shape[:2]
+    scores = predict_pixels(model, pixels.reshape(-1, *pixels.shape[2:]))
+    return scores.reshape(pictures, views, -1)

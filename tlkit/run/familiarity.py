@@ -21,7 +21,7 @@ from tlkit.inputs.batches import plain_batches
 from tlkit.model.cut import output_of
 from tlkit.progress import Progress
 from tlkit.run.record import Run
-from tlkit.run.report import maker_of
+from tlkit.run.tta import view_maker
 
 # Few enough for the smallest classes, enough that one odd picture is no neighbourhood.
 NEIGHBOURS = 5
@@ -100,9 +100,8 @@ def learn(
     network, examples = _network(run, model), manifest.of("train")
     progress.start("Looking at the training pictures", len(examples))
     rows = []
-    for pixels in plain_batches(
-        maker_of(run, manifest), examples, BATCH, workers=workers
-    ):
+    maker = view_maker(run, manifest.source)
+    for pixels in plain_batches(maker, examples, BATCH, workers=workers):
         rows.append(features(network, [pixels]))
         progress.advance(len(pixels))
     known = np.concatenate(rows)

@@ -17,7 +17,7 @@ from tlkit.config import Config, size_of
 from tlkit.dataset.manifest import Example, Manifest
 from tlkit.inputs.augment import load_policy
 from tlkit.inputs.batches import PixelBatches
-from tlkit.inputs.schedule import Schedule
+from tlkit.inputs.schedule import BALANCED, Schedule
 from tlkit.inputs.views import PLAIN, ViewMaker
 from tlkit.model.classifier import Classifier, Parts, split_at_freeze
 from tlkit.model.task import Task
@@ -233,7 +233,13 @@ def build_feed(
         task=classifier.task,
         train=train_side,
         val=_side(manifest, held, val, val_rows, parts.pooling),
-        schedule=Schedule(len(pictures), inputs.views or 1, inputs.batch, train.seed),
+        schedule=Schedule(
+            len(pictures),
+            inputs.views or 1,
+            inputs.batch,
+            train.seed,
+            manifest.targets(pictures) if inputs.sampling == BALANCED else None,
+        ),
         mix=inputs.mix,
         engine=engine,
         smoothing=train.label_smoothing or 0.0,

@@ -76,7 +76,7 @@ def fit(
     )
     if state.stopped or state.epochs >= epochs:
         return checkpoint
-    _compile(feed, train, depths, device)
+    compile_model(feed, train, depths, device)
     stream = feed.training(state.epochs)
     try:
         feed.model.fit(
@@ -90,7 +90,7 @@ def fit(
             verbose=0,
         )
     finally:
-        _close(stream)
+        close(stream)
     return checkpoint
 
 
@@ -107,9 +107,17 @@ def epochs_of(train: TrainConfig, steps: int) -> int:
     return train.epochs or -(-(train.steps or 1) // steps)
 
 
-def _compile(
+def compile_model(
     feed: Feed, train: TrainConfig, depths: Sequence[float], device: str
 ) -> None:
+    """Give the network of a feed its loss and optimizer.
+
+    Args:
+        feed: Has what is trained, and says how many steps one pass takes.
+        train: How.
+        depths: As for `fit`.
+        device: From `device.choose_device`.
+    """
     model, steps, factors = feed.model, feed.schedule.steps, None
     decay = train.depth_decay or 1.0
     if decay < 1:
@@ -146,7 +154,7 @@ def _pays_to_compile(model: keras.Model, device: str) -> str | bool:
     return large and all(isinstance(layer, DENSE) for layer in model.layers)
 
 
-def _close(stream: Generator[Any, None, None]) -> None:
+def close(stream: Generator[Any, None, None]) -> None:
     """End the stream and its workers, once Keras' prefetching thread has left it."""
     for _ in range(CLOSING_SECONDS * 20):
         try:

@@ -18,7 +18,7 @@ import numpy as np
 
 from tlkit.config import Config, TrainConfig
 from tlkit.dataset.manifest import Manifest
-from tlkit.model.phases import HEAD, Phase
+from tlkit.model.phases import HEAD, LAST, Phase
 from tlkit.progress import Progress
 from tlkit.run.budget import Budget
 from tlkit.run.clock import Clock
@@ -237,8 +237,11 @@ class Trainer:
         """The candidate with the best answers to the validation side, by the monitor.
 
         Returns:
-            The earlier one where two are equal: it has changed less.
+            The earlier one where two are equal: it has changed less. The last one of
+            all where the monitor does not judge.
         """
+        if self.config.train.monitor == LAST:
+            return self.candidates[-1]
         return min(self.candidates, key=self._badness)
 
     def epoch_of(self, candidate: Candidate) -> int:

@@ -36,6 +36,11 @@ class OneLabel:
     unknown: Unknown | None = None
 
     @property
+    def headline(self) -> tuple[str, ...]:
+        """See `Decision.headline`."""
+        return "accuracy", "accuracy_ci95", "loss", "macro_f1"
+
+    @property
     def by_distance(self) -> bool:
         """Whether an answer depends on the distance of the features."""
         return self.unknown is not None and self.unknown.by == "distance"
@@ -64,10 +69,15 @@ class OneLabel:
             )
         return found
 
+    def right(self, side: Scored) -> np.ndarray:
+        """Whether the likeliest class is the true one; see `Decision.right`."""
+        right: np.ndarray = side.scores.argmax(axis=1) == side.truth.argmax(axis=1)
+        return right
+
     def measure(self, side: Scored) -> dict[str, Any]:
         """Accuracy, calibration and coverage; see `Decision.measure`."""
         truth = side.truth.argmax(axis=1)
-        right = side.scores.argmax(axis=1) == truth
+        right = self.right(side)
         raw = side.scores.max(axis=1)
         certainty = certainties(side.scores, self.temperature, side.distances)
         return {
@@ -133,7 +143,7 @@ class OneLabel:
         table.index.name = "true \\ predicted"
         files.write_text(folder / "confusion.csv", table.to_csv())
         draw(plots.draw_confusion, matrix, self.labels, folder / "confusion.png")
-        right = side.scores.argmax(axis=1) == side.truth.argmax(axis=1)
+        right = self.right(side)
         certainty = certainties(side.scores, self.temperature, side.distances)
         curves = {by: coverage_table(right, each) for by, each in certainty.items()}
         rows = pd.concat(curves, names=["by"]).reset_index("by")

@@ -11,6 +11,7 @@ from tlkit.model.phases import (
     AUTO,
     DEEP,
     HEAD,
+    LAST,
     ONE,
     SMOOTHING,
     TOP,
@@ -22,6 +23,8 @@ from tlkit.run.fit import epochs_of
 from tlkit.run.learn import Planned, Trainer
 
 TRIED = {TOP: "the upper third", DEEP: "the upper two thirds"}
+# With fewer pictures to judge by, one of them is more than what tuning usually gains.
+LEAST_JUDGES = 20
 # With less time than this a phase would hardly have begun.
 LEAST_SECONDS = 15.0
 # A tuning phase sees every picture so many times, within these numbers of steps: BiT's
@@ -52,6 +55,15 @@ def find_out(trainer: Trainer) -> None:
         trainer: As for `follow`.
     """
     config, progress = trainer.config, trainer.progress
+    judges = len(trainer.truth)
+    if judges < LEAST_JUDGES and trainer.candidates:
+        progress.note(
+            f"{judges} pictures are too few to tell by whether tuning pays: what is "
+            "kept is the mean of the weights before and after it"
+        )
+        train = dataclasses.replace(config.train, monitor=LAST)
+        trainer.config = dataclasses.replace(config, train=train)
+        return run(trainer, _keyed(DEEP, trainer))
     pictures, batch = len(trainer.manifest.of("train")), config.inputs.batch
     epochs = epochs_of(config.train, -(-pictures // batch))
     run(trainer, listed(Phase(HEAD, epochs), config))
@@ -61,12 +73,18 @@ def find_out(trainer: Trainer) -> None:
             return progress.note("No mistake is left on the validation side to mend")
         if trainer.budget.left < LEAST_SECONDS:
             return progress.note(f"No time is left to tune {name}")
-        steps = _steps(pictures, batch)
-        train = dataclasses.replace(config.train, epochs=None, steps=steps)
-        run(trainer, _tuning(above, train, TUNE_RATE))
+        run(trainer, _keyed(above, trainer))
         if trainer.best() is before:
             return progress.note(f"Tuning {name} does not pay: no deeper then")
     return None
+
+
+def _keyed(above: str, trainer: Trainer) -> Planned:
+    """A tuning phase as long as the data want: so many steps, not so many epochs."""
+    pictures, batch = len(trainer.manifest.of("train")), trainer.config.inputs.batch
+    steps = min(max(TUNE_EPOCHS * pictures // batch, LEAST_STEPS), MOST_STEPS)
+    train = dataclasses.replace(trainer.config.train, epochs=None, steps=steps)
+    return _tuning(above, train, TUNE_RATE)
 
 
 def run(trainer: Trainer, planned: Planned) -> None:
@@ -135,8 +153,3 @@ def _tuning(above: str, train: TrainConfig, lr: float) -> Planned:
         plateau=0,
     )
     return Planned(above, train)
-
-
-def _steps(pictures: int, batch: int) -> int:
-    """How many steps a tuning phase has: keyed to the data, not a number of epochs."""
-    return min(max(TUNE_EPOCHS * pictures // batch, LEAST_STEPS), MOST_STEPS)

@@ -51,6 +51,38 @@ def draw_curves(history: Sequence[dict[str, float]], path: Path, best: int) -> N
     _save(figure, path)
 
 
+def draw_rates(
+    rates: Sequence[float],
+    losses: Sequence[float],
+    smoothed: Sequence[float],
+    marks: dict[str, float],
+    path: Path,
+) -> None:
+    """Loss over a rising learning rate.
+
+    Args:
+        rates: Of each step, rising.
+        losses: At each step.
+        smoothed: Likewise.
+        marks: Rates to be marked, by their names.
+        path: The PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(rates, losses, color="lightgrey", label="loss")
+    axes.plot(rates, smoothed, label="smoothed")
+    for style, (name, rate) in zip((":", "--"), marks.items(), strict=False):
+        axes.axvline(rate, color="grey", linestyle=style, label=f"{name}: {rate:.1e}")
+    low, high = min(smoothed), max(smoothed[0], min(smoothed) * 1.1)
+    axes.set_ylim(low - 0.2 * (high - low), high + 0.4 * (high - low))
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(figure, path)
+
+
 def draw_confusion(matrix: np.ndarray, labels: Sequence[str], path: Path) -> None:
     """The confusion matrix, coloured by the share of the true class.
 

@@ -15,12 +15,12 @@ import numpy as np
 from natsort import natsorted, ns
 
 from tlkit.errors import UsageError
-from tlkit.inputs.batches import read_fitted
 from tlkit.progress import Progress, Silent, track
 from tlkit.run.decision import Decision, decision_of
-from tlkit.run.evaluate import predict_pixels
+from tlkit.run.evaluate import predict_views
 from tlkit.run.familiarity import Familiarity, remember
 from tlkit.run.record import Run
+from tlkit.run.tta import choose_views, describe, view_maker
 from tlkit.workers import arrays_in_order
 
 SILENT = Silent()
@@ -52,6 +52,7 @@ def predict(
     run: Run | str | Path,
     inputs: Iterable[str | Path],
     *,
+    tta: int | None = None,
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> list[Prediction]:
@@ -60,6 +61,9 @@ def predict(
     Args:
         run: A finished run, or its directory.
         inputs: Files, folders (with all below them) and glob patterns.
+        tta: How many views of each picture to average answers over, the plain picture
+            among them; 2 adds its mirror image. None takes the plain picture alone, as
+            an exported model does.
         workers: Number of processes that read pictures; None is one a processor.
         progress: Told of all long work.
 
@@ -68,7 +72,8 @@ def predict(
         in natural order. A file that cannot be read is among them, with its error.
 
     Raises:
-        UsageError: A pattern matches no file, or there is no file at all.
+        UsageError: A pattern matches no file, or there is no file at all, or no such
+            views.
     """
     inputs = list(inputs)
     if any(str(each) == "" for each in inputs):
@@ -84,8 +89,14 @@ def predict(
         )
     model, decision = run.model(), decision_of(run)
     familiar = remember(run, model) if decision.by_distance else None
-    read = functools.partial(read_fitted, resize=run.config.inputs.resize)
-    shape = (run.size, run.size, 3)
+    views = choose_views(run, tta)
+    if tta:
+        progress.note(
+            f"Answers are averages over {tta} views, {describe(views)}; an exported "
+            "model takes the plain picture alone"
+        )
+    read = functools.partial(view_maker(run, Path()).read, views=views)
+    shape = (len(views), run.size, run.size, 3)
     made = track(
         arrays_in_order(read, paths, shape, workers=workers),
         progress,
@@ -105,7 +116,7 @@ def _answers(
     model: keras.Model,
     names: Sequence[str],
     made: Iterator[tuple[np.ndarray, str]],
-    shape: tuple[int, int, int],
+    shape: tuple[int, int, int, int],
     labels: Sequence[str],
     decision: Decision,
     familiar: Familiarity | None,
@@ -120,9 +131,9 @@ def _answers(
     scores = np.empty((0, len(labels)))
     distances = np.empty(0) if familiar else None
     if readable.any():
-        scores = predict_pixels(model, pixels[readable])
+        scores = predict_views(model, pixels[readable]).mean(axis=1)
         if familiar:
-            distances = familiar.distances(pixels[readable])
+            distances = familiar.distances(pixels[readable, 0])
     said = zip(decision.answers(scores, distances), scores, strict=True)
     for name, fault in zip(names, faults, strict=True):
         if fault:

@@ -13,52 +13,51 @@ from tlkit import files
 from tlkit.dataset.candidate import BETWEEN
 from tlkit.dataset.manifest import Example, Manifest
 from tlkit.inputs.batches import plain_batches
-from tlkit.inputs.views import ViewMaker
 from tlkit.run import plots
 from tlkit.run.decision import Decision, decision_of
 from tlkit.run.record import Run
 from tlkit.run.scored import Scored
+from tlkit.run.tta import view_maker
 from tlkit.workers import Aside
 
 
 def report(
     run: Run,
     manifest: Manifest,
-    split: str,
-    scores: np.ndarray,
+    side: Scored,
     draw: Aside,
-    distances: np.ndarray | None = None,
+    views: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write what there is to say of the answers for a split.
 
     Args:
         run: Gets the files that `tlkit.evaluate` names.
         manifest: The data set.
-        split: Not empty.
-        scores: float32 [N, n], class probabilities in the order of the manifest.
+        side: From `side_of`, not empty.
         draw: Makes the pictures.
-        distances: float32 [N], from `tlkit.run.familiarity`, where they are known.
+        views: From `tta.compare_views`, to be reported beside it.
 
     Returns:
         What metrics.json holds; see `tlkit.evaluate`.
     """
-    examples, decision = manifest.of(split), decision_of(run)
-    side = side_of(manifest, split, scores, distances)
+    split, decision = side.split, decision_of(run)
+    examples = manifest.of(split)
     metrics = {
         "split": split,
         "chose_the_epoch": split == "val",
         **decision.measure(side),
     }
+    if views:
+        metrics["views"] = views
     folder = run.directory / "evaluation" / split
     folder.mkdir(parents=True, exist_ok=True)
     wrong = _write_answers(folder, examples, side, run.labels, decision)
     decision.draw(side, metrics, folder, draw)
     shown = wrong[: plots.GALLERY]
-    captions = [
-        f"{decision.caption(side.truth[i], scores[i])}\n{Path(examples[i].path).name}"
-        for i in shown
-    ]
-    maker = maker_of(run, manifest)
+    said = [decision.caption(side.truth[i], side.scores[i]) for i in shown]
+    names = [Path(examples[i].path).name for i in shown]
+    captions = ["\n".join(pair) for pair in zip(said, names, strict=True)]
+    maker = view_maker(run, manifest.source)
     held = [examples[i] for i in shown]
     batches = plain_batches(maker, held, len(held) or 1, workers=0)
     pictures = next(batches, np.empty(0))
@@ -88,11 +87,6 @@ def side_of(
     examples = manifest.of(split)
     groups = tuple(example.group for example in examples)
     return Scored(split, manifest.shares(examples), scores, groups, distances)
-
-
-def maker_of(run: Run, manifest: Manifest) -> ViewMaker:
-    """What reads the pictures of a data set as the network of a run takes them."""
-    return ViewMaker(manifest.source, run.size, run.config.inputs.resize)
 
 
 def _write_answers(

@@ -31,6 +31,11 @@ class SeveralLabels:
     thresholds: tuple[float, ...]
 
     @property
+    def headline(self) -> tuple[str, ...]:
+        """See `Decision.headline`."""
+        return "map", "map_ci95", "macro_f1", "macro_f1_ci95", "loss"
+
+    @property
     def by_distance(self) -> bool:
         """Whether an answer depends on the distance of the features."""
         return False
@@ -54,6 +59,11 @@ class SeveralLabels:
         """All labels of each picture, it may be none; see `Decision.answers`."""
         found = map(self.named, self.present(scores))
         return [Answer(BETWEEN.join(names), names) for names in found]
+
+    def right(self, side: Scored) -> np.ndarray:
+        """Whether all labels are right; see `Decision.right`."""
+        right: np.ndarray = (self.present(side.scores) == (side.truth > 0)).all(axis=1)
+        return right
 
     def measure(self, side: Scored) -> dict[str, Any]:
         """Average precision, F1 and more; see `Decision.measure`."""

@@ -15,6 +15,8 @@ from tlkit.cache_root import cap_bytes
 from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
+from tlkit.inputs.mix import caution
+from tlkit.inputs.schedule import BALANCED
 from tlkit.model.classifier import Classifier
 from tlkit.model.phases import AUTO, ONE, Phase
 from tlkit.progress import Progress, Silent
@@ -22,13 +24,14 @@ from tlkit.run import plots, record
 from tlkit.run.budget import Budget
 from tlkit.run.choice import account_for
 from tlkit.run.clock import Clock
-from tlkit.run.decision import settle
+from tlkit.run.decision import decide_on_val
 from tlkit.run.device import choose_device, choose_precision
 from tlkit.run.learn import Trainer
+from tlkit.run.mirror import settle
 from tlkit.run.network import build_network
 from tlkit.run.plan import follow
 from tlkit.run.record import Run
-from tlkit.run.report import report
+from tlkit.run.report import report, side_of
 from tlkit.workers import Aside
 
 SILENT = Silent()
@@ -77,12 +80,7 @@ def finetune(
     if config.train.store:
         cap_bytes()
     manifest = check_splits(Manifest.read(config.data))
-    if manifest.multi_label and config.train.class_weights != "none":
-        raise UsageError(
-            f"class_weights: {config.train.class_weights!r} weighs a picture by its "
-            "class, and those of this data set have several labels.",
-            hint="Leave class weights away: the thresholds make up for rare labels.",
-        )
+    check_labels(manifest, config)
     place = Path(out) if out is not None else free_place(config)
     with record.run_place(place, overwrite=overwrite, progress=progress) as directory:
         run = record.begin(directory, config, manifest)
@@ -142,6 +140,28 @@ def check_splits(manifest: Manifest) -> Manifest:
     return manifest
 
 
+def check_labels(manifest: Manifest, config: Config) -> None:
+    """Refuse options that have no meaning where pictures have several labels.
+
+    Args:
+        manifest: The data set.
+        config: Resolved.
+
+    Raises:
+        UsageError: There is such an option.
+    """
+    options = {
+        "class_weights": config.train.class_weights != "none",
+        "sampling": config.inputs.sampling == BALANCED,
+    }
+    if manifest.multi_label and (named := [name for name in options if options[name]]):
+        raise UsageError(
+            f"{' and '.join(named)}: balanced goes by the one class of a picture, and "
+            f"those of {manifest.directory} have several labels.",
+            hint="Leave it away: thresholds of their own make up for rare labels.",
+        )
+
+
 def free_place(config: Config) -> Path:
     """The first free runs/DATA-BACKBONE-N below the current folder."""
     stem = f"{Path(config.data).name}-{config.model.backbone.lower()}"
@@ -191,8 +211,10 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
             weights={"source": source, "digest": digest},
         )
         clock.lap("build")
+        run = settle(run, manifest, network.reference, device=device, progress=progress)
+        clock.lap("mirror images")
         trainer = Trainer(
-            config,
+            run.config,
             manifest,
             network,
             run.directory,
@@ -212,8 +234,9 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
     progress.note(choice["said"])
     if config.train.phases == AUTO:
         run = _decided(run, trainer.phases)
-    run = settle(run, trainer.truth, kept.scores)
-    report(run, manifest, "val", kept.scores, draw)
+    side = side_of(manifest, "val", kept.scores)
+    run = decide_on_val(run, side)
+    report(run, manifest, side, draw)
     best = trainer.epoch_of(kept)
     draw(plots.draw_curves, trainer.history, run.directory / "curves.png", best)
     clock.lap("evaluate")
@@ -288,6 +311,9 @@ def _describe(
         )
     if inputs.views == 1 and inputs.augment:
         progress.note("One view is the plain picture: no augmentation takes place")
+    counts = manifest.counts().values()
+    if doubt := caution(inputs.mix, min(count["train"] for count in counts)):
+        progress.warn(doubt)
     # More weights than all the numbers they are fitted to.
     if classifier.head_parameters > classifier.head_inputs * pictures:
         progress.warn(

@@ -8,9 +8,10 @@ import tlkit
 
 def test_the_public_names_are_these():
     assert sorted(tlkit.__all__) == [
-        "Config", "Converted", "Exported", "Manifest", "Prediction", "Progress", "Run",
-        "TlkitError", "annotate", "check", "convert", "embedder", "evaluate", "export",
-        "finetune", "lr_find", "predict", "prepare", "resume",
+        "Comparison", "Config", "Converted", "Exported", "Manifest", "Prediction",
+        "Progress", "Run", "TlkitError", "annotate", "check", "compare", "convert",
+        "embedder", "evaluate", "export", "finetune", "lr_find", "predict", "prepare",
+        "resume",
     ]  # fmt: skip
     for name in tlkit.__all__:
         assert getattr(tlkit, name).__doc__

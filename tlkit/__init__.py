@@ -17,17 +17,22 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Comparison": "tlkit.run.comparison",
     "Config": "tlkit.config",
     "Converted": "tlkit.dataset.converted",
     "Exported": "tlkit.run.export",
+    "Folds": "tlkit.run.folds_record",
     "Manifest": "tlkit.dataset.manifest",
     "Prediction": "tlkit.run.predict",
     "Progress": "tlkit.progress",
     "Run": "tlkit.run.record",
     "TlkitError": "tlkit.errors",
+    "Tuned": "tlkit.run.tune",
     "annotate": "tlkit.run.annotate",
     "check": "tlkit.dataset.check",
+    "compare": "tlkit.run.compare",
     "convert": "tlkit.dataset.convert",
+    "cross_validate": "tlkit.run.cross",
     "embedder": "tlkit.run.embedding",
     "evaluate": "tlkit.run.evaluate",
     "export": "tlkit.run.export",
@@ -36,20 +41,26 @@ _HOMES = {
     "predict": "tlkit.run.predict",
     "prepare": "tlkit.dataset.prepare",
     "resume": "tlkit.run.train",
+    "tune": "tlkit.run.tune",
 }
 
 __all__ = [
+    "Comparison",
     "Config",
     "Converted",
     "Exported",
+    "Folds",
     "Manifest",
     "Prediction",
     "Progress",
     "Run",
     "TlkitError",
+    "Tuned",
     "annotate",
     "check",
+    "compare",
     "convert",
+    "cross_validate",
     "embedder",
     "evaluate",
     "export",
@@ -58,6 +69,7 @@ __all__ = [
     "predict",
     "prepare",
     "resume",
+    "tune",
 ]
 
 if TYPE_CHECKING:
@@ -70,13 +82,18 @@ if TYPE_CHECKING:
     from tlkit.errors import TlkitError
     from tlkit.progress import Progress
     from tlkit.run.annotate import annotate
+    from tlkit.run.compare import compare
+    from tlkit.run.comparison import Comparison
+    from tlkit.run.cross import cross_validate
     from tlkit.run.embedding import embedder
     from tlkit.run.evaluate import evaluate
     from tlkit.run.export import Exported, export
+    from tlkit.run.folds_record import Folds
     from tlkit.run.lr_find import lr_find
     from tlkit.run.predict import Prediction, predict
     from tlkit.run.record import Run
     from tlkit.run.train import finetune, resume
+    from tlkit.run.tune import Tuned, tune
 
 
 def __getattr__(name: str) -> object:

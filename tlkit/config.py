@@ -33,6 +33,8 @@ MONITORS = ("val_loss", "val_accuracy", LAST)
 DEFAULT_VIEWS = 4
 # How long a run may take that finds out by itself how deep to tune.
 DEFAULT_MINUTES = 3.0
+# The cut is found out by measuring on the training side.
+AUTO_CUT = "auto"
 CLASS_WEIGHTS = ("none", "balanced")
 # Options that say how the rate goes on, and how long; of a test of rates they mean
 # nothing.
@@ -238,7 +240,7 @@ def resolve(config: Config) -> Config:
         weights=weights,
         size=size,
         cut=cut,
-        freeze_to=model.freeze_to or ("none" if weights == "none" else cut),
+        freeze_to=model.freeze_to or _freeze_point(weights, cut),
     )
     policy = augment.load_policy(inputs.augment)
     mirror = inputs.mirror
@@ -328,6 +330,13 @@ def _resolve_training(
         plateau=_first(train.plateau, train.patience // 2 if steady else 0),
         epochs=train.epochs or (None if train.steps or listed else phases.HEAD_EPOCHS),
     )
+
+
+def _freeze_point(weights: str, cut: str) -> str | None:
+    if weights == "none":
+        return "none"
+    # Not before the cut is found out.
+    return None if cut == AUTO_CUT else cut
 
 
 def _first(given: Any, otherwise: Any) -> Any:
@@ -451,6 +460,7 @@ def _check(config: Config, faults: list[str]) -> None:
     for name, (number, low, high) in bounds.items():
         if number is not None and not low <= number <= high:
             faults.append(f"{name}: expected {low} to {high}, got {number}")
+    _check_cut(model, faults)
     _check_views(inputs, faults)
     if inputs.sampling == BALANCED and train.class_weights != "none":
         faults.append(
@@ -468,6 +478,28 @@ def _check_mirror(inputs: InputsConfig) -> None:
         raise UsageError(
             f"mirror: there are to be no mirror images, and the augmentation makes "
             f"some, by {', '.join(flips)}; take that out of it, or leave mirror away"
+        )
+
+
+def _check_cut(model: ModelConfig, faults: list[str]) -> None:
+    if model.cut != AUTO_CUT:
+        return
+    if model.weights == "none":
+        faults.append(
+            "cut: auto measures what pretrained layers give, and weights none has "
+            "none; name a cut"
+        )
+    if model.freeze_to is not None:
+        faults.append(
+            f"freeze_to: {model.freeze_to!r} with cut auto, which may end below it; "
+            "leave it away, or name a cut"
+        )
+    pooled = any(model.head.strip().lower().startswith(p) for p in head.MAP_POOLINGS)
+    if not pooled:
+        faults.append(
+            f"cut: auto measures pooled features, and head {model.head!r} does not "
+            "begin with pooling; name a cut, or begin the head with "
+            f"{', '.join(head.MAP_POOLINGS)}"
         )
 
 

@@ -54,7 +54,7 @@ def test_both_engines_answer_as_the_network_does(network, tmp_path):
     wanted = np.asarray(network.prefix(x))
     for name in ("keras", "openvino"):
         made = build_engine(name, network, Memory(tmp_path))
-        (got,) = made.run([x])
+        ((got,),) = made.run([x])
         assert made.name == name
         assert got.dtype == np.float32
         # bfloat16 has 8 bits; on a processor without it both are float32.
@@ -65,9 +65,9 @@ def test_both_engines_answer_as_the_network_does(network, tmp_path):
 @pytest.mark.parametrize("plan", [Plan(1, 1), Plan(3, 2), Plan(16, 2)])
 def test_batching_changes_no_bit_and_no_order(network, tmp_path, plan):
     x = pictures(45)
-    (wanted,) = openvino_of(network, tmp_path, Plan(45, 1)).run([x])
+    ((wanted,),) = openvino_of(network, tmp_path, Plan(45, 1)).run([x])
     groups = split(x, 7)
-    got = list(openvino_of(network, tmp_path, plan).run(groups))
+    got = [maps for (maps,) in openvino_of(network, tmp_path, plan).run(groups)]
     assert [len(g) for g in got] == [7, 7, 7, 7, 7, 7, 3]
     assert np.concatenate(got).tobytes() == wanted.tobytes()
 
@@ -85,13 +85,13 @@ def test_answers_are_not_overwritten_later_and_few_pictures_are_ahead(
 
     made = build_engine(name, network, Memory(tmp_path))
     answers = made.run(groups())
-    first = next(answers)
+    (first,) = next(answers)
     kept = first.copy()
     assert len(drawn) <= 8
-    rest = list(answers)
+    rest = [maps for (maps,) in answers]
     assert len(rest) == 19
     assert np.array_equal(first, kept)
-    (again,) = made.run([pictures(2, seed=19)])
+    ((again,),) = made.run([pictures(2, seed=19)])
     np.testing.assert_allclose(rest[-1], again, atol=1e-6)
 
 
@@ -101,8 +101,8 @@ def test_an_engine_that_was_left_in_the_middle_can_be_used_again(network, tmp_pa
     next(answers)
     answers.close()
     x = pictures(4, seed=9)
-    (got,) = made.run([x])
-    (wanted,) = openvino_of(network, tmp_path).run([x])
+    ((got,),) = made.run([x])
+    ((wanted,),) = openvino_of(network, tmp_path).run([x])
     assert got.tobytes() == wanted.tobytes()
 
 
@@ -113,10 +113,11 @@ def test_many_pictures_choose_the_plan_which_is_remembered(
     monkeypatch.setattr(openvino_engine, "candidates", lambda cores: plans)
     needed = GROUP * sum(map(trial_groups, plans))
     x = pictures(needed + 50)
-    (wanted,) = openvino_of(network, tmp_path / "other", Plan(50, 1)).run([x])
+    ((wanted,),) = openvino_of(network, tmp_path / "other", Plan(50, 1)).run([x])
     made = openvino_of(network, tmp_path)
     monkeypatch.setattr(openvino_engine, "WORTH_A_TRIAL", 1)
-    got = np.concatenate(list(made.run(split(x, GROUP), pictures=len(x))))
+    answers = made.run(split(x, GROUP), pictures=len(x))
+    got = np.concatenate([maps for (maps,) in answers])
     assert got.tobytes() == wanted.tobytes()
     assert made.plan in plans
     later = openvino_of(network, tmp_path)

@@ -15,6 +15,7 @@ from tlkit.cli import (
     backbones,
     cache,
     check,
+    compare,
     convert,
     demo,
     doctor,
@@ -25,6 +26,7 @@ from tlkit.cli import (
     lr_find,
     predict,
     prepare,
+    tune,
 )
 from tlkit.cli.terminal import ERR, harmless
 from tlkit.errors import TlkitError
@@ -42,8 +44,10 @@ for command in (
     check.check,
     convert.convert,
     annotate.annotate,
+    compare.compare,
     finetune.finetune,
     lr_find.lr_find,
+    tune.tune,
     evaluate.evaluate,
     predict.predict,
     export.export,

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from tlkit.cli.evaluate import print_score
+from tlkit.cli.folds import print_folds
 from tlkit.cli.options import given, with_options
 from tlkit.cli.terminal import ERR, Terminal, load_tensorflow, next_step
 from tlkit.config import Config, build_config, resolve
@@ -34,6 +35,17 @@ def finetune(
     overwrite: bool = typer.Option(
         False, "--overwrite", help="Replace an earlier run in --out."
     ),
+    folds: int = typer.Option(
+        None,
+        help="Measure by so many folds of training and validation side, in place of "
+        "one run: mean, interval, and answers for every picture.",
+    ),
+    repeats: int = typer.Option(
+        None, help="Draw the folds so many times.  [default: 1]"
+    ),
+    against: Path = typer.Option(
+        None, help="Hold the folds against these: the --out of other settings."
+    ),
     set: list[str] = typer.Option(
         None, help="section.option=value, for any option; repeatable."
     ),
@@ -47,6 +59,27 @@ def finetune(
     import tlkit
 
     load_tensorflow()
+    common = {
+        "recipe": recipe,
+        "assignments": set or (),
+        "overwrite": overwrite,
+        **chosen,
+    }
+    if folds or (resume and _holds_folds(resume)):
+        with Terminal() as progress:
+            found = tlkit.cross_validate(
+                dataset,
+                out,
+                folds=folds,
+                repeats=repeats,
+                against=against,
+                resume=resume,
+                progress=progress,
+                **common,
+            )
+        return print_folds(found)
+    if repeats or against:
+        raise UsageError("--repeats and --against go with --folds.")
     with Terminal() as progress:
         if resume:
             if chosen or set or recipe or out or overwrite:
@@ -56,22 +89,20 @@ def finetune(
                 )
             run = tlkit.resume(resume, data=dataset, progress=progress)
         else:
-            run = tlkit.finetune(
-                dataset,
-                out,
-                recipe=recipe,
-                assignments=set or (),
-                overwrite=overwrite,
-                progress=progress,
-                **chosen,
-            )
+            run = tlkit.finetune(dataset, out, progress=progress, **common)
     best, epochs = run.info["best_epoch"], run.info["epochs"]
     kept = f"Kept epoch {best} of {epochs}" if best else "Kept the linear probe"
     early = " (stopped early)" if run.info["stopped_early"] else ""
     seconds = run.info["seconds"]["total"]
     ERR.print(f"{kept}{early}, {seconds:.0f} s in all", highlight=False)
     print_score(run.metrics())
-    next_step("tlkit", "evaluate", run.directory)
+    return next_step("tlkit", "evaluate", run.directory)
+
+
+def _holds_folds(directory: Path) -> bool:
+    from tlkit.run.folds_record import MARKER
+
+    return (directory / MARKER).is_file()
 
 
 def _start_workers(config: Config) -> None:

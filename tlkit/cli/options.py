@@ -24,7 +24,8 @@ HELP = {
     "backbone": "Network; see tlkit backbones.",
     "weights": "imagenet | none | FILE.h5: what the network knows already.",
     "size": "Side of the pictures in pixels; else the native one.",
-    "cut": "Last layer that is used, see tlkit layers; else the last.",
+    "cut": "Last layer that is used, see tlkit layers, or auto: found out on the "
+    "training side; else the last.",
     "freeze_to": "Frozen up to this layer, or none; else it is found out how deep "
     "tuning pays.",
     "phases": "What trains one after the other, ABOVE:EPOCHS@RATE, as "
@@ -35,7 +36,7 @@ HELP = {
     "pretrained]",
     "minutes": f"Training ends after so long.  [default: {DEFAULT_MINUTES:g} with "
     "phases auto]",
-    "head": "Layers on top: flatten, gap, gmp, dense:N, dropout:P, bn.",
+    "head": "Layers on top: flatten, gap, gmp, gap_gmp, dense:N, dropout:P, bn.",
     "resize": "squash | crop | pad: how pictures get square.",
     "augment": "none | light | standard | strong | FILE.yaml of albumentations.",
     "mirror": "Whether a mirror image still belongs to its class; else found out from "

@@ -25,7 +25,7 @@ from tlkit.model.cut import (
     inputs_below,
     output_of,
 )
-from tlkit.model.head import MAP_POOLINGS, HeadLayer, apply_head, layer_name
+from tlkit.model.head import BOTH, MAP_POOLINGS, HeadLayer, apply_head, layer_name
 from tlkit.model.task import Task
 from tlkit.model.weights import RANDOM, layers_digest, load_weights, weights_digest
 
@@ -200,8 +200,10 @@ def _freeze(
 
 def _head_inputs(features: keras.KerasTensor, head: tuple[HeadLayer, ...]) -> int:
     shape = features.shape[1:]
-    flat = any(layer.kind == "flatten" for layer in head)
-    return math.prod(shape) if flat else shape[-1]
+    kinds = [layer.kind for layer in head]
+    if "flatten" in kinds:
+        return math.prod(shape)
+    return int(shape[-1]) * (2 if BOTH in kinds else 1)
 
 
 class Parts(NamedTuple):
@@ -210,10 +212,11 @@ class Parts(NamedTuple):
     Attributes:
         prefix: What never changes: uint8 [B, size, size, 3] to the map at the freeze
             point, [B, H, W, C]; None if nothing is frozen.
-        pooling: "gap" or "gmp" if the head begins with it right at the freeze point:
-            it has no weights, so that what it gives never changes either. Else "".
-        suffix: What trains: the map, [B, C] after the pooling if there is one, or
-            pixels if nothing is frozen, to probabilities.
+        pooling: One of head.MAP_POOLINGS if the head begins with it right at the freeze
+            point: it has no weights, so that what it gives never changes either. Else
+            "".
+        suffix: What trains: the map, [B, C] after the pooling if there is one, [B, 2 C]
+            after both, or pixels if nothing is frozen, to probabilities.
     """
 
     prefix: keras.Model | None

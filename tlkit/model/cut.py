@@ -81,6 +81,29 @@ def cuttable(model: keras.Model) -> list[keras.Operation]:
     return [point for point in points if len(output_of(point).shape) == 4]
 
 
+def unfinished(model: keras.Model) -> set[str]:
+    """The layers of a body in the middle of a step: odd places to cut at.
+
+    Their numbers are still to be normalised or bent: an engine folds both into the
+    layer, unless it has to answer there. Padding is but the start of what comes next.
+
+    Args:
+        model: A body behind its preprocessing.
+
+    Returns:
+        Their names.
+    """
+    ends = (keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU)
+    names: set[str] = set()
+    for operation in body_operations(model):
+        if isinstance(operation, ends):
+            above = [one for one in parents(operation) if getattr(one, "weights", ())]
+            names.update(one.name for one in above)
+        if isinstance(operation, keras.layers.ZeroPadding2D):
+            names.add(operation.name)
+    return names
+
+
 def cut_points(backbone: Backbone, size: int | None = None) -> list[CutPoint]:
     """The layers one can cut at, without allocating any weights.
 

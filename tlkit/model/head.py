@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 DEFAULT_HEAD = "gap,dropout:0.2"
 OUTPUT = "probabilities"
 
-MAP_POOLINGS = ("gap", "gmp")
+GAP, GMP, BOTH = "gap", "gmp", "gap_gmp"
+MAP_POOLINGS = (GAP, GMP, BOTH)
 POOLINGS = ("flatten", *MAP_POOLINGS)
 KINDS = (*POOLINGS, "dense", "dropout", "bn")
 
@@ -44,9 +45,10 @@ def parse_head(text: str) -> tuple[HeadLayer, ...]:
 
     Args:
         text: Layers from the cut up, separated by commas: `flatten`, `gap` (global
-            average pooling), `gmp` (global maximum pooling), `dense:UNITS` (ReLU),
-            `dropout:RATE`, `bn` (batch normalisation). Exactly one of the first three.
-            The output layer comes by itself.
+            average pooling), `gmp` (global maximum pooling), `gap_gmp` (both, one after
+            the other), `dense:UNITS` (ReLU), `dropout:RATE`, `bn` (batch
+            normalisation). Exactly one of the first four. The output layer comes by
+            itself.
 
     Returns:
         The layers in order.
@@ -150,7 +152,8 @@ def apply_head(
     seeds = random.Random(seed)
     for i, layer in enumerate(layers, start=1):
         name = layer_name(i, layer.kind)
-        x = _keras_layer(layer, name, seeds.randrange(2**31))(x)
+        seed = seeds.randrange(2**31)
+        x = _both(x, name) if layer.kind == BOTH else _keras_layer(layer, name, seed)(x)
     return keras.layers.Dense(
         task.units,
         activation=task.activation,
@@ -163,6 +166,14 @@ def apply_head(
 def layer_name(place: int, kind: str) -> str:
     """Returns the name of a head layer in the model; places count from 1."""
     return f"head{place}_{kind}"
+
+
+def _both(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    import keras
+
+    mean = keras.layers.GlobalAveragePooling2D(name=f"{name}_mean")(x)
+    most = keras.layers.GlobalMaxPooling2D(name=f"{name}_maximum")(x)
+    return keras.layers.Concatenate(name=name)([mean, most])
 
 
 def _keras_layer(layer: HeadLayer, name: str, seed: int) -> keras.layers.Layer:

@@ -175,6 +175,7 @@ def _not_finite(
         hint=f"The file is valid up to --cut {last[0]}."
         if last
         else "No part of this file can be used; get it anew.",
+        valid_to=valid[-1] if valid else "",
     )
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from tlkit.run.learn import Candidate
-
-DRAWS = 2000
+from tlkit.run.spread import bootstrap
 
 
 def account_for(candidates: Sequence[Candidate], kept: Candidate) -> dict[str, Any]:
@@ -57,7 +56,5 @@ def gain_interval(
         over pictures (Efron 1979), paired.
     """
     differences = one - other
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(differences), size=(DRAWS, len(differences)))
-    low, high = np.quantile(differences[drawn].mean(axis=1), [0.025, 0.975])
-    return float(differences.mean()), float(low), float(high)
+    low, high = bootstrap(differences, np.arange(len(differences)), seed=seed)
+    return float(differences.mean()), low, high

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from tlkit.cache_root import cache_root
-from tlkit.config import Config, build_config, resolve
+from tlkit.config import AUTO_CUT, Config, build_config, resolve
 from tlkit.dataset.facts import sha256_of
 from tlkit.dataset.manifest import Example
 from tlkit.errors import RunError, UsageError, WeightsError
@@ -26,7 +26,6 @@ from tlkit.run.engine import choose_engine
 from tlkit.run.features import Collector
 from tlkit.run.frozen import Frozen, as_input, frozen_part
 from tlkit.run.machine import Memory
-from tlkit.run.store import Shelf
 from tlkit.run.traced import Traced
 from tlkit.workers import in_order
 
@@ -68,6 +67,11 @@ def embedder(
         if "--weights" not in str(error):
             raise
         raise UsageError(_named(error.message), hint=HINT) from error
+    if config.model.cut == AUTO_CUT:
+        raise UsageError(
+            "cut auto is found out by labels, and there are none to go by here.",
+            hint="Name a layer of tlkit layers.",
+        )
     return Embedder(config, progress)
 
 
@@ -125,11 +129,9 @@ class Embedder:
             frozen = self._frozen()
         except WeightsError as error:
             raise WeightsError(_named(error.message), hint=HINT) from error
-        shelf = None
-        if train.store:
-            shelf = Shelf(cache_root(), frozen.about, frozen.shape, frozen.dtype)
+        store = cache_root() if train.store else None
         maker = ViewMaker(root, size or 0, inputs.resize)
-        return Collector(maker, frozen, shelf, inputs.workers, self.progress)
+        return Collector(maker, frozen, store, inputs.workers, self.progress)
 
     def _frozen(self) -> Frozen:
         model, train = self.config.model, self.config.train

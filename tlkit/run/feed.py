@@ -24,11 +24,11 @@ from tlkit.model.task import Task
 from tlkit.progress import Progress
 from tlkit.run.agreement import compare
 from tlkit.run.engine import choose_engine
-from tlkit.run.features import Collector, Rows
+from tlkit.run.features import Collector
 from tlkit.run.frozen import as_input, frozen_part
 from tlkit.run.machine import Memory
-from tlkit.run.side import Side
-from tlkit.run.store import Shelf
+from tlkit.run.rows import Rows
+from tlkit.run.side import Side, score
 from tlkit.run.traced import Traced
 
 # Inputs and targets, and the weight of each example where they have any.
@@ -145,7 +145,7 @@ class Feed:
         return {
             "engine": self.engine,
             "worst_cosine": self.cosine,
-            "row": list(self.train.collector.frozen.shape),
+            "row": list(self.train.collector.frozen.end.shape),
             **{name: side.account() for name, side in sides.items()},
         }
 
@@ -183,6 +183,7 @@ def build_feed(
     *,
     device: str,
     progress: Progress,
+    split: Callable[[Classifier], Parts] = split_at_freeze,
 ) -> Feed:
     """Decide what is fed to what, and have the rows computed that will be kept.
 
@@ -193,6 +194,7 @@ def build_feed(
         reference: The same network in float32; it may be the same one.
         device: From `device.choose_device`.
         progress: Told of what is computed.
+        split: Takes a classifier apart; it may remember what came of it.
 
     Returns:
         The feed.
@@ -203,7 +205,7 @@ def build_feed(
     # answers back and forth.
     whole = fresh and device.startswith("gpu")
     parts, exact = (
-        Parts(None, "", one.model) if whole else split_at_freeze(one)
+        Parts(None, "", one.model) if whole else split(one)
         for one in (classifier, reference)
     )
     engine = choose_engine(train.engine, device, progress) if parts.prefix else ""
@@ -217,7 +219,9 @@ def build_feed(
     network = Traced(exact.prefix) if exact.prefix else None
     same = classifier is reference or engine == "openvino"
     computed = network if same or not parts.prefix else Traced(parts.prefix)
-    make = functools.partial(_collector, config, maker, parts.pooling, device, progress)
+    make = functools.partial(
+        build_collector, config, maker, parts.pooling, device, progress
+    )
     val, training = make(network, "keras"), make(computed, engine)
     held, pictures = manifest.of("val"), manifest.of("train")
     rows = None
@@ -267,7 +271,7 @@ def _side(
     return Side(examples, manifest.shares(examples), collector, rows, pooling)
 
 
-def _collector(
+def build_collector(
     config: Config,
     maker: ViewMaker,
     pooling: str,
@@ -276,6 +280,20 @@ def _collector(
     network: Traced | None,
     engine: str,
 ) -> Collector:
+    """What finds or computes the rows of a frozen part.
+
+    Args:
+        config: Resolved.
+        maker: Reads and augments the pictures.
+        pooling: From `split_at_freeze`.
+        device: From `device.choose_device`.
+        progress: Told of what is computed.
+        network: The frozen part, None if nothing is.
+        engine: "openvino" or "keras".
+
+    Returns:
+        The collector; nothing is computed yet.
+    """
     root = cache_root()
     frozen = frozen_part(
         network,
@@ -286,7 +304,47 @@ def _collector(
         memory=Memory(root),
         device=device,
     )
-    shelf = None
-    if config.train.store:
-        shelf = Shelf(root, frozen.about, frozen.shape, frozen.dtype)
-    return Collector(maker, frozen, shelf, config.inputs.workers, progress)
+    store = root if config.train.store else None
+    return Collector(maker, frozen, store, config.inputs.workers, progress)
+
+
+def answers(
+    config: Config,
+    manifest: Manifest,
+    split: str,
+    reference: Classifier,
+    *,
+    device: str,
+    progress: Progress,
+) -> np.ndarray:
+    """What the float32 network says of the plain pictures of a side.
+
+    Args:
+        config: Resolved.
+        manifest: The data set.
+        split: Not empty; neither trained on nor used to choose anything, if it is to
+            be a fair test.
+        reference: In float32.
+        device: From `device.choose_device`.
+        progress: Told of what is computed.
+
+    Returns:
+        float32 [N, n], class probabilities in the order of the manifest.
+    """
+    parts = split_at_freeze(reference)
+    inputs = config.inputs
+    maker = ViewMaker(
+        manifest.source,
+        size_of(config),
+        inputs.resize,
+        load_policy(inputs.augment),
+        config.train.seed,
+    )
+    network = Traced(parts.prefix) if parts.prefix else None
+    collector = build_collector(
+        config, maker, parts.pooling, device, progress, network, "keras"
+    )
+    examples = manifest.of(split)
+    rows = collector.collect(examples, [PLAIN], "Computing features")
+    side = _side(manifest, examples, collector, rows, parts.pooling)
+    return score(parts.suffix, side)

@@ -122,23 +122,44 @@ def compile_model(
     decay = train.depth_decay or 1.0
     if decay < 1:
         factors = optimizers.depth_factors(depths, decay)
+    optimizer = optimizers.build(
+        train.optimizer,
+        lr=train.lr or 0.0,
+        steps=train.steps or steps * epochs_of(train, steps),
+        momentum=train.momentum,
+        nesterov=train.nesterov,
+        weight_decay=train.weight_decay,
+        schedule=train.schedule,
+        warmup=train.warmup or 0.0,
+        ema=train.ema,
+        factors=factors,
+    )
+    # Else the training step is traced once more when it meets the new variables.
+    optimizer.build(model.trainable_variables)
+    if model.compiled and _alike(model.optimizer, optimizer):
+        # What was traced for an earlier fold is as good for this one.
+        for old, new in zip(
+            model.optimizer.variables, optimizer.variables, strict=True
+        ):
+            old.assign(new)
+        return
     model.compile(
-        optimizer=optimizers.build(
-            train.optimizer,
-            lr=train.lr or 0.0,
-            steps=train.steps or steps * epochs_of(train, steps),
-            momentum=train.momentum,
-            nesterov=train.nesterov,
-            weight_decay=train.weight_decay,
-            schedule=train.schedule,
-            warmup=train.warmup or 0.0,
-            ema=train.ema,
-            factors=factors,
-        ),
+        optimizer=optimizer,
         loss=feed.task.loss,
         metrics=[keras.metrics.MeanMetricWrapper(feed.task.right, name="accuracy")],
         jit_compile=_pays_to_compile(model, device),
     )
+
+
+def _alike(one: keras.Optimizer, other: keras.Optimizer) -> bool:
+    """Whether two optimizers do the same, but for rates that are variables."""
+    settings = []
+    for optimizer in (one, other):
+        setting = {**optimizer.get_config(), "name": ""}
+        if isinstance(setting["learning_rate"], float):
+            del setting["learning_rate"]
+        settings.append(setting)
+    return type(one) is type(other) and settings[0] == settings[1]
 
 
 def _pays_to_compile(model: keras.Model, device: str) -> str | bool:

@@ -274,6 +274,7 @@ class Trainer:
             self.network.reference,
             device=self.network.device,
             progress=self.progress,
+            split=self.network.split,
         )
         return self.feed
 

@@ -34,6 +34,7 @@ from tlkit.model.phases import ONE
 from tlkit.model.task import Task
 from tlkit.progress import Progress, Silent, track
 from tlkit.run import plots
+from tlkit.run.auto_cut import with_cut
 from tlkit.run.device import choose_device, choose_precision
 from tlkit.run.feed import build_feed
 from tlkit.run.fit import close, compile_model
@@ -209,6 +210,7 @@ def _measure(
     config: Config, manifest: Manifest, progress: Progress
 ) -> tuple[list[float], list[float]]:
     """The rate of each step, and the loss there before it was taken."""
+    config, _ = with_cut(config, manifest, progress)
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
     with keras.device(device):

@@ -61,12 +61,12 @@ def measure(
     }
 
 
-def wilson_interval(right: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(right: float, n: float, z: float = 1.959964) -> tuple[float, float]:
     """The score interval of a proportion (Wilson 1927).
 
     Args:
-        right: Number of successes.
-        n: Number of trials, at least 1.
+        right: Number of successes; as a mean it need not be whole.
+        n: Number of trials, at least 1; not whole where they are not independent.
         z: Normal quantile; the default gives 95 %.
 
     Returns:

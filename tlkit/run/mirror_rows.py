@@ -19,7 +19,6 @@ from tlkit.run.engine import choose_engine
 from tlkit.run.features import Collector
 from tlkit.run.frozen import as_input, frozen_part
 from tlkit.run.machine import Memory
-from tlkit.run.store import Shelf
 from tlkit.run.traced import Traced
 
 # Pictures that are looked at, at most: enough to see one answer in fifty change.
@@ -90,10 +89,8 @@ def mirror_rows(
         memory=Memory(cache_root()),
         device=device,
     )
-    shelf = None
-    if config.train.store:
-        shelf = Shelf(cache_root(), frozen.about, frozen.shape, frozen.dtype)
-    collector = Collector(maker, frozen, shelf, workers, progress)
+    store = cache_root() if config.train.store else None
+    collector = Collector(maker, frozen, store, workers, progress)
     rows = collector.collect(examples, [PLAIN, MIRRORED], "Looking at mirror images")
     if rows is None:
         raise RunError(

@@ -10,7 +10,13 @@ import numpy as np
 from tlkit.config import Config, size_of
 from tlkit.errors import RunError
 from tlkit.model import backbones
-from tlkit.model.classifier import Classifier, build_classifier, refreeze
+from tlkit.model.classifier import (
+    Classifier,
+    Parts,
+    build_classifier,
+    refreeze,
+    split_at_freeze,
+)
 from tlkit.model.depth import freeze_point
 from tlkit.model.head import OUTPUT, is_linear, parse_head
 from tlkit.model.task import Task
@@ -30,8 +36,8 @@ class Network:
         reference: In float32; the same one where that is the precision.
         device: From `device.choose_device`.
         policy: From `device.choose_precision`.
-        untouched: Of all weights that a phase was allowed to change, what they were
-            before.
+        untouched: Of all that a phase was allowed to change, what it was before: the
+            weights, and where dropout stands in its random numbers.
     """
 
     trained: Classifier
@@ -39,6 +45,7 @@ class Network:
     device: str
     policy: str
     untouched: Weights = field(default_factory=dict)
+    _parts: dict[tuple[int, str], Parts] = field(default_factory=dict)
 
     def freeze(self, above: str) -> str:
         """Let only what lies above a place train.
@@ -56,10 +63,27 @@ class Network:
         same = self.trained is self.reference
         self.trained = refreeze(self.trained, point)
         self.reference = self.trained if same else refreeze(self.reference, point)
-        for place, variable in enumerate(self.reference.model.weights):
-            if variable.trainable and place not in self.untouched:
+        model = self.reference.model
+        frozen = [model.get_layer(name) for name in self.reference.frozen]
+        held = {id(v) for layer in frozen for v in layer.variables}
+        for place, variable in enumerate(_variables(self.reference)):
+            if id(variable) not in held and place not in self.untouched:
                 self.untouched[place] = np.array(variable)
         return self.trained.freeze_to
+
+    def split(self, classifier: Classifier) -> Parts:
+        """The frozen and the trainable part, the same ones whenever asked again.
+
+        Args:
+            classifier: One of this network's, as it is frozen now.
+
+        Returns:
+            As `split_at_freeze`; what Keras has traced of them can be used again.
+        """
+        key = id(classifier.model), classifier.freeze_to
+        if key not in self._parts:
+            self._parts[key] = split_at_freeze(classifier)
+        return self._parts[key]
 
     def start_from(self, probe: Probe) -> bool:
         """Give the output layer the weights of a probe, where it has their shape.
@@ -84,8 +108,8 @@ class Network:
         return True
 
     def weights(self) -> Weights:
-        """Copies of all weights that any phase was allowed to change."""
-        variables = self.reference.model.weights
+        """Copies of all that any phase was allowed to change."""
+        variables = _variables(self.reference)
         return {place: np.array(variables[place]) for place in self.untouched}
 
     def mean(self, one: Weights, other: Weights) -> Weights:
@@ -98,9 +122,9 @@ class Network:
         Returns:
             Their mean; what only one of them has is held against what it was before.
         """
-        kept = self.untouched
+        first, second = self.untouched | one, self.untouched | other
         return {
-            place: (one.get(place, kept[place]) + other.get(place, kept[place])) / 2
+            place: _halfway(first[place], second[place])
             for place in one.keys() | other.keys()
         }
 
@@ -109,11 +133,12 @@ class Network:
 
         Args:
             weights: From `weights`; what only later phases have changed becomes what
-                it was before them.
+                it was before them. With none at all it is as it was built.
         """
-        for place, value in (self.untouched | weights).items():
-            for one in (self.reference, self.trained):
-                one.model.weights[place].assign(value)
+        for one in (self.reference, self.trained):
+            variables = _variables(one)
+            for place, value in (self.untouched | weights).items():
+                variables[place].assign(value)
 
     def depths(self) -> list[float]:
         """Where each trainable variable lies: 0 in the head to 1 in the lowest layer.
@@ -177,6 +202,16 @@ def _build(config: Config, task: Task) -> Classifier:
         weights=model.weights,
         seed=config.train.seed,
     )
+
+
+def _halfway(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The mean; where dropout stands in its random numbers has none."""
+    return one if one.dtype.kind == "u" else (one + other) / 2
+
+
+def _variables(classifier: Classifier) -> list[keras.Variable]:
+    """All of a network's own: not those that compiling it adds."""
+    return [v for layer in classifier.model.layers for v in layer.variables]
 
 
 def _trains(layer: keras.layers.Layer) -> bool:

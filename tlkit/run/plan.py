@@ -132,8 +132,24 @@ def listed(phase: Phase, config: Config) -> Planned:
         # What is new has no start to be careful with.
         schedule="constant" if train.schedule == "auto" else train.schedule,
     )
-    # A linear classifier on pooled features gains nothing from augmented views.
-    return Planned(HEAD, train, 1 if is_linear(parse_head(config.model.head)) else None)
+    return Planned(HEAD, train, 1 if plain_suffices(config) else None)
+
+
+def plain_suffices(config: Config) -> bool:
+    """Whether the kept views of a run are for the phases that tune, not for its head.
+
+    A linear classifier on pooled features gains nothing from augmented views.
+
+    Args:
+        config: Resolved.
+
+    Returns:
+        Whether its head trains on the plain pictures; not if nothing else trains.
+    """
+    phases = str(config.train.phases)
+    tunes = phases == AUTO or any(p.above != HEAD for p in parse_phases(phases))
+    linear = is_linear(parse_head(config.model.head))
+    return tunes and linear and isinstance(config.inputs.views, int)
 
 
 def _tuning(above: str, train: TrainConfig, lr: float) -> Planned:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from tlkit.run.comparison import Comparison, Entry
+
 GALLERY = 24
+MARKERS = "o^sDv<>pX*"
 # Side of a picture in the gallery, pixels.
 TILE = 256
 
@@ -80,6 +83,41 @@ def draw_rates(
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
     axes.grid(alpha=0.3)
     axes.legend()
+    _save(figure, path)
+
+
+def draw_search(
+    values: Sequence[float],
+    judged: str,
+    importances: Mapping[str, float],
+    path: Path,
+) -> None:
+    """How a search went, and which setting made a difference.
+
+    Args:
+        values: One a trial in their order, NaN for those that have none.
+        judged: What they are, "loss" or "accuracy".
+        importances: Setting to share of the differences that it explains.
+        path: The PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    numbers = range(1, len(values) + 1)
+    better = np.fmax if judged == "accuracy" else np.fmin
+    so_far = better.accumulate(np.asarray(values, float))
+    left.plot(numbers, values, "o", markersize=4, label="trial")
+    left.step(numbers, so_far, where="post", label="best so far")
+    left.set(xlabel="trial", title=f"{judged} on inner folds")
+    left.xaxis.get_major_locator().set_params(integer=True)
+    left.grid(alpha=0.3)
+    left.legend()
+    shares = sorted(importances.items(), key=lambda pair: pair[1])
+    right.barh([name for name, _ in shares], [share for _, share in shares])
+    right.set(xlabel="share of the differences", title="What mattered", xlim=(0, 1))
+    if not shares:
+        right.text(0.5, 0.5, "too few trials to tell", ha="center", va="center")
     _save(figure, path)
 
 
@@ -147,6 +185,79 @@ def draw_coverage(
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left")
     _save(figure, path)
+
+
+def draw_comparison(found: Comparison, costs: Mapping[str, str], path: Path) -> None:
+    """Accuracy with its interval against each cost, the two that are named marked.
+
+    Args:
+        found: What was compared.
+        costs: Which ones, with what they are called.
+        path: The PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    shown = [entry for entry in found.entries if not entry.failed]
+    networks = list(dict.fromkeys(map(_network, shown)))
+    ways = list(dict.fromkeys(map(_way, shown)))
+    figure = Figure(figsize=(15, 5.5), layout="constrained")
+    panels = figure.subplots(1, len(costs), sharey=True)
+    for axes, (cost, label) in zip(panels, costs.items(), strict=True):
+        for entry in shown:
+            share = entry.accuracy
+            axes.errorbar(
+                entry.cost(cost),
+                share.value,
+                yerr=[[share.value - share.low], [share.high - share.value]],
+                fmt=MARKERS[ways.index(_way(entry)) % len(MARKERS)],
+                color=f"C{networks.index(_network(entry)) % 10}",
+                alpha=0.7,
+                capsize=2,
+            )
+        for number, colour in ((found.best, "red"), (found.cheapest, "black")):
+            entry = found.entries[number]
+            place = entry.cost(cost), entry.accuracy.value
+            side = 260 if colour == "red" else 140
+            axes.scatter(*place, s=side, facecolors="none", edgecolors=colour, zorder=3)
+        axes.set(xlabel=label, xscale="log")
+        for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            axis("{x:g}")
+        axes.tick_params(axis="x", which="both", labelsize=8, rotation=45)
+        axes.grid(alpha=0.3)
+    panels[0].set_ylabel("accuracy out of fold, 95 % interval")
+    _comparison_legend(figure, found, networks, ways)
+    _save(figure, path)
+
+
+def _network(entry: Entry) -> str:
+    return f"{entry.backbone}, {entry.size} px"
+
+
+def _way(entry: Entry) -> str:
+    return entry.pooling or entry.trained
+
+
+def _comparison_legend(
+    figure: Figure, found: Comparison, networks: list[str], ways: list[str]
+) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=f"C{i % 10}", marker="o", ls="", label=name)
+        for i, name in enumerate(networks)
+    ]
+    handles += [
+        Line2D([], [], color="grey", marker=MARKERS[i % len(MARKERS)], ls="", label=way)
+        for i, way in enumerate(ways)
+    ]
+    for number, colour, what in (
+        (found.best, "red", "best"),
+        (found.cheapest, "black", "cheapest within one standard error"),
+    ):
+        label = f"{what}: {found.entries[number].cut}"
+        ring = Line2D([], [], color=colour, marker="o", mfc="none", ls="", label=label)
+        handles.append(ring)
+    figure.legend(handles=handles, loc="outside lower left", ncols=6)
 
 
 def draw_gallery(pictures: np.ndarray, captions: Sequence[str], path: Path) -> None:

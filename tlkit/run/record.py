@@ -8,7 +8,7 @@ import json
 import platform
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -189,16 +189,28 @@ class Run:
 
 
 @contextlib.contextmanager
-def run_place(path: Path, *, overwrite: bool, progress: Progress) -> Iterator[Path]:
+def run_place(
+    path: Path,
+    *,
+    overwrite: bool,
+    progress: Progress,
+    marker: str = MARKER,
+    what: str = "run directory",
+    resumable: Callable[[Path], bool] | None = None,
+) -> Iterator[Path]:
     """The directory a run is written to, in place, so that it can be resumed.
 
     A run that stood there before is set aside. It comes back if the new one fails
-    before its first checkpoint; afterwards both are kept.
+    before there is anything to resume; afterwards both are kept.
 
     Args:
         path: The run directory.
         overwrite: Whether an earlier run may be replaced.
         progress: Told where an earlier run is kept.
+        marker: A file that every directory of this kind holds.
+        what: What it is, for messages.
+        resumable: Whether there is anything to go on with in a directory; of a run,
+            a checkpoint.
 
     Yields:
         The path, an existing and empty directory.
@@ -208,16 +220,14 @@ def run_place(path: Path, *, overwrite: bool, progress: Progress) -> Iterator[Pa
     """
     old: Path | None = None
     if files.is_taken(path):
-        files.refuse_existing(
-            path, marker=MARKER, overwrite=overwrite, what="run directory"
-        )
+        files.refuse_existing(path, marker=marker, overwrite=overwrite, what=what)
         old = files.aside(path)
         path.replace(old)
     try:
         files.make_directory(path)
         yield path
     except BaseException:
-        if not has_checkpoint(path):
+        if not (resumable or has_checkpoint)(path):
             shutil.rmtree(path, ignore_errors=True)
             if old:
                 old.replace(path)
@@ -246,11 +256,26 @@ def begin(directory: Path, config: Config, manifest: Manifest) -> Run:
     Returns:
         The run, in state "training".
     """
+    info = settle_in(directory, config, manifest)
+    return Run(directory, config, manifest.labels, {}).update(**info)
+
+
+def settle_in(directory: Path, config: Config, manifest: Manifest) -> dict[str, Any]:
+    """Write the settings and the class order to a fresh directory.
+
+    Args:
+        directory: An empty directory.
+        config: The resolved configuration.
+        manifest: What it is about.
+
+    Returns:
+        What else is known before training, for a record.
+    """
     files.write_text(directory / "config.yaml", config.to_yaml())
     labels = "".join(f"{label}\n" for label in manifest.labels)
     files.write_text(directory / "labels.txt", labels)
     counts = {split: len(manifest.of(split)) for split in ("train", "val", "test")}
-    info: dict[str, Any] = {
+    return {
         "state": "training",
         "seed": config.train.seed,
         "labels": list(manifest.labels),
@@ -264,7 +289,6 @@ def begin(directory: Path, config: Config, manifest: Manifest) -> Run:
         "versions": versions(),
         "seconds": {},
     }
-    return Run(directory, config, manifest.labels, {}).update(**info)
 
 
 def versions() -> dict[str, str]:

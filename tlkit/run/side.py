@@ -12,8 +12,9 @@ import numpy as np
 from tlkit.dataset.manifest import Example
 from tlkit.inputs.batches import plain_batches
 from tlkit.model.task import probabilities
-from tlkit.run.features import Collector, Rows
+from tlkit.run.features import Collector
 from tlkit.run.frozen import as_input
+from tlkit.run.rows import Rows
 
 # Pictures at a time when a split is scored.
 CHUNK = 64

@@ -18,18 +18,18 @@ from tlkit.errors import RunError, UsageError
 from tlkit.inputs.mix import caution
 from tlkit.inputs.schedule import BALANCED
 from tlkit.model.classifier import Classifier
-from tlkit.model.phases import AUTO, ONE, Phase
+from tlkit.model.phases import AUTO, HEAD, ONE, Phase
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
+from tlkit.run.auto_cut import settle_cut
 from tlkit.run.budget import Budget
 from tlkit.run.choice import account_for
 from tlkit.run.clock import Clock
 from tlkit.run.decision import decide_on_val
 from tlkit.run.device import choose_device, choose_precision
-from tlkit.run.learn import Trainer
-from tlkit.run.mirror import settle
+from tlkit.run.lesson import learn
 from tlkit.run.network import build_network
-from tlkit.run.plan import follow
+from tlkit.run.plan import plain_suffices
 from tlkit.run.record import Run
 from tlkit.run.report import report, side_of
 from tlkit.workers import Aside
@@ -162,9 +162,10 @@ def check_labels(manifest: Manifest, config: Config) -> None:
         )
 
 
-def free_place(config: Config) -> Path:
-    """The first free runs/DATA-BACKBONE-N below the current folder."""
-    stem = f"{Path(config.data).name}-{config.model.backbone.lower()}"
+def free_place(config: Config, kind: str = "") -> Path:
+    """The first free runs/DATA-BACKBONE-KIND-N below the current folder."""
+    words = (Path(config.data).name, config.model.backbone.lower(), kind)
+    stem = "-".join(word for word in words if word)
     number = 1
     while files.is_taken(Path("runs") / f"{stem}-{number}"):
         number += 1
@@ -197,7 +198,10 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
 
 
 def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
-    config, clock = run.config, Clock()
+    clock = Clock()
+    run = settle_cut(run, manifest, progress)
+    clock.lap("cut")
+    config = run.config
     budget = Budget(config.train.minutes)
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
@@ -211,25 +215,10 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
             weights={"source": source, "digest": digest},
         )
         clock.lap("build")
-        run = settle(run, manifest, network.reference, device=device, progress=progress)
-        clock.lap("mirror images")
-        trainer = Trainer(
-            run.config,
-            manifest,
-            network,
-            run.directory,
-            budget=budget,
-            clock=clock,
-            progress=progress,
-        )
-        if config.train.probe and run.task.multi_label:
-            progress.note("No linear probe: it is for one label a picture")
-        elif config.train.probe:
-            trainer.probe()
         draw = Aside(plots.get_ready, config.inputs.workers)
-        follow(trainer)
-        kept = trainer.best()
-        trainer.put_back(kept)
+        run, trainer, kept = learn(
+            run, manifest, network, budget=budget, clock=clock, progress=progress
+        )
     choice = account_for(trainer.candidates, kept)
     progress.note(choice["said"])
     if config.train.phases == AUTO:
@@ -267,7 +256,10 @@ def _decided(run: Run, phases: Sequence[Phase]) -> Run:
     train = dataclasses.replace(
         run.config.train, phases=listed, epochs=None, steps=None, minutes=None
     )
-    config = dataclasses.replace(run.config, train=train)
+    inputs = run.config.inputs
+    if plain_suffices(run.config) and all(p.above == HEAD for p in phases):
+        inputs = dataclasses.replace(inputs, views=1)
+    config = dataclasses.replace(run.config, train=train, inputs=inputs)
     files.write_text(run.directory / "config.yaml", config.to_yaml())
     return dataclasses.replace(run, config=config)
 

@@ -22,7 +22,7 @@ from tlkit.run import scratch
 from tlkit.run.comparison import Entry, megabytes
 from tlkit.run.cut_features import AtCut
 from tlkit.run.cut_probes import Probed, Subjects
-from tlkit.run.evaluate import wilson_interval
+from tlkit.run.measures import wilson_interval
 from tlkit.run.verdict import judge, probe_entry
 
 SETTINGS: dict[str, Any] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tlkit.run.evaluate import wilson_interval
+from tlkit.run.measures import wilson_interval
 from tlkit.run.noise import Draws, accuracy, one_standard_error, standard_error
 
 ALONE = np.arange(40)

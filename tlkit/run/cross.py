@@ -23,6 +23,7 @@ from tlkit.cache_root import cap_bytes
 from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import UsageError
+from tlkit.model.task import Task
 from tlkit.progress import Progress, Quiet, Silent
 from tlkit.run import folds_record, plots, record
 from tlkit.run.against import check_same_folds, compare
@@ -30,10 +31,10 @@ from tlkit.run.auto_cut import with_cut
 from tlkit.run.budget import Budget
 from tlkit.run.clock import Clock
 from tlkit.run.device import choose_device, choose_precision
-from tlkit.run.evaluate import measure
 from tlkit.run.feed import answers
 from tlkit.run.folds_record import Folds
 from tlkit.run.lesson import learn
+from tlkit.run.measures import measure
 from tlkit.run.network import Network, build_network
 from tlkit.run.noise import accuracy
 from tlkit.run.rounds import Round, outer_rounds
@@ -223,7 +224,7 @@ def _run(
         with keras.device(device):
             if cut not in networks:
                 networks[cut] = build_network(
-                    settled, len(found.labels), device, policy
+                    settled, Task(len(found.labels)), device, policy
                 )
             scores, about = held_out(
                 settled, one, networks[cut], found.directory, quiet

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tlkit.run.evaluate import wilson_interval
+from tlkit.run.measures import wilson_interval
 
 DRAWS = 1000
 # Of a normal distribution, that leaves 2.5 % on either side.

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tlkit import files
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from tlkit.run.comparison import Comparison, Entry
@@ -192,6 +193,33 @@ def draw_learning_curve(
     axes.set(xlabel="pictures to learn from", ylabel="accuracy of a linear probe")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
+    _save(figure, path)
+
+
+def draw_coverage(
+    curves: Mapping[str, pd.DataFrame], kept: float | None, path: Path
+) -> None:
+    """Accuracy of the surest answers against the share of them that is kept.
+
+    Args:
+        curves: From `coverage.coverage_table`, by what tells how sure an answer is.
+        kept: The coverage at the limit that is set; None where there is none.
+        path: The PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for name, table in curves.items():
+        axes.plot(table["coverage"], table["accuracy"], label=f"by {name}")
+        low, high = table["accuracy_low"], table["accuracy_high"]
+        axes.fill_between(table["coverage"], low, high, alpha=0.15)
+    if kept is not None:
+        axes.axvline(kept, color="grey", linestyle=":", label="known, as set")
+    axes.set(xlabel="share of the pictures kept", ylabel="accuracy among them")
+    axes.set_xlim(0, 1.01)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left")
     _save(figure, path)
 
 

@@ -18,6 +18,7 @@ from tlkit.config import Config, build_config, resolve, size_of
 from tlkit.model.backbones import BACKBONES
 from tlkit.model.cost import flops
 from tlkit.model.published import PUBLISHED
+from tlkit.model.task import Task
 from tlkit.progress import Progress, Quiet
 from tlkit.run.cross import held_out
 from tlkit.run.device import choose_device, choose_precision
@@ -96,7 +97,8 @@ def _train(config: Config, one: Round, work: Path, progress: Progress) -> School
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
     with keras.device(device):
-        network = build_network(config, len(one.manifest.labels), device, policy)
+        task = Task(len(one.manifest.labels))
+        network = build_network(config, task, device, policy)
         scores, _ = held_out(config, one, network, work, progress)
         body = network.reference.body
         about = f"{config.model.backbone} {size_of(config)} {device}"

@@ -26,6 +26,7 @@ from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError, RunError, UsageError
 from tlkit.model.head import is_linear, parse_head
 from tlkit.model.phases import ONE
+from tlkit.model.task import Task
 from tlkit.progress import Progress, Quiet
 from tlkit.run import record
 from tlkit.run.device import choose_device, choose_precision
@@ -276,7 +277,8 @@ def _settled(
         device = choose_device(config.train.device)
         policy = choose_precision(config.train.precision, device)
         with keras.device(device):
-            network = build_network(config, len(manifest.labels), device, policy)
+            task = Task(len(manifest.labels))
+            network = build_network(config, task, device, policy)
             with files.passing_directory(directory / "work") as work:
                 run = record.begin(work, config, manifest)
                 run = settle(

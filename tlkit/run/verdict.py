@@ -96,7 +96,7 @@ def scratch_entries(
         right = net.scores.argmax(axis=1) == some.targets
         entry = Entry(
             model.backbone,
-            model.weights,
+            str(model.weights),
             size_of(net.config),
             str(model.cut),
             trained="scratch",

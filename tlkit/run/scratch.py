@@ -15,9 +15,8 @@ import numpy as np
 
 from tlkit.cache_root import cache_root
 from tlkit.config import Config, build_config, resolve, size_of
-from tlkit.model.backbones import BACKBONES
+from tlkit.model import backbones
 from tlkit.model.cost import flops
-from tlkit.model.published import PUBLISHED
 from tlkit.model.task import Task
 from tlkit.progress import Progress, Quiet
 from tlkit.run.cross import held_out
@@ -55,7 +54,7 @@ class Schooled:
 
 def nets() -> list[str]:
     """The networks without published weights: small ones, made to be trained."""
-    return [name for name in BACKBONES if name not in PUBLISHED]
+    return [row.name for row in backbones.from_scratch()]
 
 
 def from_scratch(

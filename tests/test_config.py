@@ -11,6 +11,7 @@ from tlkit.config import (
     resolve,
 )
 from tlkit.errors import ConfigError, UsageError
+from tlkit.inputs.augment import mirrors
 from tlkit.recipe import recipe_folder, recipe_names
 
 
@@ -58,8 +59,15 @@ def test_all_faults_are_shown_at_once():
         ({"views": 3, "mix": "mixup"}, "views fresh or mix none"),
         ({"views": 3, "augment": "none"}, "every view is the same"),
         ({"views": "fresh", "augment": "none"}, "every view is the same"),
+        ({"preprocessing": "tf"}, "MobileNetV2 has its own preprocessing"),
+        ({"preprocessing": "vgg", "backbone": "x.keras"}, "caffe | torch"),
+        ({"backbone": "my.h5"}, "has to be a .keras one"),
         ({"engine": "onnx"}, "auto | openvino | keras"),
         ({"augment": "strog"}, "strong"),
+        ({"mirror": False, "augment": ({"D4": {}},)}, "by D4"),
+        ({"sampling": "even"}, "as-is | balanced"),
+        ({"sampling": "balanced", "class_weights": "balanced"}, "one of both"),
+        ({"mirror": "maybe"}, "true or false"),
         ({"epochs": True}, "a whole number"),
     ],
 )
@@ -140,6 +148,21 @@ def test_a_weights_file_is_looked_for_before_anything_slow(tmp_path, monkeypatch
     assert resolve(gone).model.weights == str(tmp_path / "gone.h5")
 
 
+def test_a_network_of_ones_own_is_looked_for_only_when_resolved(tmp_path):
+    path = str(tmp_path / "gone.keras")
+    config = build_config(options={"backbone": path})  # a run's record may say so
+    with pytest.raises(UsageError, match=r"gone\.keras is not there"):
+        resolve(config)
+
+
+def test_weights_by_default_are_those_of_imagenet():
+    assert resolve(build_config()).model.weights == "imagenet"
+    for backbone in ("vgg16", "lenet5"):
+        options = {"backbone": backbone, "weights": "own"}
+        with pytest.raises(UsageError, match="brings no weights along"):
+            resolve(build_config(options=options))
+
+
 def test_every_recipe_can_be_meant():
     paths = list(recipe_folder().glob("**/*.yaml"))
     assert len(paths) == len(recipe_names()) >= 4
@@ -166,3 +189,30 @@ def test_every_recipe_can_be_meant():
 )
 def test_views_that_can_be_kept_are_kept(options, views):
     assert resolve(build_config(options=options)).inputs.views == views
+
+
+def test_mirror_images_are_said_or_left_to_the_data():
+    def inputs(**options):
+        return resolve(build_config(options=options)).inputs
+
+    assert inputs().mirror is None
+    assert mirrors(inputs().augment)
+    assert inputs(mirror=True).mirror
+    without = inputs(mirror=False)
+    assert without.mirror is False
+    assert [list(step) for step in without.augment] == [
+        ["Affine"], ["RandomBrightnessContrast"],
+    ]  # fmt: skip
+    # A file of one's own is left as it is: with flips it says that these are right.
+    own = ({"HorizontalFlip": {"p": 0.3}}, {"Rotate": {"limit": 5}})
+    assert inputs(augment=own).mirror is True
+    assert inputs(augment=own).augment == own
+    assert inputs(augment=own[1:]).mirror is None
+
+
+def test_yaml_may_say_no_to_mirror_images(tmp_path):
+    (tmp_path / "mine.yaml").write_text("inputs: {mirror: no}\n")
+    config = resolve(build_config(recipe=tmp_path / "mine.yaml"))
+    assert config.inputs.mirror is False
+    (tmp_path / "again.yaml").write_text(config.to_yaml())
+    assert resolve(build_config(recipe=tmp_path / "again.yaml")) == config

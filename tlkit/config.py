@@ -17,21 +17,36 @@ import yaml
 from tlkit.dataset.fitted import RESIZES
 from tlkit.errors import ConfigError, UsageError, unknown_name
 from tlkit.inputs import augment, mix
-from tlkit.inputs.schedule import FRESH
+from tlkit.inputs.schedule import AS_IS, BALANCED, FRESH, SAMPLINGS
 from tlkit.model import backbones, head, optimizers, phases
+from tlkit.model.phases import LAST
 from tlkit.recipe import read_recipe
 from tlkit.schema import one_line, to_dataclass, to_plain
 
 DEVICES = ("auto", "cpu", "gpu")
 ENGINES = ("auto", "openvino", "keras")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
-MONITORS = ("val_loss", "val_accuracy")
+# What says which epoch is best; "last" takes it as it comes.
+MONITORS = ("val_loss", "val_accuracy", LAST)
 # How many stored views of a picture a run gets that does not say: most of what fresh
 # views give, for a fraction of the computing; tests/benchmarks/RESULTS.md has both.
 DEFAULT_VIEWS = 4
 # How long a run may take that finds out by itself how deep to tune.
 DEFAULT_MINUTES = 3.0
+# The cut is found out by measuring on the training side.
+AUTO_CUT = "auto"
+# What there is to say about a frozen network that is only asked what it sees.
+FROZEN_OPTIONS = (
+    "backbone", "weights", "preprocessing", "size", "cut", "resize", "seed", "workers",
+    "device", "engine", "store",
+)  # fmt: skip
 CLASS_WEIGHTS = ("none", "balanced")
+# Options that say how the rate goes on, and how long; of a test of rates they mean
+# nothing.
+COURSE = (
+    "lr", "schedule", "warmup", "epochs", "steps", "minutes", "phases", "probe",
+    "depth_decay", "ema", "monitor", "patience", "plateau", "plateau_factor",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,11 +54,20 @@ class ModelConfig:
     """Which network: backbone, cut, freeze point and head."""
 
     backbone: str = "MobileNetV2"
-    weights: str = "imagenet"
+    preprocessing: str | None = None
+    weights: str | None = None
     size: int | None = None
     cut: str | None = None
     freeze_to: str | None = None
     head: str = head.DEFAULT_HEAD
+
+    @property
+    def row(self) -> backbones.Backbone:
+        """The backbone; one of the user's own is looked at, which takes Keras."""
+        size = self.size if backbones.is_own(self.backbone) else None
+        return backbones.find(
+            self.backbone, preprocessing=self.preprocessing, size=size
+        )
 
 
 @dataclass(frozen=True)
@@ -52,8 +76,10 @@ class InputsConfig:
 
     resize: str = "squash"
     augment: str | tuple[Mapping[str, Any], ...] = "standard"
+    mirror: bool | None = None
     views: int | str | None = None
     mix: str = "none"
+    sampling: str = AS_IS
     batch: int = 32
     workers: int | None = None
 
@@ -67,7 +93,7 @@ class TrainConfig:
     minutes: float | None = None
     optimizer: str = "adam"
     lr: float | None = None
-    depth_decay: float = 1.0
+    depth_decay: float | None = None
     momentum: float | None = None
     nesterov: bool | None = None
     weight_decay: float | None = None
@@ -75,7 +101,7 @@ class TrainConfig:
     warmup: float | None = None
     epochs: int | None = None
     steps: int | None = None
-    label_smoothing: float = 0.0
+    label_smoothing: float | None = None
     class_weights: str = "none"
     ema: float | None = None
     monitor: str = "val_loss"
@@ -212,31 +238,37 @@ def resolve(config: Config) -> Config:
         UsageError: A value that the backbone rules out, or no such weights file.
     """
     model, inputs, train = config.model, config.inputs, config.train
-    backbone = backbones.find(model.backbone)
+    backbone = model.row
     cut = model.cut or backbone.cuts[-1]
-    weights = _weights(model.weights)
+    weights = _weights(model.weights, backbone)
     size = model.size or backbone.native
-    if size < backbone.least:
-        raise UsageError(
-            f"{backbone.name} needs pictures of at least {backbone.least} px, "
-            f"got --size {size}."
-        )
+    backbones.check_size(backbone, size)
+    own = backbone.builder == backbones.OWN
+    named = own and backbone.preprocessing.name in backbones.NAMED
     train = _resolve_training(config.train, model, weights, cut)
     model = dataclasses.replace(
         model,
         backbone=backbone.name,
+        preprocessing=backbone.preprocessing.name if named else None,
         weights=weights,
         size=size,
         cut=cut,
-        freeze_to=model.freeze_to or ("none" if weights == "none" else cut),
+        freeze_to=model.freeze_to or _freeze_point(weights, cut),
     )
     policy = augment.load_policy(inputs.augment)
+    mirror = inputs.mirror
+    # Whoever lists a flip has said that mirror images are right.
+    if mirror is None and augment.mirrors(policy) and not augment.is_packaged(policy):
+        mirror = True
     views = inputs.views or _default_views(model, inputs, policy)
+    inputs = dataclasses.replace(inputs, augment=policy, mirror=mirror, views=views)
+    if mirror is False:
+        inputs = without_mirror_images(inputs)
     return dataclasses.replace(
         config,
         data=str(Path(config.data).resolve()) if config.data else "",
         model=model,
-        inputs=dataclasses.replace(inputs, augment=policy, views=views),
+        inputs=inputs,
         train=train,
     )
 
@@ -287,8 +319,9 @@ def _resolve_training(
             "careful with, so all of it trains at once. Leave phases away."
         )
     tunes = pretrained and whole_body and chosen == phases.ONE
+    head_alone = chosen == phases.ONE and not tunes
     schedule = train.schedule
-    if schedule == "auto" and chosen == phases.ONE and not tunes:
+    if schedule == "auto" and head_alone:
         schedule = "constant"
     steady = schedule in ("auto", "constant")
     listed = chosen not in (phases.AUTO, phases.ONE)
@@ -302,13 +335,38 @@ def _resolve_training(
         lr=train.lr or (phases.TUNE_RATE if tunes else phases.HEAD_RATE),
         schedule=schedule,
         warmup=_first(train.warmup, 0.0),
+        depth_decay=_first(train.depth_decay, 1.0 if head_alone else phases.TUNE_DECAY),
+        label_smoothing=_first(
+            train.label_smoothing,
+            phases.SMOOTHING if tunes else 0.0 if chosen == phases.ONE else None,
+        ),
         plateau=_first(train.plateau, train.patience // 2 if steady else 0),
         epochs=train.epochs or (None if train.steps or listed else phases.HEAD_EPOCHS),
     )
 
 
+def _freeze_point(weights: str, cut: str) -> str | None:
+    if weights == "none":
+        return "none"
+    # Not before the cut is found out.
+    return None if cut == AUTO_CUT else cut
+
+
 def _first(given: Any, otherwise: Any) -> Any:
     return otherwise if given is None else given
+
+
+def without_mirror_images(inputs: InputsConfig) -> InputsConfig:
+    """The same inputs for data that a mirror image would be wrong of.
+
+    Args:
+        inputs: Resolved.
+
+    Returns:
+        With `mirror` off, and no flips in the augmentation.
+    """
+    policy = augment.without_flips(augment.load_policy(inputs.augment))
+    return dataclasses.replace(inputs, augment=policy, mirror=False)
 
 
 def _default_views(
@@ -322,10 +380,21 @@ def _default_views(
     return FRESH if model.freeze_to == "none" else DEFAULT_VIEWS
 
 
-def _weights(given: str) -> str:
+def _weights(given: str | None, backbone: backbones.Backbone) -> str:
     """A word that stands for weights as it is, a file's path absolute."""
-    if given in {"imagenet", "none"}:
-        return given
+    own = backbone.builder == backbones.OWN
+    usual, other = ("own", "imagenet") if own else ("imagenet", "own")
+    if given is None or given in {usual, "none"}:
+        return given or usual
+    if given == other:
+        raise UsageError(
+            f"--weights {given}: {backbone.name} is a network of your own and brings "
+            "its weights along."
+            if own
+            else f"--weights {given} goes with a network of your own; {backbone.name} "
+            "brings no weights along.",
+            hint="Leave --weights away.",
+        )
     path = Path(given).expanduser().resolve()
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "not there"
@@ -365,6 +434,7 @@ def _check(config: Config, faults: list[str]) -> None:
     choices = {
         "resize": (inputs.resize, RESIZES),
         "mix": (inputs.mix, mix.MIXES),
+        "sampling": (inputs.sampling, SAMPLINGS),
         "schedule": (train.schedule, optimizers.SCHEDULES),
         "monitor": (train.monitor, MONITORS),
         "device": (train.device, DEVICES),
@@ -376,9 +446,9 @@ def _check(config: Config, faults: list[str]) -> None:
         if value not in known:
             faults.append(f"{name}: expected {' | '.join(known)}, got {value!r}")
     for check in (
-        lambda: backbones.find(model.backbone),
+        lambda: _check_backbone(model),
         lambda: head.parse_head(model.head),
-        lambda: augment.load_policy(inputs.augment),
+        lambda: _check_mirror(inputs),
         lambda: optimizers.check(
             train.optimizer,
             momentum=train.momentum,
@@ -414,8 +484,58 @@ def _check(config: Config, faults: list[str]) -> None:
     for name, (number, low, high) in bounds.items():
         if number is not None and not low <= number <= high:
             faults.append(f"{name}: expected {low} to {high}, got {number}")
+    _check_cut(model, faults)
     _check_views(inputs, faults)
+    if inputs.sampling == BALANCED and train.class_weights != "none":
+        faults.append(
+            "class_weights: with sampling balanced all classes come equally often "
+            "already, and weights would make the rare ones count twice; use one of both"
+        )
     _check_patience(train, faults)
+
+
+def _check_backbone(model: ModelConfig) -> None:
+    """One of the user's own is looked for later: a record may name what is gone."""
+    known = backbones.NAMED
+    if model.preprocessing is not None and model.preprocessing not in known:
+        raise UsageError(
+            f"preprocessing: expected {' | '.join(known)}, got {model.preprocessing!r}"
+        )
+    if not backbones.is_own(model.backbone):
+        backbones.find(model.backbone, preprocessing=model.preprocessing)
+
+
+def _check_mirror(inputs: InputsConfig) -> None:
+    """Refuse flips of one's own for data that must not be mirrored."""
+    policy = augment.load_policy(inputs.augment)
+    flips = [name for step in policy for name in step if augment.mirrors((step,))]
+    if inputs.mirror is False and flips and not augment.is_packaged(policy):
+        raise UsageError(
+            f"mirror: there are to be no mirror images, and the augmentation makes "
+            f"some, by {', '.join(flips)}; take that out of it, or leave mirror away"
+        )
+
+
+def _check_cut(model: ModelConfig, faults: list[str]) -> None:
+    if model.cut != AUTO_CUT:
+        return
+    if model.weights == "none":
+        faults.append(
+            "cut: auto measures what pretrained layers give, and weights none has "
+            "none; name a cut"
+        )
+    if model.freeze_to is not None:
+        faults.append(
+            f"freeze_to: {model.freeze_to!r} with cut auto, which may end below it; "
+            "leave it away, or name a cut"
+        )
+    pooled = any(model.head.strip().lower().startswith(p) for p in head.MAP_POOLINGS)
+    if not pooled:
+        faults.append(
+            f"cut: auto measures pooled features, and head {model.head!r} does not "
+            "begin with pooling; name a cut, or begin the head with "
+            f"{', '.join(head.MAP_POOLINGS)}"
+        )
 
 
 def _check_views(inputs: InputsConfig, faults: list[str]) -> None:

@@ -35,7 +35,17 @@ class DatasetError(TlkitError):
 
 
 class WeightsError(TlkitError):
-    """Pretrained weights are missing, do not fit, or hold NaN where used."""
+    """Pretrained weights are missing, do not fit, or hold NaN where used.
+
+    Args:
+        message: As for TlkitError.
+        hint: Likewise.
+        valid_to: The last layer that can be cut at and does without the NaN, if any.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", valid_to: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.valid_to = valid_to
 
 
 class RunError(TlkitError):

@@ -83,6 +83,27 @@ def replaced_directory(
         shutil.rmtree(draft, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def passing_directory(path: Path) -> Iterator[Path]:
+    """An empty directory that is gone afterwards.
+
+    Args:
+        path: Where; what an earlier one has left there goes first.
+
+    Yields:
+        The path.
+
+    Raises:
+        UsageError: It cannot be made.
+    """
+    shutil.rmtree(path, ignore_errors=True)
+    make_directory(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def is_taken(path: Path) -> bool:
     """Whether something stands in this place; an empty directory does not count."""
     if path.is_dir():

@@ -45,6 +45,37 @@ class Silent:
         """Ignore a warning."""
 
 
+class Quiet:
+    """Hands on bars, and each warning once; lines of work that is done often are lost.
+
+    Args:
+        progress: Where to.
+        before: Put before the name of each task.
+    """
+
+    def __init__(self, progress: Progress, before: str = "") -> None:
+        self.progress = progress
+        self.before = before
+        self._warned: set[str] = set()
+
+    def start(self, task: str, total: int | None = None) -> None:
+        """Begin a bar."""
+        self.progress.start(f"{self.before}{task}", total)
+
+    def advance(self, steps: int = 1) -> None:
+        """Move the bar on."""
+        self.progress.advance(steps)
+
+    def note(self, message: str) -> None:
+        """Ignore a line."""
+
+    def warn(self, message: str) -> None:
+        """Hand a warning on that is new."""
+        if message not in self._warned:
+            self._warned.add(message)
+            self.progress.warn(message)
+
+
 def track(
     items: Iterable[T], progress: Progress, task: str, total: int | None = None
 ) -> Iterator[T]:

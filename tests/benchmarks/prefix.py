@@ -34,7 +34,6 @@ from tlkit.run.features import Collector, Spending
 from tlkit.run.frozen import frozen_part
 from tlkit.run.machine import Memory, matmul_rate
 from tlkit.run.openvino_engine import OpenVinoEngine
-from tlkit.run.store import Shelf
 from tlkit.run.traced import GROUP, Traced
 from tlkit.workers import warm_up
 
@@ -106,8 +105,7 @@ def measure(
     spent = Spending()
     seconds: dict[str, list[float]] = {"tlkit": [], "openvino": [], "keras": []}
     for number in range(rounds):
-        shelf = Shelf(folder / str(number), frozen.about, frozen.shape, frozen.dtype)
-        collector = Collector(maker, frozen, shelf, None, Silent())
+        collector = Collector(maker, frozen, folder / str(number), None, Silent())
         seconds["openvino"].append(timed(lambda: drain(0)))
         seconds["tlkit"].append(
             timed(lambda: collector.collect(examples, range(views), ""))  # noqa: B023
@@ -129,7 +127,7 @@ def measure(
             f"{spent.decode:.1f}, {spent.augment:.1f}, {spent.prefix:.1f}"
         ),
         "share of matmul": rate["tlkit"]
-        * frozen.flops
+        * frozen.end.flops
         / matmul_rate(alone.compute, repeats=9),
         "plan": f"{alone.plan.batch} x {alone.plan.streams} {alone.compute}",
     }

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 
 from tlkit.errors import UsageError
-from tlkit.inputs.augment import POLICIES, augment, load_policy
+from tlkit.inputs.augment import (
+    MIRRORING,
+    POLICIES,
+    Policy,
+    augment,
+    is_packaged,
+    load_policy,
+    mirrors,
+    without_flips,
+)
 from tlkit.workers import in_order
 
 
@@ -73,3 +82,31 @@ def test_a_name_or_file_that_is_not_there():
         load_policy("standart")
     with pytest.raises(UsageError, match="cannot be read"):
         load_policy("/nowhere/x.yaml")
+
+
+def test_flips_are_found_and_taken_out():
+    for name, policy in POLICIES.items():
+        assert mirrors(policy) is (name != "none")
+        assert not mirrors(without_flips(policy))
+        assert is_packaged(policy)
+        assert is_packaged(without_flips(policy))
+    own: Policy = ({"Transpose": {}}, {"Rotate": {"limit": 5}})
+    assert without_flips(own) == own[1:]
+    assert not is_packaged(own)
+    # As YAML gives them back: lists where tuples were.
+    assert is_packaged(tuple(dict(step) for step in POLICIES["light"]))
+
+
+def test_a_policy_without_flips_never_mirrors(draw):
+    pixels = draw(0, 2)
+    pixels[:, :32] = 0
+    pixels[:, 32:] = 255
+    policy = without_flips(load_policy("light"))
+    for number in range(20):
+        made = augment(pixels, policy, digest="a", draw=number, seed=0)
+        assert made[24:40, 4:16].mean() < 100 < made[24:40, -16:-4].mean()
+
+
+def test_every_mirroring_transform_is_one():
+    for name in MIRRORING:
+        assert load_policy([{name: {}}])

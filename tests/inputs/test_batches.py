@@ -10,11 +10,8 @@ from tlkit.dataset.fitted import fit
 from tlkit.inputs.augment import load_policy
 from tlkit.inputs.batches import (
     PixelBatches,
-    binary_column,
-    class_shares,
     grouped,
     plain_batches,
-    read_fitted,
 )
 from tlkit.inputs.schedule import FRESH, Schedule
 from tlkit.inputs.views import ViewMaker
@@ -31,7 +28,7 @@ def batches_of(manifest, *, policy="standard", mix="none", views=FRESH, workers=
     return PixelBatches(
         ViewMaker(manifest.source, 32, "squash", load_policy(policy), seed=1),
         examples,
-        class_shares(manifest.targets(examples), 3),
+        manifest.shares(examples),
         Schedule(len(examples), views, batch=4, seed=1),
         mix,
         workers,
@@ -60,7 +57,7 @@ def test_an_epoch_has_every_example_once(manifest):
 
 def test_targets_belong_to_their_pictures(manifest):
     batches = batches_of(manifest, policy="none")
-    order, train = batches.schedule.order(0), manifest.of("train")
+    order, train = batches.schedule.epoch(0).examples, manifest.of("train")
     pixels, targets = take(batches.stream(), 1)[0]
     for i, index in enumerate(order[:4]):
         assert np.array_equal(pixels[i], fitted(manifest, train[index]))
@@ -112,17 +109,6 @@ def test_groups_are_copies():
     ]  # fmt: skip
 
 
-def test_shares_of_classes():
-    shares = class_shares(np.array([2, 0]), 3)
-    assert shares.tolist() == [[0, 0, 1], [1, 0, 0]]
-    assert shares.dtype == np.float32
-
-
-def test_two_classes_become_one_column():
-    assert binary_column(np.array([[0.25, 0.75]])).tolist() == [[0.75]]
-    assert binary_column(np.eye(3)).shape == (3, 3)
-
-
 def test_a_large_jpeg_has_the_same_pixels_in_training_and_predict(tmp_path, draw):
     for kind in (0, 1):
         for i in range(6):
@@ -136,7 +122,7 @@ def test_a_large_jpeg_has_the_same_pixels_in_training_and_predict(tmp_path, draw
     (trained,) = plain_batches(maker, examples, 3, workers=0)
     for pixels, example in zip(trained, examples, strict=True):
         predicted = np.empty((16, 16, 3), np.uint8)
-        assert read_fitted(source / example.path, predicted, resize="crop") == ""
+        assert maker.read(source / example.path, predicted[None], views=(0,)) == ""
         # 3 * 16 * 4 = 192 <= 256
         data = (source / example.path).read_bytes()
         reduced = images.decode(data, reduce=lambda width, height: 4).pixels

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tlkit.inputs.mix import MIXES, mix_batch
+from tlkit.inputs.mix import MIXES, PAIRED, caution, mix_batch
 
 
 @pytest.fixture
@@ -37,3 +37,20 @@ def test_none_and_a_lone_picture_stay(batch):
     assert mix_batch(pixels, targets, mix="none", seed=0)[0] is pixels
     one = mix_batch(pixels[:1], targets[:1], mix="mixup", seed=0)
     assert np.array_equal(one[0], pixels[:1])
+
+
+@pytest.mark.parametrize("mix", ["randaugment", "augmix"])
+def test_what_distorts_leaves_targets_and_works_on_a_lone_picture(mix, batch):
+    pixels, targets = batch
+    _, kept = mix_batch(pixels, targets, mix=mix, seed=3)
+    assert np.array_equal(kept, targets)
+    alone, _ = mix_batch(pixels[:1], targets[:1], mix=mix, seed=3)
+    assert alone.shape == (1, 32, 32, 3)
+    assert not np.array_equal(alone, pixels[:1])
+
+
+def test_few_pictures_are_reason_for_caution():
+    for mix in MIXES:
+        assert bool(caution(mix, 50)) is (mix in PAIRED)
+        assert caution(mix, 51) == ""
+    assert "smallest class has 12" in caution("mixup", 12)

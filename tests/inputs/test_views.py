@@ -8,7 +8,7 @@ from tlkit.dataset import images
 from tlkit.dataset.contents import UnreadableImage
 from tlkit.dataset.fitted import fit
 from tlkit.inputs.augment import augment, load_policy
-from tlkit.inputs.views import Asked, ViewMaker
+from tlkit.inputs.views import MIRRORED, PLAIN, Asked, ViewMaker
 
 
 @pytest.fixture
@@ -43,6 +43,28 @@ def test_view_0_is_the_fitted_file_and_the_others_are_draws_of_it(manifest, make
         )
         assert np.array_equal(pixels, wanted)
     assert not np.array_equal(made[1], made[2])
+
+
+def test_the_mirror_image_is_the_plain_picture_turned_round(manifest, maker):
+    example = manifest.of("train")[0]
+    (made,) = views_of(maker, [Asked(example, (MIRRORED, PLAIN))])
+    assert np.array_equal(made[0], made[1][:, ::-1])
+    assert not np.array_equal(made[0], made[1])
+    keys = {maker.key(example, view) for view in (MIRRORED, PLAIN, 1)}
+    assert len(keys) == 3
+    other = dataclasses.replace(maker, policy=(), seed=9)
+    assert other.key(example, MIRRORED) == maker.key(example, MIRRORED)
+
+
+def test_a_file_gives_the_views_that_it_has_in_a_data_set(manifest, maker):
+    example = manifest.of("train")[0]
+    views = (PLAIN, MIRRORED, 1, 2)
+    (made,) = views_of(maker, [Asked(example, views)])
+    read = np.empty_like(made)
+    path = manifest.source / example.path
+    assert maker.read(path, read, views=views) == ""
+    assert np.array_equal(read, made)
+    assert maker.read(path.with_name("gone"), read, views=views).startswith("missing")
 
 
 @pytest.mark.parametrize("workers", [1, 2])

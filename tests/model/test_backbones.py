@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from tlkit.errors import UsageError
-from tlkit.model.backbones import BACKBONES, Backbone, find
+from tlkit.model.backbones import BACKBONES, Backbone, find, from_scratch
 from tlkit.model.body import build_body, preprocess, symbolic
+from tlkit.model.cost import flops
 from tlkit.model.cut import cuttable, output_of
 from tlkit.model.published import PUBLISHED
 
@@ -41,9 +42,19 @@ def in_keras() -> list[str]:
     return [name for name in dir(keras.applications) if name[0].isupper()]
 
 
-def test_table_is_keras_applications_and_our_own():
+def test_table_is_keras_applications_and_those_from_scratch():
     assert len(in_keras()) >= 40
-    assert sorted(BACKBONES) == sorted([*in_keras(), "SmallCNN"])
+    ours = [row.name for row in from_scratch()]
+    assert sorted(BACKBONES) == sorted([*in_keras(), *ours])
+
+
+def test_networks_from_scratch_stand_in_the_order_of_their_cost():
+    costs = []
+    for row in from_scratch():
+        with symbolic():
+            costs.append(flops(build_body(row, 64)))
+    assert len(costs) == 6
+    assert costs == sorted(costs)
 
 
 @pytest.mark.parametrize("backbone", BACKBONES.values(), ids=lambda row: row.name)
@@ -100,6 +111,12 @@ def test_least_is_what_keras_accepts():
         ("nasnet", "NASNetMobile"),
         ("small", "SmallCNN"),
         ("smallcnn", "SmallCNN"),
+        ("lenet", "LeNet5"),
+        ("LeNet-5", "LeNet5"),
+        ("alexnet", "AlexNetSmall"),
+        ("squeezenet", "SqueezeNet"),
+        ("resnet-20", "ResNet20"),
+        ("densenet_40", "DenseNet40"),
     ],
 )
 def test_find(typed: str, name: str):

@@ -73,10 +73,3 @@ def test_symbolic_bodies_never_get_memory():
     keras.layers.Dense(1)(keras.Input((2,)))  # Keras fills in what is pending
     assert body.count_params() == 14_714_688
     assert all(weight._value is None for weight in body.weights)
-
-
-def test_small_cnn_sizes():
-    # 3x3 kernels: 3*9*24+24, 24*9*48+48, 48*9*96+96, 96*9*128+128.
-    assert find("small").parameters == 672 + 10_416 + 41_568 + 110_720
-    body = build_body(find("small"), 64)
-    assert body.outputs[0].shape == (None, 4, 4, 128)

@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from tlkit.errors import UsageError
-from tlkit.model.optimizers import OPTIMIZERS, SCHEDULES, build, check
+from tlkit.model.optimizers import (
+    OPTIMIZERS,
+    SCHEDULES,
+    build,
+    check,
+    depth_factors,
+)
 
 # Wrappers and bases, not optimizers one would name.
 NOT_NAMED = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer"}
@@ -48,7 +54,17 @@ def rate(schedule, step, **options):
 
 
 def test_the_schedules_by_hand():
-    assert set(SCHEDULES) == {"constant", "cosine", "exponential", "linear"}
+    assert set(SCHEDULES) == {
+        *("auto", "constant", "cosine", "exponential", "linear", "onecycle")
+    }
+    # A callback sets the rate of every step.
+    assert rate("auto", 50) == pytest.approx(0.8)
+    # Up from a 25th over 25 steps, evenly; down over 75.
+    assert rate("onecycle", 0) == pytest.approx(0.8 / 25, rel=1e-5)
+    assert rate("onecycle", 10) == pytest.approx(0.8 * (0.04 + 0.4 * 0.96), rel=1e-4)
+    assert rate("onecycle", 25) == pytest.approx(0.8, rel=1e-5)
+    assert rate("onecycle", 62.5) == pytest.approx(0.4, rel=1e-3)
+    assert rate("onecycle", 100) == pytest.approx(0.8e-5, rel=1e-3)
     assert rate("constant", 50) == pytest.approx(0.8)
     assert rate("cosine", 50) == pytest.approx(0.8 * 0.5, rel=1e-5)
     assert rate("linear", 25) == pytest.approx(0.8 * 0.75, rel=1e-5)
@@ -99,3 +115,24 @@ def test_muon_has_a_momentum_of_its_own():
     assert own.pop("sgd") == 0
     assert set(own) <= {"muon"}
     assert all(momentum > 0 for momentum in own.values())
+
+
+def test_rates_by_depth():
+    """The head at 0.1, the lowest layer at a tenth of that, between the root of it."""
+    assert depth_factors([0.0, 0.5, 1.0], 0.01) == pytest.approx([1.0, 0.1, 0.01])
+    optimizer = build("sgd", lr=0.1, steps=10, factors=[1.0, 0.1])
+    head, low = (keras.Variable(np.ones(2, np.float32)) for _ in range(2))
+    optimizer.apply([keras.ops.ones(2)] * 2, [head, low])
+    np.testing.assert_allclose(head.numpy(), 0.9)
+    np.testing.assert_allclose(low.numpy(), 0.99)
+
+
+def test_the_running_mean_of_the_weights():
+    """At momentum 0.5, weights 1, 0.9, 0.8: means 1, 0.95, 0.875."""
+    optimizer = build("sgd", lr=0.1, steps=10, ema=0.5)
+    variable = keras.Variable(np.ones(2, np.float32))
+    for _ in range(2):
+        optimizer.apply([keras.ops.ones(2)], [variable])
+    mean = optimizer._model_variables_moving_average[0]
+    np.testing.assert_allclose(variable.numpy(), 0.8, atol=1e-6)
+    np.testing.assert_allclose(mean.numpy(), 0.875, atol=1e-6)

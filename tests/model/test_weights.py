@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from tlkit.errors import WeightsError
-from tlkit.model.backbones import Backbone, find
+from tlkit.model.backbones import Backbone, find, from_scratch
 from tlkit.model.body import build_body
 from tlkit.model.cut import body_operations, find_cut, output_of
+from tlkit.model.scratch.small_cnn import small_cnn
 from tlkit.model.weights import (
     cache_folder,
     imagenet_file,
@@ -44,9 +45,8 @@ def load(
 def small(seed: int = 1) -> keras.Model:
     """A SmallCNN body as Keras would have it, without our preprocessing."""
     pixels = keras.Input((32, 32, 3))
-    smallcnn = importlib.import_module("tlkit.model.smallcnn")
     keras.utils.set_random_seed(seed)
-    return smallcnn.small_cnn(pixels)
+    return keras.Model(pixels, small_cnn(pixels))
 
 
 def write_legacy(path: Path, layers: dict[str, list[np.ndarray]]) -> Path:
@@ -275,9 +275,10 @@ def test_not_finite_from_the_start(tmp_path):
         load(find("small"), path)
 
 
-def test_imagenet_of_our_own_network():
-    with pytest.raises(WeightsError, match="SmallCNN has no ImageNet weights"):
-        load(find("small"), "imagenet")
+@pytest.mark.parametrize("row", from_scratch(), ids=lambda row: row.name)
+def test_imagenet_of_a_network_without_it(row):
+    with pytest.raises(WeightsError, match=f"{row.name} has no ImageNet weights"):
+        load(row, "imagenet")
 
 
 @pytest.fixture

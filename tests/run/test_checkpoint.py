@@ -27,6 +27,7 @@ def saving(tmp_path):
             frozen=("below",),
             watched=[],
             history_csv=tmp_path / "history.csv",
+            phase="head",
         )
         made.set_model(model)
         return made

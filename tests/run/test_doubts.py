@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ import pytest
 import tlkit
 from tlkit.errors import RunError, UsageError
 from tlkit.run import doubts as module
+from tlkit.run.confident import find_suspects
 from tlkit.run.doubtful import Doubts
+from tlkit.run.probe import fit_probe
 
 KINDS = ("disc", "bar", "cross")
 
@@ -45,7 +48,12 @@ def data(photo_folder, tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
-OPTIONS = {"backbone": "smallcnn", "weights": "none", "size": 32, "workers": 0}
+OPTIONS: dict[str, Any] = {
+    "backbone": "smallcnn",
+    "weights": "none",
+    "size": 32,
+    "workers": 0,
+}
 
 
 def test_planted_labels_are_found_and_nothing_else(data, tmp_path):
@@ -84,8 +92,8 @@ def test_copies_under_one_wrong_label_do_not_vouch_for_each_other(data, tmp_path
     targets[:10] = 1
     apart = np.arange(80)
     for groups, listed in ((np.maximum(apart, 9), 10), (apart, 0)):
-        probe = module.fit_probe(features, targets, groups, classes=2, seed=0)
-        found = module.find_suspects(targets, probe.held_out).places
+        probe = fit_probe(features, targets, groups, classes=2, seed=0)
+        found = find_suspects(targets, probe.held_out).places
         assert (found < 10).sum() == listed
     examples = [dataclasses.replace(e, group="one") for e in manifest.examples[:3]]
     groups = module.groups_of([*examples, *manifest.examples[3:5]])

@@ -10,8 +10,9 @@ from tlkit.inputs.views import Asked, ViewMaker
 from tlkit.progress import Silent
 from tlkit.run import features
 from tlkit.run.cache import segments
-from tlkit.run.features import Collector, Rows
-from tlkit.run.frozen import Frozen
+from tlkit.run.features import Collector
+from tlkit.run.frozen import OTHERS, End, Frozen
+from tlkit.run.rows import Rows
 from tlkit.run.store import Shelf
 
 
@@ -34,11 +35,35 @@ class CountingEngine:
     def __init__(self):
         self.pictures = 0
 
+    def only(self, ends):
+        raise AssertionError("there is one end")
+
     def run(self, groups, pictures=0):
         for group in groups:
             self.pictures += len(group)
             n, size = len(group), group.shape[1] // 2
-            yield group.reshape(n, 2, size, 2, size, 3).mean((2, 4), dtype=np.float32)
+            quarters = group.reshape(n, 2, size, 2, size, 3)
+            yield (quarters.mean((2, 4), dtype=np.float32),)
+
+
+class TwoEnds(CountingEngine):
+    """The mean colour of quarters, and of the whole."""
+
+    def __init__(self, ends=(0, 1), given=None):
+        super().__init__()
+        self.ends = list(ends)
+        # Of this engine and of those made from it: ends and pictures.
+        self.given = [] if given is None else given
+
+    def only(self, ends):
+        return TwoEnds([self.ends[i] for i in ends], self.given)
+
+    def run(self, groups, pictures=0):
+        for group in groups:
+            self.given.append((tuple(self.ends), len(group)))
+            ((quarters,),) = super().run([group])
+            both = quarters, quarters.mean((1, 2), keepdims=True)
+            yield tuple(both[end] for end in self.ends)
 
 
 @pytest.fixture
@@ -46,10 +71,11 @@ def collector(prepared, tmp_path):
     def make(*, pooled=False, store=True, **changes):
         engine = CountingEngine()
         shape = (2, 3) if pooled else (2, 2, 3)
-        frozen = Frozen({"engine": engine.numerics}, shape, "float32", engine, 12)
-        shelf = Shelf(tmp_path / "cache", frozen.about, shape, "float32")
+        end = End({"engine": engine.numerics}, shape, "float32", 12)
+        frozen = Frozen((end,), engine)
         maker = ViewMaker(prepared.source, 16, "squash", load_policy("standard"), 1)
-        made = Collector(maker, frozen, shelf if store else None, 0, Told())
+        place = tmp_path / "cache" if store else None
+        made = Collector(maker, frozen, place, 0, Told())
         return dataclasses.replace(made, **changes)
 
     return make
@@ -68,7 +94,7 @@ def test_rows_are_what_the_engine_says_of_each_view(prepared, collector):
     for i, example in enumerate(examples):
         pixels = np.empty((2, 16, 16, 3), np.uint8)
         made.maker.make(Asked(example, (0, 2)), pixels)
-        (wanted,) = CountingEngine().run([pixels])
+        ((wanted,),) = CountingEngine().run([pixels])
         assert np.array_equal(rows[i], wanted)
 
 
@@ -143,7 +169,7 @@ def test_a_killed_fill_is_continued(prepared, collector, monkeypatch):
         patch.setattr(ViewMaker, "make", die)
         with pytest.raises(Stop):
             killed.collect(examples, [0], "")
-    done = sum(segment.rows for segment in segments(killed.shelf.root))
+    done = sum(segment.rows for segment in segments(killed.store))
     assert 4 <= done <= 8
     again = collector()
     assert np.array_equal(every(again.collect(examples, [0], "")), wanted)
@@ -176,7 +202,7 @@ def test_a_read_only_cache_is_read(prepared, collector):
     examples = prepared.of("train")
     collector().collect(examples[:5], [0], "")
     made = collector()
-    made.shelf.folder.chmod(0o500)
+    made.shelves[0].folder.chmod(0o500)
     made.collect(examples, [0], "")
     assert made.frozen.engine.pictures == len(examples) - 5
     assert made.progress.warnings
@@ -195,7 +221,7 @@ def test_more_than_the_store_may_hold_is_told(prepared, collector, monkeypatch):
     made = collector()
     assert made.collect(prepared.of("train"), [0], "") is not None
     assert "TLKIT_CACHE_GB" in made.progress.warnings[0]
-    assert not segments(made.shelf.root)
+    assert not segments(made.store)
 
 
 def test_what_memory_does_not_hold_either_is_left_to_the_caller(
@@ -228,7 +254,70 @@ def test_a_removed_cache_is_made_anew(prepared, collector):
     examples = prepared.of("val")
     made = collector()
     made.collect(examples, [0], "")
-    shutil.rmtree(made.shelf.root)
+    shutil.rmtree(made.store)
     again = collector()
     again.collect(examples, [0], "")
     assert again.frozen.engine.pictures == len(examples)
+
+
+@pytest.fixture
+def two_ends(collector):
+    def make(*, apart=True, **changes):
+        engine = TwoEnds()
+        about = {} if apart else {OTHERS: ["quarters", "whole"]}
+        ends = (
+            End({"end": "quarters", **about}, (2, 2, 3), "float32", 6),
+            End({"end": "whole", **about}, (1, 1, 3), "float32", 12),
+        )
+        return collector(frozen=Frozen(ends, engine), **changes)
+
+    return make
+
+
+def given(made):
+    """How many pictures were computed for which ends."""
+    counts: dict[tuple[int, ...], int] = {}
+    for ends, pictures in made.frozen.engine.given:
+        counts[ends] = counts.get(ends, 0) + pictures
+    return counts
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_the_rows_of_all_ends_come_from_one_pass(prepared, collector, two_ends, store):
+    examples = prepared.of("val")
+    made = two_ends(store=store)
+    quarters, whole = map(every, made.collect_all(examples, [0, 1], ""))
+    assert given(made) == {(0, 1): 2 * len(examples)}
+    wanted = every(collector(store=False).collect(examples, [0, 1], ""))
+    assert np.array_equal(quarters, wanted)
+    assert whole.shape == (len(examples), 2, 1, 1, 3)
+    np.testing.assert_allclose(whole[..., 0, 0, :], wanted.mean((2, 3)), rtol=1e-5)
+
+
+def test_only_the_ends_that_lack_something_are_computed(prepared, collector, two_ends):
+    examples = prepared.of("val")
+    alone = two_ends()
+    alone.frozen = alone.frozen.only([0])
+    before = every(alone.collect(examples, [0], ""))
+    made = two_ends()
+    quarters, whole = map(every, made.collect_all(examples, [0], ""))
+    assert given(made) == {(1,): len(examples)}
+    assert np.array_equal(quarters, before)
+    again = two_ends()
+    assert np.array_equal(every(again.collect_all(examples, [0], "")[1]), whole)
+    assert given(again) == {}
+    # And one end alone finds what the pass over both has left.
+    other = two_ends()
+    other.frozen = other.frozen.only([1])
+    assert np.array_equal(every(other.collect(examples, [0], "")), whole)
+    assert given(other) == {}
+
+
+def test_ends_that_depend_on_each_other_are_computed_together(prepared, two_ends):
+    examples = prepared.of("val")
+    made = two_ends(apart=False)
+    made.collect_all(examples, [0], "")
+    shutil.rmtree(made.shelves[1].folder)
+    again = two_ends(apart=False)
+    again.collect_all(examples, [0], "")
+    assert given(again) == {(0, 1): len(examples)}

@@ -201,11 +201,16 @@ def test_the_worst_cosine():
 def test_a_feed_has_every_example_once_an_epoch(prepared, tmp_path, own_store):
     run = finetune(prepared, tmp_path / "run", epochs=1)
     from tlkit.progress import Silent
-    from tlkit.run.train import _build
+    from tlkit.run.network import build_network
 
-    classifier = _build(run)
+    network = build_network(run.config, run.task, "cpu:0", "float32")
     made = feed.build_feed(
-        run, prepared, classifier, classifier, device="cpu:0", progress=Silent()
+        run.config,
+        prepared,
+        network.trained,
+        network.reference,
+        device="cpu:0",
+        progress=Silent(),
     )
     steps = made.schedule.steps
     taken = list(itertools.islice(made.training(0), 2 * steps))
@@ -214,3 +219,37 @@ def test_a_feed_has_every_example_once_an_epoch(prepared, tmp_path, own_store):
         wanted = [prepared.counts()[label]["train"] for label in prepared.labels]
         assert counts.tolist() == wanted
     assert not np.array_equal(taken[0][0], taken[steps][0])
+
+
+@pytest.mark.parametrize("views", [2, "fresh"])
+def test_balanced_sampling_shows_classes_equally_often_and_resumes(
+    photo_folder, tmp_path, own_store, monkeypatch, views
+):
+    source = photo_folder({"disc": 24, "bar": 6})
+    data = tlkit.prepare(source, tmp_path / "data", workers=0, near=False)
+    settings = {"sampling": "balanced", "views": views, "epochs": 3}
+    drawn: list[np.ndarray] = []
+
+    def training(self, first_epoch):
+        for inputs, targets in whole_training(self, first_epoch):
+            drawn.append(np.array(targets))
+            yield inputs, targets
+
+    whole_training = feed.Feed.training
+    with monkeypatch.context() as patch:
+        patch.setattr(feed.Feed, "training", training)
+        whole = finetune(data, tmp_path / "whole", **settings)
+    pictures = len(data.of("train"))
+    shown = np.concatenate(drawn[: -(-pictures // SMALL["batch"])])
+    assert len(shown) == pictures
+    assert abs(shown.sum() - pictures / 2) <= 1
+
+    def die(self, epoch, logs=None):
+        if epoch == 2:
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tlkit.run.checkpoint.Checkpoint.on_epoch_begin", die)
+        with pytest.raises(Stop):
+            finetune(data, tmp_path / "part", **settings)
+    assert weights_of(resume(tmp_path / "part")) == weights_of(whole)

@@ -8,6 +8,7 @@ from tlkit.errors import RunError
 from tlkit.progress import Silent
 from tlkit.run import measured as module
 from tlkit.run.measured import Measured, check_classes, measure
+from tlkit.run.probe import fit_probe
 
 
 class Counted(Silent):
@@ -23,7 +24,7 @@ class Counted(Silent):
 def test_a_curve_falls_and_every_example_is_judged_by_what_never_saw_it(monkeypatch):
     features, targets, groups = blobs(3, 20, 12, spread=0.9)
     learnt = []
-    real = module.fit_probe
+    real = fit_probe
 
     def spy(rows, *rest, **options):
         learnt.append(rows)

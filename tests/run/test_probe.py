@@ -73,8 +73,8 @@ def test_a_class_with_one_picture_is_learnt_without_folds():
 
 def test_a_class_that_a_fold_lacks_gets_no_share_there():
     rows = np.eye(3)
-    kernel, bias = module._logistic(rows, np.array([0, 2, 2]), 1.0, 4)
+    kernel, bias = module.logistic(rows, np.array([0, 2, 2]), 1.0, 4)
     shares = softmax(rows @ kernel + bias)
     assert shares[:, [1, 3]].max() < 1e-6
-    kernel, bias = module._logistic(rows, np.array([2, 2, 2]), 1.0, 4)
+    kernel, bias = module.logistic(rows, np.array([2, 2, 2]), 1.0, 4)
     assert softmax(rows @ kernel + bias)[:, 2].min() > 0.999999

@@ -60,13 +60,13 @@ def test_a_failed_run_with_a_checkpoint_is_kept_beside_the_old_one(copy):
 
     def fail():
         with run_place(copy, overwrite=True, progress=Silent()) as place:
-            (place / "checkpoint").mkdir()
-            (place / "checkpoint" / "state.json").write_text("{}")
+            (place / "checkpoint" / "1-head").mkdir(parents=True)
+            (place / "checkpoint" / "1-head" / "state.json").write_text("{}")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
-    assert (copy / "checkpoint" / "state.json").read_text() == "{}"
+    assert (copy / "checkpoint" / "1-head" / "state.json").read_text() == "{}"
     old = [p for p in copy.parent.iterdir() if p.name.endswith(".previous")]
     assert len(old) == 1
     assert (old[0] / "model.keras").read_bytes() == before

@@ -12,6 +12,7 @@ from tests.conftest import SMALL
 from tlkit import files
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
+from tlkit.progress import Silent
 from tlkit.run import train
 from tlkit.run.checkpoint import Checkpoint, read_state
 from tlkit.run.train import finetune, free_place, resume
@@ -28,7 +29,7 @@ def test_a_finished_run_has_everything_in_its_place(finished):
         "metrics.json", "curves.png", "tensorboard", "evaluation/val/confusion.png",
     ):  # fmt: skip
         assert (place / name).exists(), name
-    assert not list(place.glob("checkpoint/*.npz"))
+    assert not list(place.glob("checkpoint/*/*.npz"))
     history = pd.read_csv(place / "history.csv")
     assert history["epoch"].tolist() == [1, 2, 3]
     assert {"loss", "val_loss", "val_accuracy", "learning_rate"} <= set(history)
@@ -92,7 +93,7 @@ def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(
             patch.setattr(files, "write_json", write)
         with pytest.raises(Stop):
             finetune(prepared.directory, tmp_path / "part", **settings)
-    assert read_state(tmp_path / "part" / "checkpoint").epochs == 3
+    assert read_state(tmp_path / "part" / "checkpoint" / "1-all").epochs == 3
     resumed = resume(tmp_path / "part")
     for a, b in zip(weights_of(whole), weights_of(resumed), strict=True):
         assert a.tobytes() == b.tobytes()
@@ -215,7 +216,7 @@ def test_a_missing_side_is_a_clear_error(prepared):
         train.check_splits(dataclasses.replace(prepared, examples=train_only))
 
 
-def test_several_labels_are_not_trained_on_yet(tmp_path, draw, small):
+def test_two_classes_that_do_not_exclude_each_other(tmp_path, draw, small):
     (tmp_path / "photos").mkdir()
     lines = ["path,label"]
     for i in range(12):
@@ -229,7 +230,27 @@ def test_several_labels_are_not_trained_on_yet(tmp_path, draw, small):
         near=False,
         test=0,
     )
-    assert manifest.multi_label
-    with pytest.raises(RunError, match="have several labels"):
-        tlkit.finetune(manifest.directory, tmp_path / "run", **small)
-    assert not (tmp_path / "run").exists()
+    settings = {**small, "epochs": 1, "mix": "mixup"}
+    run = tlkit.finetune(manifest.directory, tmp_path / "run", **settings)
+    assert run.model().output_shape == (None, 2)
+    assert {row["by"] for row in run.info["decision"]["thresholds"]} == {"default"}
+
+
+def test_mixing_few_pictures_is_warned_of_and_done(prepared, tmp_path, small):
+    told: list[str] = []
+
+    class Told(Silent):
+        def warn(self, message):
+            told.append(message)
+
+    settings = {**small, "epochs": 1}
+    for mix in ("mixup", "augmix"):
+        place = tmp_path / mix
+        run = finetune(
+            prepared.directory, place, progress=Told(), **{**settings, "mix": mix}
+        )
+        assert run.config.inputs.views == "fresh"
+    (line,) = [line for line in told if "mix" in line]
+    fewest = min(counts["train"] for counts in prepared.counts().values())
+    assert line.startswith("mixup")
+    assert f"has {fewest} to train on" in line

@@ -15,6 +15,7 @@ from tlkit.cli import (
     backbones,
     cache,
     check,
+    compare,
     convert,
     curve,
     demo,
@@ -24,8 +25,10 @@ from tlkit.cli import (
     export,
     finetune,
     layers,
+    lr_find,
     predict,
     prepare,
+    tune,
 )
 from tlkit.cli.terminal import ERR, harmless
 from tlkit.errors import TlkitError
@@ -45,7 +48,10 @@ for command in (
     annotate.annotate,
     doubts.doubts,
     curve.curve,
+    compare.compare,
     finetune.finetune,
+    lr_find.lr_find,
+    tune.tune,
     evaluate.evaluate,
     predict.predict,
     export.export,

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
 
-from tlkit.cli import network
+from tlkit.cli.options import given, with_options
 from tlkit.cli.terminal import ERR, OUT, Terminal, load_tensorflow, next_step
-from tlkit.config import SECTION_OF
+from tlkit.config import FROZEN_OPTIONS, SECTION_OF
 
 if TYPE_CHECKING:
     from tlkit.run.curve import Curve, Point
 
 
+@with_options(without=set(SECTION_OF) - set(FROZEN_OPTIONS))
 def curve(
     dataset: Path = typer.Argument(..., help="Data set directory."),
     out: Path = typer.Option(..., help="Folder to make."),
     overwrite: bool = typer.Option(
         False, "--overwrite", help="Replace an earlier curve in --out."
     ),
-    backbone: str = network.BACKBONE,
-    weights: str = network.WEIGHTS,
-    size: int = network.SIZE,
-    cut: str = network.CUT,
-    resize: str = network.RESIZE,
-    seed: int = network.SEED,
-    workers: int = network.WORKERS,
-    device: str = network.DEVICE,
-    engine: str = network.ENGINE,
-    store: bool = network.STORE,
+    **options: Any,
 ) -> None:
     """Tell what twice and four times the pictures would bring.
 
@@ -39,8 +31,7 @@ def curve(
     the training and validation sides, and are scored on folds of these that they
     have not seen. A power law through the scores is drawn on, with its interval.
     """
-    given = {name: value for name, value in locals().items() if name in SECTION_OF}
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen = given(options)
     import tlkit
     from tlkit.dataset.again import source_words
 
@@ -59,8 +50,8 @@ def curve(
     ERR.print(f"{out / 'curve.png'}: the curve", markup=False, highlight=False)
     words = source_words(tlkit.Manifest.read(dataset))
     if found.verdict == "pays" and words:
-        source, *options = words
-        next_step("tlkit", "prepare", source, "--out", dataset, *options)
+        source, *rest = words
+        next_step("tlkit", "prepare", source, "--out", dataset, *rest)
     else:
         next_step("tlkit", "doubts", dataset, "--out", "doubts")
 

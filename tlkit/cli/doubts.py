@@ -4,35 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from tlkit.cli import network
+from tlkit.cli.options import given, with_options
 from tlkit.cli.terminal import ERR, OUT, Terminal, harmless, load_tensorflow, next_step
-from tlkit.config import SECTION_OF
+from tlkit.config import FROZEN_OPTIONS, SECTION_OF
 
 # So many of the worst are printed.
 SHOWN = 10
 
 
+@with_options(without=set(SECTION_OF) - set(FROZEN_OPTIONS))
 def doubts(
     dataset: Path = typer.Argument(..., help="Data set directory."),
     out: Path = typer.Option(..., help="Folder to make."),
     overwrite: bool = typer.Option(
         False, "--overwrite", help="Replace earlier doubts in --out."
     ),
-    backbone: str = network.BACKBONE,
-    weights: str = network.WEIGHTS,
-    size: int = network.SIZE,
-    cut: str = network.CUT,
-    resize: str = network.RESIZE,
-    seed: int = network.SEED,
-    workers: int = network.WORKERS,
-    device: str = network.DEVICE,
-    engine: str = network.ENGINE,
-    store: bool = network.STORE,
+    **options: Any,
 ) -> None:
     """List labels that are probably wrong, with their pictures.
 
@@ -40,8 +33,7 @@ def doubts(
     group, on features of a frozen network (confident learning). All sides of the
     split are looked at; nothing is changed.
     """
-    given = {name: value for name, value in locals().items() if name in SECTION_OF}
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen = given(options)
     import tlkit
 
     load_tensorflow()

@@ -9,108 +9,81 @@ from typing import Any
 import typer
 
 from tlkit.cli.evaluate import print_score
+from tlkit.cli.folds import print_folds
+from tlkit.cli.options import given, with_options
 from tlkit.cli.terminal import ERR, Terminal, load_tensorflow, next_step
-from tlkit.config import (
-    DEFAULT_VIEWS,
-    SECTION_OF,
-    Config,
-    build_config,
-    default_of,
-    resolve,
-)
+from tlkit.config import Config, build_config, resolve
 from tlkit.errors import UsageError
+from tlkit.model.backbones import is_own
 from tlkit.recipe import recipe_names
 
 
-def _option(text: str, name: str = "") -> Any:
-    """An option of the configuration: None is "not given", the help has the default."""
-    if name:
-        default = default_of(name)
-        text += f"  [default: {'see above' if default is None else default}]"
-    return typer.Option(None, help=text)
-
-
+@with_options()
 def finetune(
     dataset: Path = typer.Argument(None, help="What tlkit prepare wrote."),
-    out: Path = _option("Run directory.  [default: runs/DATASET-BACKBONE-N]"),
-    recipe: str = _option(
-        f"Start from a recipe: a YAML file, such as RUN/config.yaml, or one of "
-        f"{', '.join(recipe_names())}."
+    out: Path = typer.Option(
+        None, help="Run directory.  [default: runs/DATASET-BACKBONE-N]"
     ),
-    resume: Path = _option(
-        "Go on with this interrupted run as it was; DATASET only if it was moved."
+    recipe: str = typer.Option(
+        None,
+        help="Start from a recipe: a YAML file, such as RUN/config.yaml, or one of "
+        f"{', '.join(recipe_names())}.",
+    ),
+    resume: Path = typer.Option(
+        None,
+        help="Go on with this interrupted run as it was; DATASET only if it was moved.",
     ),
     overwrite: bool = typer.Option(
         False, "--overwrite", help="Replace an earlier run in --out."
     ),
-    set: list[str] = _option("section.option=value, for any option; repeatable."),
-    backbone: str = _option("Network; see tlkit backbones.", "backbone"),
-    weights: str = _option(
-        "imagenet | none | FILE.h5: what the network knows already.", "weights"
+    folds: int = typer.Option(
+        None,
+        help="Measure by so many folds of training and validation side, in place of "
+        "one run: mean, interval, and answers for every picture.",
     ),
-    size: int = _option("Side of the pictures in pixels; else the native one."),
-    cut: str = _option("Last layer that is used, see tlkit layers; else the last."),
-    freeze_to: str = _option("Frozen up to this layer, or none; else up to the cut."),
-    head: str = _option(
-        "Layers on top: flatten, gap, gmp, dense:N, dropout:P, bn.", "head"
+    repeats: int = typer.Option(
+        None, help="Draw the folds so many times.  [default: 1]"
     ),
-    resize: str = _option("squash | crop | pad: how pictures get square.", "resize"),
-    augment: str = _option(
-        "none | light | standard | strong | FILE.yaml of albumentations.", "augment"
+    against: Path = typer.Option(
+        None, help="Hold the folds against these: the --out of other settings."
     ),
-    views: str = _option(
-        "Augmented views a picture, computed once and kept; fresh draws anew every "
-        f"epoch.  [default: {DEFAULT_VIEWS}; 1 without augmentation; fresh with --mix "
-        "or if nothing is frozen]"
+    set: list[str] = typer.Option(
+        None, help="section.option=value, for any option; repeatable."
     ),
-    mix: str = _option("none | mixup | cutmix | randaugment, by keras-cv.", "mix"),
-    batch: int = _option("Pictures a step.", "batch"),
-    workers: int = _option(
-        "Processes that read pictures, 0 for none; else one a processor."
-    ),
-    optimizer: str = _option("Any of Keras' optimizers.", "optimizer"),
-    lr: float = _option("Learning rate.", "lr"),
-    momentum: float = _option("Momentum, for sgd, rmsprop and muon."),
-    nesterov: bool = _option("Nesterov momentum, for sgd and muon."),
-    weight_decay: float = _option("Decoupled weight decay."),
-    schedule: str = _option(
-        "constant | cosine | exponential | linear: the rate over time.", "schedule"
-    ),
-    warmup: float = _option("Share of the steps to warm up, with cosine.", "warmup"),
-    epochs: int = _option("Passes over the pictures, at most.", "epochs"),
-    monitor: str = _option("val_loss | val_accuracy: which epoch is best.", "monitor"),
-    patience: int = _option(
-        "Stop after so many epochs without progress; 0 never.", "patience"
-    ),
-    plateau: int = _option(
-        "Lower the rate after so many epochs without progress; 0 never, else half "
-        "the patience."
-    ),
-    plateau_factor: float = _option("Lower it to this share.", "plateau_factor"),
-    seed: int = _option("Seed of everything random.", "seed"),
-    device: str = _option("auto | cpu | gpu; gpu without one is an error.", "device"),
-    precision: str = _option(
-        "auto | float32 | mixed_float16 | mixed_bfloat16; auto is mixed on a GPU.",
-        "precision",
-    ),
-    engine: str = _option(
-        "auto | openvino | keras: what computes the frozen layers.", "engine"
-    ),
-    store: bool = _option(
-        "Keep what the frozen layers give; see tlkit cache.", "store"
-    ),
+    **options: Any,
 ) -> None:
     """Train a classifier: frozen backbone up to a cut, a head on top."""
-    given = {name: value for name, value in locals().items() if name in SECTION_OF}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    if views and views.removeprefix("-").isdecimal():
-        chosen["views"] = int(views)
+    chosen = given(options)
     # A typing error is told before anything slow begins.
-    config = resolve(build_config(recipe=recipe, options=chosen, assignments=set or ()))
+    config = build_config(recipe=recipe, options=chosen, assignments=set or ())
+    if is_own(config.model.backbone):
+        load_tensorflow()
+    config = resolve(config)
     _start_workers(config)
     import tlkit
 
     load_tensorflow()
+    common = {
+        "recipe": recipe,
+        "assignments": set or (),
+        "overwrite": overwrite,
+        **chosen,
+    }
+    if folds or (resume and _holds_folds(resume)):
+        with Terminal() as progress:
+            found = tlkit.cross_validate(
+                dataset,
+                out,
+                folds=folds,
+                repeats=repeats,
+                against=against,
+                resume=resume,
+                progress=progress,
+                **common,
+            )
+        return print_folds(found)
+    if repeats or against:
+        raise UsageError("--repeats and --against go with --folds.")
     with Terminal() as progress:
         if resume:
             if chosen or set or recipe or out or overwrite:
@@ -120,23 +93,20 @@ def finetune(
                 )
             run = tlkit.resume(resume, data=dataset, progress=progress)
         else:
-            run = tlkit.finetune(
-                dataset,
-                out,
-                recipe=recipe,
-                assignments=set or (),
-                overwrite=overwrite,
-                progress=progress,
-                **chosen,
-            )
-    ERR.print(
-        f"Kept epoch {run.info['best_epoch']} of {run.info['epochs']}"
-        f"{' (stopped early)' if run.info['stopped_early'] else ''}, "
-        f"{run.info['seconds']['total']:.0f} s in all",
-        highlight=False,
-    )
+            run = tlkit.finetune(dataset, out, progress=progress, **common)
+    best, epochs = run.info["best_epoch"], run.info["epochs"]
+    kept = f"Kept epoch {best} of {epochs}" if best else "Kept the linear probe"
+    early = " (stopped early)" if run.info["stopped_early"] else ""
+    seconds = run.info["seconds"]["total"]
+    ERR.print(f"{kept}{early}, {seconds:.0f} s in all", highlight=False)
     print_score(run.metrics())
-    next_step("tlkit", "evaluate", run.directory)
+    return next_step("tlkit", "evaluate", run.directory)
+
+
+def _holds_folds(directory: Path) -> bool:
+    from tlkit.run.folds_record import MARKER
+
+    return (directory / MARKER).is_file()
 
 
 def _start_workers(config: Config) -> None:
@@ -151,5 +121,5 @@ def _start_workers(config: Config) -> None:
 
     model, inputs = config.model, config.inputs
     kept = config.train.store and isinstance(inputs.views, int)
-    if not (kept and holds(cache_root(), model.backbone, model.size)):
+    if not (kept and holds(cache_root(), model.row.identity, model.size)):
         warm_up(get_ready, inputs.workers)

@@ -9,7 +9,9 @@ from tlkit.cli.terminal import OUT, load_tensorflow, next_step
 
 
 def layers(
-    backbone: str = typer.Argument(..., help="A network; see tlkit backbones."),
+    backbone: str = typer.Argument(
+        ..., help="A network; see tlkit backbones. Or PATH.keras, or hub:PRESET."
+    ),
     size: int = typer.Option(
         None, help="Side of the pictures in pixels.  [default: the native one]"
     ),
@@ -17,9 +19,12 @@ def layers(
     """List the layers a network can be cut at."""
     from tlkit.model import backbones
 
-    found = backbones.find(backbone)
+    # A wrong name is told before anything slow begins.
+    found = None if backbones.is_own(backbone) else backbones.find(backbone)
     load_tensorflow()
-    from tlkit.model import cut
+    from tlkit.model import cut, own
+
+    found = found or own.look_at(backbone, size)
 
     table = Table(box=None, header_style="bold")
     table.add_column("layer")

@@ -24,6 +24,8 @@ from tlkit.imports import hidden
 Policy = tuple[Mapping[str, Any], ...]
 
 _FLIP = {"HorizontalFlip": {"p": 0.5}}
+# Transforms that may leave a mirror image, turned or not.
+MIRRORING = ("HorizontalFlip", "VerticalFlip", "Transpose", "D4", "SquareSymmetry")
 
 # Borders are mirrored: a turned picture in a black frame would teach the network the
 # frame. No vertical flips: photos have an up and a down.
@@ -111,9 +113,25 @@ def load_policy(policy: str | Iterable[Mapping[str, Any]]) -> Policy:
         if not isinstance(step, Mapping) or len(step) != 1:
             raise UsageError(f"{source}: expected '- Name: {{...}}', got {step!r}.")
     # What is packaged needs no check, and checking costs an import.
-    if steps and json.dumps(steps) not in map(json.dumps, POLICIES.values()):
+    if steps and not is_packaged(steps):
         _pipeline(json.dumps(steps), source)
     return steps
+
+
+def is_packaged(policy: Policy) -> bool:
+    """Whether it is one of POLICIES, be it without its flips, and nobody's own."""
+    known = (p for whole in POLICIES.values() for p in (whole, without_flips(whole)))
+    return json.dumps(policy) in map(json.dumps, known)
+
+
+def mirrors(policy: Policy) -> bool:
+    """Whether a policy may give the mirror image of a picture."""
+    return any(name in MIRRORING for step in policy for name in step)
+
+
+def without_flips(policy: Policy) -> Policy:
+    """The steps of a policy that leave left and right where they are."""
+    return tuple(step for step in policy if not mirrors((step,)))
 
 
 def augment(

@@ -5,12 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from tlkit.dataset import contents
-from tlkit.dataset.fitted import decode_fitted
 from tlkit.dataset.manifest import Example
 from tlkit.inputs.mix import mix_batch
 from tlkit.inputs.schedule import Schedule
@@ -117,47 +114,3 @@ def plain_batches(
     asked = (Asked(example, (PLAIN,)) for example in examples)
     made = maker.stream(asked, most=1, workers=workers)
     return grouped((pixels[0] for pixels, _ in made), size)
-
-
-def read_fitted(path: Path, out: np.ndarray, *, resize: str) -> str:
-    """Read a picture as the network takes it; runs in a worker.
-
-    Args:
-        path: The file.
-        out: uint8 [size, size, 3], written to.
-        resize: One of RESIZES.
-
-    Returns:
-        Why it cannot be read, "" if it could.
-    """
-    try:
-        out[:] = decode_fitted(contents.read_bytes(path), len(out), resize)
-    except contents.UnreadableImage as error:
-        return f"{error.reason}: {error.detail}" if error.detail else error.reason
-    return ""
-
-
-def class_shares(targets: np.ndarray, classes: int) -> np.ndarray:
-    """Class indices as shares.
-
-    Args:
-        targets: int [N], the class of each example.
-        classes: How many there are.
-
-    Returns:
-        float32 [N, classes], a row of zeros with a one.
-    """
-    shares: np.ndarray = np.eye(classes, dtype=np.float32)[targets]
-    return shares
-
-
-def binary_column(shares: np.ndarray) -> np.ndarray:
-    """Targets in the form that the network's output has.
-
-    Args:
-        shares: float32 [B, n], rows summing to 1.
-
-    Returns:
-        [B, 1], the share of the second class, where there are two; else as given.
-    """
-    return shares[:, 1:] if shares.shape[1] == 2 else shares

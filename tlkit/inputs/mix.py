@@ -9,7 +9,12 @@ from typing import Any
 
 import numpy as np
 
-MIXES = ("none", "mixup", "cutmix", "randaugment")
+MIXES = ("none", "mixup", "cutmix", "randaugment", "augmix")
+# Those that put two pictures together.
+PAIRED = ("mixup", "cutmix")
+# Up to so many pictures a class it is warned of: BiT's rule leaves mixup away below
+# 20,000 pictures in all (Kolesnikov et al. 2020, arXiv 1912.11370).
+FEW = 50
 
 
 def mix_batch(
@@ -21,16 +26,18 @@ def mix_batch(
 
     Args:
         pixels: uint8 [B, S, S, 3].
-        targets: float32 [B, n], rows summing to 1.
+        targets: float32 [B, n], the class shares of each.
         mix: One of MIXES. "mixup" blends pictures and targets in pairs (Zhang et al.
             2018, alpha 0.2), "cutmix" pastes patches (Yun et al. 2019), "randaugment"
-            distorts each picture by 2 operations at magnitude 0.3 (Cubuk et al. 2020).
+            distorts each picture by 2 operations at magnitude 0.3 (Cubuk et al. 2020),
+            "augmix" blends each with 3 chains of distortions of itself (Hendrycks et
+            al. 2020). None of them mirrors.
         seed: Any whole number; another batch wants another one.
 
     Returns:
         uint8 [B, S, S, 3] and float32 [B, n].
     """
-    if mix == "none" or (len(pixels) < 2 and mix != "randaugment"):
+    if mix == "none" or (len(pixels) < 2 and mix in PAIRED):
         return pixels, targets
     import keras
     import tensorflow as tf
@@ -46,6 +53,26 @@ def mix_batch(
     return images, np.asarray(mixed["labels"], dtype=np.float32)
 
 
+def caution(mix: str, pictures: int) -> str:
+    """What to think of before mixing so few pictures.
+
+    Args:
+        mix: One of MIXES.
+        pictures: To train on, of the smallest class.
+
+    Returns:
+        A sentence or two; "" where there is no reason for it.
+    """
+    if mix not in PAIRED or pictures > FEW:
+        return ""
+    return (
+        f"{mix} puts pictures together in pairs, and the smallest class has {pictures} "
+        f"to train on. With {FEW} or fewer, blurred answers are learnt from pictures "
+        "that do not tell the classes well yet; published recipes mix from thousands "
+        "on. Compare with --mix none."
+    )
+
+
 def _layer(mix: str, seed: int) -> Any:
     import keras_cv.layers
 
@@ -53,6 +80,8 @@ def _layer(mix: str, seed: int) -> Any:
         return keras_cv.layers.MixUp(alpha=0.2, seed=seed)
     if mix == "cutmix":
         return keras_cv.layers.CutMix(seed=seed)
+    if mix == "augmix":
+        return keras_cv.layers.AugMix(value_range=(0, 255), seed=seed)
     return keras_cv.layers.RandAugment(
         value_range=(0, 255), augmentations_per_image=2, magnitude=0.3, seed=seed
     )

@@ -1,7 +1,8 @@
 """A picture and view numbers in, uint8 pixels as the network sees them out.
 
-View 0 is the plain picture. View 1 and up are augmented, each a pure function of (the
-picture, the number, policy, seed): they can be made in any order, alone, anywhere.
+View 0 is the plain picture, view -1 its mirror image. View 1 and up are augmented, each
+a pure function of (the picture, the number, policy, seed): they can be made in any
+order, alone, anywhere.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import json
 import time
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -19,12 +20,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tlkit.dataset import fitted
+from tlkit.dataset import contents, fitted
 from tlkit.dataset.manifest import Example, read_example
 from tlkit.inputs.augment import Policy, augment, import_albumentations
 from tlkit.workers import arrays_in_order
 
 PLAIN = 0
+MIRRORED = -1
 # To be raised whenever the same file would give other pixels.
 DECODE_POLICY = 1
 
@@ -78,7 +80,9 @@ class ViewMaker:
             file and the box, decoding, size, and for view 1 and up policy and seed.
         """
         parts = f"{self._plain_policy} {example.sha256} {example.box}"
-        if view != PLAIN and self.policy:
+        if view == MIRRORED:
+            parts += " mirrored"
+        elif view != PLAIN and self.policy:
             parts += f" {self._augment_policy} {view}"
         return hashlib.sha256(parts.encode()).digest()
 
@@ -112,9 +116,34 @@ class ViewMaker:
         decoded = time.thread_time()
         # The box is part of the dice: two crops of one photo are two pictures.
         digest = f"{asked.example.sha256}{asked.example.box or ''}"
-        for i, view in enumerate(asked.views):
-            if view == PLAIN:
-                out[i] = plain
+        self._draw(plain, digest, asked.views, out)
+        return Spent(decoded - began, time.thread_time() - decoded)
+
+    def read(self, path: Path, out: np.ndarray, *, views: Sequence[int]) -> str:
+        """Make views of a file that is in no data set; runs in a worker.
+
+        Args:
+            path: The file.
+            out: uint8 [K, size, size, 3], one for each of the views; written to.
+            views: Which ones; the same pixels as `make` gives for the whole picture.
+
+        Returns:
+            Why it cannot be read, "" if it could.
+        """
+        try:
+            data = contents.read_bytes(path)
+            plain = fitted.decode_fitted(data, self.size, self.resize)
+        except contents.UnreadableImage as error:
+            return f"{error.reason}: {error.detail}" if error.detail else error.reason
+        self._draw(plain, hashlib.sha256(data).hexdigest(), views, out)
+        return ""
+
+    def _draw(
+        self, plain: np.ndarray, digest: str, views: Sequence[int], out: np.ndarray
+    ) -> None:
+        for i, view in enumerate(views):
+            if view <= PLAIN:
+                out[i] = plain if view == PLAIN else plain[:, ::-1]
                 continue
             changed = augment(
                 plain, self.policy, digest=digest, draw=view, seed=self.seed
@@ -122,7 +151,6 @@ class ViewMaker:
             if changed.shape != plain.shape:
                 changed = fitted.fit(changed, self.size, "squash")
             out[i] = changed
-        return Spent(decoded - began, time.thread_time() - decoded)
 
     def stream(
         self, asked: Iterable[Asked], *, most: int, workers: int | None

@@ -1,15 +1,18 @@
 """Every backbone there is, as data: sizes, preprocessing, good cuts.
 
 A name typed by a person goes in, a Backbone comes out. Importing this module does
-not import Keras, so that lists and name checks are instant.
+not import Keras, so that lists and name checks are instant; only the row of a network
+of the user's own takes it.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from tlkit.errors import unknown_name
+from tlkit.errors import UsageError, unknown_name
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,15 @@ TORCH = Preprocessing(
     (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225),
 )
 NONE = Preprocessing("none", "rgb", (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
+NAMED = {one.name: one for one in (NONE, TF, CAFFE, TORCH)}
+
+
+APPLICATIONS = "tlkit.model.applications"
+SCRATCH = "tlkit.model.scratch"
+OWN = "tlkit.model.own"
+# What names of networks of the user's own end or begin with.
+KERAS_FILE, HUB = ".keras", "hub:"
+HUB_PACKAGE, HUB_INSTALL = "keras_hub", 'pip install "keras-hub>=0.22"'
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,8 @@ class Backbone:
     """A network body without its classification top.
 
     Args:
-        name: As `keras.applications` spells it.
+        name: As `keras.applications` spells it; for one of the user's own what `find`
+            takes.
         aliases: What a person may type instead, lower case.
         preprocessing: What the body expects its pixels to be.
         native: Input side it was trained at, in pixels.
@@ -54,6 +67,10 @@ class Backbone:
         cuts: Layers worth cutting at, from the input up; the last is the whole body.
         channels: Feature depth at each cut.
         parameters: Of the whole body, without the top.
+        builder: Module with a function `build(backbone, pixels)` that makes the body.
+        fixed: Whether it takes its native size only.
+        digest: SHA-256 of the graph, of a network of the user's own.
+        scaler: Its layer that scales the pixels, of a network of the user's own.
     """
 
     name: str
@@ -64,6 +81,18 @@ class Backbone:
     cuts: tuple[str, ...]
     channels: tuple[int, ...]
     parameters: int
+    builder: str = APPLICATIONS
+    fixed: bool = False
+    digest: str = ""
+    scaler: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What stands for its graph and preprocessing, if they stay what they are."""
+        if self.builder != OWN:
+            return self.name
+        told = f"{self.digest} {self.preprocessing}"
+        return f"{self.name} {hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
     @property
     def megabytes(self) -> float:
@@ -79,6 +108,7 @@ def _row(
     cuts: str,
     aliases: str = "",
     least: int = 32,
+    builder: str = APPLICATIONS,
 ) -> Backbone:
     """Returns a row from its compact form; cuts are "layer:channels ..."."""
     pairs = [cut.split(":") for cut in cuts.split()]
@@ -91,12 +121,24 @@ def _row(
         cuts=tuple(layer for layer, _ in pairs),
         channels=tuple(int(channels) for _, channels in pairs),
         parameters=parameters,
+        builder=builder,
     )
 
 
 # Layers without a name of their own (activation_17, add_5) are numbered as in a process
 # that has built nothing else; tlkit.model.body keeps them so.
 _TABLE = (
+    # Made to be trained from scratch, the cheapest to compute (at one size) first.
+    _row("LeNet5", TF, 32, 50_992, "s2:6 s4:16 c5:120", "lenet", builder=SCRATCH),
+    _row(
+        "SqueezeNet",
+        TF,
+        224,
+        722_496,
+        "fire3:128 fire5:256 fire7:384 fire9:512",
+        "squeezenet_1_1",
+        builder=SCRATCH,
+    ),
     _row(
         "SmallCNN",
         TF,
@@ -104,6 +146,34 @@ _TABLE = (
         163_376,
         "block1:24 block2:48 block3:96 block4:128",
         "small small_cnn",
+        builder=SCRATCH,
+    ),
+    _row(
+        "AlexNetSmall",
+        TF,
+        64,
+        932_032,
+        "pool1:48 pool2:128 pool5:128",
+        "alexnet",
+        builder=SCRATCH,
+    ),
+    _row(
+        "ResNet20",
+        TF,
+        32,
+        270_448,
+        "stage1_block3_out:16 stage2_block3_out:32 stage3_block3_out:64",
+        "resnet_20",
+        builder=SCRATCH,
+    ),
+    _row(
+        "DenseNet40",
+        TF,
+        32,
+        179_880,
+        "transition1_relu:96 transition2_relu:120 final_relu:132",
+        "densenet_40",
+        builder=SCRATCH,
     ),
     _row(
         "Xception",
@@ -460,6 +530,15 @@ BACKBONES: dict[str, Backbone] = {row.name: row for row in _TABLE}
 LISTED_BY = "tlkit backbones"
 
 
+def from_scratch() -> list[Backbone]:
+    """The networks without published weights, cheapest first (at one size).
+
+    Returns:
+        Rows of the table.
+    """
+    return [row for row in _TABLE if row.builder == SCRATCH]
+
+
 def _key(name: str) -> str:
     """Returns a name without what people vary: case, dashes, underscores, spaces."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
@@ -468,24 +547,94 @@ def _key(name: str) -> str:
 _BY_KEY = {_key(name): row for row in _TABLE for name in (*row.aliases, row.name)}
 
 
-def find(name: str) -> Backbone:
-    """The backbone of a canonical name or alias.
+def is_own(name: str) -> bool:
+    """Whether a name stands for a network of the user's own, be it there or not."""
+    return name.startswith(HUB) or name.endswith(KERAS_FILE)
+
+
+def short_name(name: str) -> str:
+    """What a folder can be called after a backbone.
 
     Args:
-        name: As typed; case, dashes and underscores do not matter.
+        name: Of a backbone, a file or preset among them.
 
     Returns:
-        The table row.
+        Lower case, without the folders before it.
+
+    Example:
+        >>> short_name("runs/first/model.keras"), short_name("VGG16")
+        ('first', 'vgg16')
+    """
+    path = Path(name.removeprefix(HUB))
+    if name.endswith(KERAS_FILE):
+        path = path.parent if path.stem == "model" else path.with_suffix("")
+    return path.name.lower()
+
+
+def find(
+    name: str, *, preprocessing: str | None = None, size: int | None = None
+) -> Backbone:
+    """The backbone of a canonical name or alias, or of the user's own.
+
+    Args:
+        name: As typed; case, dashes and underscores do not matter. A path that ends in
+            .keras or a KerasHub preset behind "hub:" is a network of the user's own,
+            which takes Keras to look at.
+        preprocessing: For the user's own, one of NAMED; None if the network tells.
+        size: For the user's own, the input side in pixels; None if the network tells.
+
+    Returns:
+        The table row, or one made for the user's own.
 
     Raises:
-        UsageError: If there is no such backbone; the hint names the nearest.
+        UsageError: If there is no such backbone; the hint names the nearest. Or if it
+            is the user's own and cannot be used, or something has to be said.
 
     Example:
         >>> find("inception").name
         'InceptionV3'
     """
+    if is_own(name):
+        from tlkit.model import own
+
+        return own.find(name, preprocessing=preprocessing, size=size)
     found = _BY_KEY.get(_key(name))
     if found is None:
         error = unknown_name("backbone", name, BACKBONES, listed_by=LISTED_BY)
+        if Path(name).suffix in {".h5", ".hdf5", ".tflite", ".pb", ".onnx", ".pt"}:
+            raise UsageError(
+                error.message,
+                hint="A file has to be a .keras one, as model.save writes it.",
+            )
         raise error
+    if preprocessing is not None:
+        raise UsageError(
+            f"--preprocessing {preprocessing} goes with a network of your own; "
+            f"{found.name} has its own preprocessing ({found.preprocessing.name})."
+        )
     return found
+
+
+def check_size(backbone: Backbone, size: int) -> None:
+    """Refuse a size that a backbone does not take.
+
+    Args:
+        backbone: Any row.
+        size: Input side in pixels.
+
+    Raises:
+        UsageError: It is too small, or not the only one.
+    """
+    if backbone.fixed and size != backbone.native:
+        raise UsageError(
+            f"{backbone.name} takes pictures of {backbone.native} px only, size={size} "
+            "was asked for.",
+            hint="Leave --size away.",
+        )
+    if size < backbone.least:
+        raise UsageError(
+            f"{backbone.name} takes pictures of at least {backbone.least} px, "
+            f"size={size} was asked for.",
+            hint=f"Use a size of {backbone.least} or more; "
+            f"it was trained at {backbone.native}.",
+        )

@@ -6,6 +6,7 @@ whatever else the process has built.
 
 from __future__ import annotations
 
+import importlib
 import random
 import re
 from collections import Counter, defaultdict
@@ -16,9 +17,7 @@ import keras
 import numpy as np
 from keras.src.backend.common import global_state
 
-from tlkit.errors import UsageError
-from tlkit.model.backbones import Backbone, Preprocessing
-from tlkit.model.smallcnn import small_cnn
+from tlkit.model.backbones import OWN, Backbone, Preprocessing, check_size, short_name
 
 IMAGE = "image"
 PREPROCESS = "preprocess"
@@ -33,31 +32,19 @@ def build_body(backbone: Backbone, size: int, *, seed: int = 0) -> keras.Model:
         seed: Of the random weights.
 
     Returns:
-        A functional model of the backbone's name, uint8 [B, size, size, 3] in, features
-        of the last cut out.
-
-    Raises:
-        UsageError: If the size is below what the backbone accepts.
+        A functional model, uint8 [B, size, size, 3] in, features of the last cut out.
     """
-    if size < backbone.least:
-        raise UsageError(
-            f"{backbone.name} takes pictures of at least {backbone.least} px, "
-            f"size={size} was asked for.",
-            hint=f"Use a size of {backbone.least} or more; "
-            f"it was trained at {backbone.native}.",
-        )
+    check_size(backbone, size)
     image = keras.Input((size, size, 3), dtype="uint8", name=IMAGE)
     pixels = preprocess(image, backbone.preprocessing)
     with seeded(seed):
-        if backbone.name == "SmallCNN":
-            body = small_cnn(pixels)
-        else:
-            body = getattr(keras.applications, backbone.name)(
-                include_top=False, weights=None, input_tensor=pixels
-            )
-    renumber(body)
+        body = importlib.import_module(backbone.builder).build(backbone, pixels)
     # keras.applications wraps the input in a list; callers feed a plain array.
-    return keras.Model(image, body.outputs[0], name=backbone.name)
+    name = backbone.name
+    if backbone.builder == OWN:
+        # TensorFlow takes it for a scope, which cannot have all that a path can.
+        name = re.sub(r"\W", "_", f"own_{short_name(name)}", flags=re.ASCII)
+    return keras.Model(image, body.outputs[0], name=name)
 
 
 def preprocess(

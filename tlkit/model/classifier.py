@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import keras
-import numpy as np
 
 from tlkit.model.body import build_body, symbolic
 from tlkit.model.cut import (
@@ -26,7 +25,8 @@ from tlkit.model.cut import (
     inputs_below,
     output_of,
 )
-from tlkit.model.head import MAP_POOLINGS, HeadLayer, apply_head, layer_name
+from tlkit.model.head import BOTH, MAP_POOLINGS, HeadLayer, apply_head, layer_name
+from tlkit.model.task import Task
 from tlkit.model.weights import RANDOM, layers_digest, load_weights, weights_digest
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class Classifier:
     """A model and how it was put together.
 
     Args:
-        model: uint8 [B, size, size, 3] in; out float32 [B, 1], the probability of the
-            second class, for 2 classes, or [B, n] that sum to 1.
+        model: uint8 [B, size, size, 3] in; out float32 probabilities, [B, units] of its
+            task.
         backbone: Row of the table.
         cut: Name of the layer where the body ends and the head begins.
         freeze_to: Name of the layer up to which nothing trains, "none" if all does.
@@ -53,6 +53,7 @@ class Classifier:
         body: The same layers up to the cut.
         pretrained: Whether the body was given weights.
         dropouts: Rates of the body's own dropout where it is not frozen, by layer.
+        task: What it is asked.
     """
 
     model: keras.Model
@@ -67,7 +68,8 @@ class Classifier:
     head_inputs: int
     body: keras.Model
     pretrained: bool
-    dropouts: Mapping[str, float]
+    dropouts: Mapping[int, float]
+    task: Task
 
     def frozen_digest(self) -> str:
         """Returns the SHA-256 of the frozen weights now, statistics included."""
@@ -82,6 +84,7 @@ def build_classifier(
     freeze_to: str | None,
     head: tuple[HeadLayer, ...],
     n_classes: int,
+    multi_label: bool = False,
     weights: str,
     seed: int,
 ) -> Classifier:
@@ -101,7 +104,9 @@ def build_classifier(
             nothing.
         head: As `parse_head` gives it.
         n_classes: At least 2.
-        weights: "imagenet", "none" or the path of a weights file.
+        multi_label: Whether a picture may be of several of them.
+        weights: "imagenet", "none", "own" for a network of the user's own, or the path
+            of a weights file.
         seed: Of random initial weights and dropout. Python, NumPy and the backend keep
             their random state.
 
@@ -113,21 +118,23 @@ def build_classifier(
             point, or the size is too small.
         WeightsError: If the weights cannot be had, do not fit or are damaged.
     """
+    task = Task(n_classes, multi_label)
     # Random values would only be overwritten, and above the cut not even that.
     with contextlib.nullcontext() if weights == RANDOM else symbolic():
         body = build_body(backbone, size, seed=seed)
-    cut_operation = find_cut(body, cut or backbone.cuts[-1])
+    cut_operation = find_cut(body, cut or backbone.cuts[-1], backbone.name)
     features = output_of(cut_operation)
     image = body.inputs[0]
     cut_body = keras.Model(image, features, name=body.name)
-    freeze = find_freeze(cut_body, freeze_to)
-    outputs = apply_head(features, head, n_classes, seed)
+    freeze = find_freeze(cut_body, freeze_to, backbone.name)
+    outputs = apply_head(features, head, task, seed)
     load_weights(backbone, body, cut_body, weights)
     digest = weights_digest(cut_body)
     dropouts = {
-        layer.name: layer.rate
+        id(part): part.rate
         for layer in cut_body.layers
-        if isinstance(layer, keras.layers.Dropout)
+        for part in layer._flatten_layers()
+        if isinstance(part, keras.layers.Dropout)
     }
     pretrained = weights != RANDOM
     frozen = _freeze(cut_body, freeze, dropouts, pretrained=pretrained)
@@ -146,6 +153,7 @@ def build_classifier(
         body=cut_body,
         pretrained=pretrained,
         dropouts=dropouts,
+        task=task,
     )
 
 
@@ -162,7 +170,7 @@ def refreeze(classifier: Classifier, freeze_to: str | None) -> Classifier:
     Raises:
         UsageError: If the layer is unknown or the graph does not split there.
     """
-    freeze = find_freeze(classifier.body, freeze_to)
+    freeze = find_freeze(classifier.body, freeze_to, classifier.backbone.name)
     frozen = _freeze(
         classifier.body, freeze, classifier.dropouts, pretrained=classifier.pretrained
     )
@@ -173,7 +181,7 @@ def refreeze(classifier: Classifier, freeze_to: str | None) -> Classifier:
 def _freeze(
     cut_body: keras.Model,
     freeze: keras.Operation | None,
-    dropouts: Mapping[str, float],
+    dropouts: Mapping[int, float],
     *,
     pretrained: bool,
 ) -> tuple[str, ...]:
@@ -183,10 +191,13 @@ def _freeze(
     for layer in body_operations(cut_body):
         if not isinstance(layer, keras.layers.Layer):
             continue
-        if layer.name in dropouts:
-            layer.rate = 0.0 if id(layer) in below else dropouts[layer.name]
-        stays = pretrained and isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = not (stays or id(layer) in below)
+        layer.trainable = id(layer) not in below
+        # A layer may be made of others.
+        for part in layer._flatten_layers():
+            if id(part) in dropouts:
+                part.rate = 0.0 if id(layer) in below else dropouts[id(part)]
+            if pretrained and isinstance(part, keras.layers.BatchNormalization):
+                part.trainable = False
         if layer.weights and not layer.trainable:
             frozen.append(layer.name)
     return tuple(frozen)
@@ -194,8 +205,10 @@ def _freeze(
 
 def _head_inputs(features: keras.KerasTensor, head: tuple[HeadLayer, ...]) -> int:
     shape = features.shape[1:]
-    flat = any(layer.kind == "flatten" for layer in head)
-    return math.prod(shape) if flat else shape[-1]
+    kinds = [layer.kind for layer in head]
+    if "flatten" in kinds:
+        return math.prod(shape)
+    return int(shape[-1]) * (2 if BOTH in kinds else 1)
 
 
 class Parts(NamedTuple):
@@ -204,10 +217,11 @@ class Parts(NamedTuple):
     Attributes:
         prefix: What never changes: uint8 [B, size, size, 3] to the map at the freeze
             point, [B, H, W, C]; None if nothing is frozen.
-        pooling: "gap" or "gmp" if the head begins with it right at the freeze point:
-            it has no weights, so that what it gives never changes either. Else "".
-        suffix: What trains: the map, [B, C] after the pooling if there is one, or
-            pixels if nothing is frozen, to probabilities.
+        pooling: One of head.MAP_POOLINGS if the head begins with it right at the freeze
+            point: it has no weights, so that what it gives never changes either. Else
+            "".
+        suffix: What trains: the map, [B, C] after the pooling if there is one, [B, 2 C]
+            after both, or pixels if nothing is frozen, to probabilities.
     """
 
     prefix: keras.Model | None
@@ -241,22 +255,3 @@ def split_at_freeze(classifier: Classifier) -> Parts:
     return Parts(
         prefix, pooling, keras.Model(features, model.outputs[0], name="suffix")
     )
-
-
-def probabilities(outputs: np.ndarray) -> np.ndarray:
-    """One column a class, whatever the output layer.
-
-    Args:
-        outputs: [B, 1] of a sigmoid or [B, n] of a softmax, n >= 2.
-
-    Returns:
-        float32 [B, n]; a sigmoid's p becomes the two columns 1 - p and p.
-
-    Example:
-        >>> probabilities(np.array([[0.25]])).tolist()
-        [[0.75, 0.25]]
-    """
-    outputs = np.asarray(outputs, dtype=np.float32)
-    if outputs.shape[1] == 1:
-        return np.concatenate([1 - outputs, outputs], axis=1)
-    return outputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,13 +57,26 @@ def body_operations(model: keras.Model) -> list[keras.Operation]:
 
 
 def cuttable(model: keras.Model) -> list[keras.Operation]:
+    """The operations of a body that one can cut at.
+
+    Args:
+        model: A body behind its preprocessing, one output.
+
+    Returns:
+        Those of its trunk with [B, H, W, C] outputs, from the input up; the last is the
+        output's.
+    """
+    return [one for one in trunk(model) if len(output_of(one).shape) == 4]
+
+
+def trunk(model: keras.Model) -> list[keras.Operation]:
     """The operations of a body that every path from image to output passes through.
 
     Args:
         model: A body behind its preprocessing, one output.
 
     Returns:
-        Those with [B, H, W, C] outputs, from the input up; the last is the output's.
+        Those with a single output, from the input up.
     """
     operations = list(model.operations)
     position = {id(operation): i for i, operation in enumerate(operations)}
@@ -78,7 +92,30 @@ def cuttable(model: keras.Model) -> list[keras.Operation]:
         if reach <= i and id(operation) in inside:
             points.append(operation)
         reach = max(reach, last_use[i])
-    return [point for point in points if len(output_of(point).shape) == 4]
+    return [one for one in points if len(one._inbound_nodes[0].output_tensors) == 1]
+
+
+def unfinished(model: keras.Model) -> set[str]:
+    """The layers of a body in the middle of a step: odd places to cut at.
+
+    Their numbers are still to be normalised or bent: an engine folds both into the
+    layer, unless it has to answer there. Padding is but the start of what comes next.
+
+    Args:
+        model: A body behind its preprocessing.
+
+    Returns:
+        Their names.
+    """
+    ends = (keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU)
+    names: set[str] = set()
+    for operation in body_operations(model):
+        if isinstance(operation, ends):
+            above = [one for one in parents(operation) if getattr(one, "weights", ())]
+            names.update(one.name for one in above)
+        if isinstance(operation, keras.layers.ZeroPadding2D):
+            names.add(operation.name)
+    return names
 
 
 def cut_points(backbone: Backbone, size: int | None = None) -> list[CutPoint]:
@@ -111,12 +148,15 @@ def cut_points(backbone: Backbone, size: int | None = None) -> list[CutPoint]:
     return points
 
 
-def find_cut(model: keras.Model, name: str) -> keras.Operation:
+def find_cut(
+    model: keras.Model, name: str, backbone: str | None = None
+) -> keras.Operation:
     """The operation of a body to cut at.
 
     Args:
-        model: The whole body, which bears the name of its backbone.
+        model: The whole body.
         name: Of any layer of it.
+        backbone: What the body is called in messages; the model's name if None.
 
     Returns:
         The operation of that name.
@@ -127,7 +167,7 @@ def find_cut(model: keras.Model, name: str) -> keras.Operation:
     known = {operation.name: operation for operation in body_operations(model)}
     if name in known:
         return known[name]
-    listed_by = f"tlkit layers {model.name}"
+    listed_by = shlex.join(("tlkit", "layers", backbone or model.name))
     points = [point.name for point in cuttable(model)]
     error = unknown_name("layer", name, points, listed_by=listed_by)
     if not error.hint.startswith("Did you mean"):
@@ -135,12 +175,15 @@ def find_cut(model: keras.Model, name: str) -> keras.Operation:
     raise error
 
 
-def find_freeze(model: keras.Model, name: str | None) -> keras.Operation | None:
+def find_freeze(
+    model: keras.Model, name: str | None, backbone: str | None = None
+) -> keras.Operation | None:
     """The operation up to which a cut body is frozen.
 
     Args:
-        model: The body, its output the cut, which bears the name of its backbone.
+        model: The body, its output the cut.
         name: Of a layer one can cut at; the cut itself if None; "none" for nothing.
+        backbone: What the body is called in messages; the model's name if None.
 
     Returns:
         The operation, None if nothing is to be frozen.
@@ -158,9 +201,8 @@ def find_freeze(model: keras.Model, name: str | None) -> keras.Operation | None:
         return points[name]
     order = [operation.name for operation in body_operations(model)]
     if name not in order:
-        error = unknown_name(
-            "layer to freeze to", name, points, listed_by=f"tlkit layers {model.name}"
-        )
+        listed_by = shlex.join(("tlkit", "layers", backbone or model.name))
+        error = unknown_name("layer to freeze to", name, points, listed_by=listed_by)
         raise UsageError(
             f"{error.message} The body ends at the cut {order[-1]!r}.", hint=error.hint
         )

@@ -97,10 +97,10 @@ def build(
         momentum: For those that take it; None leaves it to Keras.
         nesterov: Likewise.
         weight_decay: Decoupled weight decay; None leaves it to Keras.
-        schedule: One of SCHEDULES: auto leaves the rate to a callback, cosine falls to 0, exponential to a
-            hundredth, and linear to 0 over all steps; onecycle rises evenly over a
-            quarter of them from a 25th of the rate, and falls by cosine to a hundred
-            thousandth; momentum stays as it is.
+        schedule: One of SCHEDULES: auto leaves the rate to a callback; cosine falls to
+            0, exponential to a hundredth, and linear to 0 over all steps; onecycle
+            rises evenly over a quarter of them from a 25th of the rate, and falls by
+            cosine to a hundred thousandth; momentum stays as it is.
         warmup: Share of the steps, 0 to 0.9, over which the rate rises from 0.
         ema: Momentum of a running mean of the weights; None for none.
         factors: One a trainable variable, by which its rate is multiplied.

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from tlkit.errors import WeightsError
+from tlkit.model import own
 from tlkit.model.body import give_memory, give_value
 from tlkit.model.cut import body_operations, cuttable
 from tlkit.model.published import PUBLISHED
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 IMAGENET = "imagenet"
 RANDOM = "none"
+BROUGHT = "own"
 
 # Seconds without an answer before a download counts as failed.
 TIMEOUT = 30.0
@@ -40,8 +42,9 @@ def load_weights(
         backbone: Which body it is.
         body: All of it; the whole file must fit it.
         cut_body: The part in use, sharing its layers with `body`.
-        weights: "imagenet", "none" (the body stays as it is) or the path of a file:
-            legacy Keras HDF5 (`.h5`) or Keras 3 (`.weights.h5`), with or without top.
+        weights: "imagenet", "none" (the body stays as it is), "own" (those that a
+            network of the user's own brings along) or the path of a file: legacy Keras
+            HDF5 (`.h5`) or Keras 3 (`.weights.h5`), with or without top.
 
     Raises:
         WeightsError: If the file is missing, cannot be had, cannot be read, does not
@@ -49,10 +52,13 @@ def load_weights(
     """
     if weights == RANDOM:
         return
-    path = imagenet_file(backbone) if weights == IMAGENET else Path(weights)
-    with open_weights(path) as file:
-        pieces = read_pieces(file, path, backbone.name, body, cut_body)
-        _assign(pieces, cut_body, path, backbone)
+    if weights == BROUGHT:
+        _assign(own.pieces(backbone, body), cut_body, Path(backbone.name), backbone)
+    else:
+        path = imagenet_file(backbone) if weights == IMAGENET else Path(weights)
+        with open_weights(path) as file:
+            pieces = read_pieces(file, path, backbone.name, body, cut_body)
+            _assign(pieces, cut_body, path, backbone)
     give_memory(cut_body)
     if backbone.name.startswith("EfficientNetB"):
         _mend_efficientnet(cut_body)
@@ -79,8 +85,8 @@ def imagenet_file(backbone: Backbone) -> Path:
     """
     if backbone.name not in PUBLISHED:
         raise WeightsError(
-            f"{backbone.name} has no ImageNet weights: it is a small network of "
-            "tlkit's own, made to be trained from scratch.",
+            f"{backbone.name} has no ImageNet weights here: it is a small network "
+            "to be trained from scratch.",
             hint="Use --weights none, or another backbone.",
         )
     published = PUBLISHED[backbone.name]
@@ -175,6 +181,7 @@ def _not_finite(
         hint=f"The file is valid up to --cut {last[0]}."
         if last
         else "No part of this file can be used; get it anew.",
+        valid_to=valid[-1] if valid else "",
     )
 
 

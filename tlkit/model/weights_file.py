@@ -30,14 +30,14 @@ class Piece:
         owner: The layer of the body: itself or that Sequential.
         variables: Of the layer, in the order of `datasets`.
         stored: Name of the place in the file.
-        datasets: The values in the file, not yet read.
+        datasets: The values in the file, read or not yet.
     """
 
     layer: keras.layers.Layer
     owner: keras.layers.Layer
     variables: tuple[keras.Variable, ...]
     stored: str
-    datasets: tuple[h5py.Dataset, ...]
+    datasets: tuple[h5py.Dataset | np.ndarray, ...]
 
     def read(self, path: Path) -> list[np.ndarray]:
         """The values, from disk.

@@ -12,8 +12,9 @@ from tlkit.cache_root import cache_root
 from tlkit.dataset.manifest import Example
 from tlkit.errors import RunError
 from tlkit.inputs.batches import plain_batches
-from tlkit.run.features import Collector, Rows
+from tlkit.run.features import Collector
 from tlkit.run.machine import Memory
+from tlkit.run.rows import Rows
 
 # Pictures that two engines are compared on, and what would be no rounding any more:
 # MobileNetV2 in bfloat16 has 0.94 for its worst picture, and loses no accuracy.
@@ -39,10 +40,12 @@ def compare(
     Raises:
         RunError: They have little in common.
     """
-    if training.frozen.about == val.frozen.about or rows is None:
+    if training.frozen.end.about == val.frozen.end.about or rows is None:
         return None
     memory = Memory(cache_root())
-    about = json.dumps([training.frozen.about, val.frozen.about], sort_keys=True)
+    about = json.dumps(
+        [training.frozen.end.about, val.frozen.end.about], sort_keys=True
+    )
     key = f"cosine {hashlib.sha256(about.encode()).hexdigest()[:32]}"
     known = memory.get(key)
     if known is not None:
@@ -52,9 +55,10 @@ def compare(
     (computed,) = training.frozen.rows(batches)
     cosine = round(worst_cosine(computed, rows.take(np.arange(len(few)), 0)), 5)
     if cosine < LEAST_COSINE:
+        one, other = (side.frozen.end.about["engine"] for side in (training, val))
         raise RunError(
-            f"{training.frozen.about['engine']} and {val.frozen.about['engine']} "
-            f"disagree about this network: cosine {cosine:.3f} of one picture.",
+            f"{one} and {other} disagree about this network: cosine {cosine:.3f} of "
+            "one picture.",
             hint="Use --engine keras, and please report it.",
         )
     memory.put(key, cosine)

@@ -20,6 +20,7 @@ import pandas as pd
 
 from tlkit import files
 from tlkit.errors import RunError
+from tlkit.model.phases import LAST
 
 # Arrays up to this size are saved after every epoch, larger ones at intervals: writing
 # them can take longer than the epoch that they save.
@@ -79,7 +80,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     Args:
         directory: RUN/checkpoint, existing.
         state: Where training stands; from `read_state`.
-        monitor: Name of the logged value that decides which epoch is best.
+        monitor: Name of the logged value that decides which epoch is best; "last" for
+            always the last one.
         frozen: Names of the layers that are not saved.
         watched: Callbacks of the kinds in MEMORY.
         history_csv: Where the table of epochs goes.
@@ -142,7 +144,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.state.history.append({"epoch": epoch + 1, **row})
         self.state.epochs = epoch + 1
         self.state.stopped = bool(self.model.stop_training)
-        self._keep_if_best(epoch, row[self.monitor])
+        self._keep_if_best(epoch, row.get(self.monitor, row["val_loss"]))
         variables = self._all_variables()
         large = sum(math.prod(v.shape) * 4 for v in variables) > SMALL_BYTES
         if not large or time.monotonic() - self._saved > INTERVAL:
@@ -179,7 +181,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         return [*map(dict, self.earlier), *own]
 
     def _keep_if_best(self, epoch: int, value: float) -> None:
-        best = self.state.best_value
+        best = None if self.monitor == LAST else self.state.best_value
         higher_is_better = self.monitor.endswith("accuracy")
         if best is not None and (value <= best if higher_is_better else value >= best):
             return

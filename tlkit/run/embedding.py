@@ -12,12 +12,11 @@ import keras
 import numpy as np
 
 from tlkit.cache_root import cache_root
-from tlkit.config import Config, build_config, resolve
+from tlkit.config import AUTO_CUT, FROZEN_OPTIONS, Config, build_config, resolve
 from tlkit.dataset.facts import sha256_of
 from tlkit.dataset.manifest import Example
 from tlkit.errors import RunError, UsageError, WeightsError, unknown_name
 from tlkit.inputs.views import PLAIN, ViewMaker
-from tlkit.model import backbones
 from tlkit.model.classifier import build_classifier, split_at_freeze
 from tlkit.model.head import parse_head
 from tlkit.progress import Progress, Silent
@@ -26,16 +25,14 @@ from tlkit.run.engine import choose_engine
 from tlkit.run.features import Collector
 from tlkit.run.frozen import Frozen, as_input, frozen_part
 from tlkit.run.machine import Memory
-from tlkit.run.store import Shelf
 from tlkit.run.traced import Traced
 from tlkit.workers import in_order
 
 POOLING = "gap"
-# Those of the configuration that such a network has a use for.
-OPTIONS = (
-    "backbone", "weights", "size", "cut", "resize", "workers", "device", "engine",
-    "store", "seed",
-)  # fmt: skip
+PIXELS = (
+    "Name a network that begins with a Rescaling layer of its own, or one that tlkit "
+    "backbones lists; in Python, tlkit.embedder takes preprocessing."
+)
 HINT = (
     "Name a file of the whole network with --similar-weights FILE, or leave --similar "
     "away."
@@ -54,7 +51,7 @@ def embedder(
     Args:
         backbone: Which network; `tlkit backbones` lists them.
         progress: Told of what is computed.
-        **options: Of the configuration: those in OPTIONS.
+        **options: Of the configuration: those in FROZEN_OPTIONS.
 
     Returns:
         What `prepare` takes as `similar`; nothing was loaded yet.
@@ -68,6 +65,8 @@ def embedder(
     try:
         config = embedding_config(**{**options, "backbone": backbone})
     except UsageError as error:
+        if "--preprocessing" in error.hint:
+            raise UsageError(error.message, hint=PIXELS) from error
         if "--weights" not in str(error):
             raise
         raise UsageError(_named(error.message), hint=HINT) from error
@@ -122,7 +121,7 @@ def embedding_config(**options: Any) -> Config:
     """The configuration of a network that is only asked what it sees.
 
     Args:
-        **options: Of the configuration: those in OPTIONS.
+        **options: Of the configuration: those in FROZEN_OPTIONS.
 
     Returns:
         It, resolved: plain pictures, pooled at the cut.
@@ -131,11 +130,17 @@ def embedding_config(**options: Any) -> Config:
         UsageError: A wrong name, or a value that cannot be meant.
     """
     for name in options:
-        if name not in OPTIONS:
-            error = unknown_name("option of the network", name, OPTIONS)
+        if name not in FROZEN_OPTIONS:
+            error = unknown_name("option of the network", name, FROZEN_OPTIONS)
             raise error
     plain = {"augment": "none", "views": 1, "head": POOLING}
-    return resolve(build_config(options={**options, **plain}))
+    config = resolve(build_config(options={**options, **plain}))
+    if config.model.cut == AUTO_CUT:
+        raise UsageError(
+            "cut auto is found out by training a probe; here a layer is needed.",
+            hint="Name a layer of tlkit layers.",
+        )
+    return config
 
 
 def network_of(config: Config) -> dict[str, Any]:
@@ -183,11 +188,9 @@ def features_of(
     """
     inputs, train = config.inputs, config.train
     frozen = _frozen(config, progress)
-    shelf = None
-    if train.store:
-        shelf = Shelf(cache_root(), frozen.about, frozen.shape, frozen.dtype)
+    store = cache_root() if train.store else None
     maker = ViewMaker(root, config.model.size or 0, inputs.resize)
-    collector = Collector(maker, frozen, shelf, inputs.workers, progress)
+    collector = Collector(maker, frozen, store, inputs.workers, progress)
     rows = collector.collect(examples, [PLAIN], task)
     if rows is None:
         raise RunError(
@@ -200,7 +203,7 @@ def features_of(
 
 def _frozen(config: Config, progress: Progress) -> Frozen:
     model, train = config.model, config.train
-    backbone = backbones.find(model.backbone)
+    backbone = model.row
     size = model.size or backbone.native
     device = choose_device(train.device)
     with keras.device(device), dtype_policy("float32"):
@@ -211,7 +214,7 @@ def _frozen(config: Config, progress: Progress) -> Frozen:
             freeze_to=model.cut,
             head=parse_head(model.head),
             n_classes=2,
-            weights=model.weights,
+            weights=str(model.weights),
             seed=train.seed,
         )
         prefix = split_at_freeze(classifier).prefix
@@ -220,7 +223,7 @@ def _frozen(config: Config, progress: Progress) -> Frozen:
         choose_engine(train.engine, device, progress),
         pooling=POOLING,
         size=size,
-        backbone=model.backbone,
+        backbone=backbone.identity,
         memory=Memory(cache_root()),
         device=device,
     )

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from tlkit.config import TrainConfig
+from tlkit.model.phases import LAST
 from tlkit.progress import Progress
 from tlkit.run.annealing import Annealing
 from tlkit.run.budget import Budget
@@ -139,19 +140,20 @@ def callbacks(
         All of them in the order in which they must run, and the checkpoint again.
     """
     mode = "max" if train.monitor.endswith("accuracy") else "min"
+    monitor = "val_loss" if train.monitor == LAST else train.monitor
     watched: list[keras.callbacks.Callback] = []
     if train.schedule == "auto":
         watched.append(Annealing(train.lr or 0.0, epochs * steps, budget, progress))
     if train.patience:
         watched.append(
             keras.callbacks.EarlyStopping(
-                monitor=train.monitor, mode=mode, patience=train.patience
+                monitor=monitor, mode=mode, patience=train.patience
             )
         )
     if train.plateau:
         watched.append(
             keras.callbacks.ReduceLROnPlateau(
-                monitor=train.monitor,
+                monitor=monitor,
                 mode=mode,
                 patience=train.plateau,
                 factor=train.plateau_factor,

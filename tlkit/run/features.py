@@ -7,10 +7,13 @@ caller computes them batch by batch, with the same result.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -22,43 +25,12 @@ from tlkit.progress import Progress
 from tlkit.run.cache import make_room
 from tlkit.run.frozen import Frozen
 from tlkit.run.machine import matmul_rate, memory_bytes
-from tlkit.run.store import Places, Shelf
+from tlkit.run.rows import Found, Rows
+from tlkit.run.store import Shelf
 from tlkit.run.traced import GROUP
 
 # Of all memory, the share that rows may take which could not be stored.
 SHARE_OF_MEMORY = 0.25
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows at hand, by example and view.
-
-    Attributes:
-        parts: [n, *shape] each, mapped or in memory.
-        places: int [examples, views], which row, counted over all parts.
-    """
-
-    parts: tuple[np.ndarray, ...]
-    places: np.ndarray
-
-    def take(self, examples: np.ndarray, views: np.ndarray | int) -> np.ndarray:
-        """Copy rows out.
-
-        Args:
-            examples: int [B].
-            views: int [B], or one for all.
-
-        Returns:
-            [B, *shape].
-        """
-        places = self.places[examples, views]
-        out = np.empty((len(places), *self.parts[0].shape[1:]), self.parts[0].dtype)
-        first = 0
-        for part in self.parts:
-            here = (places >= first) & (places < first + len(part))
-            out[here] = part[places[here] - first]
-            first += len(part)
-        return out
 
 
 @dataclass
@@ -84,8 +56,8 @@ class Collector:
 
     Attributes:
         maker: Reads and augments the pictures.
-        frozen: Computes the rows.
-        shelf: Where they are kept; None to do without.
+        frozen: Computes the rows, at one end or several.
+        store: Root of the store they are kept in; None to do without.
         workers: Number of processes; None is one a processor, 0 none.
         progress: Told of every view that is computed, and of what went wrong.
         spent: What it has cost so far.
@@ -94,16 +66,27 @@ class Collector:
 
     maker: ViewMaker
     frozen: Frozen
-    shelf: Shelf | None
+    store: Path | None
     workers: int | None
     progress: Progress
     spent: Spending = field(default_factory=Spending)
     speed: dict[str, float] = field(default_factory=dict)
+    _operations: int = 0
+
+    @property
+    def shelves(self) -> list[Shelf | None]:
+        """Where the rows of each end are kept, if they are."""
+        if self.store is None:
+            return [None for _ in self.frozen.ends]
+        return [
+            Shelf(self.store, end.about, end.shape, end.dtype)
+            for end in self.frozen.ends
+        ]
 
     def collect(
         self, examples: Sequence[Example], views: Sequence[int], task: str
     ) -> Rows | None:
-        """The rows of every example in every view.
+        """The rows of every example in every view, where there is one end.
 
         Args:
             examples: Which ones.
@@ -114,43 +97,64 @@ class Collector:
             Rows, their second index in the order of `views`; None if they fit neither
             into the store nor into memory.
         """
+        found = self.collect_all(examples, views, task)
+        return found[0] if found else None
+
+    def collect_all(
+        self, examples: Sequence[Example], views: Sequence[int], task: str
+    ) -> list[Rows] | None:
+        """The rows at all ends of every example in every view.
+
+        What is missing is computed in one pass for all ends that miss any.
+
+        Args:
+            examples: As for `collect`.
+            views: Likewise.
+            task: Likewise.
+
+        Returns:
+            Those of each end; None as for `collect`.
+        """
         keys = [[self.maker.key(e, view) for view in views] for e in examples]
         wanted = {key for row in keys for key in row}
-        parts, places = self._stored(wanted)
-        self.spent.stored += sum(key in places for row in keys for key in row)
-        missing = self._missing(examples, views, keys, places)
-        if missing and self.shelf and self._has_room(self.shelf, missing):
-            self._store(self.shelf, missing, task)
-            parts, places = self._stored(wanted)
-            missing = self._missing(examples, views, keys, places)
-        if missing:
-            if not self._affordable(missing):
-                return None
-            self._hold(missing, task, parts, places)
-        table = np.array([[places[key] for key in row] for row in keys], np.int64)
-        return Rows(tuple(parts), table.reshape(len(examples), len(views)))
+        found = [Found.of(shelf, wanted) for shelf in self.shelves]
+        there = set.intersection(*(set(one.places) for one in found))
+        self.spent.stored += sum(key in there for row in keys for key in row)
+        for keep in (self._store, self._hold):
+            lacking = [i for i, one in enumerate(found) if wanted - one.places.keys()]
+            if lacking:
+                ends = self.frozen.along(lacking)
+                there = set.intersection(*(set(found[i].places) for i in ends))
+                keep(_missing(examples, views, keys, there), ends, found, task)
+        if any(wanted - one.places.keys() for one in found):
+            return None
+        return [one.rows(keys) for one in found]
 
     def compute(
-        self, asked: Sequence[Asked], task: str
-    ) -> Iterator[tuple[list[bytes], np.ndarray]]:
+        self, asked: Sequence[Asked], task: str, ends: Sequence[int]
+    ) -> Iterator[tuple[list[bytes], tuple[np.ndarray, ...]]]:
         """Compute rows, in the order asked for.
 
         Args:
             asked: Pictures and views.
             task: What to call the work.
+            ends: At which ends.
 
         Yields:
-            Keys and as many rows, a group at a time.
+            Keys and as many rows of each end, a group at a time.
         """
+        frozen = self.frozen.only(ends)
         began, busy = time.perf_counter(), time.process_time()
         total = sum(len(one.views) for one in asked)
         self.progress.start(task, total)
         keys = (self.maker.key(one.example, v) for one in asked for v in one.views)
         try:
-            for rows in self.frozen.rows(self._groups(asked), total):
-                self.progress.advance(len(rows))
-                self.spent.views += len(rows)
-                yield list(itertools.islice(keys, len(rows))), rows
+            for rows in frozen.rows_of_all(self._groups(asked), total):
+                views = len(rows[0])
+                self.progress.advance(views)
+                self.spent.views += views
+                self._operations += views * frozen.end.flops
+                yield list(itertools.islice(keys, views)), rows
         finally:
             self.spent.seconds += time.perf_counter() - began
             self.spent.prefix += time.process_time() - busy
@@ -166,7 +170,7 @@ class Collector:
         if engine is None or not spent.views:
             return
         rate = spent.views / spent.seconds
-        flops = rate * self.frozen.flops
+        flops = self._operations / spent.seconds
         share = flops / matmul_rate(engine.compute)
         self.speed = {
             "images_per_s": round(rate, 1),
@@ -198,33 +202,31 @@ class Collector:
 
         yield from grouped(pictures(), GROUP)
 
-    def _stored(self, wanted: set[bytes]) -> tuple[list[np.ndarray], Places]:
-        """What the shelf has of it."""
-        return self.shelf.find(wanted) if self.shelf else ([], {})
+    def _store(
+        self, missing: list[Asked], ends: list[int], found: list[Found], task: str
+    ) -> None:
+        """Compute into the store, as far as that goes."""
+        shelves = [shelf for i in ends if (shelf := self.shelves[i])]
+        if not shelves or not self._has_room(shelves, missing):
+            return
+        try:
+            with contextlib.ExitStack() as opened:
+                segments = [opened.enter_context(shelf.write()) for shelf in shelves]
+                for keys, rows in self.compute(missing, task, ends):
+                    for segment, part in zip(segments, rows, strict=True):
+                        segment.append(keys, part)
+        except OSError as error:
+            self.progress.warn(
+                f"The feature store in {self.store} cannot be written to "
+                f"({error.strerror or error}): going on without it"
+            )
+        for i, shelf in zip(ends, shelves, strict=True):
+            found[i] = Found.of(shelf, found[i].wanted)
 
-    def _missing(
-        self,
-        examples: Sequence[Example],
-        views: Sequence[int],
-        keys: list[list[bytes]],
-        places: Places,
-    ) -> list[Asked]:
-        """What is neither stored nor stands for the same pixels as another."""
-        seen: set[bytes] = set()
-        missing = []
-        for example, row in zip(examples, keys, strict=True):
-            wanted = []
-            for view, key in zip(views, row, strict=True):
-                if key not in places and key not in seen:
-                    seen.add(key)
-                    wanted.append(view)
-            if wanted:
-                missing.append(Asked(example, tuple(wanted)))
-        return missing
-
-    def _has_room(self, shelf: Shelf, missing: list[Asked]) -> bool:
-        wanted, cap = _bytes(missing, shelf.row_bytes), cap_bytes()
-        if make_room(shelf.root, wanted, cap):
+    def _has_room(self, shelves: list[Shelf], missing: list[Asked]) -> bool:
+        row_bytes = sum(shelf.row_bytes for shelf in shelves)
+        wanted, cap = _views(missing) * row_bytes, cap_bytes()
+        if make_room(shelves[0].root, wanted, cap):
             return True
         self.progress.warn(
             f"The features need {wanted / 1e9:.1f} GB, the store may hold "
@@ -232,42 +234,41 @@ class Collector:
         )
         return False
 
-    def _store(self, shelf: Shelf, missing: list[Asked], task: str) -> None:
-        """Compute into the store, as far as that goes."""
-        try:
-            with shelf.write() as segment:
-                for keys, rows in self.compute(missing, task):
-                    segment.append(keys, rows)
-        except OSError as error:
-            self.progress.warn(
-                f"The feature store in {shelf.root} cannot be written to "
-                f"({error.strerror or error}): going on without it"
-            )
-
-    def _affordable(self, missing: list[Asked]) -> bool:
-        row_bytes = int(np.prod(self.frozen.shape)) * 4
-        return _bytes(missing, row_bytes) <= SHARE_OF_MEMORY * memory_bytes()
-
     def _hold(
-        self,
-        missing: list[Asked],
-        task: str,
-        parts: list[np.ndarray],
-        places: Places,
+        self, missing: list[Asked], ends: list[int], found: list[Found], task: str
     ) -> None:
-        """Compute into memory."""
-        first = sum(map(len, parts))
-        total, filled = sum(len(one.views) for one in missing), 0
-        held = np.empty((0,))
-        for keys, rows in self.compute(missing, task):
-            if not filled:
-                held = np.empty((total, *rows.shape[1:]), rows.dtype)
-            held[filled : filled + len(rows)] = rows
-            for key in keys:
-                places[key] = first + filled
-                filled += 1
-        parts.append(held)
+        """Compute into memory, if there is enough of it."""
+        row_bytes = sum(math.prod(self.frozen.ends[i].shape) * 4 for i in ends)
+        if _views(missing) * row_bytes > SHARE_OF_MEMORY * memory_bytes():
+            return
+        held: list[list[np.ndarray]] = []
+        order: list[bytes] = []
+        for keys, rows in self.compute(missing, task, ends):
+            held.append(list(rows))
+            order += keys
+        for i, parts in zip(ends, zip(*held, strict=True), strict=True):
+            found[i].add(order, np.concatenate(parts))
 
 
-def _bytes(missing: list[Asked], row_bytes: int) -> int:
-    return sum(len(one.views) for one in missing) * row_bytes
+def _missing(
+    examples: Sequence[Example],
+    views: Sequence[int],
+    keys: list[list[bytes]],
+    there: set[bytes],
+) -> list[Asked]:
+    """What is neither there nor stands for the same pixels as another."""
+    seen = set(there)
+    missing = []
+    for example, row in zip(examples, keys, strict=True):
+        wanted = []
+        for view, key in zip(views, row, strict=True):
+            if key not in seen:
+                seen.add(key)
+                wanted.append(view)
+        if wanted:
+            missing.append(Asked(example, tuple(wanted)))
+    return missing
+
+
+def _views(missing: list[Asked]) -> int:
+    return sum(len(one.views) for one in missing)

@@ -16,22 +16,19 @@ from tlkit.cache_root import cache_root
 from tlkit.config import Config, size_of
 from tlkit.dataset.manifest import Example, Manifest
 from tlkit.inputs.augment import load_policy
-from tlkit.inputs.batches import (
-    PixelBatches,
-    binary_column,
-    class_shares,
-)
-from tlkit.inputs.schedule import Schedule
+from tlkit.inputs.batches import PixelBatches
+from tlkit.inputs.schedule import BALANCED, Schedule
 from tlkit.inputs.views import PLAIN, ViewMaker
 from tlkit.model.classifier import Classifier, Parts, split_at_freeze
+from tlkit.model.task import Task
 from tlkit.progress import Progress
 from tlkit.run.agreement import compare
 from tlkit.run.engine import choose_engine
-from tlkit.run.features import Collector, Rows
+from tlkit.run.features import Collector
 from tlkit.run.frozen import as_input, frozen_part
 from tlkit.run.machine import Memory
-from tlkit.run.side import Side
-from tlkit.run.store import Shelf
+from tlkit.run.rows import Rows
+from tlkit.run.side import Side, score
 from tlkit.run.traced import Traced
 
 # Inputs and targets, and the weight of each example where they have any.
@@ -45,13 +42,14 @@ class Feed:
     Attributes:
         model: What is trained on them; shares its layers with the classifier.
         exact: The same in float32, sharing its layers with the reference.
+        task: What the network is asked, and so the form of the targets.
         train: The training side.
         val: The validation side, from the float32 network.
         schedule: Which examples and views make up each batch.
         mix: One of mix.MIXES.
         engine: Name of the engine that computes the training side, "" where the
             whole network is trained on pixels.
-        smoothing: Share of the targets that is spread evenly over all classes.
+        smoothing: See `Task.smoothed`.
         weights: float32 [n], of the classes in the loss; None for all the same.
         cosine: Between its rows and those of the float32 network, of the picture for
             which it is the least; None where both are the same or none were compared.
@@ -59,6 +57,7 @@ class Feed:
 
     model: keras.Model
     exact: keras.Model
+    task: Task
     train: Side
     val: Side
     schedule: Schedule
@@ -89,9 +88,7 @@ class Feed:
 
     def _wanted(self, shares: np.ndarray) -> tuple[np.ndarray, ...]:
         """Targets, smoothed, and weights where there are any."""
-        even = 1 / shares.shape[1]
-        smooth = shares * (1 - self.smoothing) + even * self.smoothing
-        targets = binary_column(smooth.astype(np.float32))
+        targets = self.task.targets(self.task.smoothed(shares, self.smoothing))
         if self.weights is None:
             return (targets,)
         return targets, shares @ self.weights
@@ -139,7 +136,7 @@ class Feed:
         start = 0
         for inputs in self.val.plain():
             shares = self.val.shares[start : start + len(inputs)]
-            yield inputs, binary_column(shares)
+            yield inputs, self.task.targets(shares)
             start += len(inputs)
 
     def account(self) -> dict[str, Any]:
@@ -148,7 +145,7 @@ class Feed:
         return {
             "engine": self.engine,
             "worst_cosine": self.cosine,
-            "row": list(self.train.collector.frozen.shape),
+            "row": list(self.train.collector.frozen.end.shape),
             **{name: side.account() for name, side in sides.items()},
         }
 
@@ -186,6 +183,7 @@ def build_feed(
     *,
     device: str,
     progress: Progress,
+    split: Callable[[Classifier], Parts] = split_at_freeze,
 ) -> Feed:
     """Decide what is fed to what, and have the rows computed that will be kept.
 
@@ -196,6 +194,7 @@ def build_feed(
         reference: The same network in float32; it may be the same one.
         device: From `device.choose_device`.
         progress: Told of what is computed.
+        split: Takes a classifier apart; it may remember what came of it.
 
     Returns:
         The feed.
@@ -206,7 +205,7 @@ def build_feed(
     # answers back and forth.
     whole = fresh and device.startswith("gpu")
     parts, exact = (
-        Parts(None, "", one.model) if whole else split_at_freeze(one)
+        Parts(None, "", one.model) if whole else split(one)
         for one in (classifier, reference)
     )
     engine = choose_engine(train.engine, device, progress) if parts.prefix else ""
@@ -220,7 +219,9 @@ def build_feed(
     network = Traced(exact.prefix) if exact.prefix else None
     same = classifier is reference or engine == "openvino"
     computed = network if same or not parts.prefix else Traced(parts.prefix)
-    make = functools.partial(_collector, config, maker, parts.pooling, device, progress)
+    make = functools.partial(
+        build_collector, config, maker, parts.pooling, device, progress
+    )
     val, training = make(network, "keras"), make(computed, engine)
     held, pictures = manifest.of("val"), manifest.of("train")
     rows = None
@@ -233,12 +234,19 @@ def build_feed(
     return Feed(
         model=parts.suffix,
         exact=exact.suffix,
+        task=classifier.task,
         train=train_side,
         val=_side(manifest, held, val, val_rows, parts.pooling),
-        schedule=Schedule(len(pictures), inputs.views or 1, inputs.batch, train.seed),
+        schedule=Schedule(
+            len(pictures),
+            inputs.views or 1,
+            inputs.batch,
+            train.seed,
+            manifest.targets(pictures) if inputs.sampling == BALANCED else None,
+        ),
         mix=inputs.mix,
         engine=engine,
-        smoothing=train.label_smoothing,
+        smoothing=train.label_smoothing or 0.0,
         weights=_weights(train.class_weights, train_side.shares),
         cosine=compare(training, val, val_rows, held),
     )
@@ -260,11 +268,10 @@ def _side(
     rows: Rows | None,
     pooling: str,
 ) -> Side:
-    shares = class_shares(manifest.targets(examples), len(manifest.labels))
-    return Side(examples, shares, collector, rows, pooling)
+    return Side(examples, manifest.shares(examples), collector, rows, pooling)
 
 
-def _collector(
+def build_collector(
     config: Config,
     maker: ViewMaker,
     pooling: str,
@@ -273,17 +280,71 @@ def _collector(
     network: Traced | None,
     engine: str,
 ) -> Collector:
+    """What finds or computes the rows of a frozen part.
+
+    Args:
+        config: Resolved.
+        maker: Reads and augments the pictures.
+        pooling: From `split_at_freeze`.
+        device: From `device.choose_device`.
+        progress: Told of what is computed.
+        network: The frozen part, None if nothing is.
+        engine: "openvino" or "keras".
+
+    Returns:
+        The collector; nothing is computed yet.
+    """
     root = cache_root()
     frozen = frozen_part(
         network,
         engine,
         pooling=pooling,
         size=size_of(config),
-        backbone=config.model.backbone,
+        backbone=config.model.row.identity,
         memory=Memory(root),
         device=device,
     )
-    shelf = None
-    if config.train.store:
-        shelf = Shelf(root, frozen.about, frozen.shape, frozen.dtype)
-    return Collector(maker, frozen, shelf, config.inputs.workers, progress)
+    store = root if config.train.store else None
+    return Collector(maker, frozen, store, config.inputs.workers, progress)
+
+
+def answers(
+    config: Config,
+    manifest: Manifest,
+    split: str,
+    reference: Classifier,
+    *,
+    device: str,
+    progress: Progress,
+) -> np.ndarray:
+    """What the float32 network says of the plain pictures of a side.
+
+    Args:
+        config: Resolved.
+        manifest: The data set.
+        split: Not empty; neither trained on nor used to choose anything, if it is to
+            be a fair test.
+        reference: In float32.
+        device: From `device.choose_device`.
+        progress: Told of what is computed.
+
+    Returns:
+        float32 [N, n], class probabilities in the order of the manifest.
+    """
+    parts = split_at_freeze(reference)
+    inputs = config.inputs
+    maker = ViewMaker(
+        manifest.source,
+        size_of(config),
+        inputs.resize,
+        load_policy(inputs.augment),
+        config.train.seed,
+    )
+    network = Traced(parts.prefix) if parts.prefix else None
+    collector = build_collector(
+        config, maker, parts.pooling, device, progress, network, "keras"
+    )
+    examples = manifest.of(split)
+    rows = collector.collect(examples, [PLAIN], "Computing features")
+    side = _side(manifest, examples, collector, rows, parts.pooling)
+    return score(parts.suffix, side)

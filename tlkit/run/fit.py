@@ -76,7 +76,7 @@ def fit(
     )
     if state.stopped or state.epochs >= epochs:
         return checkpoint
-    _compile(feed.model, train, feed.schedule.steps, depths, device)
+    compile_model(feed, train, depths, device)
     stream = feed.training(state.epochs)
     try:
         feed.model.fit(
@@ -90,7 +90,7 @@ def fit(
             verbose=0,
         )
     finally:
-        _close(stream)
+        close(stream)
     return checkpoint
 
 
@@ -107,43 +107,59 @@ def epochs_of(train: TrainConfig, steps: int) -> int:
     return train.epochs or -(-(train.steps or 1) // steps)
 
 
-def _compile(
-    model: keras.Model,
-    train: TrainConfig,
-    steps: int,
-    depths: Sequence[float],
-    device: str,
+def compile_model(
+    feed: Feed, train: TrainConfig, depths: Sequence[float], device: str
 ) -> None:
-    binary = model.output_shape[-1] == 1
-    factors = None
-    if train.depth_decay < 1:
-        factors = optimizers.depth_factors(depths, train.depth_decay)
+    """Give the network of a feed its loss and optimizer.
+
+    Args:
+        feed: Has what is trained, and says how many steps one pass takes.
+        train: How.
+        depths: As for `fit`.
+        device: From `device.choose_device`.
+    """
+    model, steps, factors = feed.model, feed.schedule.steps, None
+    decay = train.depth_decay or 1.0
+    if decay < 1:
+        factors = optimizers.depth_factors(depths, decay)
+    optimizer = optimizers.build(
+        train.optimizer,
+        lr=train.lr or 0.0,
+        steps=train.steps or steps * epochs_of(train, steps),
+        momentum=train.momentum,
+        nesterov=train.nesterov,
+        weight_decay=train.weight_decay,
+        schedule=train.schedule,
+        warmup=train.warmup or 0.0,
+        ema=train.ema,
+        factors=factors,
+    )
+    # Else the training step is traced once more when it meets the new variables.
+    optimizer.build(model.trainable_variables)
+    if model.compiled and _alike(model.optimizer, optimizer):
+        # What was traced for an earlier fold is as good for this one.
+        for old, new in zip(
+            model.optimizer.variables, optimizer.variables, strict=True
+        ):
+            old.assign(new)
+        return
     model.compile(
-        optimizer=optimizers.build(
-            train.optimizer,
-            lr=train.lr or 0.0,
-            steps=train.steps or steps * epochs_of(train, steps),
-            momentum=train.momentum,
-            nesterov=train.nesterov,
-            weight_decay=train.weight_decay,
-            schedule=train.schedule,
-            warmup=train.warmup or 0.0,
-            ema=train.ema,
-            factors=factors,
-        ),
-        loss="binary_crossentropy" if binary else "categorical_crossentropy",
-        metrics=[keras.metrics.MeanMetricWrapper(_right, name="accuracy")],
+        optimizer=optimizer,
+        loss=feed.task.loss,
+        metrics=[keras.metrics.MeanMetricWrapper(feed.task.right, name="accuracy")],
         jit_compile=_pays_to_compile(model, device),
     )
 
 
-def _right(wanted: Any, answered: Any) -> Any:
-    """1 where the likeliest class is right; of mixed ones, that with most of it."""
-    if answered.shape[-1] == 1:
-        right = (wanted > 0.5) == (answered > 0.5)
-        return keras.ops.cast(right[:, 0], "float32")
-    right = keras.ops.argmax(wanted, -1) == keras.ops.argmax(answered, -1)
-    return keras.ops.cast(right, "float32")
+def _alike(one: keras.Optimizer, other: keras.Optimizer) -> bool:
+    """Whether two optimizers do the same, but for rates that are variables."""
+    settings = []
+    for optimizer in (one, other):
+        setting = {**optimizer.get_config(), "name": ""}
+        if isinstance(setting["learning_rate"], float):
+            del setting["learning_rate"]
+        settings.append(setting)
+    return type(one) is type(other) and settings[0] == settings[1]
 
 
 def _pays_to_compile(model: keras.Model, device: str) -> str | bool:
@@ -159,7 +175,7 @@ def _pays_to_compile(model: keras.Model, device: str) -> str | bool:
     return large and all(isinstance(layer, DENSE) for layer in model.layers)
 
 
-def _close(stream: Generator[Any, None, None]) -> None:
+def close(stream: Generator[Any, None, None]) -> None:
     """End the stream and its workers, once Keras' prefetching thread has left it."""
     for _ in range(CLOSING_SECONDS * 20):
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -27,20 +27,29 @@ class KerasEngine:
 
     def __init__(self, network: Traced, device: str = "cpu:0") -> None:
         self._network = network
+        self._device = device
         self.compute = network.prefix.layers[-1].compute_dtype
         self.numerics = f"keras {keras.__version__} tensorflow {tf.__version__}"
         self.numerics += f" {self.compute} {device.partition(':')[0]}"
         self.dtype = np.dtype(np.float32)
 
+    def only(self, ends: Sequence[int]) -> KerasEngine:
+        """See Engine."""
+        return KerasEngine(self._network.only(ends), self._device)
+
     def run(
         self, groups: Iterable[np.ndarray], pictures: int = 0
-    ) -> Generator[np.ndarray, None, None]:
+    ) -> Generator[tuple[np.ndarray, ...], None, None]:
         """See Engine; `pictures` changes nothing here."""
         del pictures
         waiting: deque[Any] = deque()
         for group in groups:
             waiting.append(self._network.function(tf.constant(group)))
             if len(waiting) > self.AHEAD:
-                yield np.asarray(waiting.popleft(), np.float32)
+                yield _arrays(waiting.popleft())
         for answer in waiting:
-            yield np.asarray(answer, np.float32)
+            yield _arrays(answer)
+
+
+def _arrays(maps: Sequence[Any]) -> tuple[np.ndarray, ...]:
+    return tuple(np.asarray(one, np.float32) for one in maps)

@@ -15,17 +15,16 @@ from typing import Any
 
 import keras
 import numpy as np
-from sklearn.metrics import log_loss
 
 from tlkit.config import Config, TrainConfig
 from tlkit.dataset.manifest import Manifest
-from tlkit.model.phases import HEAD
+from tlkit.model.phases import HEAD, LAST, Phase
 from tlkit.progress import Progress
 from tlkit.run.budget import Budget
 from tlkit.run.clock import Clock
 from tlkit.run.epochs import Place
 from tlkit.run.feed import Feed, build_feed
-from tlkit.run.fit import fit
+from tlkit.run.fit import epochs_of, fit
 from tlkit.run.network import Network, Weights
 from tlkit.run.probe import Probe, fit_probe
 from tlkit.run.side import Side, score
@@ -41,28 +40,32 @@ class Candidate:
         name: "probe", or what its phase has trained, as in Phase.
         freeze_to: The layer it was frozen up to, or "none".
         scores: float32 [N, n], class probabilities of the validation side.
+        right: float [N], how right they are; see `Task.rightness`.
         loss: Log loss of these.
-        accuracy: Share of them that is right.
+        accuracy: The mean of `right`.
         epochs: How many epochs the phase has run.
         best_epoch: Which of them was kept, counted from 1; 0 for a probe.
         stopped: Whether the phase has ended before its time.
         seconds: What it has taken.
+        of: For a mean of weights before and after a phase, the name of the phase.
     """
 
     name: str
     freeze_to: str
     scores: np.ndarray = field(repr=False)
+    right: np.ndarray = field(repr=False)
     loss: float
     accuracy: float
     epochs: int = 0
     best_epoch: int = 0
     stopped: bool = False
     seconds: float = 0.0
+    of: str = ""
 
     def account(self) -> dict[str, Any]:
-        """All but the scores, for records."""
+        """All but the scores and what is right of them, for records."""
         values = dataclasses.asdict(self)
-        del values["scores"]
+        del values["scores"], values["right"]
         return values
 
 
@@ -118,11 +121,11 @@ class Trainer:
         self.clock = clock
         self.progress = progress
         self.watching = watching
-        self.truth = manifest.targets("val")
+        self.truth = manifest.shares("val")
         self.candidates: list[Candidate] = []
-        self.planned: list[Planned] = []
+        self.phases: list[Phase] = []
         self.history: list[dict[str, Any]] = []
-        self.feed: Feed | None = None
+        self.feed: Feed
         self._reached: list[Weights] = []
 
     def probe(self) -> Probe:
@@ -155,11 +158,14 @@ class Trainer:
             self._keep(found)
         return probe
 
-    def run(self, planned: Planned) -> None:
+    def run(self, planned: Planned) -> Candidate:
         """Run a phase.
 
         Args:
-            planned: Which one; the network is left with the best epoch of it.
+            planned: Which one.
+
+        Returns:
+            Its best epoch; the network has these weights.
         """
         began = time.perf_counter()
         network = self.network
@@ -167,7 +173,7 @@ class Trainer:
         frozen = network.trained.frozen_digest()
         feed = self._feed(planned.train, planned.views)
         self.clock.lap("features")
-        number = len(self.planned) + 1
+        number = len(self.phases) + 1
         checkpoint = fit(
             feed,
             planned.train,
@@ -188,35 +194,65 @@ class Trainer:
             checkpoint.restore_best(feed.exact)
         state = checkpoint.state
         self.history = checkpoint.rows()
-        self.planned.append(planned)
+        epochs = epochs_of(planned.train, feed.schedule.steps)
+        if planned.train.schedule == "auto":
+            epochs = state.epochs  # as the time allowed
+        self.phases.append(Phase(planned.above, epochs, planned.train.lr))
         found = self._candidate(
             planned.above, point, score(feed.exact, feed.val), began
         )
-        self._keep(
-            dataclasses.replace(
-                found,
-                epochs=state.epochs,
-                best_epoch=state.best_epoch,
-                stopped=state.stopped,
-            )
+        found = dataclasses.replace(
+            found,
+            epochs=state.epochs,
+            best_epoch=state.best_epoch,
+            stopped=state.stopped,
         )
+        self._keep(found)
+        return found
+
+    def meet(self, before: Candidate, after: Candidate) -> Candidate:
+        """Go half way back from what a phase has reached to what it began with.
+
+        The mean of the weights before and after tuning is often better than either,
+        and hardly ever worse than both (WiSE-FT, Wortsman et al. 2022, arXiv
+        2109.01903), for no cost at all.
+
+        Args:
+            before: What the phase has begun with.
+            after: What it has reached.
+
+        Returns:
+            The candidate between; the network has its weights.
+        """
+        ends = [self._reached[self.candidates.index(one)] for one in (before, after)]
+        self.network.put_back(self.network.mean(*ends))
+        began = time.perf_counter()
+        scores = score(self.feed.exact, self.feed.val)
+        found = self._candidate(f"{after.name}/2", after.freeze_to, scores, began)
+        found = dataclasses.replace(found, best_epoch=after.best_epoch, of=after.name)
+        self._keep(found)
+        return found
 
     def best(self) -> Candidate:
         """The candidate with the best answers to the validation side, by the monitor.
 
         Returns:
-            The earlier one where two are equal: it has changed less.
+            The earlier one where two are equal: it has changed less. The last one of
+            all where the monitor does not judge.
         """
+        if self.config.train.monitor == LAST:
+            return self.candidates[-1]
         return min(self.candidates, key=self._badness)
 
     def epoch_of(self, candidate: Candidate) -> int:
         """The epoch of a candidate, counted over all phases; 0 for the probe."""
-        before = self.candidates[: self.candidates.index(candidate)]
+        names = [one.name for one in self.candidates]
+        before = self.candidates[: names.index(candidate.of or candidate.name)]
         return sum(one.epochs for one in before) + candidate.best_epoch
 
     def account(self) -> dict[str, Any]:
         """What the rows of the last phase were, and what computing them has cost."""
-        return self.feed.account() if self.feed else {}
+        return self.feed.account()
 
     def put_back(self, candidate: Candidate) -> None:
         """Give the network the weights it had when it was this candidate."""
@@ -238,18 +274,22 @@ class Trainer:
             self.network.reference,
             device=self.network.device,
             progress=self.progress,
+            split=self.network.split,
         )
         return self.feed
 
     def _candidate(
         self, name: str, point: str, scores: np.ndarray, began: float
     ) -> Candidate:
+        task = self.network.trained.task
+        right = task.rightness(self.truth, scores)
         return Candidate(
             name,
             point,
             scores,
-            float(log_loss(self.truth, scores, labels=range(scores.shape[1]))),
-            float((scores.argmax(axis=1) == self.truth).mean()),
+            right,
+            task.log_loss(self.truth, scores),
+            float(right.mean()),
             seconds=time.perf_counter() - began,
         )
 

@@ -9,10 +9,16 @@ import numpy as np
 
 from tlkit.config import Config, size_of
 from tlkit.errors import RunError
-from tlkit.model import backbones
-from tlkit.model.classifier import Classifier, build_classifier, refreeze
+from tlkit.model.classifier import (
+    Classifier,
+    Parts,
+    build_classifier,
+    refreeze,
+    split_at_freeze,
+)
 from tlkit.model.depth import freeze_point
 from tlkit.model.head import OUTPUT, is_linear, parse_head
+from tlkit.model.task import Task
 from tlkit.run.device import dtype_policy
 from tlkit.run.probe import Probe
 
@@ -29,8 +35,8 @@ class Network:
         reference: In float32; the same one where that is the precision.
         device: From `device.choose_device`.
         policy: From `device.choose_precision`.
-        untouched: Of all weights that a phase was allowed to change, what they were
-            before.
+        untouched: Of all that a phase was allowed to change, what it was before: the
+            weights, and where dropout stands in its random numbers.
     """
 
     trained: Classifier
@@ -38,6 +44,7 @@ class Network:
     device: str
     policy: str
     untouched: Weights = field(default_factory=dict)
+    _parts: dict[tuple[int, str], Parts] = field(default_factory=dict)
 
     def freeze(self, above: str) -> str:
         """Let only what lies above a place train.
@@ -55,10 +62,27 @@ class Network:
         same = self.trained is self.reference
         self.trained = refreeze(self.trained, point)
         self.reference = self.trained if same else refreeze(self.reference, point)
-        for place, variable in enumerate(self.reference.model.weights):
-            if variable.trainable and place not in self.untouched:
+        model = self.reference.model
+        frozen = [model.get_layer(name) for name in self.reference.frozen]
+        held = {id(v) for layer in frozen for v in layer.variables}
+        for place, variable in enumerate(_variables(self.reference)):
+            if id(variable) not in held and place not in self.untouched:
                 self.untouched[place] = np.array(variable)
         return self.trained.freeze_to
+
+    def split(self, classifier: Classifier) -> Parts:
+        """The frozen and the trainable part, the same ones whenever asked again.
+
+        Args:
+            classifier: One of this network's, as it is frozen now.
+
+        Returns:
+            As `split_at_freeze`; what Keras has traced of them can be used again.
+        """
+        key = id(classifier.model), classifier.freeze_to
+        if key not in self._parts:
+            self._parts[key] = split_at_freeze(classifier)
+        return self._parts[key]
 
     def start_from(self, probe: Probe) -> bool:
         """Give the output layer the weights of a probe, where it has their shape.
@@ -83,20 +107,37 @@ class Network:
         return True
 
     def weights(self) -> Weights:
-        """Copies of all weights that any phase was allowed to change."""
-        variables = self.reference.model.weights
+        """Copies of all that any phase was allowed to change."""
+        variables = _variables(self.reference)
         return {place: np.array(variables[place]) for place in self.untouched}
+
+    def mean(self, one: Weights, other: Weights) -> Weights:
+        """Half way between two sets of weights.
+
+        Args:
+            one: From `weights`.
+            other: Likewise.
+
+        Returns:
+            Their mean; what only one of them has is held against what it was before.
+        """
+        first, second = self.untouched | one, self.untouched | other
+        return {
+            place: _halfway(first[place], second[place])
+            for place in one.keys() | other.keys()
+        }
 
     def put_back(self, weights: Weights) -> None:
         """Make the network what it was when these weights were copied.
 
         Args:
             weights: From `weights`; what only later phases have changed becomes what
-                it was before them.
+                it was before them. With none at all it is as it was built.
         """
-        for place, value in (self.untouched | weights).items():
-            for one in (self.reference, self.trained):
-                one.model.weights[place].assign(value)
+        for one in (self.reference, self.trained):
+            variables = _variables(one)
+            for place, value in (self.untouched | weights).items():
+                variables[place].assign(value)
 
     def depths(self) -> list[float]:
         """Where each trainable variable lies: 0 in the head to 1 in the lowest layer.
@@ -126,12 +167,12 @@ class Network:
             raise RunError("Frozen weights have changed; this is a fault of tlkit.")
 
 
-def build_network(config: Config, classes: int, device: str, policy: str) -> Network:
+def build_network(config: Config, task: Task, device: str, policy: str) -> Network:
     """Build what a configuration describes, with its pretrained weights.
 
     Args:
         config: Resolved.
-        classes: How many there are.
+        task: What the network is asked.
         device: From `device.choose_device`.
         policy: From `device.choose_precision`.
 
@@ -139,26 +180,37 @@ def build_network(config: Config, classes: int, device: str, policy: str) -> Net
         The network.
     """
     with dtype_policy(policy):
-        trained = _build(config, classes)
+        trained = _build(config, task)
     reference = trained
     if policy != "float32":
         with dtype_policy("float32"):
-            reference = _build(config, classes)
+            reference = _build(config, task)
     return Network(trained, reference, device, policy)
 
 
-def _build(config: Config, classes: int) -> Classifier:
+def _build(config: Config, task: Task) -> Classifier:
     model = config.model
     return build_classifier(
-        backbones.find(model.backbone),
+        model.row,
         size=size_of(config),
         cut=model.cut,
         freeze_to=model.freeze_to,
         head=parse_head(model.head),
-        n_classes=classes,
-        weights=model.weights,
+        n_classes=task.classes,
+        multi_label=task.multi_label,
+        weights=str(model.weights),
         seed=config.train.seed,
     )
+
+
+def _halfway(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The mean; where dropout stands in its random numbers has none."""
+    return one if one.dtype.kind == "u" else (one + other) / 2
+
+
+def _variables(classifier: Classifier) -> list[keras.Variable]:
+    """All of a network's own: not those that compiling it adds."""
+    return [v for layer in classifier.model.layers for v in layer.variables]
 
 
 def _trains(layer: keras.layers.Layer) -> bool:

@@ -11,58 +11,25 @@ from tlkit.model.phases import (
     AUTO,
     DEEP,
     HEAD,
+    LAST,
     ONE,
+    SMOOTHING,
     TOP,
     TUNE_RATE,
     Phase,
     parse_phases,
 )
+from tlkit.run.fit import epochs_of
 from tlkit.run.learn import Planned, Trainer
 
-# Tuned without it, a network soon answers its few pictures with a certainty that it
-# does not have on others.
-SMOOTHING = 0.1
+TRIED = {TOP: "the upper third", DEEP: "the upper two thirds"}
+# With fewer pictures to judge by, one of them is more than what tuning usually gains.
+LEAST_JUDGES = 20
+# With less time than this a phase would hardly have begun.
+LEAST_SECONDS = 15.0
 # A tuning phase sees every picture so many times, within these numbers of steps: BiT's
 # 500 (Kolesnikov et al. 2020, arXiv 1912.11370) at most.
 TUNE_EPOCHS, LEAST_STEPS, MOST_STEPS = 12, 60, 500
-
-
-def single(config: Config) -> Planned:
-    """The one phase of a configuration that names its freeze point."""
-    model = config.model
-    above = model.freeze_to or HEAD
-    if above == model.cut:
-        above = HEAD
-    return Planned(ALL if above == "none" else above, config.train)
-
-
-def listed(phase: Phase, train: TrainConfig) -> Planned:
-    """A phase as it stands in the configuration.
-
-    Args:
-        phase: From `parse_phases`.
-        train: The training section, resolved.
-
-    Returns:
-        The phase; where it tunes pretrained layers, its rate falls over its whole
-        length, so that nothing ends it before its time.
-    """
-    if phase.above == HEAD:
-        lr = phase.lr or train.lr
-        return Planned(
-            HEAD, dataclasses.replace(_steady(train), epochs=phase.epochs, lr=lr)
-        )
-    return Planned(
-        phase.above,
-        dataclasses.replace(
-            train,
-            epochs=phase.epochs,
-            steps=None,
-            lr=phase.lr or TUNE_RATE,
-            patience=0,
-            plateau=0,
-        ),
-    )
 
 
 def follow(trainer: Trainer) -> None:
@@ -73,58 +40,132 @@ def follow(trainer: Trainer) -> None:
     """
     config = trainer.config
     if config.train.phases == ONE:
-        trainer.run(single(config))
+        run(trainer, single(config))
     elif config.train.phases == AUTO:
         find_out(trainer)
     else:
         for phase in parse_phases(str(config.train.phases)):
-            trainer.run(listed(phase, config.train))
+            run(trainer, listed(phase, config))
 
 
 def find_out(trainer: Trainer) -> None:
-    """Train the head, then tune as deep as pays.
+    """Train the head, then tune as deep as pays, and while there is time.
 
     Args:
         trainer: As for `follow`.
     """
     config, progress = trainer.config, trainer.progress
-    trainer.run(_head(config))
-    steps = _steps(len(trainer.manifest.of("train")), config)
-    for above in (TOP, DEEP, ALL):
+    judges = len(trainer.truth)
+    if judges < LEAST_JUDGES and trainer.candidates:
+        progress.note(
+            f"{judges} pictures are too few to tell by whether tuning pays: what is "
+            "kept is the mean of the weights before and after it"
+        )
+        train = dataclasses.replace(config.train, monitor=LAST)
+        trainer.config = dataclasses.replace(config, train=train)
+        return run(trainer, _keyed(DEEP, trainer))
+    pictures, batch = len(trainer.manifest.of("train")), config.inputs.batch
+    epochs = epochs_of(config.train, -(-pictures // batch))
+    run(trainer, listed(Phase(HEAD, epochs), config))
+    for above, name in TRIED.items():
         before = trainer.best()
         if before.accuracy == 1:
             return progress.note("No mistake is left on the validation side to mend")
-        trainer.put_back(before)
-        tuned = dataclasses.replace(
-            config.train,
-            epochs=None,
-            steps=steps,
-            lr=TUNE_RATE,
-            label_smoothing=config.train.label_smoothing or SMOOTHING,
-            patience=0,
-            plateau=0,
-        )
-        trainer.run(Planned(above, tuned))
+        if trainer.budget.left < LEAST_SECONDS:
+            return progress.note(f"No time is left to tune {name}")
+        run(trainer, _keyed(above, trainer))
         if trainer.best() is before:
-            return progress.note(f"Tuning the {above} does not pay: no deeper then")
+            return progress.note(f"Tuning {name} does not pay: no deeper then")
     return None
 
 
-def _head(config: Config) -> Planned:
-    """The phase that trains what is new."""
-    # A linear classifier on pooled features gains nothing from augmented views.
+def _keyed(above: str, trainer: Trainer) -> Planned:
+    """A tuning phase as long as the data want: so many steps, not so many epochs."""
+    pictures, batch = len(trainer.manifest.of("train")), trainer.config.inputs.batch
+    steps = min(max(TUNE_EPOCHS * pictures // batch, LEAST_STEPS), MOST_STEPS)
+    train = dataclasses.replace(trainer.config.train, epochs=None, steps=steps)
+    return _tuning(above, train, TUNE_RATE)
+
+
+def run(trainer: Trainer, planned: Planned) -> None:
+    """Run a phase from the best so far.
+
+    Of one that tunes pretrained layers, the mean of before and after is a candidate
+    as well.
+
+    Args:
+        trainer: As for `follow`.
+        planned: The phase.
+    """
+    before = trainer.best() if trainer.candidates else None
+    if before:
+        trainer.put_back(before)
+    after = trainer.run(planned)
+    if before and planned.above != HEAD:
+        trainer.meet(before, after)
+
+
+def single(config: Config) -> Planned:
+    """The one phase of a configuration that names its freeze point."""
+    above = config.model.freeze_to
+    if above == config.model.cut:
+        return Planned(HEAD, config.train)
+    return Planned(ALL if above == "none" else str(above), config.train)
+
+
+def listed(phase: Phase, config: Config) -> Planned:
+    """A phase with the settings that it has by its kind.
+
+    Args:
+        phase: From `parse_phases`.
+        config: Resolved.
+
+    Returns:
+        The phase.
+    """
+    train = dataclasses.replace(config.train, epochs=phase.epochs, steps=None)
+    if phase.above != HEAD:
+        return _tuning(phase.above, train, phase.lr or TUNE_RATE)
+    train = dataclasses.replace(
+        train,
+        lr=phase.lr or train.lr,
+        # What is new has no start to be careful with.
+        schedule="constant" if train.schedule == "auto" else train.schedule,
+    )
+    return Planned(HEAD, train, 1 if plain_suffices(config) else None)
+
+
+def plain_suffices(config: Config) -> bool:
+    """Whether the kept views of a run are for the phases that tune, not for its head.
+
+    A linear classifier on pooled features gains nothing from augmented views.
+
+    Args:
+        config: Resolved.
+
+    Returns:
+        Whether its head trains on the plain pictures; not if nothing else trains.
+    """
+    phases = str(config.train.phases)
+    tunes = phases == AUTO or any(p.above != HEAD for p in parse_phases(phases))
     linear = is_linear(parse_head(config.model.head))
-    return Planned(HEAD, _steady(config.train), 1 if linear else None)
+    return tunes and linear and isinstance(config.inputs.views, int)
 
 
-def _steady(train: TrainConfig) -> TrainConfig:
-    """What is new has no start to be careful with: its rate is constant."""
-    if train.schedule == "auto":
-        return dataclasses.replace(train, schedule="constant")
-    return train
+def _tuning(above: str, train: TrainConfig, lr: float) -> Planned:
+    """A phase that tunes pretrained layers.
 
+    Its rate falls over its whole length, so that nothing ends it before its time.
 
-def _steps(pictures: int, config: Config) -> int:
-    """How many steps a tuning phase has: keyed to the data, not a number of epochs."""
-    wanted = TUNE_EPOCHS * pictures // config.inputs.batch
-    return min(max(wanted, LEAST_STEPS), MOST_STEPS)
+    Returns:
+        The phase.
+    """
+    smoothing = train.label_smoothing
+    train = dataclasses.replace(
+        train,
+        lr=lr,
+        label_smoothing=SMOOTHING if smoothing is None else smoothing,
+        patience=0,
+        plateau=0,
+    )
+    return Planned(above, train)

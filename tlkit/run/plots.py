@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,13 @@ from PIL import Image, ImageDraw, ImageFont
 from tlkit import files
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
+    from tlkit.run.comparison import Comparison, Entry
+
 GALLERY = 24
+MARKERS = "o^sDv<>pX*"
 # Side of a picture in the gallery, pixels.
 TILE = 256
 
@@ -47,6 +51,75 @@ def draw_curves(history: Sequence[dict[str, float]], path: Path, best: int) -> N
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend()
+    _save(figure, path)
+
+
+def draw_rates(
+    rates: Sequence[float],
+    losses: Sequence[float],
+    smoothed: Sequence[float],
+    marks: dict[str, float],
+    path: Path,
+) -> None:
+    """Loss over a rising learning rate.
+
+    Args:
+        rates: Of each step, rising.
+        losses: At each step.
+        smoothed: Likewise.
+        marks: Rates to be marked, by their names.
+        path: The PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(rates, losses, color="lightgrey", label="loss")
+    axes.plot(rates, smoothed, label="smoothed")
+    for style, (name, rate) in zip((":", "--"), marks.items(), strict=False):
+        axes.axvline(rate, color="grey", linestyle=style, label=f"{name}: {rate:.1e}")
+    low, high = min(smoothed), max(smoothed[0], min(smoothed) * 1.1)
+    axes.set_ylim(low - 0.2 * (high - low), high + 0.4 * (high - low))
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(figure, path)
+
+
+def draw_search(
+    values: Sequence[float],
+    judged: str,
+    importances: Mapping[str, float],
+    path: Path,
+) -> None:
+    """How a search went, and which setting made a difference.
+
+    Args:
+        values: One a trial in their order, NaN for those that have none.
+        judged: What they are, "loss" or "accuracy".
+        importances: Setting to share of the differences that it explains.
+        path: The PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    numbers = range(1, len(values) + 1)
+    better = np.fmax if judged == "accuracy" else np.fmin
+    so_far = better.accumulate(np.asarray(values, float))
+    left.plot(numbers, values, "o", markersize=4, label="trial")
+    left.step(numbers, so_far, where="post", label="best so far")
+    left.set(xlabel="trial", title=f"{judged} on inner folds")
+    left.xaxis.get_major_locator().set_params(integer=True)
+    left.grid(alpha=0.3)
+    left.legend()
+    shares = sorted(importances.items(), key=lambda pair: pair[1])
+    right.barh([name for name, _ in shares], [share for _, share in shares])
+    right.set(xlabel="share of the differences", title="What mattered", xlim=(0, 1))
+    if not shares:
+        right.set(yticks=[])
+        where = right.transAxes
+        right.text(0.5, 0.5, "too few trials to tell", ha="center", transform=where)
     _save(figure, path)
 
 
@@ -121,6 +194,106 @@ def draw_learning_curve(
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
     _save(figure, path)
+
+
+def draw_coverage(
+    curves: Mapping[str, pd.DataFrame], kept: float | None, path: Path
+) -> None:
+    """Accuracy of the surest answers against the share of them that is kept.
+
+    Args:
+        curves: From `coverage.coverage_table`, by what tells how sure an answer is.
+        kept: The coverage at the limit that is set; None where there is none.
+        path: The PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for name, table in curves.items():
+        axes.plot(table["coverage"], table["accuracy"], label=f"by {name}")
+        low, high = table["accuracy_low"], table["accuracy_high"]
+        axes.fill_between(table["coverage"], low, high, alpha=0.15)
+    if kept is not None:
+        axes.axvline(kept, color="grey", linestyle=":", label="known, as set")
+    axes.set(xlabel="share of the pictures kept", ylabel="accuracy among them")
+    axes.set_xlim(0, 1.01)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left")
+    _save(figure, path)
+
+
+def draw_comparison(found: Comparison, costs: Mapping[str, str], path: Path) -> None:
+    """Accuracy with its interval against each cost, the two that are named marked.
+
+    Args:
+        found: What was compared.
+        costs: Which ones, with what they are called.
+        path: The PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    shown = [entry for entry in found.entries if not entry.failed]
+    networks = list(dict.fromkeys(map(_network, shown)))
+    ways = list(dict.fromkeys(map(_way, shown)))
+    figure = Figure(figsize=(15, 5.5), layout="constrained")
+    panels = figure.subplots(1, len(costs), sharey=True)
+    for axes, (cost, label) in zip(panels, costs.items(), strict=True):
+        for entry in shown:
+            share = entry.accuracy
+            axes.errorbar(
+                entry.cost(cost),
+                share.value,
+                yerr=[[share.value - share.low], [share.high - share.value]],
+                fmt=MARKERS[ways.index(_way(entry)) % len(MARKERS)],
+                color=f"C{networks.index(_network(entry)) % 10}",
+                alpha=0.7,
+                capsize=2,
+            )
+        for number, colour in ((found.best, "red"), (found.cheapest, "black")):
+            entry = found.entries[number]
+            place = entry.cost(cost), entry.accuracy.value
+            side = 260 if colour == "red" else 140
+            axes.scatter(*place, s=side, facecolors="none", edgecolors=colour, zorder=3)
+        axes.set(xlabel=label, xscale="log")
+        for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            axis("{x:g}")
+        axes.tick_params(axis="x", which="both", labelsize=8, rotation=45)
+        axes.grid(alpha=0.3)
+    panels[0].set_ylabel("accuracy out of fold, 95 % interval")
+    _comparison_legend(figure, found, networks, ways)
+    _save(figure, path)
+
+
+def _network(entry: Entry) -> str:
+    return f"{entry.backbone}, {entry.size} px"
+
+
+def _way(entry: Entry) -> str:
+    return entry.pooling or entry.trained
+
+
+def _comparison_legend(
+    figure: Figure, found: Comparison, networks: list[str], ways: list[str]
+) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=f"C{i % 10}", marker="o", ls="", label=name)
+        for i, name in enumerate(networks)
+    ]
+    handles += [
+        Line2D([], [], color="grey", marker=MARKERS[i % len(MARKERS)], ls="", label=way)
+        for i, way in enumerate(ways)
+    ]
+    for number, colour, what in (
+        (found.best, "red", "best"),
+        (found.cheapest, "black", "cheapest within one standard error"),
+    ):
+        label = f"{what}: {found.entries[number].cut}"
+        ring = Line2D([], [], color=colour, marker="o", mfc="none", ls="", label=label)
+        handles.append(ring)
+    figure.legend(handles=handles, loc="outside lower left", ncols=6)
 
 
 def draw_gallery(pictures: np.ndarray, captions: Sequence[str], path: Path) -> None:

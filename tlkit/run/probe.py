@@ -9,7 +9,6 @@ tuning from (Kumar et al. 2022, arXiv 2202.10054).
 
 from __future__ import annotations
 
-import functools
 import warnings
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
 from tlkit.run.folds import Fold, most_folds, stratified_folds
 
@@ -77,12 +76,6 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 
 
-@functools.cache
-def _threads() -> ThreadpoolController:
-    """What is looked for once, as looking takes longer than many a fit."""
-    return ThreadpoolController()
-
-
 def fit_probe(
     features: np.ndarray,
     targets: np.ndarray,
@@ -103,12 +96,13 @@ def fit_probe(
     Returns:
         The probe, learnt from all N.
     """
-    # Several threads spend many times what such small products take on waiting.
-    with _threads().limit(limits=1):
-        return _fitted(features, targets, groups, classes, seed)
+    # The steps of the solver are many and small: threads would wait for each other, ten
+    # times as long as the steps take.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _fit(features, targets, groups, classes, seed)
 
 
-def _fitted(
+def _fit(
     features: np.ndarray,
     targets: np.ndarray,
     groups: np.ndarray,
@@ -119,7 +113,7 @@ def _fitted(
     scale = float(np.sqrt(np.mean((features - middle) ** 2))) or 1.0
     # The best weights lie in the span of the examples, so that turning to its axes
     # changes nothing but the number of columns: N rather than C where N is less.
-    rows, axes = _turned((features - middle) / scale)
+    rows, axes = turned((features - middle) / scale)
     folds = min(FOLDS, most_folds(targets, groups))
     if folds >= 2:
         parts = stratified_folds(targets, groups, folds, seed=seed)
@@ -127,7 +121,7 @@ def _fitted(
     else:
         folds, strength = 0, STRENGTH_UNCHECKED
         held_out, loss = np.empty((0, classes), np.float32), float("nan")
-    kernel, bias = _logistic(rows, targets, strength, classes)
+    kernel, bias = logistic(rows, targets, strength, classes)
     kernel = axes.T @ kernel / scale
     return Probe(
         kernel.astype(np.float32),
@@ -139,8 +133,15 @@ def _fitted(
     )
 
 
-def _turned(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows in axes of their span, [N, r], and these axes, [r, C]."""
+def turned(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn rows to the axes of their span, where they are fewer than their columns.
+
+    Args:
+        rows: float32 [N, C].
+
+    Returns:
+        The same [N, r], and the axes, [r, C].
+    """
     if len(rows) >= rows.shape[1]:
         return rows, np.eye(rows.shape[1], dtype=rows.dtype)
     left, sizes, axes = np.linalg.svd(rows, full_matrices=False)
@@ -156,7 +157,7 @@ def _choose(
     for strength in STRENGTHS:
         answers = np.zeros((len(rows), classes), np.float32)
         for fold in folds:
-            kernel, bias = _logistic(
+            kernel, bias = logistic(
                 rows[fold.train], targets[fold.train], strength, classes
             )
             answers[fold.held] = softmax(rows[fold.held] @ kernel + bias)
@@ -171,10 +172,20 @@ def _choose(
     return best
 
 
-def _logistic(
+def logistic(
     rows: np.ndarray, targets: np.ndarray, strength: float, classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weights [C, n] and bias [n], one column a class also where there are two."""
+    """Multinomial logistic regression with a penalty on the squares of the weights.
+
+    Args:
+        rows: float32 [N, C].
+        targets: int [N].
+        strength: Inverse of the penalty.
+        classes: How many there are, n.
+
+    Returns:
+        Weights [C, n] and bias [n], one column a class also where there are two.
+    """
     known, numbers = np.unique(targets, return_inverse=True)
     kernel = np.zeros((rows.shape[1], classes))
     # A class that a fold did not get to see is held for all but impossible.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib.util
 import json
 import platform
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +19,8 @@ from tlkit import files
 from tlkit.config import Config, build_config, size_of
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError, RunError, UsageError
+from tlkit.model.backbones import HUB_INSTALL, HUB_PACKAGE
+from tlkit.model.task import Task
 from tlkit.progress import Progress
 
 if TYPE_CHECKING:
@@ -25,8 +28,8 @@ if TYPE_CHECKING:
 
 MARKER = "run.json"
 RECORDED = (
-    "tlkit", "tensorflow", "keras", "keras-cv", "openvino", "albumentations", "numpy",
-    "pillow",
+    "tlkit", "tensorflow", "keras", "keras-cv", "keras-hub", "openvino",
+    "albumentations", "numpy", "pillow",
 )  # fmt: skip
 
 
@@ -99,6 +102,11 @@ class Run:
         """Side of the square pictures the network takes, pixels."""
         return size_of(self.config)
 
+    @property
+    def task(self) -> Task:
+        """What its network is asked."""
+        return Task(len(self.labels), bool(self.info["data"].get("multi_label")))
+
     def manifest(self, data: str | Path | None = None) -> Manifest:
         """The data set this run was trained on.
 
@@ -146,7 +154,12 @@ class Run:
         path = self.directory / "model.keras"
         try:
             return keras.saving.load_model(path, compile=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
+            if HUB_PACKAGE in str(error) and not importlib.util.find_spec(HUB_PACKAGE):
+                raise RunError(
+                    f"{path} has layers of KerasHub, which is not installed here.",
+                    hint=f"{HUB_INSTALL}, or use what tlkit export made of the run.",
+                ) from error
             raise RunError(f"{path} cannot be loaded: {error}") from error
 
     def metrics(self) -> dict[str, Any]:
@@ -183,16 +196,28 @@ class Run:
 
 
 @contextlib.contextmanager
-def run_place(path: Path, *, overwrite: bool, progress: Progress) -> Iterator[Path]:
+def run_place(
+    path: Path,
+    *,
+    overwrite: bool,
+    progress: Progress,
+    marker: str = MARKER,
+    what: str = "run directory",
+    resumable: Callable[[Path], bool] | None = None,
+) -> Iterator[Path]:
     """The directory a run is written to, in place, so that it can be resumed.
 
     A run that stood there before is set aside. It comes back if the new one fails
-    before its first checkpoint; afterwards both are kept.
+    before there is anything to resume; afterwards both are kept.
 
     Args:
         path: The run directory.
         overwrite: Whether an earlier run may be replaced.
         progress: Told where an earlier run is kept.
+        marker: A file that every directory of this kind holds.
+        what: What it is, for messages.
+        resumable: Whether there is anything to go on with in a directory; of a run,
+            a checkpoint.
 
     Yields:
         The path, an existing and empty directory.
@@ -202,16 +227,14 @@ def run_place(path: Path, *, overwrite: bool, progress: Progress) -> Iterator[Pa
     """
     old: Path | None = None
     if files.is_taken(path):
-        files.refuse_existing(
-            path, marker=MARKER, overwrite=overwrite, what="run directory"
-        )
+        files.refuse_existing(path, marker=marker, overwrite=overwrite, what=what)
         old = files.aside(path)
         path.replace(old)
     try:
         files.make_directory(path)
         yield path
     except BaseException:
-        if not has_checkpoint(path):
+        if not (resumable or has_checkpoint)(path):
             shutil.rmtree(path, ignore_errors=True)
             if old:
                 old.replace(path)
@@ -240,11 +263,26 @@ def begin(directory: Path, config: Config, manifest: Manifest) -> Run:
     Returns:
         The run, in state "training".
     """
+    info = settle_in(directory, config, manifest)
+    return Run(directory, config, manifest.labels, {}).update(**info)
+
+
+def settle_in(directory: Path, config: Config, manifest: Manifest) -> dict[str, Any]:
+    """Write the settings and the class order to a fresh directory.
+
+    Args:
+        directory: An empty directory.
+        config: The resolved configuration.
+        manifest: What it is about.
+
+    Returns:
+        What else is known before training, for a record.
+    """
     files.write_text(directory / "config.yaml", config.to_yaml())
     labels = "".join(f"{label}\n" for label in manifest.labels)
     files.write_text(directory / "labels.txt", labels)
     counts = {split: len(manifest.of(split)) for split in ("train", "val", "test")}
-    info: dict[str, Any] = {
+    return {
         "state": "training",
         "seed": config.train.seed,
         "labels": list(manifest.labels),
@@ -252,12 +290,12 @@ def begin(directory: Path, config: Config, manifest: Manifest) -> Run:
             "directory": str(manifest.directory.resolve()),
             "digest": manifest.digest,
             "pictures": counts,
+            "multi_label": manifest.multi_label,
             "crops": any(example.box for example in manifest.examples),
         },
         "versions": versions(),
         "seconds": {},
     }
-    return Run(directory, config, manifest.labels, {}).update(**info)
 
 
 def versions() -> dict[str, str]:

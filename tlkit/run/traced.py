@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -20,11 +20,29 @@ class Traced:
     """A network as one TensorFlow function, traced when first used, for any batch.
 
     Args:
-        prefix: uint8 [B, S, S, 3] to [B, H, W, C]; its weights stay as they are.
+        prefix: uint8 [B, S, S, 3] to [B, H, W, C], one or several of them, the deepest
+            last; its weights stay as they are.
     """
 
     def __init__(self, prefix: keras.Model) -> None:
         self.prefix = prefix
+
+    def only(self, ends: Sequence[int]) -> Traced:
+        """The same network with only some of its outputs.
+
+        Args:
+            ends: Their numbers, in order.
+
+        Returns:
+            The network; itself if these are all.
+        """
+        outputs = self.prefix.outputs
+        if len(ends) == len(outputs):
+            return self
+        wanted = [outputs[end] for end in ends]
+        if len(wanted) == 1:
+            (wanted,) = wanted
+        return Traced(keras.Model(self.prefix.inputs[0], wanted, name="prefix"))
 
     @functools.cached_property
     def digest(self) -> str:
@@ -33,10 +51,11 @@ class Traced:
 
     @functools.cached_property
     def function(self) -> Any:
-        """A tf ConcreteFunction with the same input and output."""
+        """A tf ConcreteFunction with the same input, and a list of the outputs."""
         image = tf.TensorSpec(self.prefix.input_shape, tf.uint8, "image")
         function = tf.function(
-            lambda image: self.prefix(image, training=False), input_signature=[image]
+            lambda image: keras.tree.flatten(self.prefix(image, training=False)),
+            input_signature=[image],
         )
         return function.get_concrete_function()
 
@@ -54,7 +73,7 @@ class Engine(Protocol):
 
     def run(
         self, groups: Iterable[np.ndarray], pictures: int = 0
-    ) -> Generator[np.ndarray, None, None]:
+    ) -> Generator[tuple[np.ndarray, ...], None, None]:
         """Compute the maps of groups of pictures, several ahead.
 
         Args:
@@ -62,6 +81,10 @@ class Engine(Protocol):
             pictures: About how many there are in all, 0 if few.
 
         Yields:
-            float32 [n, H, W, C] for each group, in order.
+            float32 [n, H, W, C] of each output, for each group, in order.
         """
+        ...
+
+    def only(self, ends: Sequence[int]) -> Engine:
+        """The engine for only some outputs of its network; see Traced.only."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,19 +15,24 @@ from tlkit.cache_root import cap_bytes
 from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
+from tlkit.inputs.mix import caution
+from tlkit.inputs.schedule import BALANCED
+from tlkit.model.backbones import OWN, Backbone, short_name
 from tlkit.model.classifier import Classifier
-from tlkit.model.phases import AUTO, ONE
+from tlkit.model.phases import AUTO, HEAD, ONE, Phase
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
+from tlkit.run.auto_cut import settle_cut
 from tlkit.run.budget import Budget
 from tlkit.run.choice import account_for
 from tlkit.run.clock import Clock
+from tlkit.run.decision import decide_on_val
 from tlkit.run.device import choose_device, choose_precision
-from tlkit.run.evaluate import report
-from tlkit.run.learn import Trainer
+from tlkit.run.lesson import learn
 from tlkit.run.network import build_network
-from tlkit.run.plan import follow
+from tlkit.run.plan import plain_suffices
 from tlkit.run.record import Run
+from tlkit.run.report import report, side_of
 from tlkit.workers import Aside
 
 SILENT = Silent()
@@ -75,6 +81,7 @@ def finetune(
     if config.train.store:
         cap_bytes()
     manifest = check_splits(Manifest.read(config.data))
+    check_labels(manifest, config)
     place = Path(out) if out is not None else free_place(config)
     with record.run_place(place, overwrite=overwrite, progress=progress) as directory:
         run = record.begin(directory, config, manifest)
@@ -123,15 +130,8 @@ def check_splits(manifest: Manifest) -> Manifest:
         The same.
 
     Raises:
-        RunError: It lacks a training or a validation side, or its examples have several
-            labels.
+        RunError: It lacks a training or a validation side.
     """
-    if manifest.multi_label:
-        raise RunError(
-            f"The examples of {manifest.directory} have several labels each: expected "
-            "one, as training on several is yet to come.",
-            hint="Prepare it anew without --multi-label: by --label-by shapes, say.",
-        )
     for split in ("train", "val"):
         if not manifest.of(split):
             raise RunError(
@@ -141,9 +141,32 @@ def check_splits(manifest: Manifest) -> Manifest:
     return manifest
 
 
-def free_place(config: Config) -> Path:
-    """The first free runs/DATA-BACKBONE-N below the current folder."""
-    stem = f"{Path(config.data).name}-{config.model.backbone.lower()}"
+def check_labels(manifest: Manifest, config: Config) -> None:
+    """Refuse options that have no meaning where pictures have several labels.
+
+    Args:
+        manifest: The data set.
+        config: Resolved.
+
+    Raises:
+        UsageError: There is such an option.
+    """
+    options = {
+        "class_weights": config.train.class_weights != "none",
+        "sampling": config.inputs.sampling == BALANCED,
+    }
+    if manifest.multi_label and (named := [name for name in options if options[name]]):
+        raise UsageError(
+            f"{' and '.join(named)}: balanced goes by the one class of a picture, and "
+            f"those of {manifest.directory} have several labels.",
+            hint="Leave it away: thresholds of their own make up for rare labels.",
+        )
+
+
+def free_place(config: Config, kind: str = "") -> Path:
+    """The first free runs/DATA-BACKBONE-KIND-N below the current folder."""
+    words = (Path(config.data).name, short_name(config.model.backbone), kind)
+    stem = "-".join(word for word in words if word)
     number = 1
     while files.is_taken(Path("runs") / f"{stem}-{number}"):
         number += 1
@@ -156,7 +179,7 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
     try:
         run = _train(run, manifest, progress)
     except KeyboardInterrupt:
-        run.update(state="interrupted")
+        _mark(run, "interrupted")
         if record.has_checkpoint(run.directory):
             command = ("tlkit", "finetune", "--resume", str(run.directory))
             progress.note(f"Go on with: {shlex.join(command)}")
@@ -167,7 +190,7 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
             )
         raise
     except BaseException:
-        run.update(state="failed")
+        _mark(run, "failed")
         raise
     run = run.update(state="finished")
     for path in (run.directory / "checkpoint").glob("*/*.npz"):
@@ -175,39 +198,36 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
     return run
 
 
+def _mark(run: Run, state: str) -> None:
+    """Note how a run has ended, beside what it has noted of itself meanwhile."""
+    Run.read(run.directory, finished=False).update(state=state)
+
+
 def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
-    config, clock = run.config, Clock()
+    clock = Clock()
+    run = settle_cut(run, manifest, progress)
+    clock.lap("cut")
+    config = run.config
     budget = Budget(config.train.minutes)
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
     with keras.device(device):
-        network = build_network(config, len(run.labels), device, policy)
+        network = build_network(config, run.task, device, policy)
         _describe(network.trained, manifest, config, device, policy, progress)
-        source, digest = config.model.weights, network.trained.weights_digest
-        run = run.update(
-            device=device,
-            precision=policy,
-            weights={"source": source, "digest": digest},
-        )
+        run = _note_network(run, network.trained)
+        run = run.update(device=device, precision=policy)
         clock.lap("build")
-        trainer = Trainer(
-            config,
-            manifest,
-            network,
-            run.directory,
-            budget=budget,
-            clock=clock,
-            progress=progress,
-        )
-        if config.train.probe:
-            trainer.probe()
         draw = Aside(plots.get_ready, config.inputs.workers)
-        follow(trainer)
-        kept = trainer.best()
-        trainer.put_back(kept)
-    choice = account_for(trainer.candidates, kept, trainer.truth)
+        run, trainer, kept = learn(
+            run, manifest, network, budget=budget, clock=clock, progress=progress
+        )
+    choice = account_for(trainer.candidates, kept)
     progress.note(choice["said"])
-    report(run, manifest, "val", kept.scores, draw)
+    if config.train.phases == AUTO:
+        run = _decided(run, trainer.phases)
+    side = side_of(manifest, "val", kept.scores)
+    run = decide_on_val(run, side)
+    report(run, manifest, side, draw)
     best = trainer.epoch_of(kept)
     draw(plots.draw_curves, trainer.history, run.directory / "curves.png", best)
     clock.lap("evaluate")
@@ -226,6 +246,44 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         features=trainer.account(),
         seconds=clock.seconds(),
     )
+
+
+def _note_network(run: Run, classifier: Classifier) -> Run:
+    """Record what the run starts from, and refuse to go on from anything else."""
+    weights = {
+        "source": run.config.model.weights,
+        "network": classifier.backbone.identity,
+        "digest": classifier.weights_digest,
+    }
+    earlier = run.info.get("weights", {})
+    changed = [key for key in earlier if earlier[key] != weights[key]]
+    if changed:
+        was, now = (str(one[changed[0]])[-16:] for one in (earlier, weights))
+        raise RunError(
+            f"The network of this run is not what it was: the {changed[0]} of "
+            f"{classifier.backbone.name} with weights {weights['source']} was "
+            f"...{was}, and is ...{now} now.",
+            hint="Put back the file it began with, or begin anew.",
+        )
+    return run.update(weights=weights)
+
+
+def _decided(run: Run, phases: Sequence[Phase]) -> Run:
+    """Write down what was found out, so that config.yaml repeats it whatever the time.
+
+    Returns:
+        The run with that configuration.
+    """
+    listed = ",".join(map(str, phases))
+    train = dataclasses.replace(
+        run.config.train, phases=listed, epochs=None, steps=None, minutes=None
+    )
+    inputs = run.config.inputs
+    if plain_suffices(run.config) and all(p.above == HEAD for p in phases):
+        inputs = dataclasses.replace(inputs, views=1)
+    config = dataclasses.replace(run.config, train=train, inputs=inputs)
+    files.write_text(run.directory / "config.yaml", config.to_yaml())
+    return dataclasses.replace(run, config=config)
 
 
 def _save(model: keras.Model, path: Path) -> None:
@@ -261,12 +319,16 @@ def _describe(
         f"Network: {classifier.backbone.name} up to {classifier.cut} ({shape}), "
         f"{frozen}; head of {classifier.head_parameters:,} weights; {device}, {policy}"
     )
+    _describe_pixels(classifier.backbone, progress)
     if train.minutes:
         progress.note(
             f"Time: {train.minutes:g} minutes at most for training (--minutes)"
         )
     if inputs.views == 1 and inputs.augment:
         progress.note("One view is the plain picture: no augmentation takes place")
+    counts = manifest.counts().values()
+    if doubt := caution(inputs.mix, min(count["train"] for count in counts)):
+        progress.warn(doubt)
     # More weights than all the numbers they are fitted to.
     if classifier.head_parameters > classifier.head_inputs * pictures:
         progress.warn(
@@ -274,3 +336,15 @@ def _describe(
             f"pictures of {classifier.head_inputs:,} features each: it can learn them "
             "by heart. A head that starts with gap is far smaller."
         )
+
+
+def _describe_pixels(backbone: Backbone, progress: Progress) -> None:
+    """Tell what a network of the user's own gets, and why."""
+    if backbone.builder != OWN:
+        return
+    name, scaler = backbone.preprocessing.name, backbone.scaler
+    why = f": the network scales them itself, by {scaler!r}" if scaler else ""
+    if scaler and name != "none":
+        progress.warn(f"Pixels are scaled twice, by preprocessing {name} and{why[1:]}")
+    else:
+        progress.note(f"Pixels: preprocessing {name}{why}")

@@ -1,0 +1,71 @@
+"""What `tlkit finetune` does without options, in this process, on sides drawn anew."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit.config import build_config, resolve
+from tlkit.dataset.manifest import Manifest
+from tlkit.inputs.batches import plain_batches
+from tlkit.inputs.views import ViewMaker
+from tlkit.model.task import Task
+from tlkit.progress import Silent
+from tlkit.run.budget import Budget
+from tlkit.run.clock import Clock
+from tlkit.run.evaluate import predict_pixels
+from tlkit.run.learn import Trainer
+from tlkit.run.network import build_network
+from tlkit.run.plan import follow
+
+
+def train_default(
+    manifest: Manifest, size: int, seed: int, work: Path, *, weights: str
+) -> dict[str, Any]:
+    """Train, and answer the test side.
+
+    Args:
+        manifest: With sides.
+        size: Of the pictures, pixels.
+        seed: Of the run.
+        work: Its cache is in there.
+        weights: File of MobileNetV2's.
+
+    Returns:
+        scores [T, n], the candidate that was `kept`, and all `candidates`.
+    """
+    os.environ["TLKIT_CACHE"] = str(work / "cache")
+    options = {
+        "data": str(manifest.directory), "backbone": "mobilenetv2", "weights": weights,
+        "size": size, "seed": seed,
+    }  # fmt: skip
+    config = resolve(build_config(options=options))
+    task = Task(len(manifest.labels), manifest.multi_label)
+    network = build_network(config, task, "cpu:0", "float32")
+    with tempfile.TemporaryDirectory(dir=work) as place, keras.device("cpu:0"):
+        trainer = Trainer(
+            config,
+            manifest,
+            network,
+            Path(place),
+            budget=Budget(config.train.minutes),
+            clock=Clock(),
+            progress=Silent(),
+        )
+        trainer.probe()
+        follow(trainer)
+        kept = trainer.best()
+        trainer.put_back(kept)
+        maker = ViewMaker(manifest.source, size, config.inputs.resize)
+        held = list(plain_batches(maker, manifest.of("test"), 64, workers=0))
+        scores = predict_pixels(network.reference.model, np.concatenate(held))
+    return {
+        "scores": scores,
+        "kept": kept.name,
+        "candidates": [one.account() for one in trainer.candidates],
+    }

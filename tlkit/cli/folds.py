@@ -1,0 +1,82 @@
+"""What cross-validation has measured, on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tlkit.cli.evaluate import print_tables
+from tlkit.cli.terminal import ERR, OUT, next_step
+
+if TYPE_CHECKING:
+    from tlkit.run.folds_record import Folds
+
+
+def print_folds(found: Folds) -> None:
+    """Print scores with their intervals, figures a class, and a comparison.
+
+    Args:
+        found: Finished.
+    """
+    metrics = found.metrics()
+    print_spread(metrics)
+    print_tables(metrics["pooled"])
+    if "against" in metrics:
+        print_against(metrics["against"])
+    files = {
+        "oof.csv": "the answers for every picture by a network that has not seen it",
+        "metrics.json": "all figures",
+        "confusion.png": "the confusion matrix",
+    }
+    for name, what in files.items():
+        ERR.print(f"{found.directory / name}: {what}", markup=False, highlight=False)
+    if "against" not in metrics:
+        next_step(
+            "tlkit", "finetune", found.config.data, "--folds", str(metrics["folds"]),
+            "--repeats", str(metrics["repeats"]), "--against", found.directory,
+            "ANOTHER_OPTION",
+        )  # fmt: skip
+
+
+def print_spread(metrics: dict[str, Any]) -> None:
+    """Print the mean over folds with its interval and spread.
+
+    Args:
+        metrics: As of `Folds`.
+    """
+    low, high = metrics["accuracy_ci95"]
+    times = f", drawn {metrics['repeats']} times" if metrics["repeats"] > 1 else ""
+    OUT.print(
+        f"{metrics['folds']} folds{times}: accuracy {metrics['accuracy']:.3f} (95 % "
+        f"interval {low:.3f} to {high:.3f}), from fold to fold ± "
+        f"{metrics['accuracy_sd']:.3f}, on {metrics['n']} pictures, macro F1 "
+        f"{metrics['macro_f1']:.3f}, loss {metrics['loss']:.3f}",
+        highlight=False,
+    )
+    ERR.print(
+        f"The interval is {metrics['interval']}. No picture was scored that had "
+        "trained or chosen anything.",
+        highlight=False,
+    )
+
+
+def print_against(against: dict[str, Any]) -> None:
+    """Print how two configurations differ, and whether that means anything.
+
+    Args:
+        against: As `tlkit.run.against.compare` gives it.
+    """
+    low, high = against["accuracy_ci95"]
+    least, most = against["accuracy_bootstrap_ci95"]
+    OUT.print(
+        f"against {against['directory']}: accuracy {against['accuracy']:+.3f} "
+        f"[{low:+.3f}, {high:+.3f}] over the same folds (p = {against['p']:.2g}), "
+        f"[{least:+.3f}, {most:+.3f}] over pictures; loss {against['loss']:+.3f} "
+        f"[{against['loss_ci95'][0]:+.3f}, {against['loss_ci95'][1]:+.3f}]",
+        markup=False,
+        highlight=False,
+    )
+    if against["within_noise"]:
+        ERR.print("In accuracy the difference is within the noise.", highlight=False)
+    else:
+        word = "better" if against["accuracy"] > 0 else "worse"
+        ERR.print(f"In accuracy this one is {word}, beyond the noise.", highlight=False)

@@ -3,11 +3,13 @@ from __future__ import annotations
 import tlkit
 from tests.cli.test_doubts import NETWORK
 from tlkit.cli import run
+from tlkit.run import measured
 
 
 def test_the_curve_is_printed_with_what_it_tells(
-    photo_folder, tmp_path, capsys, own_store
+    photo_folder, tmp_path, capsys, own_store, monkeypatch
 ):
+    monkeypatch.setattr(measured, "MOST_ROUNDS", 1)
     root = photo_folder({"disc": 16, "bar": 16})
     data, out = tmp_path / "data", tmp_path / "curve"
     tlkit.prepare(root, data, near=False, workers=0, test=0)

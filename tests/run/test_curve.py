@@ -10,6 +10,7 @@ import tlkit
 from tests.run.test_doubts import OPTIONS, seen
 from tlkit.errors import RunError
 from tlkit.run import curve as module
+from tlkit.run import measured as measuring
 from tlkit.run.measured import Measured
 
 SIZES = np.array([50, 71, 100, 141, 200, 283, 400, 566.0])
@@ -64,6 +65,7 @@ def test_the_test_side_is_not_touched_and_what_is_written(
         return seen(config, root, examples, task, progress)
 
     monkeypatch.setattr(module, "features_of", features_of)
+    monkeypatch.setattr(measuring, "MOST_ROUNDS", 1)
     made = tlkit.curve(tmp_path / "data", tmp_path / "curve", **OPTIONS)
     assert {e.split for e in asked} == {"train", "val"}
     assert len(asked) == len(manifest.of("train")) + len(manifest.of("val"))

@@ -86,7 +86,7 @@ def curve(
         out: The folder to make, for curve.json and curve.png.
         overwrite: Replace an earlier one.
         progress: Told of all long work.
-        **options: Of the network: those in embedding.OPTIONS.
+        **options: Of the network: those in config.FROZEN_OPTIONS.
 
     Returns:
         The curve.

@@ -45,7 +45,7 @@ def doubts(
         out: The folder to make, for doubts.csv, doubts.html and doubts.json.
         overwrite: Replace an earlier one.
         progress: Told of all long work.
-        **options: Of the network: those in embedding.OPTIONS.
+        **options: Of the network: those in config.FROZEN_OPTIONS.
 
     Returns:
         What was written.

@@ -121,7 +121,7 @@ def _tile(doubt: Doubt, album: Album) -> Element:
     return tile(
         album.picture(example.path, example.box, alt),
         example.path,
-        node("span", name(doubt.suggested), class_="label"),
+        node("span", "looks like ", name(doubt.suggested), class_="label"),
         f"{doubt.suggested_share:.0%}, {example.label} {doubt.given_share:.0%}",
         badge=example.split if example.split != "train" else None,
     )

@@ -56,13 +56,13 @@ def test_how_right_answers_are_and_what_they_lose():
     scores = np.array([[0.5, 0.3, 0.2], [0.6, 0.3, 0.1]], "float32")
     assert Task(3).rightness(shares, scores).tolist() == [1, 0]
     loss = -(np.log(0.5) + np.log(0.3)) / 2
-    assert Task(3).log_loss(shares, scores) == pytest.approx(loss)
+    assert Task(3).losses(shares, scores).mean() == pytest.approx(loss)
     several = Task(3, multi_label=True)
     shares = np.array([[1, 1, 0], [0, 0, 0]], "float32")
     scores = np.array([[0.9, 0.2, 0.1], [0.1, 0.6, 0.9]], "float32")
     np.testing.assert_allclose(several.rightness(shares, scores), [2 / 3, 1 / 3])
     loss = -np.log([0.9, 0.2, 0.9, 0.9, 0.4, 0.1]).mean()
-    assert several.log_loss(shares, scores) == pytest.approx(loss)
+    assert several.losses(shares, scores).mean() == pytest.approx(loss)
 
 
 def test_smoothing():

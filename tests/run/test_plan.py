@@ -11,6 +11,7 @@ import pytest
 from tests.run.test_train import weights_of
 from tlkit.errors import UsageError
 from tlkit.run import plan
+from tlkit.run.learn import Candidate
 from tlkit.run.record import Run
 from tlkit.run.train import finetune, resume
 
@@ -32,7 +33,7 @@ def weights(tmp_path_factory):
     return str(path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def judged():
     """As if the validation side were large enough to judge by."""
     with pytest.MonkeyPatch.context() as patch:
@@ -41,10 +42,14 @@ def judged():
 
 
 @pytest.fixture(scope="module")
-def found(judged, prepared, weights, tmp_path_factory):
+def found(prepared, weights, tmp_path_factory):
     """A run that has found out by itself how deep to tune."""
     place = tmp_path_factory.mktemp("found") / "run"
-    return finetune(prepared.directory, place, weights=weights, epochs=4, **PRETRAINED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "LEAST_JUDGES", 1)
+        return finetune(
+            prepared.directory, place, weights=weights, epochs=4, **PRETRAINED
+        )
 
 
 def test_what_was_found_out_is_told_and_can_be_repeated(found, tmp_path):
@@ -179,3 +184,14 @@ def test_with_few_pictures_to_judge_by_the_mean_is_kept(prepared, weights, tmp_p
     assert run.info["kept"] == "deep/2"
     assert run.config.train.monitor == "last"
     assert run.info["best_epoch"] == run.info["epochs"]
+
+
+def test_a_gain_has_to_be_more_than_chance():
+    """Ten pictures: 0.1 less on each is clear, 1 less on one of them is not."""
+    names = ("a", "head", np.zeros((10, 2)), np.ones(10))
+    before = Candidate(*names, np.ones(10), 1.0, 1.0)
+    clear = Candidate(*names, np.ones(10) - np.linspace(0.05, 0.15, 10), 0.9, 1.0)
+    chance = Candidate(*names, np.r_[0.0, 1.1, np.ones(8)], 0.91, 1.0)
+    assert clear.beats(before)
+    assert not chance.beats(before)
+    assert not before.beats(before)

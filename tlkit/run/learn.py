@@ -41,7 +41,8 @@ class Candidate:
         freeze_to: The layer it was frozen up to, or "none".
         scores: float32 [N, n], class probabilities of the validation side.
         right: float [N], how right they are; see `Task.rightness`.
-        loss: Log loss of these.
+        losses: float [N], the log loss of each; see `Task.losses`.
+        loss: The mean of these.
         accuracy: The mean of `right`.
         epochs: How many epochs the phase has run.
         best_epoch: Which of them was kept, counted from 1; 0 for a probe.
@@ -54,6 +55,7 @@ class Candidate:
     freeze_to: str
     scores: np.ndarray = field(repr=False)
     right: np.ndarray = field(repr=False)
+    losses: np.ndarray = field(repr=False)
     loss: float
     accuracy: float
     epochs: int = 0
@@ -63,10 +65,22 @@ class Candidate:
     of: str = ""
 
     def account(self) -> dict[str, Any]:
-        """All but the scores and what is right of them, for records."""
+        """All but what there is of each picture, for records."""
         values = dataclasses.asdict(self)
-        del values["scores"], values["right"]
+        del values["scores"], values["right"], values["losses"]
         return values
+
+    def beats(self, other: Candidate) -> bool:
+        """Whether it has less loss than another, by more than chance usually makes.
+
+        Args:
+            other: On the same pictures.
+
+        Returns:
+            Whether the mean of the differences exceeds its own standard error.
+        """
+        gains = other.losses - self.losses
+        return bool(gains.mean() > gains.std(ddof=1) / len(gains) ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -283,12 +297,14 @@ class Trainer:
     ) -> Candidate:
         task = self.network.trained.task
         right = task.rightness(self.truth, scores)
+        losses = task.losses(self.truth, scores)
         return Candidate(
             name,
             point,
             scores,
             right,
-            task.log_loss(self.truth, scores),
+            losses,
+            float(losses.mean()),
             float(right.mean()),
             seconds=time.perf_counter() - began,
         )

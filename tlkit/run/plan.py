@@ -74,8 +74,10 @@ def find_out(trainer: Trainer) -> None:
         if trainer.budget.left < LEAST_SECONDS:
             return progress.note(f"No time is left to tune {name}")
         run(trainer, _keyed(above, trainer))
-        if trainer.best() is before:
-            return progress.note(f"Tuning {name} does not pay: no deeper then")
+        if not trainer.best().beats(before):
+            return progress.note(
+                f"Tuning {name} gains no more than chance does: no deeper then"
+            )
     return None
 
 

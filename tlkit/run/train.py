@@ -19,7 +19,7 @@ from tlkit.inputs.mix import caution
 from tlkit.inputs.schedule import BALANCED
 from tlkit.model.backbones import OWN, Backbone, short_name
 from tlkit.model.classifier import Classifier
-from tlkit.model.phases import AUTO, HEAD, ONE, Phase
+from tlkit.model.phases import AUTO, HEAD, ONE
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
 from tlkit.run.auto_cut import settle_cut
@@ -28,6 +28,7 @@ from tlkit.run.choice import account_for
 from tlkit.run.clock import Clock
 from tlkit.run.decision import decide_on_val
 from tlkit.run.device import choose_device, choose_precision
+from tlkit.run.learn import Trainer
 from tlkit.run.lesson import learn
 from tlkit.run.network import build_network
 from tlkit.run.plan import plain_suffices
@@ -224,7 +225,7 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
     choice = account_for(trainer.candidates, kept)
     progress.note(choice["said"])
     if config.train.phases == AUTO:
-        run = _decided(run, trainer.phases)
+        run = _decided(run, trainer)
     side = side_of(manifest, "val", kept.scores)
     run = decide_on_val(run, side)
     report(run, manifest, side, draw)
@@ -268,18 +269,18 @@ def _note_network(run: Run, classifier: Classifier) -> Run:
     return run.update(weights=weights)
 
 
-def _decided(run: Run, phases: Sequence[Phase]) -> Run:
+def _decided(run: Run, trainer: Trainer) -> Run:
     """Write down what was found out, so that config.yaml repeats it whatever the time.
 
     Returns:
         The run with that configuration.
     """
-    listed = ",".join(map(str, phases))
+    listed = ",".join(map(str, trainer.phases))
     train = dataclasses.replace(
-        run.config.train, phases=listed, epochs=None, steps=None, minutes=None
+        trainer.config.train, phases=listed, epochs=None, steps=None, minutes=None
     )
     inputs = run.config.inputs
-    if plain_suffices(run.config) and all(p.above == HEAD for p in phases):
+    if plain_suffices(run.config) and all(p.above == HEAD for p in trainer.phases):
         inputs = dataclasses.replace(inputs, views=1)
     config = dataclasses.replace(run.config, train=train, inputs=inputs)
     files.write_text(run.directory / "config.yaml", config.to_yaml())

@@ -129,6 +129,56 @@ def finished(prepared, tmp_path_factory):
     return tlkit.finetune(prepared.directory, place, **SMALL)
 
 
+COLOURS = ("blue", "green", "red")
+
+
+def draw_several(colours: tuple[int, ...], seed: int) -> np.ndarray:
+    """A picture [64, 64, 3] uint8 in grey, with a patch of each of some colours."""
+    rng = np.random.default_rng([*colours, seed])
+    ground = rng.integers(40, 200, (8, 8)).astype(np.uint8)
+    grey = np.array(Image.fromarray(ground).resize((64, 64), Image.Resampling.BICUBIC))
+    pixels = np.stack([grey] * 3, axis=-1)
+    for colour, corner in zip(colours, rng.permutation(4), strict=False):
+        y, x = 32 * (corner // 2) + 4, 32 * (corner % 2) + 4
+        pixels[y : y + 24, x : x + 24] = rng.integers(0, 60, 3)
+        pixels[y : y + 24, x : x + 24, 2 - colour] = rng.integers(200, 256)
+    return pixels
+
+
+def several_photos(root: Path, count: int) -> Path:
+    """Pictures with one to three labels each, and the table that says which."""
+    root.mkdir(parents=True)
+    lines = ["path,label"]
+    sets = [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
+    for i in range(count):
+        shown = sets[i % len(sets)]
+        Image.fromarray(draw_several(shown, i)).save(root / f"{i:03d}.png")
+        lines.append(f"{i:03d}.png,{'|'.join(COLOURS[k] for k in shown)}")
+    (root / "labels.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+@pytest.fixture(scope="session")
+def several(tmp_path_factory):
+    """A small data set with several labels a picture; tests must not change it."""
+    import tlkit
+
+    root = tmp_path_factory.mktemp("several")
+    return tlkit.prepare(
+        *(several_photos(root / "photos", 84), root / "data"),
+        separator="|", multi_label=True, workers=0, near=False, val=0.25, test=0.25,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def finished_several(several, tmp_path_factory):
+    """A finished run on `several`; tests must not change it."""
+    import tlkit
+
+    place = tmp_path_factory.mktemp("finished_several") / "run"
+    return tlkit.finetune(several.directory, place, **SMALL)
+
+
 @pytest.fixture
 def small() -> dict[str, Any]:
     return dict(SMALL)

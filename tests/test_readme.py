@@ -18,9 +18,9 @@ README = ROOT / "README.md"
 BEGIN = "<!-- reference: made by python -m tests.test_readme -->\n"
 END = "<!-- end of reference -->\n"
 COMMANDS = (
-    "prepare", "check", "annotate", "convert", "compare", "finetune", "lr-find",
-    "evaluate", "predict", "export", "backbones", "layers", "doctor", "demo", "cache",
-    "cache ls", "cache clear",
+    "prepare", "check", "annotate", "convert", "doubts", "curve", "compare", "finetune",
+    "lr-find", "tune", "evaluate", "predict", "export", "backbones", "layers", "doctor",
+    "demo", "cache", "cache ls", "cache clear",
 )  # fmt: skip
 
 

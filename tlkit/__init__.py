@@ -20,6 +20,8 @@ _HOMES = {
     "Comparison": "tlkit.run.comparison",
     "Config": "tlkit.config",
     "Converted": "tlkit.dataset.converted",
+    "Curve": "tlkit.run.curve",
+    "Doubts": "tlkit.run.doubtful",
     "Exported": "tlkit.run.export",
     "Folds": "tlkit.run.folds_record",
     "Manifest": "tlkit.dataset.manifest",
@@ -33,6 +35,8 @@ _HOMES = {
     "compare": "tlkit.run.compare",
     "convert": "tlkit.dataset.convert",
     "cross_validate": "tlkit.run.cross",
+    "curve": "tlkit.run.curve",
+    "doubts": "tlkit.run.doubts",
     "embedder": "tlkit.run.embedding",
     "evaluate": "tlkit.run.evaluate",
     "export": "tlkit.run.export",
@@ -48,6 +52,8 @@ __all__ = [
     "Comparison",
     "Config",
     "Converted",
+    "Curve",
+    "Doubts",
     "Exported",
     "Folds",
     "Manifest",
@@ -61,6 +67,8 @@ __all__ = [
     "compare",
     "convert",
     "cross_validate",
+    "curve",
+    "doubts",
     "embedder",
     "evaluate",
     "export",
@@ -85,6 +93,9 @@ if TYPE_CHECKING:
     from tlkit.run.compare import compare
     from tlkit.run.comparison import Comparison
     from tlkit.run.cross import cross_validate
+    from tlkit.run.curve import Curve, curve
+    from tlkit.run.doubtful import Doubts
+    from tlkit.run.doubts import doubts
     from tlkit.run.embedding import embedder
     from tlkit.run.evaluate import evaluate
     from tlkit.run.export import Exported, export

@@ -35,6 +35,11 @@ DEFAULT_VIEWS = 4
 DEFAULT_MINUTES = 3.0
 # The cut is found out by measuring on the training side.
 AUTO_CUT = "auto"
+# What there is to say about a frozen network that is only asked what it sees.
+FROZEN_OPTIONS = (
+    "backbone", "weights", "preprocessing", "size", "cut", "resize", "seed", "workers",
+    "device", "engine", "store",
+)  # fmt: skip
 CLASS_WEIGHTS = ("none", "balanced")
 # Options that say how the rate goes on, and how long; of a test of rates they mean
 # nothing.

@@ -14,6 +14,7 @@ from tlkit.config import build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.inputs.batches import plain_batches
 from tlkit.inputs.views import ViewMaker
+from tlkit.model.task import Task
 from tlkit.progress import Silent
 from tlkit.run.budget import Budget
 from tlkit.run.clock import Clock
@@ -44,7 +45,8 @@ def train_default(
         "size": size, "seed": seed,
     }  # fmt: skip
     config = resolve(build_config(options=options))
-    network = build_network(config, len(manifest.labels), "cpu:0", "float32")
+    task = Task(len(manifest.labels), manifest.multi_label)
+    network = build_network(config, task, "cpu:0", "float32")
     with tempfile.TemporaryDirectory(dir=work) as place, keras.device("cpu:0"):
         trainer = Trainer(
             config,

@@ -19,11 +19,11 @@ from tlkit.model import backbones
 from tlkit.model.classifier import (
     Classifier,
     build_classifier,
-    probabilities,
     split_at_freeze,
 )
 from tlkit.model.head import parse_head
 from tlkit.model.optimizers import build, depth_factors
+from tlkit.model.task import probabilities
 from tlkit.run.network import Network
 
 BATCH = 32

@@ -60,7 +60,7 @@ def test_it_names_what_is_not_offered(data, tmp_path, capsys):
 def test_a_message_without_run(data, tmp_path, capsys):
     options = ["--what", "mistakes", "--out", str(tmp_path / "work")]
     assert run(["annotate", str(data), *options]) == 2
-    assert "Received: what='mistakes', no run." in capsys.readouterr().err
+    assert "Received: what='mistakes', neither." in capsys.readouterr().err
 
 
 def test_the_next_command_has_the_options_of_the_first(data, tmp_path, capsys):

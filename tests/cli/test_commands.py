@@ -1,3 +1,4 @@
+import csv
 import inspect
 import json
 import os
@@ -8,13 +9,15 @@ import sys
 import pytest
 from PIL import Image
 
+import tlkit
 from tlkit.cli import app, run
 from tlkit.cli.terminal import Interrupted, Terminal, harmless
 from tlkit.config import SECTION_OF, build_config
 
 COMMANDS = (
-    "prepare", "check", "convert", "annotate", "finetune", "lr_find", "evaluate",
-    "predict", "export", "backbones", "layers", "doctor", "demo",
+    "prepare", "check", "convert", "annotate", "doubts", "curve", "compare", "finetune",
+    "lr_find", "tune",
+    "evaluate", "predict", "export", "backbones", "layers", "doctor", "demo",
 )  # fmt: skip
 
 
@@ -116,6 +119,31 @@ def test_wrong_use_is_explained_without_a_traceback(arguments, code, words, capf
     assert "Traceback" not in out + err
 
 
+def test_several_labels_from_evaluation_to_answers(finished_several, several, capfd):
+    place, picture = str(finished_several.directory), several.examples[0].path
+    assert run(["evaluate", place, "--workers", "0", "--split", "val"]) == 0
+    out, err = capfd.readouterr()
+    assert "mAP" in out
+    assert "average precision" in out
+    assert "chose the epoch and the thresholds" in err
+    assert "classes.csv" in err
+    assert "confusion" not in out + err
+    command = ["predict", place, str(several.source / picture), "--workers", "0"]
+    assert run(command) == 0
+    out = capfd.readouterr().out
+    (answer,) = tlkit.predict(place, [several.source / picture], workers=0)
+    assert "labels" in out.splitlines()[0]
+    for label in answer.labels:
+        assert f"{label} {answer.probabilities[label]:.3f}" in out
+    assert run([*command, "--format", "csv"]) == 0
+    (row,) = csv.DictReader(capfd.readouterr().out.splitlines())
+    assert row["label"] == answer.label
+    assert not row["probability"]
+    assert run([*command, "--format", "json"]) == 0
+    (found,) = json.loads(capfd.readouterr().out)
+    assert found["labels"] == list(answer.labels)
+
+
 def test_predict_writes_json_and_nothing_else(finished, prepared, tmp_path, capfd):
     good = str(prepared.source / prepared.examples[0].path)
     bad = tmp_path / "bad, file.jpg"
@@ -124,7 +152,8 @@ def test_predict_writes_json_and_nothing_else(finished, prepared, tmp_path, capf
     assert run([*command, "--workers", "0"]) == 1
     rows = json.loads(capfd.readouterr().out)
     assert [row["path"] for row in rows] == [good, str(bad)]
-    assert set(rows[0]) == {"path", "label", "probability", "probabilities"}
+    wanted = {"path", "label", "labels", "probability", "probabilities"}
+    assert set(rows[0]) == wanted
     assert rows[1]["label"] is None
     assert "not-an-image" in rows[1]["error"]
 

@@ -255,6 +255,8 @@ def test_multi_label(written):
     manifest = Manifest.read(written)
     assert manifest.multi_label
     assert manifest.labels_of(examples[0]) == ("x", "y 2")
+    wanted = [[float(n in e.label.split("|")) for n in LABELS] for e in examples]
+    assert manifest.shares(examples).tolist() == wanted
     assert manifest.counts() == {
         "x": {"train": 1, "val": 1, "test": 0},
         "y 2": {"train": 1, "val": 1, "test": 0},

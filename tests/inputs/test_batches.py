@@ -10,8 +10,6 @@ from tlkit.dataset.fitted import fit
 from tlkit.inputs.augment import load_policy
 from tlkit.inputs.batches import (
     PixelBatches,
-    binary_column,
-    class_shares,
     grouped,
     plain_batches,
 )
@@ -30,7 +28,7 @@ def batches_of(manifest, *, policy="standard", mix="none", views=FRESH, workers=
     return PixelBatches(
         ViewMaker(manifest.source, 32, "squash", load_policy(policy), seed=1),
         examples,
-        class_shares(manifest.targets(examples), 3),
+        manifest.shares(examples),
         Schedule(len(examples), views, batch=4, seed=1),
         mix,
         workers,
@@ -109,17 +107,6 @@ def test_groups_are_copies():
     assert [group.tolist() for group in groups] == [
         [[0, 0], [1, 1]], [[2, 2], [3, 3]], [[4, 4]],
     ]  # fmt: skip
-
-
-def test_shares_of_classes():
-    shares = class_shares(np.array([2, 0]), 3)
-    assert shares.tolist() == [[0, 0, 1], [1, 0, 0]]
-    assert shares.dtype == np.float32
-
-
-def test_two_classes_become_one_column():
-    assert binary_column(np.array([[0.25, 0.75]])).tolist() == [[0.75]]
-    assert binary_column(np.eye(3)).shape == (3, 3)
 
 
 def test_a_large_jpeg_has_the_same_pixels_in_training_and_predict(tmp_path, draw):

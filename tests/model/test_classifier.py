@@ -16,7 +16,6 @@ from tlkit.model.body import build_body
 from tlkit.model.classifier import (
     Classifier,
     build_classifier,
-    probabilities,
     split_at_freeze,
 )
 from tlkit.model.head import parse_head
@@ -329,15 +328,6 @@ for name in ("vgg16", "smallcnn"):
     assert np.array_equal(got, np.load(name + ".npy")), name
 """
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
-
-
-def test_probabilities():
-    two = probabilities(np.array([[0.25], [1.0]], "float32"))
-    np.testing.assert_array_equal(two, [[0.75, 0.25], [0.0, 1.0]])
-    assert two.dtype == np.float32
-    three = np.array([[0.2, 0.3, 0.5]])
-    np.testing.assert_array_equal(probabilities(three), three.astype("float32"))
-    assert probabilities(np.empty((0, 1))).shape == (0, 2)
 
 
 def test_small_network_learns():

@@ -14,6 +14,7 @@ from tlkit.model.cut import (
     find_freeze,
     inputs_below,
     output_of,
+    unfinished,
 )
 
 
@@ -131,3 +132,22 @@ def test_freeze_in_a_branch_that_is_cut_at():
     part = cut_body("inception", "conv2d_5")
     assert freeze_name(part, None) == "conv2d_5"
     assert freeze_name(part, "max_pooling2d_1") == "max_pooling2d_1"
+
+
+@pytest.mark.parametrize(
+    ("name", "odd", "fine"),
+    [
+        (
+            "mobilenetv2",
+            {"Conv1", "bn_Conv1", "block_1_pad", "block_1_expand"},
+            {"Conv1_relu", "block_2_add", "block_1_project_BN"},
+        ),
+        # Its convolutions have their activation inside.
+        ("vgg16", set(), {"block1_conv1", "block1_pool"}),
+        ("nasnetmobile", {"stem_conv1"}, {"normal_concat_12"}),
+    ],
+)
+def test_in_the_middle_of_a_step_it_is_odd_to_cut(name, odd, fine):
+    found = unfinished(body(name))
+    assert odd <= found
+    assert not fine & found

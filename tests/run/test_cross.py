@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
@@ -14,7 +15,7 @@ from tests.conftest import SMALL
 from tlkit.cli import run as command
 from tlkit.dataset.manifest import digest_of, write_contents
 from tlkit.errors import RunError, UsageError
-from tlkit.run import cross
+from tlkit.run import cross, network
 from tlkit.run.folds_record import Folds
 from tlkit.run.rounds import outer_rounds
 
@@ -208,6 +209,35 @@ def test_folds_that_are_all_alike_leave_the_doubt_of_few_pictures(folds, tmp_pat
     # Wilson: 36 / (36 + 3.8415).
     assert metrics["accuracy_ci95"] == pytest.approx([0.90358, 1.0], abs=1e-4)
     assert "Wilson" in metrics["interval"]
+
+
+def test_the_cut_is_found_out_in_each_fold(prepared, tmp_path, monkeypatch):
+    """By what it learns from alone; folds that agree share a network."""
+    seen: list[set[str]] = []
+
+    def chosen(config, manifest, progress):
+        tested = {e.id for e in manifest.of("test")}
+        cut = "block3" if len(seen) == 1 else "block4"
+        seen.append(tested)
+        model = dataclasses.replace(config.model, cut=cut, freeze_to=cut)
+        return dataclasses.replace(config, model=model), {"cut": cut}
+
+    built = []
+    build = network.build_network
+
+    def building(config, *rest):
+        built.append(config.model.cut)
+        return build(config, *rest)
+
+    monkeypatch.setattr(cross, "with_cut", chosen)
+    monkeypatch.setattr(cross, "build_network", building)
+    found = measure(prepared, tmp_path / "folds", epochs=1)
+    assert [row["cut"] for row in found.info["rounds"]] == [
+        "block4",
+        "block3",
+        "block4",
+    ]
+    assert built == ["block4", "block3"]
 
 
 def test_on_the_command_line(prepared, tmp_path, capsys):

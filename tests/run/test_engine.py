@@ -1,9 +1,12 @@
+import keras
 import numpy as np
 import pytest
 
 from tlkit.errors import RunError
 from tlkit.model.backbones import find
+from tlkit.model.body import build_body
 from tlkit.model.classifier import build_classifier, split_at_freeze
+from tlkit.model.cut import cuttable, output_of, unfinished
 from tlkit.model.head import parse_head
 from tlkit.progress import Silent
 from tlkit.run import openvino_engine
@@ -60,6 +63,28 @@ def test_both_engines_answer_as_the_network_does(network, tmp_path):
         # bfloat16 has 8 bits; on a processor without it both are float32.
         tolerance = 1e-5 if made.compute == "float32" else 2e-2
         assert np.abs(got - wanted).max() <= tolerance * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize("name", ["keras", "openvino"])
+def test_several_maps_come_in_order_and_each_as_if_it_were_alone(tmp_path, name):
+    body = build_body(find("mobilenetv2"), SIZE)
+    points = [p for p in cuttable(body) if p.name not in unfinished(body)][:14]
+    outputs = [output_of(point) for point in points]
+    many = Traced(keras.Model(body.inputs[0], outputs))
+    made = build_engine(name, many, Memory(tmp_path))
+    if made.compute != "float32":
+        pytest.skip("roundings differ, which is why such rows have keys of their own")
+    groups = split(pictures(5), 2)
+    answers = list(made.run(groups))
+    assert [len(maps) for maps in answers] == [14, 14, 14]
+    some = [1, 7, 12]
+    fewer = list(made.only(some).run(groups))
+    for i, maps in zip(some, zip(*fewer, strict=True), strict=True):
+        alone = build_engine(name, many.only([i]), Memory(tmp_path))
+        wanted = np.concatenate([one for (one,) in alone.run(groups)])
+        assert np.concatenate(maps).tobytes() == wanted.tobytes()
+        got = np.concatenate([one[i] for one in answers])
+        assert got.tobytes() == wanted.tobytes()
 
 
 @pytest.mark.parametrize("plan", [Plan(1, 1), Plan(3, 2), Plan(16, 2)])

@@ -11,6 +11,7 @@ from tlkit.run import export as export_module
 from tlkit.run import serving
 from tlkit.run.export import export
 from tlkit.run.predict import predict
+from tlkit.run.several_labels import SeveralLabels
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,43 @@ def test_pixels_of_any_size_are_taken(exported, finished):
     said = loaded.signatures["pixels"](pixels=tf.constant(pixels))
     assert said["probabilities"].shape == (2, 3)
     np.testing.assert_allclose(said["probabilities"].numpy().sum(axis=1), 1, atol=1e-5)
+
+
+def test_an_artefact_with_several_labels(finished_several, several, tmp_path):
+    exported = export(finished_several, out=tmp_path / "artefact")
+    assert exported.pixel_difference < 1e-5
+    files = [several.source / e.path for e in several.of("test")]
+    loaded = tf.saved_model.load(str(exported.directory))
+    said = loaded.signatures["serving_default"](
+        image_bytes=tf.constant([f.read_bytes() for f in files])
+    )
+    outputs = {"present", "thresholds", "probabilities", "class_names"}
+    assert set(said) == outputs
+    names = [name.decode() for name in said["class_names"].numpy()]
+    present, limits = said["present"].numpy(), said["thresholds"].numpy()
+    np.testing.assert_array_equal(present, said["probabilities"].numpy() >= limits)
+    answers = predict(finished_several, files, workers=0)
+    # PNGs are decoded and squashed to the same pixels.
+    for row, answer in zip(present, answers, strict=True):
+        assert tuple(np.array(names)[row]) == answer.labels
+    assert 0 < present.sum() < present.size
+    metadata = json.loads((exported.directory / "metadata.json").read_text())
+    assert set(metadata["outputs"]) == outputs
+
+
+def test_labels_that_differ_are_not_put_in_place(
+    finished_several, tmp_path, monkeypatch
+):
+    outputs = SeveralLabels.outputs
+
+    def wrong(self, scores):
+        said = outputs(self, scores)
+        return {**said, "present": ~said["present"]}
+
+    monkeypatch.setattr(SeveralLabels, "outputs", wrong)
+    with pytest.raises(RunError, match="answers differently"):
+        export(finished_several, out=tmp_path / "artefact")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_lies_beside_it(exported, finished):

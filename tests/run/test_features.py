@@ -11,7 +11,7 @@ from tlkit.progress import Silent
 from tlkit.run import features
 from tlkit.run.cache import segments
 from tlkit.run.features import Collector
-from tlkit.run.frozen import End, Frozen
+from tlkit.run.frozen import OTHERS, End, Frozen
 from tlkit.run.rows import Rows
 from tlkit.run.store import Shelf
 
@@ -44,6 +44,26 @@ class CountingEngine:
             n, size = len(group), group.shape[1] // 2
             quarters = group.reshape(n, 2, size, 2, size, 3)
             yield (quarters.mean((2, 4), dtype=np.float32),)
+
+
+class TwoEnds(CountingEngine):
+    """The mean colour of quarters, and of the whole."""
+
+    def __init__(self, ends=(0, 1), given=None):
+        super().__init__()
+        self.ends = list(ends)
+        # Of this engine and of those made from it: ends and pictures.
+        self.given = [] if given is None else given
+
+    def only(self, ends):
+        return TwoEnds([self.ends[i] for i in ends], self.given)
+
+    def run(self, groups, pictures=0):
+        for group in groups:
+            self.given.append((tuple(self.ends), len(group)))
+            ((quarters,),) = super().run([group])
+            both = quarters, quarters.mean((1, 2), keepdims=True)
+            yield tuple(both[end] for end in self.ends)
 
 
 @pytest.fixture
@@ -238,3 +258,66 @@ def test_a_removed_cache_is_made_anew(prepared, collector):
     again = collector()
     again.collect(examples, [0], "")
     assert again.frozen.engine.pictures == len(examples)
+
+
+@pytest.fixture
+def two_ends(collector):
+    def make(*, apart=True, **changes):
+        engine = TwoEnds()
+        about = {} if apart else {OTHERS: ["quarters", "whole"]}
+        ends = (
+            End({"end": "quarters", **about}, (2, 2, 3), "float32", 6),
+            End({"end": "whole", **about}, (1, 1, 3), "float32", 12),
+        )
+        return collector(frozen=Frozen(ends, engine), **changes)
+
+    return make
+
+
+def given(made):
+    """How many pictures were computed for which ends."""
+    counts: dict[tuple[int, ...], int] = {}
+    for ends, pictures in made.frozen.engine.given:
+        counts[ends] = counts.get(ends, 0) + pictures
+    return counts
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_the_rows_of_all_ends_come_from_one_pass(prepared, collector, two_ends, store):
+    examples = prepared.of("val")
+    made = two_ends(store=store)
+    quarters, whole = map(every, made.collect_all(examples, [0, 1], ""))
+    assert given(made) == {(0, 1): 2 * len(examples)}
+    wanted = every(collector(store=False).collect(examples, [0, 1], ""))
+    assert np.array_equal(quarters, wanted)
+    assert whole.shape == (len(examples), 2, 1, 1, 3)
+    np.testing.assert_allclose(whole[..., 0, 0, :], wanted.mean((2, 3)), rtol=1e-5)
+
+
+def test_only_the_ends_that_lack_something_are_computed(prepared, collector, two_ends):
+    examples = prepared.of("val")
+    alone = two_ends()
+    alone.frozen = alone.frozen.only([0])
+    before = every(alone.collect(examples, [0], ""))
+    made = two_ends()
+    quarters, whole = map(every, made.collect_all(examples, [0], ""))
+    assert given(made) == {(1,): len(examples)}
+    assert np.array_equal(quarters, before)
+    again = two_ends()
+    assert np.array_equal(every(again.collect_all(examples, [0], "")[1]), whole)
+    assert given(again) == {}
+    # And one end alone finds what the pass over both has left.
+    other = two_ends()
+    other.frozen = other.frozen.only([1])
+    assert np.array_equal(every(other.collect(examples, [0], "")), whole)
+    assert given(other) == {}
+
+
+def test_ends_that_depend_on_each_other_are_computed_together(prepared, two_ends):
+    examples = prepared.of("val")
+    made = two_ends(apart=False)
+    made.collect_all(examples, [0], "")
+    shutil.rmtree(made.shelves[1].folder)
+    again = two_ends(apart=False)
+    again.collect_all(examples, [0], "")
+    assert given(again) == {(0, 1): len(examples)}

@@ -203,7 +203,7 @@ def test_a_feed_has_every_example_once_an_epoch(prepared, tmp_path, own_store):
     from tlkit.progress import Silent
     from tlkit.run.network import build_network
 
-    network = build_network(run.config, len(run.labels), "cpu:0", "float32")
+    network = build_network(run.config, run.task, "cpu:0", "float32")
     made = feed.build_feed(
         run.config,
         prepared,

@@ -6,6 +6,7 @@ import numpy as np
 
 from tlkit.config import build_config, resolve
 from tlkit.model.phases import ALL, HEAD
+from tlkit.model.task import Task
 from tlkit.run.network import build_network
 
 OPTIONS = {
@@ -35,7 +36,7 @@ def same(one, other):
 
 def test_statistics_and_dropout_go_back_too():
     network = build_network(
-        resolve(build_config(options=OPTIONS)), 3, "cpu:0", "float32"
+        resolve(build_config(options=OPTIONS)), Task(3), "cpu:0", "float32"
     )
     built = state(network)
     network.freeze(HEAD)
@@ -63,7 +64,7 @@ def test_statistics_and_dropout_go_back_too():
 
 def test_half_way_leaves_the_state_of_dropout_whole():
     network = build_network(
-        resolve(build_config(options=OPTIONS)), 3, "cpu:0", "float32"
+        resolve(build_config(options=OPTIONS)), Task(3), "cpu:0", "float32"
     )
     network.freeze(HEAD)
     before = network.weights()
@@ -80,7 +81,7 @@ def test_half_way_leaves_the_state_of_dropout_whole():
 
 def test_the_same_parts_come_out_for_the_same_freeze_point():
     network = build_network(
-        resolve(build_config(options=OPTIONS)), 3, "cpu:0", "float32"
+        resolve(build_config(options=OPTIONS)), Task(3), "cpu:0", "float32"
     )
     network.freeze(HEAD)
     head = network.split(network.trained)

@@ -1,11 +1,11 @@
-"""Corrected intervals and the bootstrap over groups, against figures by hand."""
+"""Corrected intervals, against figures by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tlkit.run.spread import bootstrap, spread
+from tlkit.run.spread import spread
 
 
 def test_the_corrected_interval_by_hand():
@@ -33,18 +33,3 @@ def test_differences_that_are_all_the_same():
     none = spread(np.zeros(4), tested=0.25)
     assert (none.mean, none.low, none.high, none.p) == (0, 0, 0, 1)
     assert spread(np.full(4, 0.5), tested=0.25).p == 0
-
-
-def test_groups_that_move_together_widen_the_bootstrap():
-    values = np.repeat([1.0, 0.0, 1.0, 0.0, 1.0], 20)
-    alone = bootstrap(values, np.arange(100))
-    together = bootstrap(values, np.repeat(np.arange(5), 20))
-    # Standard errors of a share of .6: over 100 pictures .049, over 5 groups .219.
-    assert alone[1] - alone[0] == pytest.approx(2 * 1.96 * 0.049, rel=0.15)
-    assert together[1] - together[0] == pytest.approx(2 * 1.96 * 0.219, rel=0.15)
-
-
-def test_unequal_groups_count_by_their_pictures():
-    low, high = bootstrap(np.array([1.0, 1.0, 1.0, 0.0]), np.array([0, 0, 0, 1]))
-    # Drawn are both, or one of them twice.
-    assert (low, high) == (0.0, 1.0)

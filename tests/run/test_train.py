@@ -216,7 +216,7 @@ def test_a_missing_side_is_a_clear_error(prepared):
         train.check_splits(dataclasses.replace(prepared, examples=train_only))
 
 
-def test_several_labels_are_not_trained_on_yet(tmp_path, draw, small):
+def test_two_classes_that_do_not_exclude_each_other(tmp_path, draw, small):
     (tmp_path / "photos").mkdir()
     lines = ["path,label"]
     for i in range(12):
@@ -230,10 +230,10 @@ def test_several_labels_are_not_trained_on_yet(tmp_path, draw, small):
         near=False,
         test=0,
     )
-    assert manifest.multi_label
-    with pytest.raises(RunError, match="have several labels"):
-        tlkit.finetune(manifest.directory, tmp_path / "run", **small)
-    assert not (tmp_path / "run").exists()
+    settings = {**small, "epochs": 1, "mix": "mixup"}
+    run = tlkit.finetune(manifest.directory, tmp_path / "run", **settings)
+    assert run.model().output_shape == (None, 2)
+    assert {row["by"] for row in run.info["decision"]["thresholds"]} == {"default"}
 
 
 def test_mixing_few_pictures_is_warned_of_and_done(prepared, tmp_path, small):

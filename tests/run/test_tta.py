@@ -9,8 +9,11 @@ from tlkit.cli import run as command
 from tlkit.errors import UsageError
 from tlkit.inputs.augment import mirrors
 from tlkit.inputs.views import MIRRORED, PLAIN
-from tlkit.run.evaluate import compare_views, measure, predict_pixels
-from tlkit.run.tta import choose_views, describe, view_maker
+from tlkit.run.evaluate import predict_pixels
+from tlkit.run.measures import measure
+from tlkit.run.one_label import OneLabel
+from tlkit.run.scored import Scored
+from tlkit.run.tta import choose_views, compare_views, describe, view_maker
 
 
 def with_mirror(run, mirror):
@@ -51,7 +54,9 @@ def test_what_averaging_changes_worked_out_by_hand():
     truth = np.array([0, 0, 1, 1])
     plain = np.array([[0.9, 0.1], [0.4, 0.6], [0.45, 0.55], [0.2, 0.8]])
     other = np.array([[0.7, 0.3], [0.8, 0.2], [0.75, 0.25], [0.4, 0.6]])
-    got = compare_views(truth, np.stack([plain, other], axis=1), ["a", "b"], "x")
+    side = Scored("val", np.eye(2)[truth], plain, tuple("wxyz"))
+    views = np.stack([plain, other], axis=1)
+    got = compare_views(OneLabel(("a", "b")), side, views, "x")
     # Means for class a: .8, .6, .6, .3: the second turns right, the third wrong.
     assert (got["turned_right"], got["turned_wrong"]) == (1, 1)
     assert got["accuracy"] == 3 / 4

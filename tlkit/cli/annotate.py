@@ -27,6 +27,9 @@ def annotate(
         "rejected", help="rejected | conflicts | unlabelled | mistakes: which pictures."
     ),
     run: Path = typer.Option(None, help="For mistakes: a run that was evaluated."),
+    doubts: Path = typer.Option(
+        None, help="For mistakes instead: the --out folder of tlkit doubts."
+    ),
     start: bool = typer.Option(True, help="Start labelme, if it is installed."),
     overwrite: bool = typer.Option(
         False, "--overwrite", help="Replace an earlier work folder with its changes."
@@ -37,7 +40,9 @@ def annotate(
     from tlkit.dataset.again import source_words
     from tlkit.dataset.annotate import labelme_command
 
-    work = tlkit.annotate(data, out, what=what, run=run, overwrite=overwrite)
+    work = tlkit.annotate(
+        data, out, what=what, run=run, doubts=doubts, overwrite=overwrite
+    )
     for picture in work.unseen[:NAMED]:
         _warn(f"warning: {picture.file} cannot be shown: {picture.detail}")
     if (more := len(work.unseen) - NAMED) > 0:

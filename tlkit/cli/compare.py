@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Rows that are shown; all are in compare.csv.
 SHOWN = 40
+SCRATCH_MINUTES = 2.0
 BACKBONE = default_of("backbone")
 COLUMNS = ("accuracy", "95 %", "F1", "to the best", "95 %", "ms", "GFLOP", "MB")
 
@@ -56,6 +57,15 @@ def compare(
         "ms", help="ms | gflop | mb: by which the cheapest is meant."
     ),
     folds: int = typer.Option(5, help="Of the cross-validation."),
+    with_scratch: bool = typer.Option(
+        False,
+        "--with-scratch",
+        help="Also train small networks from random weights, to see what transfer is "
+        "worth.",
+    ),
+    scratch_minutes: float = typer.Option(
+        None, help=f"How long each of these may train.  [default: {SCRATCH_MINUTES:g}]"
+    ),
     resize: str = typer.Option(
         default_of("resize"), help="squash | crop | pad: how pictures get square."
     ),
@@ -77,6 +87,11 @@ def compare(
     import tlkit
 
     chosen = _weights(weights or [])
+    if scratch_minutes is not None and not with_scratch:
+        raise UsageError(
+            "--scratch-minutes does nothing without --with-scratch.",
+            hint="Add --with-scratch, or leave it away.",
+        )
     load_tensorflow()
     with Terminal() as progress:
         found = tlkit.compare(
@@ -90,6 +105,9 @@ def compare(
             preprocessing=preprocessing,
             cost=cost,
             folds=folds,
+            scratch_minutes=(scratch_minutes or SCRATCH_MINUTES)
+            if with_scratch
+            else None,
             overwrite=overwrite,
             progress=progress,
             resize=resize,
@@ -177,6 +195,12 @@ def _print_advice(found: Comparison) -> None:
         "it. ms: one picture, float32 Keras, this machine.",
         highlight=False,
     )
+    if any(entry.trained == "scratch" for entry in found.entries):
+        ERR.print(
+            "scratch: trained from random weights on one fold, and held against the "
+            "best on the pictures of that fold.",
+            highlight=False,
+        )
     for what, number, optimism in (
         ("Best", found.best, found.optimism[0]),
         (

@@ -16,6 +16,15 @@ def evaluate(
     split: str = typer.Option(
         None, help="train | val | test.  [default: test where there is one, else val]"
     ),
+    unknown: str = typer.Option(
+        None,
+        help="coverage:SHARE | accuracy:SHARE | confidence:P | none: choose on "
+        "validation from where on an answer is unknown, for predict and export too.",
+    ),
+    unknown_by: str = typer.Option(
+        "confidence",
+        help="confidence | distance (from the training pictures): what tells that.",
+    ),
     data: Path = typer.Option(None, help="Where the data set lies now, if moved."),
     tta: int = typer.Option(
         None,
@@ -33,9 +42,11 @@ def evaluate(
     load_tensorflow()
     with Terminal() as progress:
         metrics = tlkit.evaluate(
-            run, split=split, data=data, tta=tta, workers=workers, progress=progress
-        )
+            run, split=split, unknown=unknown, unknown_by=unknown_by, data=data,
+            tta=tta, workers=workers, progress=progress,
+        )  # fmt: skip
     print_score(metrics)
+    print_certainty(metrics)
     print_views(metrics)
     print_tables(metrics)
     folder = run / "evaluation" / metrics["split"]
@@ -43,29 +54,30 @@ def evaluate(
         ("predictions.csv", "every answer"),
         ("mistakes.png", "the most confident mistakes"),
         ("confusion.png", "the confusion matrix"),
+        ("coverage.png", "accuracy against the share of answers kept"),
+        ("classes.csv", "figures a class with their intervals"),
     ):
-        ERR.print(f"{folder / name}: {what}", markup=False, highlight=False)
+        if (folder / name).exists():
+            ERR.print(f"{folder / name}: {what}", markup=False, highlight=False)
     ERR.print(f"{run / 'curves.png'}: loss and accuracy", highlight=False)
     next_step("tlkit", "predict", run, "PICTURES")
     next_step("tlkit", "export", run)
 
 
 def print_score(metrics: dict[str, Any]) -> None:
-    """Print the accuracy with its interval, and what to think of it.
+    """Print the scores with their intervals, and what to think of them.
 
     Args:
         metrics: The result of `tlkit.evaluate`.
     """
-    low, high = metrics["accuracy_ci95"]
-    OUT.print(
-        f"{metrics['split']}: accuracy {metrics['accuracy']:.3f} "
-        f"(95 % interval {low:.3f} to {high:.3f}) on {metrics['n']} pictures, "
-        f"macro F1 {metrics['macro_f1']:.3f}, loss {metrics['loss']:.3f}",
-        highlight=False,
-    )
+    line = _of_labels(metrics) if "map" in metrics else _of_one_label(metrics)
+    OUT.print(f"{metrics['split']}: {line}", highlight=False)
     if metrics["chose_the_epoch"]:
+        chosen = "the epoch"
+        if metrics.get("chose_the_thresholds"):
+            chosen += " and the thresholds of the labels"
         ERR.print(
-            "These pictures chose the epoch, so the score is on the bright side; "
+            f"These pictures chose {chosen}, so the score is on the bright side; "
             "a test split that training never saw would be the fair judge.",
             style="yellow",
         )
@@ -73,6 +85,56 @@ def print_score(metrics: dict[str, Any]) -> None:
         ERR.print(
             "These pictures were trained on: no measure of skill.", style="yellow"
         )
+
+
+def _of_one_label(metrics: dict[str, Any]) -> str:
+    low, high = metrics["accuracy_ci95"]
+    return (
+        f"accuracy {metrics['accuracy']:.3f} "
+        f"(95 % interval {low:.3f} to {high:.3f}) on {metrics['n']} pictures, "
+        f"macro F1 {metrics['macro_f1']:.3f}, loss {metrics['loss']:.3f}"
+    )
+
+
+def _of_labels(metrics: dict[str, Any]) -> str:
+    return (
+        f"mAP {_figure(metrics, 'map')}, macro F1 {_figure(metrics, 'macro_f1')}, "
+        f"micro F1 {_figure(metrics, 'micro_f1')}, all labels right "
+        f"{_figure(metrics, 'subset_accuracy')} (95 % intervals) on {metrics['n']} "
+        f"pictures, loss {metrics['loss']:.3f}"
+    )
+
+
+def _figure(row: dict[str, Any], key: str) -> str:
+    """A figure with its interval, where it has one; a dash for none."""
+    if row[key] is None:
+        return "-"
+    low, high = row.get(f"{key}_ci95") or (None, None)
+    interval = "" if low is None else f" [{low:.3f}, {high:.3f}]"
+    return f"{row[key]:.3f}{interval}"
+
+
+def print_certainty(metrics: dict[str, Any]) -> None:
+    """Print how far the confidence can be believed, and what is called unknown.
+
+    Args:
+        metrics: The result of `tlkit.evaluate`.
+    """
+    if found := metrics.get("calibration"):
+        OUT.print(
+            f"Confidence and accuracy are {found['error']:.3f} apart, "
+            f"{found['error_tempered']:.3f} at temperature {found['temperature']:.2f}",
+            highlight=False,
+        )
+    if not (unknown := metrics.get("unknown")):
+        return
+    kept = metrics["n"] - unknown["n"]
+    line = f"Unknown, by {unknown['means']}: {unknown['n']} of {metrics['n']} pictures"
+    if kept:
+        line += f"; accuracy of the other {kept} {_figure(unknown, 'accuracy')}"
+    OUT.print(line, highlight=False, markup=False)
+    if unknown["chose_the_limit"]:
+        ERR.print("These pictures chose that limit.", style="yellow")
 
 
 def print_views(metrics: dict[str, Any]) -> None:
@@ -84,10 +146,11 @@ def print_views(metrics: dict[str, Any]) -> None:
     if "views" not in metrics:
         return
     views = metrics["views"]
-    low, high = views["accuracy_ci95"]
+    name, shown = ("map", "mAP") if "map" in views else ("accuracy", "accuracy")
+    low, high = views[f"{name}_ci95"]
     OUT.print(
-        f"averaged over {views['n']} views ({views['kinds']}): accuracy "
-        f"{views['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f}), macro F1 "
+        f"averaged over {views['n']} views ({views['kinds']}): {shown} "
+        f"{views[name]:.3f} (95 % interval {low:.3f} to {high:.3f}), macro F1 "
         f"{views['macro_f1']:.3f}, loss {views['loss']:.3f}; {views['turned_right']} "
         f"answers turned right, {views['turned_wrong']} turned wrong",
         highlight=False,
@@ -99,6 +162,16 @@ def print_views(metrics: dict[str, Any]) -> None:
     )
 
 
+COLUMNS = {
+    "ap": "average precision",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "threshold": "threshold",
+    "support": "pictures",
+}
+
+
 def print_tables(metrics: dict[str, Any]) -> None:
     """Print the figures of each class, and the confusion matrix of a few.
 
@@ -107,17 +180,17 @@ def print_tables(metrics: dict[str, Any]) -> None:
     """
     table = Table(box=None, header_style="bold")
     table.add_column("class")
-    for column in ("precision", "recall", "F1", "pictures"):
-        table.add_column(column, justify="right")
+    shown = [key for key in COLUMNS if key in metrics["per_class"][0]]
+    for key in shown:
+        table.add_column(COLUMNS[key], justify="right")
     for row in metrics["per_class"]:
+        *figures, support = shown
         table.add_row(
-            row["name"],
-            *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")),
-            str(row["support"]),
+            row["name"], *(_figure(row, key) for key in figures), str(row[support])
         )
-    OUT.print(table)
+    OUT.print(table, markup=False)
     labels = metrics["labels"]
-    if len(labels) <= 12:
+    if "confusion" in metrics and len(labels) <= 12:
         matrix = Table(box=None, header_style="bold", title="true \\ predicted")
         matrix.add_column("")
         for label in labels:

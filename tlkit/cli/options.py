@@ -70,7 +70,8 @@ HELP = {
     f"[default: 0; {SMOOTHING:g} where phases auto tunes]",
     "class_weights": "none | balanced: what the classes count in the loss.",
     "ema": "Score and keep a running mean of the weights, with this momentum, as 0.99.",
-    "monitor": "val_loss | val_accuracy | last: which epoch is kept.",
+    "monitor": "val_loss | val_accuracy | last: which epoch is kept; with several "
+    "labels the accuracy is the share of right yes and no.",
     "patience": "Stop after so many epochs without progress; 0 never.",
     "plateau": "Lower the rate after so many epochs without progress; 0 never, else "
     "half the patience.",

@@ -54,24 +54,31 @@ def predict(
 
 
 def _print_table(predictions: list[Prediction]) -> None:
+    several = all(p.probability is None for p in predictions)
     table = Table(box=None, header_style="bold")
     table.add_column("picture", overflow="fold")
-    table.add_column("label")
-    table.add_column("probability", justify="right")
+    table.add_column("labels" if several else "label")
+    if not several:
+        table.add_column("probability", justify="right")
     table.add_column("next best")
     for prediction in predictions:
+        path = harmless(prediction.path).replace("\n", "\\n")
         if prediction.error:
-            path = harmless(prediction.path)
-            table.add_row(path, f"[{prediction.error}]", "", "", style="red")
+            table.add_row(path, f"[{prediction.error}]", style="red")
             continue
-        ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
-        second, share = ranked[1]
-        table.add_row(
-            harmless(prediction.path).replace("\n", "\\n"),
-            prediction.label,
-            f"{prediction.probability:.3f}",
-            f"{second} {share:.3f}",
-        )
+        rest = {
+            name: p
+            for name, p in prediction.probabilities.items()
+            if name not in prediction.labels
+        }
+        second = max(rest, key=rest.__getitem__, default="")
+        following = f"{second} {rest[second]:.3f}" if rest else ""
+        if prediction.probability is not None:
+            shown = (str(prediction.label), f"{prediction.probability:.3f}")
+            table.add_row(path, *shown, following)
+            continue
+        found = (f"{n} {prediction.probabilities[n]:.3f}" for n in prediction.labels)
+        table.add_row(path, ", ".join(found) or "-", following)
     OUT.print(table, markup=False)
 
 
@@ -79,10 +86,13 @@ def _print_csv(predictions: list[Prediction]) -> None:
     labels = next((p.probabilities for p in predictions if p.probabilities), {})
     writer = csv.writer(sys.stdout, lineterminator="\n")
     names = [f"p_{label}" for label in labels]
-    writer.writerow(["path", "label", "probability", "error", *names])
+    rejects = any(p.guess for p in predictions)
+    guess = ["guess"] if rejects else []
+    writer.writerow(["path", "label", "probability", "error", *guess, *names])
     for p in predictions:
         scores = [p.probabilities.get(label, "") for label in labels]
-        writer.writerow([p.path, p.label, p.probability, p.error, *scores])
+        guess = [p.guess or ""] if rejects else []
+        writer.writerow([p.path, p.label, p.probability, p.error, *guess, *scores])
 
 
 def _print_json(predictions: list[Prediction]) -> None:
@@ -91,6 +101,8 @@ def _print_json(predictions: list[Prediction]) -> None:
         row = dataclasses.asdict(prediction)
         if prediction.error is None:
             del row["error"]
+        if prediction.guess is None:
+            del row["guess"]
         rows.append(row)
     json.dump(rows, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")

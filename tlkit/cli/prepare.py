@@ -138,8 +138,7 @@ def prepare(
             progress=progress,
         )
     _print_summary(manifest)
-    # Training on several labels is yet to come.
-    next_step("tlkit", "check" if manifest.multi_label else "finetune", out)
+    next_step("tlkit", "finetune", out)
 
 
 def _columns(given: list[str]) -> dict[str, str]:

@@ -83,8 +83,7 @@ def tune(
     OUT.print("The run with the best settings:", highlight=False)
     print_score(found.metrics["run"])
     ERR.print(
-        "No trial has seen the validation pictures, so that they are no judge who has "
-        "chosen the settings.",
+        "No trial has seen the validation pictures: they have not chosen the settings.",
         highlight=False,
     )
     for name, what in (

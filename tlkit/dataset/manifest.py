@@ -173,6 +173,22 @@ class Manifest:
         index = {label: i for i, label in enumerate(self.labels)}
         return np.array([index[example.label] for example in chosen], np.int64)
 
+    def shares(self, examples: str | Sequence[Example]) -> np.ndarray:
+        """Which example is of which class, for one label each or several.
+
+        Args:
+            examples: A side of the split, or examples.
+
+        Returns:
+            float32 [N, n]: 1 in the columns of the example's labels, else 0.
+        """
+        chosen = self.of(examples) if isinstance(examples, str) else examples
+        index = {label: i for i, label in enumerate(self.labels)}
+        shares = np.zeros((len(chosen), len(self.labels)), np.float32)
+        for row, example in zip(shares, chosen, strict=True):
+            row[[index[label] for label in self.labels_of(example)]] = 1
+        return shares
+
     def counts(self) -> dict[str, dict[str, int]]:
         """Count the examples.
 

@@ -3,7 +3,7 @@
 rejected     what a label or a better shape may bring back in: see MENDABLE
 conflicts    the same picture under two labels
 unlabelled   pictures without label
-mistakes     the wrong answers of a run, told by its caller
+mistakes     the wrong answers of a run, or doubtful labels, told by the caller
 """
 
 from __future__ import annotations

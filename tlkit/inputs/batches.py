@@ -114,29 +114,3 @@ def plain_batches(
     asked = (Asked(example, (PLAIN,)) for example in examples)
     made = maker.stream(asked, most=1, workers=workers)
     return grouped((pixels[0] for pixels, _ in made), size)
-
-
-def class_shares(targets: np.ndarray, classes: int) -> np.ndarray:
-    """Class indices as shares.
-
-    Args:
-        targets: int [N], the class of each example.
-        classes: How many there are.
-
-    Returns:
-        float32 [N, classes], a row of zeros with a one.
-    """
-    shares: np.ndarray = np.eye(classes, dtype=np.float32)[targets]
-    return shares
-
-
-def binary_column(shares: np.ndarray) -> np.ndarray:
-    """Targets in the form that the network's output has.
-
-    Args:
-        shares: float32 [B, n], rows summing to 1.
-
-    Returns:
-        [B, 1], the share of the second class, where there are two; else as given.
-    """
-    return shares[:, 1:] if shares.shape[1] == 2 else shares

@@ -26,7 +26,7 @@ def mix_batch(
 
     Args:
         pixels: uint8 [B, S, S, 3].
-        targets: float32 [B, n], rows summing to 1.
+        targets: float32 [B, n], the class shares of each.
         mix: One of MIXES. "mixup" blends pictures and targets in pairs (Zhang et al.
             2018, alpha 0.2), "cutmix" pastes patches (Yun et al. 2019), "randaugment"
             distorts each picture by 2 operations at magnitude 0.3 (Cubuk et al. 2020),

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import keras
-import numpy as np
 
 from tlkit.model.body import build_body, symbolic
 from tlkit.model.cut import (
@@ -27,6 +26,7 @@ from tlkit.model.cut import (
     output_of,
 )
 from tlkit.model.head import BOTH, MAP_POOLINGS, HeadLayer, apply_head, layer_name
+from tlkit.model.task import Task
 from tlkit.model.weights import RANDOM, layers_digest, load_weights, weights_digest
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class Classifier:
     """A model and how it was put together.
 
     Args:
-        model: uint8 [B, size, size, 3] in; out float32 [B, 1], the probability of the
-            second class, for 2 classes, or [B, n] that sum to 1.
+        model: uint8 [B, size, size, 3] in; out float32 probabilities, [B, units] of its
+            task.
         backbone: Row of the table.
         cut: Name of the layer where the body ends and the head begins.
         freeze_to: Name of the layer up to which nothing trains, "none" if all does.
@@ -53,6 +53,7 @@ class Classifier:
         body: The same layers up to the cut.
         pretrained: Whether the body was given weights.
         dropouts: Rates of the body's own dropout where it is not frozen, by layer.
+        task: What it is asked.
     """
 
     model: keras.Model
@@ -68,6 +69,7 @@ class Classifier:
     body: keras.Model
     pretrained: bool
     dropouts: Mapping[int, float]
+    task: Task
 
     def frozen_digest(self) -> str:
         """Returns the SHA-256 of the frozen weights now, statistics included."""
@@ -82,6 +84,7 @@ def build_classifier(
     freeze_to: str | None,
     head: tuple[HeadLayer, ...],
     n_classes: int,
+    multi_label: bool = False,
     weights: str,
     seed: int,
 ) -> Classifier:
@@ -101,6 +104,7 @@ def build_classifier(
             nothing.
         head: As `parse_head` gives it.
         n_classes: At least 2.
+        multi_label: Whether a picture may be of several of them.
         weights: "imagenet", "none", "own" for a network of the user's own, or the path
             of a weights file.
         seed: Of random initial weights and dropout. Python, NumPy and the backend keep
@@ -114,6 +118,7 @@ def build_classifier(
             point, or the size is too small.
         WeightsError: If the weights cannot be had, do not fit or are damaged.
     """
+    task = Task(n_classes, multi_label)
     # Random values would only be overwritten, and above the cut not even that.
     with contextlib.nullcontext() if weights == RANDOM else symbolic():
         body = build_body(backbone, size, seed=seed)
@@ -122,7 +127,7 @@ def build_classifier(
     image = body.inputs[0]
     cut_body = keras.Model(image, features, name=body.name)
     freeze = find_freeze(cut_body, freeze_to, backbone.name)
-    outputs = apply_head(features, head, n_classes, seed)
+    outputs = apply_head(features, head, task, seed)
     load_weights(backbone, body, cut_body, weights)
     digest = weights_digest(cut_body)
     dropouts = {
@@ -148,6 +153,7 @@ def build_classifier(
         body=cut_body,
         pretrained=pretrained,
         dropouts=dropouts,
+        task=task,
     )
 
 
@@ -249,22 +255,3 @@ def split_at_freeze(classifier: Classifier) -> Parts:
     return Parts(
         prefix, pooling, keras.Model(features, model.outputs[0], name="suffix")
     )
-
-
-def probabilities(outputs: np.ndarray) -> np.ndarray:
-    """One column a class, whatever the output layer.
-
-    Args:
-        outputs: [B, 1] of a sigmoid or [B, n] of a softmax, n >= 2.
-
-    Returns:
-        float32 [B, n]; a sigmoid's p becomes the two columns 1 - p and p.
-
-    Example:
-        >>> probabilities(np.array([[0.25]])).tolist()
-        [[0.75, 0.25]]
-    """
-    outputs = np.asarray(outputs, dtype=np.float32)
-    if outputs.shape[1] == 1:
-        return np.concatenate([1 - outputs, outputs], axis=1)
-    return outputs

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from tlkit.errors import UsageError, unknown_name
+from tlkit.model.task import Task
 
 if TYPE_CHECKING:
     import keras
@@ -123,28 +124,25 @@ def is_linear(layers: tuple[HeadLayer, ...]) -> bool:
 
 
 def apply_head(
-    x: keras.KerasTensor, layers: tuple[HeadLayer, ...], n_classes: int, seed: int
+    x: keras.KerasTensor, layers: tuple[HeadLayer, ...], task: Task, seed: int
 ) -> keras.KerasTensor:
     """Put a head and the output layer on features.
 
     Args:
         x: Features at the cut, [B, H, W, C].
         layers: As `parse_head` gives them.
-        n_classes: At least 2.
+        task: Decides the output layer.
         seed: Of initial weights and dropout; each layer gets a seed of its own from it.
 
     Returns:
-        float32 probabilities: [B, 1] of the second class, by a sigmoid, for 2 classes;
-        [B, n_classes] by a softmax for more.
+        float32 probabilities [B, units]: by a softmax over the classes; by a sigmoid
+        of the second class for 2 of them, and of each where there are several labels.
 
     Raises:
-        UsageError: If there are fewer than 2 classes or the features at the cut are
-            not [B, H, W, C].
+        UsageError: If the features at the cut are not [B, H, W, C].
     """
     import keras
 
-    if n_classes < 2:
-        raise UsageError(f"A classifier needs 2 classes at least, not {n_classes}.")
     if len(x.shape) != 4:
         raise UsageError(
             f"The cut gives features of shape {x.shape[1:]}, a head needs "
@@ -157,8 +155,8 @@ def apply_head(
         seed = seeds.randrange(2**31)
         x = _both(x, name) if layer.kind == BOTH else _keras_layer(layer, name, seed)(x)
     return keras.layers.Dense(
-        1 if n_classes == 2 else n_classes,
-        activation="sigmoid" if n_classes == 2 else "softmax",
+        task.units,
+        activation=task.activation,
         kernel_initializer=keras.initializers.GlorotUniform(seeds.randrange(2**31)),
         name=OUTPUT,
         dtype="float32",

@@ -8,7 +8,8 @@ import numpy as np
 
 from tlkit.errors import UsageError
 from tlkit.run.folds_record import Folds
-from tlkit.run.spread import bootstrap, spread
+from tlkit.run.noise import Draws
+from tlkit.run.spread import spread
 
 # What must be the same, so that both have held out the same pictures fold by fold.
 DRAW = {"folds": "folds", "repeats": "repeats", "seed": "seed"}
@@ -82,8 +83,8 @@ def compare(one: Folds, other: Folds) -> dict[str, Any]:
     pictures = ours.groupby("id").agg(
         better=("better", "mean"), group=("group", "first")
     )
-    low, high = bootstrap(pictures["better"].to_numpy(), pictures["group"].to_numpy())
-    found["accuracy_bootstrap_ci95"] = [low, high]
+    drawn = Draws(pictures["group"].to_numpy()).mean(pictures["better"].to_numpy())
+    found["accuracy_bootstrap_ci95"] = [drawn.low, drawn.high]
     intervals = (found["accuracy_ci95"], found["accuracy_bootstrap_ci95"])
     found["within_noise"] = any(low <= 0 <= high for low, high in intervals)
     return found

@@ -1,4 +1,4 @@
-"""A data set, and a run for its mistakes, in; a work folder for labelme out."""
+"""A data set, and what is said of its labels, in; a work folder for labelme out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tlkit.dataset.annotate import Work, write_work
 from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.offers import WHAT, left_out, paths_of
 from tlkit.errors import UsageError, unknown_name
+from tlkit.run.doubtful import Doubts
 from tlkit.run.mistakes import mistakes
 from tlkit.run.record import Run
 
@@ -19,6 +20,7 @@ def annotate(
     *,
     what: str = "rejected",
     run: Run | Path | str | None = None,
+    doubts: Doubts | Path | str | None = None,
     overwrite: bool = False,
 ) -> Work:
     """Make a folder to correct some pictures in with labelme.
@@ -30,6 +32,7 @@ def annotate(
         work: The folder to make, outside of the photos.
         what: "rejected", "conflicts", "unlabelled" or "mistakes".
         run: For mistakes, a run that was evaluated, or its directory.
+        doubts: For mistakes instead, what `tlkit.doubts` found, or its folder.
         overwrite: Replace an earlier work folder and all that was changed in it.
 
     Returns:
@@ -37,7 +40,8 @@ def annotate(
 
     Raises:
         DatasetError: The data set cannot be read.
-        RunError: The run was not evaluated, or is of another data set.
+        RunError: The run was not evaluated, or it or the doubts are of another data
+            set.
         UsageError: A wrong option, or a place that must not be written to.
 
     Example:
@@ -46,19 +50,24 @@ def annotate(
     if what not in WHAT:
         error = unknown_name("thing to annotate (what)", what, WHAT)
         raise error
-    if (what == "mistakes") != (run is not None):
+    if (run is not None) + (doubts is not None) != (what == "mistakes"):
+        given = {"run": run, "doubts": doubts}
+        told = [f"{name}={str(v)!r}" for name, v in given.items() if v is not None]
         raise UsageError(
-            "A run is given for mistakes, and for nothing else. Received: "
-            f"what={what!r}, {'no run' if run is None else f'run={str(run)!r}'}.",
-            hint="Say --what mistakes --run RUN, or leave --run away.",
+            "Mistakes are those of a run or the doubts about a data set, one of both; "
+            f"nothing else takes either. Received: what={what!r}, "
+            f"{', '.join(told) or 'neither'}.",
+            hint="Say --what mistakes --run RUN, or --what mistakes --doubts FOLDER.",
         )
-    if run is None:
+    if run is not None:
+        run = run if isinstance(run, Run) else Run.read(run)
+        manifest, paths = run.manifest(data), mistakes(run.directory)
+    elif doubts is not None:
+        doubts = doubts if isinstance(doubts, Doubts) else Doubts.read(doubts)
+        manifest, paths = doubts.manifest(data), doubts.paths
+    else:
         manifest = Manifest.read(data)
         paths = paths_of(manifest, what)
-    else:
-        run = run if isinstance(run, Run) else Run.read(run)
-        manifest = run.manifest(data)
-        paths = mistakes(run.directory)
     made = write_work(manifest, Path(work), paths, overwrite=overwrite)
     left = left_out(manifest, paths) if what == "rejected" else ()
     return dataclasses.replace(made, left=tuple(left))

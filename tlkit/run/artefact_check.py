@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,14 +30,18 @@ def main(artefact: str, samples: str, answers: str) -> None:
     said = from_bytes(image_bytes=tf.constant([file.read_bytes() for file in files]))
     pixels = tf.constant(np.load(Path(samples) / "pixels.npy"))
     seen = from_pixels(pixels=pixels)
-    result = {
-        "files": [file.name for file in files],
-        "labels": [label.decode() for label in said["label"].numpy()],
-        "class_names": [name.decode() for name in said["class_names"].numpy()],
-        "from_bytes": said["probabilities"].numpy().tolist(),
-        "from_pixels": seen["probabilities"].numpy().tolist(),
-    }
+    result = {"from_bytes": _plain(said), "from_pixels": _plain(seen)}
     Path(answers).write_text(json.dumps(result), encoding="utf-8")
+
+
+def _plain(outputs: dict[str, tf.Tensor]) -> dict[str, Any]:
+    """Every output as lists, texts decoded."""
+    return {
+        name: [text.decode() for text in tensor.numpy()]
+        if tensor.dtype == tf.string
+        else tensor.numpy().tolist()
+        for name, tensor in outputs.items()
+    }
 
 
 if __name__ == "__main__":

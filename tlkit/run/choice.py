@@ -8,18 +8,15 @@ from typing import Any
 import numpy as np
 
 from tlkit.run.learn import Candidate
-from tlkit.run.spread import bootstrap
+from tlkit.run.noise import Draws
 
 
-def account_for(
-    candidates: Sequence[Candidate], kept: Candidate, truth: np.ndarray
-) -> dict[str, Any]:
+def account_for(candidates: Sequence[Candidate], kept: Candidate) -> dict[str, Any]:
     """Hold the candidate that was kept against the first one.
 
     Args:
         candidates: In the order in which they came about.
         kept: One of them.
-        truth: int [N], the true classes of the validation side.
 
     Returns:
         For records: `kept`, `against`, `gain` in accuracy with `gain_ci95`, and `said`,
@@ -30,7 +27,7 @@ def account_for(
     first = candidates[0]
     if kept is first:
         return {"kept": kept.name, "against": "", "said": said}
-    gain, low, high = gain_interval(kept.scores, first.scores, truth)
+    gain, low, high = gain_interval(kept.right, first.right)
     said += (
         f", {gain:+.3f} [{low:+.3f}, {high:+.3f}] in accuracy against the "
         f"{first.name}; the validation side has chosen it"
@@ -45,21 +42,18 @@ def account_for(
 
 
 def gain_interval(
-    one: np.ndarray, other: np.ndarray, truth: np.ndarray, *, seed: int = 0
+    one: np.ndarray, other: np.ndarray, *, seed: int = 0
 ) -> tuple[float, float, float]:
     """How much more often one is right than the other, on the same pictures.
 
     Args:
-        one: float [N, n], class probabilities.
+        one: float [N], how right each answer is, 0 to 1.
         other: The same of the other.
-        truth: int [N].
         seed: Of the bootstrap.
 
     Returns:
         The difference in accuracy, and the ends of its 95 % interval by the bootstrap
         over pictures (Efron 1979), paired.
     """
-    differences = (one.argmax(axis=1) == truth).astype(float)
-    differences -= other.argmax(axis=1) == truth
-    low, high = bootstrap(differences, np.arange(len(differences)), seed=seed)
-    return float(differences.mean()), low, high
+    gain = Draws(np.arange(len(one)), seed=seed).difference(one, other)
+    return gain.value, gain.low, gain.high

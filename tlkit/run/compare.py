@@ -7,22 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tlkit import files
 from tlkit.cache_root import cap_bytes
 from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
-from tlkit.errors import RunError, TlkitError, UsageError, unknown_name
+from tlkit.errors import TlkitError, UsageError, unknown_name
 from tlkit.model import backbones as table
 from tlkit.model.head import MAP_POOLINGS
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots
-from tlkit.run.comparison import COSTS, MARKER, Comparison, Entry, megabytes
+from tlkit.run.comparison import COSTS, MARKER, Comparison, Entry
 from tlkit.run.cut_features import GOOD
-from tlkit.run.cut_probes import Probed, Subjects, probe_cuts
-from tlkit.run.noise import Draws, accuracy, one_standard_error, standard_error
+from tlkit.run.cut_probes import Subjects, probe_cuts
 from tlkit.run.probe import FOLDS
+from tlkit.run.verdict import Row, judge, probe_entry, scratch_entries
 
 SILENT = Silent()
 SIDES = ("train", "val")
@@ -52,6 +50,7 @@ def compare(
     weights: str | Mapping[str, str] | None = None,
     cost: str = "ms",
     folds: int = FOLDS,
+    scratch_minutes: float | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
     **options: Any,
@@ -75,6 +74,8 @@ def compare(
             "imagenet", for a network of the user's own what comes with it.
         cost: By which of "ms", "gflop" and "mb" the cheapest is meant.
         folds: Of the outer cross-validation.
+        scratch_minutes: Also train each of the small networks from random weights on
+            one fold, so long at most, to see what transfer is worth; None for not.
         overwrite: Whether an earlier comparison in `out` may be replaced.
         progress: Told of all long work.
         **options: Of the configuration: resize, seed, device, precision, engine, store
@@ -92,6 +93,10 @@ def compare(
         >>> print(found.entries[found.best])
     """
     _check(poolings, cost, folds, options)
+    if scratch_minutes is not None and not 0.01 <= scratch_minutes <= 1000:
+        raise UsageError(
+            f"scratch_minutes: expected 0.01 to 1000, got {scratch_minutes}."
+        )
     configs = _configs(backbones or [Config().model.backbone], sizes, weights, options)
     if configs[0].train.store:
         cap_bytes()
@@ -106,10 +111,16 @@ def compare(
             f"Measured on {len(subjects.targets)} pictures of {' and '.join(SIDES)} by "
             f"{subjects.folds} folds; the test side is not looked at"
         )
-        rows: list[tuple[Entry, np.ndarray | None]] = []
+        rows: list[Row] = []
         for config in configs:
             rows += _measure(config, cuts, poolings, subjects, progress)
-        found = _judge(rows, subjects, cost, configs[0].inputs.resize, place)
+        found, right = judge(rows, subjects, cost, configs[0].inputs.resize, place)
+        if scratch_minutes is not None:
+            trained = scratch_entries(
+                right, subjects, options, scratch_minutes, draft, progress
+            )
+            entries = sorted(trained, key=lambda entry: entry.cost(cost))
+            found = found.with_trained(entries)
         found.write(draft)
         plots.get_ready()
         plots.draw_comparison(found, COSTS, draft / "compare.png")
@@ -203,7 +214,7 @@ def _measure(
     poolings: Sequence[str],
     subjects: Subjects,
     progress: Progress,
-) -> list[tuple[Entry, np.ndarray | None]]:
+) -> list[Row]:
     """Rows of one backbone and size, with the answers where there are any."""
     model = config.model
     size = model.size or model.row.native
@@ -223,78 +234,7 @@ def _measure(
     )
     for cut, why in failed.items():
         progress.warn(f"{model.backbone} up to {cut} is left out: {why}")
-    return [(_entry(empty, one, subjects), one.scores) for one in probed] + [
+    return [(probe_entry(empty, one, subjects), one.scores) for one in probed] + [
         (dataclasses.replace(empty, cut=cut, failed=why), None)
         for cut, why in failed.items()
     ]
-
-
-def _entry(empty: Entry, one: Probed, subjects: Subjects) -> Entry:
-    right = one.scores.argmax(axis=1) == subjects.targets
-    f1, loss = subjects.measures(one.scores)
-    inputs = one.at.channels * (2 if one.pooling == "gap_gmp" else 1)
-    return dataclasses.replace(
-        empty,
-        cut=one.at.cut,
-        pooling=one.pooling,
-        pictures=len(right),
-        accuracy=accuracy(right, subjects.groups),
-        macro_f1=f1,
-        loss=loss,
-        ms=one.at.ms,
-        gflop=round(one.at.flops / 1e9, 4),
-        mb=megabytes(one.at.parameters, inputs, one.scores.shape[1]),
-    )
-
-
-def _judge(
-    rows: list[tuple[Entry, np.ndarray | None]],
-    subjects: Subjects,
-    cost: str,
-    resize: str,
-    place: Path,
-) -> Comparison:
-    """Hold every row against the best one, and name the cheapest that will do."""
-    failed = [entry for entry, scores in rows if scores is None]
-    measured = sorted(
-        ((entry, scores) for entry, scores in rows if scores is not None),
-        key=lambda row: row[0].cost(cost),
-    )
-    if not measured:
-        lines = "; ".join(
-            f"{entry.backbone} at {entry.size} px: {entry.failed}" for entry in failed
-        )
-        raise RunError(f"Nothing could be compared. {lines}")
-    entries = [entry for entry, _ in measured]
-    right = np.stack(
-        [scores.argmax(axis=1) == subjects.targets for _, scores in measured], axis=1
-    )
-    costs = [entry.cost(cost) for entry in entries]
-    # From the cheapest up, so that the first of equals is the cheapest.
-    best = int(right.mean(axis=0).argmax())
-    error = standard_error(entries[best].accuracy)
-
-    def rule(accuracies: np.ndarray) -> int:
-        return one_standard_error(accuracies.tolist(), error, costs)
-
-    draws = Draws(subjects.groups, seed=subjects.seed)
-    entries = [
-        dataclasses.replace(
-            entry, difference=draws.difference(right[:, i], right[:, best])
-        )
-        for i, entry in enumerate(entries)
-    ]
-    return Comparison(
-        data=str(subjects.manifest.directory),
-        directory=place,
-        entries=(*entries, *failed),
-        best=best,
-        cheapest=rule(right.mean(axis=0)),
-        cost=cost,
-        optimism=(
-            draws.optimism(right, lambda shares: int(shares.argmax())),
-            draws.optimism(right, rule),
-        ),
-        folds=subjects.folds,
-        resize=resize,
-    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,6 +136,12 @@ class Comparison:
         if self.resize != "squash":
             words += ["--resize", self.resize]
         return tuple(words)
+
+    def with_trained(self, entries: Sequence[Entry]) -> Comparison:
+        """The same with rows of what was trained from scratch."""
+        measured = [entry for entry in self.entries if not entry.failed]
+        failed = [entry for entry in self.entries if entry.failed]
+        return dataclasses.replace(self, entries=(*measured, *entries, *failed))
 
     def account(self) -> dict[str, Any]:
         """All of it, for programs."""

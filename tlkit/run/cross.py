@@ -23,17 +23,20 @@ from tlkit.cache_root import cap_bytes
 from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import UsageError
+from tlkit.model.task import Task
 from tlkit.progress import Progress, Quiet, Silent
 from tlkit.run import folds_record, plots, record
 from tlkit.run.against import check_same_folds, compare
+from tlkit.run.auto_cut import with_cut
 from tlkit.run.budget import Budget
 from tlkit.run.clock import Clock
 from tlkit.run.device import choose_device, choose_precision
-from tlkit.run.evaluate import measure, wilson_interval
 from tlkit.run.feed import answers
 from tlkit.run.folds_record import Folds
 from tlkit.run.lesson import learn
+from tlkit.run.measures import measure
 from tlkit.run.network import Network, build_network
+from tlkit.run.noise import accuracy
 from tlkit.run.rounds import Round, outer_rounds
 from tlkit.run.spread import spread
 from tlkit.run.train import check_splits, free_place
@@ -210,17 +213,27 @@ def _run(
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
     _describe(manifest, rounds, config, progress)
-    with keras.device(device):
-        network = build_network(config, len(found.labels), device, policy)
-        for number, one in enumerate(rounds, start=1):
-            if number <= len(found.info["rounds"]):
-                continue
-            quiet = Quiet(progress, f"Fold {number} of {len(rounds)}: ")
-            began = time.perf_counter()
-            scores, about = held_out(config, one, network, found.directory, quiet)
-            about["seconds"] = round(time.perf_counter() - began, 2)
-            found = found.add(one, scores, **about)
-            _tell(found, rounds, progress)
+    networks: dict[str, Network] = {}
+    for number, one in enumerate(rounds, start=1):
+        if number <= len(found.info["rounds"]):
+            continue
+        quiet = Quiet(progress, f"Fold {number} of {len(rounds)}: ")
+        began = time.perf_counter()
+        settled, choice = with_cut(config, one.manifest, quiet)
+        cut = str(settled.model.cut)
+        with keras.device(device):
+            if cut not in networks:
+                networks[cut] = build_network(
+                    settled, Task(len(found.labels)), device, policy
+                )
+            scores, about = held_out(
+                settled, one, networks[cut], found.directory, quiet
+            )
+        if choice:
+            about["cut"] = cut
+        about["seconds"] = round(time.perf_counter() - began, 2)
+        found = found.add(one, scores, **about)
+        _tell(found, rounds, progress)
     return found
 
 
@@ -289,9 +302,13 @@ def summarise(found: Folds) -> dict[str, Any]:
         metrics[f"{name}_ci95"] = [max(one.low, 0.0), min(one.high, most)]
     metrics["kept"] = dict(Counter(row["kept"] for row in rows))
     pooled = measure(found.truth(table), found.scores(table), found.labels)
-    # Repeats are more answers, not more pictures.
-    right = pooled["accuracy"] * metrics["n"]
-    pooled["accuracy_ci95"] = list(wilson_interval(right, metrics["n"]))
+    # Repeats are more answers, not more pictures, and neither are pictures of a group.
+    table["right"] = table["predicted"] == table["label"]
+    pictures = table.groupby("id").agg(
+        right=("right", "mean"), group=("group", "first")
+    )
+    share = accuracy(pictures["right"].to_numpy(), pictures["group"].to_numpy())
+    pooled["accuracy_ci95"] = [share.low, share.high]
     if not metrics["accuracy_sd"]:
         # Folds that all score the same leave the doubt that few pictures leave.
         metrics["accuracy_ci95"] = pooled["accuracy_ci95"]
@@ -327,6 +344,8 @@ def _tell(found: Folds, rounds: Sequence[Round], progress: Progress) -> None:
     kept = "the probe"
     if row["best_epoch"]:
         kept = f"{row['kept']}, epoch {row['best_epoch']}"
+    if "cut" in row:
+        kept += f" on {row['cut']}"
     progress.note(
         f"fold {row['fold']}{repeat}: accuracy {row['accuracy']:.3f}, loss "
         f"{row['loss']:.4f} on {row['n']} held out; kept {kept}; "

@@ -23,6 +23,7 @@ from tlkit.inputs.views import PLAIN, ViewMaker
 from tlkit.model.body import build_body, symbolic
 from tlkit.model.cut import body_operations, cuttable, output_of, unfinished
 from tlkit.model.head import GAP
+from tlkit.model.task import Task
 from tlkit.progress import Progress
 from tlkit.run.device import choose_device, choose_precision
 from tlkit.run.engine import choose_engine
@@ -165,7 +166,7 @@ def _known(name: str, points: list[str], body: keras.Model, backbone: str) -> st
 def _network(config: Config, cut: str, device: str, policy: str) -> Network:
     model = dataclasses.replace(config.model, cut=cut, freeze_to=cut, head=GAP)
     config = dataclasses.replace(config, model=model)
-    return build_network(config, 2, device, policy)
+    return build_network(config, Task(2), device, policy)
 
 
 def _up_to(name: str, config: Config) -> set[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import f1_score, log_loss
 
 from tlkit.config import Config
 from tlkit.dataset.manifest import Manifest
@@ -27,6 +27,7 @@ class Subjects:
     Attributes:
         manifest: Of the data set.
         splits: Which sides of it.
+        ids: Of the examples, side after side.
         targets: int [N], side after side.
         groups: int [N], which stay together.
         folds: Of the outer cross-validation.
@@ -35,6 +36,7 @@ class Subjects:
 
     manifest: Manifest
     splits: tuple[str, ...]
+    ids: tuple[str, ...]
     targets: np.ndarray
     groups: np.ndarray
     folds: int
@@ -77,14 +79,25 @@ class Subjects:
                 hint="Get more pictures of it.",
             )
         folds = min(folds, most_folds(targets, groups[1]))
-        return cls(manifest, filled, targets, groups[1], folds, seed)
+        ids = tuple(example.id for example in examples)
+        return cls(manifest, filled, ids, targets, groups[1], folds, seed)
 
-    def measures(self, scores: np.ndarray) -> tuple[float, float]:
-        """Macro F1 and log loss of class probabilities, float [N, n]."""
-        called = scores.argmax(axis=1)
-        f1 = f1_score(self.targets, called, average="macro", zero_division=0)
-        loss = log_loss(self.targets, scores, labels=range(scores.shape[1]))
-        return float(f1), float(loss)
+    def only(self, ids: Sequence[str]) -> tuple[Subjects, np.ndarray]:
+        """Some of the pictures.
+
+        Args:
+            ids: Of the examples.
+
+        Returns:
+            These, in this order, and their numbers among all.
+        """
+        at = np.array([self.ids.index(one) for one in ids])
+        return (
+            dataclasses.replace(
+                self, ids=tuple(ids), targets=self.targets[at], groups=self.groups[at]
+            ),
+            at,
+        )
 
 
 class Probed(NamedTuple):

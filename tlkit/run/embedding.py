@@ -12,10 +12,10 @@ import keras
 import numpy as np
 
 from tlkit.cache_root import cache_root
-from tlkit.config import AUTO_CUT, Config, build_config, resolve
+from tlkit.config import AUTO_CUT, FROZEN_OPTIONS, Config, build_config, resolve
 from tlkit.dataset.facts import sha256_of
 from tlkit.dataset.manifest import Example
-from tlkit.errors import RunError, UsageError, WeightsError
+from tlkit.errors import RunError, UsageError, WeightsError, unknown_name
 from tlkit.inputs.views import PLAIN, ViewMaker
 from tlkit.model.classifier import build_classifier, split_at_freeze
 from tlkit.model.head import parse_head
@@ -29,13 +29,13 @@ from tlkit.run.traced import Traced
 from tlkit.workers import in_order
 
 POOLING = "gap"
-HINT = (
-    "Name a file of the whole network with --similar-weights FILE, or leave --similar "
-    "away."
-)
 PIXELS = (
     "Name a network that begins with a Rescaling layer of its own, or one that tlkit "
     "backbones lists; in Python, tlkit.embedder takes preprocessing."
+)
+HINT = (
+    "Name a file of the whole network with --similar-weights FILE, or leave --similar "
+    "away."
 )
 SILENT = Silent()
 
@@ -51,8 +51,7 @@ def embedder(
     Args:
         backbone: Which network; `tlkit backbones` lists them.
         progress: Told of what is computed.
-        **options: Of the configuration: weights, size, cut, resize, device, engine,
-            store and workers.
+        **options: Of the configuration: those in FROZEN_OPTIONS.
 
     Returns:
         What `prepare` takes as `similar`; nothing was loaded yet.
@@ -63,20 +62,14 @@ def embedder(
     Example:
         >>> tlkit.prepare("photos", "data", similar=tlkit.embedder("mobilenetv2"))
     """
-    plain = {"backbone": backbone, "augment": "none", "views": 1, "head": POOLING}
     try:
-        config = resolve(build_config(options={**options, **plain}))
+        config = embedding_config(**{**options, "backbone": backbone})
     except UsageError as error:
         if "--preprocessing" in error.hint:
             raise UsageError(error.message, hint=PIXELS) from error
         if "--weights" not in str(error):
             raise
         raise UsageError(_named(error.message), hint=HINT) from error
-    if config.model.cut == AUTO_CUT:
-        raise UsageError(
-            "cut auto is found out by labels, and there are none to go by here.",
-            hint="Name a layer of tlkit layers.",
-        )
     return Embedder(config, progress)
 
 
@@ -112,58 +105,128 @@ class Embedder:
 
         Raises:
             RunError: They fit neither into the store nor into memory.
+            WeightsError: The network has none that can be used.
         """
         workers = self.config.inputs.workers
         digests = in_order(functools.partial(sha256_of, root), paths, workers=workers)
         examples = [_example(p, d) for p, d in zip(paths, digests, strict=True)]
-        rows = self._collector(root).collect(
-            examples, [PLAIN], "Computing features to compare by"
-        )
-        if rows is None:
-            raise RunError(
-                f"The features of {len(paths):,} pictures fit neither into the store "
-                "nor into memory.",
-                hint="Give the store more room (TLKIT_CACHE_GB).",
-            )
-        return as_input(rows.take(np.arange(len(paths)), 0), POOLING)
-
-    def _collector(self, root: Path) -> Collector:
-        inputs, train = self.config.inputs, self.config.train
-        size = self.config.model.size
+        task = "Computing features to compare by"
         try:
-            frozen = self._frozen()
+            return features_of(self.config, root, examples, task, self.progress)
         except WeightsError as error:
             raise WeightsError(_named(error.message), hint=HINT) from error
-        store = cache_root() if train.store else None
-        maker = ViewMaker(root, size or 0, inputs.resize)
-        return Collector(maker, frozen, store, inputs.workers, self.progress)
 
-    def _frozen(self) -> Frozen:
-        model, train = self.config.model, self.config.train
-        backbone = model.row
-        size = model.size or backbone.native
-        device = choose_device(train.device)
-        with keras.device(device), dtype_policy("float32"):
-            classifier = build_classifier(
-                backbone,
-                size=size,
-                cut=model.cut,
-                freeze_to=model.cut,
-                head=parse_head(model.head),
-                n_classes=2,
-                weights=str(model.weights),
-                seed=train.seed,
-            )
-            prefix = split_at_freeze(classifier).prefix
-        return frozen_part(
-            Traced(prefix) if prefix else None,
-            choose_engine(train.engine, device, self.progress),
-            pooling=POOLING,
-            size=size,
-            backbone=backbone.identity,
-            memory=Memory(cache_root()),
-            device=device,
+
+def embedding_config(**options: Any) -> Config:
+    """The configuration of a network that is only asked what it sees.
+
+    Args:
+        **options: Of the configuration: those in FROZEN_OPTIONS.
+
+    Returns:
+        It, resolved: plain pictures, pooled at the cut.
+
+    Raises:
+        UsageError: A wrong name, or a value that cannot be meant.
+    """
+    for name in options:
+        if name not in FROZEN_OPTIONS:
+            error = unknown_name("option of the network", name, FROZEN_OPTIONS)
+            raise error
+    plain = {"augment": "none", "views": 1, "head": POOLING}
+    config = resolve(build_config(options={**options, **plain}))
+    if config.model.cut == AUTO_CUT:
+        raise UsageError(
+            "cut auto is found out by training a probe; here a layer is needed.",
+            hint="Name a layer of tlkit layers.",
         )
+    return config
+
+
+def network_of(config: Config) -> dict[str, Any]:
+    """What the features are of, for records.
+
+    Args:
+        config: From `embedding_config`.
+
+    Returns:
+        The options that decide them.
+    """
+    model = config.model
+    return {
+        "backbone": model.backbone,
+        "weights": model.weights,
+        "size": model.size,
+        "cut": model.cut,
+        "resize": config.inputs.resize,
+    }
+
+
+def features_of(
+    config: Config,
+    root: Path,
+    examples: Sequence[Example],
+    task: str,
+    progress: Progress,
+) -> np.ndarray:
+    """What a frozen network says of pictures, or of boxes of them.
+
+    Args:
+        config: From `embedding_config`.
+        root: What the paths of the examples are relative to.
+        examples: Which ones.
+        task: What to call the work.
+        progress: Told of it.
+
+    Returns:
+        float32 [N, C], the mean over the map at the cut, in the order of the examples;
+        from the store where it has them.
+
+    Raises:
+        RunError: They fit neither into the store nor into memory.
+        WeightsError: The network has none that can be used.
+    """
+    inputs, train = config.inputs, config.train
+    frozen = _frozen(config, progress)
+    store = cache_root() if train.store else None
+    maker = ViewMaker(root, config.model.size or 0, inputs.resize)
+    collector = Collector(maker, frozen, store, inputs.workers, progress)
+    rows = collector.collect(examples, [PLAIN], task)
+    if rows is None:
+        raise RunError(
+            f"The features of {len(examples):,} pictures fit neither into the store "
+            "nor into memory.",
+            hint="Give the store more room (TLKIT_CACHE_GB).",
+        )
+    return as_input(rows.take(np.arange(len(examples)), 0), POOLING)
+
+
+def _frozen(config: Config, progress: Progress) -> Frozen:
+    model, train = config.model, config.train
+    backbone = model.row
+    size = model.size or backbone.native
+    device = choose_device(train.device)
+    with keras.device(device), dtype_policy("float32"):
+        classifier = build_classifier(
+            backbone,
+            size=size,
+            cut=model.cut,
+            freeze_to=model.cut,
+            head=parse_head(model.head),
+            n_classes=2,
+            weights=str(model.weights),
+            seed=train.seed,
+        )
+        prefix = split_at_freeze(classifier).prefix
+    return frozen_part(
+        Traced(prefix) if prefix else None,
+        choose_engine(train.engine, device, progress),
+        pooling=POOLING,
+        size=size,
+        backbone=backbone.identity,
+        memory=Memory(cache_root()),
+        device=device,
+    )
 
 
 def _example(path: str, sha256: str) -> Example:

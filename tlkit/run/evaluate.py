@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import functools
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
-from sklearn.metrics import (
-    confusion_matrix,
-    f1_score,
-    log_loss,
-    precision_recall_fscore_support,
-)
 
-from tlkit import files
-from tlkit.dataset.manifest import SPLITS, Example, Manifest
-from tlkit.errors import RunError, unknown_name
-from tlkit.inputs.batches import grouped, plain_batches
-from tlkit.inputs.views import Asked
-from tlkit.model.classifier import probabilities
+from tlkit.dataset.manifest import SPLITS, Manifest
+from tlkit.errors import RunError, UsageError, unknown_name
+from tlkit.inputs.batches import grouped
+from tlkit.inputs.views import PLAIN, Asked
+from tlkit.model.task import probabilities
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots
+from tlkit.run.decision import decision_of, set_unknown
+from tlkit.run.familiarity import Familiarity, learn, remember
 from tlkit.run.record import Run
-from tlkit.run.tta import choose_views, describe, view_maker
+from tlkit.run.report import report, side_of
+from tlkit.run.tta import choose_views, compare_views, describe, view_maker
+from tlkit.run.unknown import check_rule
 from tlkit.workers import Aside
 
 SILENT = Silent()
@@ -37,6 +32,8 @@ def evaluate(
     run: Run | str | Path,
     *,
     split: str | None = None,
+    unknown: str | None = None,
+    unknown_by: str = "confidence",
     data: str | Path | None = None,
     tta: int | None = None,
     workers: int | None = None,
@@ -45,11 +42,18 @@ def evaluate(
     """Score a run on one split of its data set, on the model that gets exported.
 
     Writes `metrics.json` to the run directory, and to evaluation/SPLIT/ the same with
-    confusion.csv, confusion.png, predictions.csv, mistakes.csv and mistakes.png.
+    predictions.csv, mistakes.csv, mistakes.png; and confusion.csv, confusion.png,
+    coverage.csv and coverage.png, or classes.csv where pictures have several labels.
 
     Args:
         run: A finished run, or its directory.
         split: "train", "val" or "test"; the test split where there is one, else val.
+        unknown: From where on an answer is unknown: "coverage:0.95" keeps that share of
+            the validation pictures, "accuracy:0.98" as many as can be with that share
+            right, "confidence:0.7" those that are so sure; "none" ends it. It is chosen
+            once and kept in the run, for `predict` and `export` as well.
+        unknown_by: What tells: "confidence", the highest probability at the temperature
+            fitted on validation, or "distance" from the training pictures.
         data: Where the data set lies now, if it was moved.
         tta: How many views of each picture to average answers over besides, the plain
             picture among them; 2 adds its mirror image.
@@ -57,17 +61,36 @@ def evaluate(
         progress: Told of all long work.
 
     Returns:
-        What metrics.json holds: split, n, accuracy, accuracy_ci95 [low, high], loss,
-        macro_f1, per_class (name, precision, recall, f1, support), confusion (rows
-        are the true classes) and chose_the_epoch, all for the plain pictures; with
-        tta also views, see `compare_views`.
+        What metrics.json holds: split, chose_the_epoch, n, loss, labels, and
+
+        - of one label each: accuracy, accuracy_ci95 [low, high], macro_f1, per_class
+          (name, precision, recall, f1, support), confusion (rows are the true classes),
+          calibration (temperature; error, the expected calibration error, and
+          error_tempered), risk_area (under the risk-coverage curve, by each measure of
+          certainty), unknown (rule, by, means, n, coverage, accuracy, chose_the_limit),
+          None where none was set;
+        - of several labels: map (the mean over classes of the average precision),
+          macro_f1, micro_f1, subset_accuracy (the share of pictures with all labels
+          right), each with its _ci95; per_class (name, support, predicted, threshold;
+          ap, precision, recall, f1, each with its _ci95); chose_the_thresholds.
+
+        All of it is for the plain pictures; with tta also views, see `compare_views`.
 
     Raises:
         RunError: The split is empty, or the data set is not the run's.
-        UsageError: There is no such split, or no such views.
+        UsageError: There is no such split, or no such views, or the rule
+            cannot be meant.
     """
     run = run if isinstance(run, Run) else Run.read(run)
     chosen = choose_views(run, tta)
+    if unknown is None and unknown_by != "confidence":
+        raise UsageError(
+            f"--unknown-by {unknown_by} says by what a limit is set, and none is asked "
+            "for.",
+            hint="Add --unknown coverage:0.95, say.",
+        )
+    if unknown is not None:
+        check_rule(run, unknown, unknown_by)
     manifest = run.manifest(data)
     if split is None:
         split = "test" if manifest.of("test") else "val"
@@ -82,69 +105,51 @@ def evaluate(
             hint=f"Splits with pictures: {', '.join(filled)}.",
         )
     model = run.model()
-    asked = [Asked(example, chosen) for example in examples]
-    maker = view_maker(run, manifest.source)
-    made = maker.stream(asked, most=len(chosen), workers=workers)
-    progress.start(f"Scoring {split} pictures", len(examples))
-    answers = []
-    for pixels in grouped((views for views, _ in made), BATCH):
-        answers.append(predict_views(model, pixels))
-        progress.advance(len(pixels))
-    scores = np.concatenate(answers)
+    familiar = None
+    if unknown_by == "distance":
+        familiar = learn(run, manifest, model, workers=workers, progress=progress)
+    elif unknown is None and decision_of(run).by_distance:
+        familiar = remember(run, model)
+    scored = functools.partial(
+        _scored, run, manifest, model, familiar, workers=workers, progress=progress
+    )
+    if unknown is not None:
+        scores, distances = scored("val", (PLAIN,))
+        val = side_of(manifest, "val", scores[:, 0], distances)
+        run = set_unknown(run, unknown, unknown_by, val)
+    scores, distances = scored(split, chosen)
+    side = side_of(manifest, split, scores[:, 0], distances)
     views = None
     if tta:
-        truth = manifest.targets(examples)
-        views = compare_views(truth, scores, run.labels, describe(chosen))
-    draw = Aside(plots.get_ready, workers=0)
-    return report(run, manifest, split, scores[:, 0], draw, views)
+        views = compare_views(decision_of(run), side, scores, describe(chosen))
+    return report(run, manifest, side, Aside(plots.get_ready, workers=0), views)
 
 
-def report(
+def _scored(
     run: Run,
     manifest: Manifest,
+    model: keras.Model,
+    familiar: Familiarity | None,
     split: str,
-    scores: np.ndarray,
-    draw: Aside,
-    views: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Write what there is to say of the answers for a split.
-
-    Args:
-        run: Gets the files that `evaluate` names.
-        manifest: The data set.
-        split: Not empty.
-        scores: float32 [N, n], class probabilities in the order of the manifest.
-        draw: Makes the pictures.
-        views: From `compare_views`, to be reported beside it.
-
-    Returns:
-        What metrics.json holds; see `evaluate`.
-    """
-    examples = manifest.of(split)
-    truth = manifest.targets(examples)
-    metrics = measure(truth, scores, run.labels)
-    metrics = {"split": split, "chose_the_epoch": split == "val", **metrics}
-    if views:
-        metrics["views"] = views
-    folder = run.directory / "evaluation" / split
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_tables(folder, examples, truth, scores, run.labels)
-    matrix = np.array(metrics["confusion"])
-    draw(plots.draw_confusion, matrix, run.labels, folder / "confusion.png")
-    wrong = _mistakes(truth, scores)[: plots.GALLERY]
-    captions = [
-        f"{run.labels[truth[i]]}, called {run.labels[scores[i].argmax()]}"
-        f" ({scores[i].max():.2f})\n{Path(examples[i].path).name}"
-        for i in wrong
-    ]
-    shown = [examples[i] for i in wrong]
+    views: tuple[int, ...],
+    *,
+    workers: int | None,
+    progress: Progress,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Probabilities of each view, [N, K, n], and distances if they are asked for."""
+    asked = [Asked(example, views) for example in manifest.of(split)]
     maker = view_maker(run, manifest.source)
-    batches = plain_batches(maker, shown, len(shown) or 1, workers=0)
-    pictures = next(batches, np.empty(0))
-    draw(plots.draw_gallery, pictures, captions, folder / "mistakes.png")
-    for place in (folder, run.directory):
-        files.write_json(place / "metrics.json", metrics)
-    return metrics
+    made = maker.stream(asked, most=len(views), workers=workers)
+    progress.start(f"Scoring {split} pictures", len(asked))
+    scores, distances = [], []
+    for pixels in grouped((each for each, _ in made), BATCH):
+        scores.append(predict_views(model, pixels))
+        if familiar:
+            plain = pixels[:, 0]
+            distances.append(familiar.distances(plain, trained_on=split == "train"))
+        progress.advance(len(pixels))
+    far = np.concatenate(distances) if distances else None
+    return np.concatenate(scores), far
 
 
 def predict_pixels(
@@ -158,7 +163,7 @@ def predict_pixels(
         batch: Pictures a step.
 
     Returns:
-        float32 [N, n], rows summing to 1.
+        float32 [N, n]; rows sum to 1 where each picture has one label.
     """
     return probabilities(
         np.concatenate(
@@ -183,132 +188,3 @@ def predict_views(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
     pictures, views = pixels.shape[:2]
     scores = predict_pixels(model, pixels.reshape(-1, *pixels.shape[2:]))
     return scores.reshape(pictures, views, -1)
-
-
-def compare_views(
-    truth: np.ndarray, scores: np.ndarray, labels: Sequence[str], kinds: str
-) -> dict[str, Any]:
-    """What averaging answers over several views changes.
-
-    Args:
-        truth: int [N], indices of the true classes.
-        scores: float [N, K, n], of K views, the plain one first.
-        labels: The n class names.
-        kinds: What the views are.
-
-    Returns:
-        n, kinds, accuracy, accuracy_ci95, loss and macro_f1 of the averages, and how
-        many answers were turned_right and turned_wrong.
-    """
-    averaged = scores.mean(axis=1)
-    before = scores[:, 0].argmax(axis=1) == truth
-    after = averaged.argmax(axis=1) == truth
-    figures = measure(truth, averaged, labels)
-    kept = ("accuracy", "accuracy_ci95", "loss", "macro_f1")
-    return {
-        "n": scores.shape[1],
-        "kinds": kinds,
-        **{name: figures[name] for name in kept},
-        "turned_right": int((after & ~before).sum()),
-        "turned_wrong": int((before & ~after).sum()),
-    }
-
-
-def measure(
-    truth: np.ndarray, scores: np.ndarray, labels: Sequence[str]
-) -> dict[str, Any]:
-    """Accuracy with its interval, loss, and figures for each class.
-
-    Args:
-        truth: int [N], indices of the true classes.
-        scores: float [N, n], rows summing to 1.
-        labels: The n class names.
-
-    Returns:
-        See `evaluate`. A class never predicted has precision 0.
-    """
-    called = scores.argmax(axis=1)
-    every = list(range(len(labels)))
-    shares = scores.astype(np.float64)
-    shares /= shares.sum(axis=1, keepdims=True)
-    right = int((called == truth).sum())
-    columns = precision_recall_fscore_support(
-        truth, called, labels=every, zero_division=0
-    )
-    return {
-        "n": len(truth),
-        "accuracy": right / len(truth),
-        "accuracy_ci95": list(wilson_interval(right, len(truth))),
-        "loss": float(log_loss(truth, shares, labels=every)),
-        "macro_f1": float(
-            f1_score(truth, called, labels=every, average="macro", zero_division=0)
-        ),
-        "per_class": [
-            {
-                "name": name,
-                "precision": float(precision),
-                "recall": float(recall),
-                "f1": float(f1),
-                "support": int(support),
-            }
-            for name, precision, recall, f1, support in zip(
-                labels, *columns, strict=True
-            )
-        ],
-        "labels": list(labels),
-        "confusion": confusion_matrix(truth, called, labels=every).tolist(),
-    }
-
-
-def wilson_interval(right: float, n: float, z: float = 1.959964) -> tuple[float, float]:
-    """The score interval of a proportion (Wilson 1927).
-
-    Args:
-        right: Number of successes; as a mean it need not be whole.
-        n: Number of trials, at least 1; not whole where they are not independent.
-        z: Normal quantile; the default gives 95 %.
-
-    Returns:
-        Low and high, within 0 and 1; exactly 0 where none is right, 1 where all are.
-    """
-    share = right / n
-    middle = share + z * z / (2 * n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    # Exact at the ends, where rounding would leave 1e-17 or 0.9999999.
-    low = (middle - half) / scale if right else 0.0
-    high = (middle + half) / scale if right < n else 1.0
-    return low, high
-
-
-def _mistakes(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Indices of the wrong answers, the most confident first."""
-    wrong = np.flatnonzero(scores.argmax(axis=1) != truth)
-    return wrong[np.argsort(-scores[wrong].max(axis=1), kind="stable")]
-
-
-def _write_tables(
-    folder: Path,
-    examples: Sequence[Example],
-    truth: np.ndarray,
-    scores: np.ndarray,
-    labels: Sequence[str],
-) -> None:
-    called = scores.argmax(axis=1)
-    table = pd.DataFrame(
-        {
-            "id": [example.id for example in examples],
-            "path": [example.path for example in examples],
-            "label": [labels[i] for i in truth],
-            "predicted": [labels[i] for i in called],
-            "probability": scores.max(axis=1),
-            **{f"p_{label}": scores[:, i] for i, label in enumerate(labels)},
-        }
-    )
-    files.write_text(folder / "predictions.csv", table.to_csv(index=False))
-    wrong = table.iloc[_mistakes(truth, scores)]
-    files.write_text(folder / "mistakes.csv", wrong.to_csv(index=False))
-    matrix = confusion_matrix(truth, called, labels=list(range(len(labels))))
-    named = pd.DataFrame(matrix, index=list(labels), columns=list(labels))
-    named.index.name = "true \\ predicted"
-    files.write_text(folder / "confusion.csv", named.to_csv())

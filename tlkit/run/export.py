@@ -22,9 +22,10 @@ from tlkit import files
 from tlkit.dataset import contents, images
 from tlkit.dataset.fitted import fit
 from tlkit.dataset.manifest import SPLITS, Manifest
-from tlkit.errors import RunError, unknown_name
+from tlkit.errors import RunError, UsageError, unknown_name
 from tlkit.progress import Progress, Silent
 from tlkit.run import artefact_check, record, serving
+from tlkit.run.decision import decision_of
 from tlkit.run.evaluate import predict_pixels
 from tlkit.run.predict import predict
 from tlkit.run.record import Run
@@ -66,7 +67,11 @@ def export(
 
     Signature `serving_default` takes `image_bytes`, string [B]: JPEG, PNG, GIF, BMP or
     WebP files. Signature `pixels` takes `pixels`, uint8 [B, H, W, 3]. Both answer
-    `label` string [B], `probabilities` float32 [B, n] and `class_names` string [n].
+    `probabilities` float32 [B, n] and `class_names` string [n], and `label` string [B];
+    where pictures have several labels `present` bool [B, n] and `thresholds` float32
+    [n] in its place. Where the run was told what is unknown, `label` may be "unknown";
+    `guess` string [B], `known` bool [B], `confidence` float32 [B] and `unknown_below`
+    float32 [] come with it.
 
     The artefact is loaded in a fresh process and compared with `predict` on pictures
     of the data set, and on turned, CMYK, grey and transparent versions of one of them.
@@ -84,12 +89,20 @@ def export(
 
     Raises:
         RunError: The artefact answers differently; it is not put in place then.
-        UsageError: Unknown format, or `out` exists.
+        UsageError: Unknown format, or `out` exists, or the artefact could not tell what
+            is unknown.
     """
     if format not in FORMATS:
         error = unknown_name("export format", format, FORMATS)
         raise error
     run = run if isinstance(run, Run) else Run.read(run)
+    if decision_of(run).by_distance:
+        raise UsageError(
+            "This run tells what is unknown by the distance from its training "
+            "pictures, which an artefact does not hold.",
+            hint="Let confidence tell first, or nothing: tlkit evaluate "
+            f"{run.directory} --unknown coverage:0.95, or --unknown none.",
+        )
     manifest = run.manifest(data)
     place = Path(out) if out else run.directory / "exports" / format
     with files.replaced_directory(
@@ -128,14 +141,14 @@ def servable(
     module.model = model
     module.class_names = tf.constant(list(run.labels))
     size, resize = run.size, run.config.inputs.resize
+    one_column, decision = run.task.one_column, decision_of(run)
 
     def answer(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         scores = tf.cast(module.model(pixels, training=False), tf.float32)
-        if scores.shape[-1] == 1:
+        if one_column:
             scores = tf.concat([1.0 - scores, scores], axis=-1)
-        best = tf.argmax(scores, axis=-1)
         return {
-            "label": tf.gather(module.class_names, best),
+            **decision.outputs(scores),
             "probabilities": scores,
             "class_names": tf.identity(module.class_names),
         }
@@ -171,19 +184,23 @@ def _compare(
         np.save(samples / "pixels.npy", pixels)
         answers = _ask(artefact, samples, Path(scratch, "answers.json"))
     wanted = np.array([list(p.probabilities.values()) for p in expected])
-    from_pixels = np.abs(
-        np.array(answers["from_pixels"]) - predict_pixels(model, pixels)
+    from_bytes, from_pixels = (
+        np.abs(np.array(answers[name]["probabilities"]) - scores)
+        for name, scores in (
+            ("from_bytes", wanted),
+            ("from_pixels", predict_pixels(model, pixels)),
+        )
     )
-    from_bytes = np.abs(np.array(answers["from_bytes"]) - wanted)
     measured = Exported(
         artefact, len(names), float(from_pixels.max()), float(from_bytes.max())
     )
-    # Two classes this close may change places within the tolerance.
-    best = np.sort(wanted, axis=1)
-    clear = best[:, -1] - best[:, -2] > 2 * BYTES_TOLERANCE
-    same = np.array(answers["labels"]) == np.array([p.label for p in expected])
+    decision = decision_of(run)
+    # What lies close together may change places within the tolerance.
+    clear = decision.clear(wanted, BYTES_TOLERANCE)
+    said = decision.said(answers["from_bytes"])
+    same = np.array(said) == np.array([p.label for p in expected])
     if (
-        answers["class_names"] != list(run.labels)
+        answers["from_bytes"]["class_names"] != list(run.labels)
         or measured.pixel_difference > PIXEL_TOLERANCE
         or measured.bytes_difference > BYTES_TOLERANCE
         or not same[clear].all()
@@ -280,7 +297,7 @@ def _ask(artefact: Path, samples: Path, answers: Path) -> dict[str, Any]:
 
 def _metadata(run: Run, measured: Exported) -> dict[str, Any]:
     outputs = {
-        "label": "string [B]",
+        **decision_of(run).about(),
         "probabilities": f"float32 [B, {len(run.labels)}], in the order of class_names",
         "class_names": f"string [{len(run.labels)}]",
     }

@@ -16,14 +16,11 @@ from tlkit.cache_root import cache_root
 from tlkit.config import Config, size_of
 from tlkit.dataset.manifest import Example, Manifest
 from tlkit.inputs.augment import load_policy
-from tlkit.inputs.batches import (
-    PixelBatches,
-    binary_column,
-    class_shares,
-)
+from tlkit.inputs.batches import PixelBatches
 from tlkit.inputs.schedule import BALANCED, Schedule
 from tlkit.inputs.views import PLAIN, ViewMaker
 from tlkit.model.classifier import Classifier, Parts, split_at_freeze
+from tlkit.model.task import Task
 from tlkit.progress import Progress
 from tlkit.run.agreement import compare
 from tlkit.run.engine import choose_engine
@@ -45,13 +42,14 @@ class Feed:
     Attributes:
         model: What is trained on them; shares its layers with the classifier.
         exact: The same in float32, sharing its layers with the reference.
+        task: What the network is asked, and so the form of the targets.
         train: The training side.
         val: The validation side, from the float32 network.
         schedule: Which examples and views make up each batch.
         mix: One of mix.MIXES.
         engine: Name of the engine that computes the training side, "" where the
             whole network is trained on pixels.
-        smoothing: Share of the targets that is spread evenly over all classes.
+        smoothing: See `Task.smoothed`.
         weights: float32 [n], of the classes in the loss; None for all the same.
         cosine: Between its rows and those of the float32 network, of the picture for
             which it is the least; None where both are the same or none were compared.
@@ -59,6 +57,7 @@ class Feed:
 
     model: keras.Model
     exact: keras.Model
+    task: Task
     train: Side
     val: Side
     schedule: Schedule
@@ -89,9 +88,7 @@ class Feed:
 
     def _wanted(self, shares: np.ndarray) -> tuple[np.ndarray, ...]:
         """Targets, smoothed, and weights where there are any."""
-        even = 1 / shares.shape[1]
-        smooth = shares * (1 - self.smoothing) + even * self.smoothing
-        targets = binary_column(smooth.astype(np.float32))
+        targets = self.task.targets(self.task.smoothed(shares, self.smoothing))
         if self.weights is None:
             return (targets,)
         return targets, shares @ self.weights
@@ -139,7 +136,7 @@ class Feed:
         start = 0
         for inputs in self.val.plain():
             shares = self.val.shares[start : start + len(inputs)]
-            yield inputs, binary_column(shares)
+            yield inputs, self.task.targets(shares)
             start += len(inputs)
 
     def account(self) -> dict[str, Any]:
@@ -237,6 +234,7 @@ def build_feed(
     return Feed(
         model=parts.suffix,
         exact=exact.suffix,
+        task=classifier.task,
         train=train_side,
         val=_side(manifest, held, val, val_rows, parts.pooling),
         schedule=Schedule(
@@ -270,8 +268,7 @@ def _side(
     rows: Rows | None,
     pooling: str,
 ) -> Side:
-    shares = class_shares(manifest.targets(examples), len(manifest.labels))
-    return Side(examples, shares, collector, rows, pooling)
+    return Side(examples, manifest.shares(examples), collector, rows, pooling)
 
 
 def build_collector(

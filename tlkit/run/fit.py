@@ -76,7 +76,7 @@ def fit(
     )
     if state.stopped or state.epochs >= epochs:
         return checkpoint
-    compile_model(feed.model, train, feed.schedule.steps, depths, device)
+    compile_model(feed, train, depths, device)
     stream = feed.training(state.epochs)
     try:
         feed.model.fit(
@@ -108,23 +108,17 @@ def epochs_of(train: TrainConfig, steps: int) -> int:
 
 
 def compile_model(
-    model: keras.Model,
-    train: TrainConfig,
-    steps: int,
-    depths: Sequence[float],
-    device: str,
+    feed: Feed, train: TrainConfig, depths: Sequence[float], device: str
 ) -> None:
-    """Give a network its loss and optimizer.
+    """Give the network of a feed its loss and optimizer.
 
     Args:
-        model: What is trained.
+        feed: Has what is trained, and says how many steps one pass takes.
         train: How.
-        steps: Of one pass over the pictures.
         depths: As for `fit`.
         device: From `device.choose_device`.
     """
-    binary = model.output_shape[-1] == 1
-    factors = None
+    model, steps, factors = feed.model, feed.schedule.steps, None
     decay = train.depth_decay or 1.0
     if decay < 1:
         factors = optimizers.depth_factors(depths, decay)
@@ -151,8 +145,8 @@ def compile_model(
         return
     model.compile(
         optimizer=optimizer,
-        loss="binary_crossentropy" if binary else "categorical_crossentropy",
-        metrics=[keras.metrics.MeanMetricWrapper(_right, name="accuracy")],
+        loss=feed.task.loss,
+        metrics=[keras.metrics.MeanMetricWrapper(feed.task.right, name="accuracy")],
         jit_compile=_pays_to_compile(model, device),
     )
 
@@ -166,15 +160,6 @@ def _alike(one: keras.Optimizer, other: keras.Optimizer) -> bool:
             del setting["learning_rate"]
         settings.append(setting)
     return type(one) is type(other) and settings[0] == settings[1]
-
-
-def _right(wanted: Any, answered: Any) -> Any:
-    """1 where the likeliest class is right; of mixed ones, that with most of it."""
-    if answered.shape[-1] == 1:
-        right = (wanted > 0.5) == (answered > 0.5)
-        return keras.ops.cast(right[:, 0], "float32")
-    right = keras.ops.argmax(wanted, -1) == keras.ops.argmax(answered, -1)
-    return keras.ops.cast(right, "float32")
 
 
 def _pays_to_compile(model: keras.Model, device: str) -> str | bool:

@@ -25,7 +25,7 @@ from tlkit.config import Config, build_config
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.run import record
-from tlkit.run.evaluate import measure
+from tlkit.run.measures import measure
 from tlkit.run.rounds import Round
 
 MARKER = "folds.json"

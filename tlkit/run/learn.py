@@ -15,7 +15,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from sklearn.metrics import log_loss
 
 from tlkit.config import Config, TrainConfig
 from tlkit.dataset.manifest import Manifest
@@ -41,8 +40,9 @@ class Candidate:
         name: "probe", or what its phase has trained, as in Phase.
         freeze_to: The layer it was frozen up to, or "none".
         scores: float32 [N, n], class probabilities of the validation side.
+        right: float [N], how right they are; see `Task.rightness`.
         loss: Log loss of these.
-        accuracy: Share of them that is right.
+        accuracy: The mean of `right`.
         epochs: How many epochs the phase has run.
         best_epoch: Which of them was kept, counted from 1; 0 for a probe.
         stopped: Whether the phase has ended before its time.
@@ -53,6 +53,7 @@ class Candidate:
     name: str
     freeze_to: str
     scores: np.ndarray = field(repr=False)
+    right: np.ndarray = field(repr=False)
     loss: float
     accuracy: float
     epochs: int = 0
@@ -62,9 +63,9 @@ class Candidate:
     of: str = ""
 
     def account(self) -> dict[str, Any]:
-        """All but the scores, for records."""
+        """All but the scores and what is right of them, for records."""
         values = dataclasses.asdict(self)
-        del values["scores"]
+        del values["scores"], values["right"]
         return values
 
 
@@ -120,7 +121,7 @@ class Trainer:
         self.clock = clock
         self.progress = progress
         self.watching = watching
-        self.truth = manifest.targets("val")
+        self.truth = manifest.shares("val")
         self.candidates: list[Candidate] = []
         self.phases: list[Phase] = []
         self.history: list[dict[str, Any]] = []
@@ -280,12 +281,15 @@ class Trainer:
     def _candidate(
         self, name: str, point: str, scores: np.ndarray, began: float
     ) -> Candidate:
+        task = self.network.trained.task
+        right = task.rightness(self.truth, scores)
         return Candidate(
             name,
             point,
             scores,
-            float(log_loss(self.truth, scores, labels=range(scores.shape[1]))),
-            float((scores.argmax(axis=1) == self.truth).mean()),
+            right,
+            task.log_loss(self.truth, scores),
+            float(right.mean()),
             seconds=time.perf_counter() - began,
         )
 

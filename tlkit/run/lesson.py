@@ -72,7 +72,9 @@ def learn(
         progress=progress,
         watching=watching,
     )
-    if run.config.train.probe:
+    if run.config.train.probe and network.trained.task.multi_label:
+        progress.note("No linear probe: it is for one label a picture")
+    elif run.config.train.probe:
         trainer.probe()
     follow(trainer)
     kept = trainer.best()

@@ -32,6 +32,7 @@ from tlkit.dataset.manifest import Manifest
 from tlkit.errors import ConfigError, RunError, UsageError
 from tlkit.model.backbones import short_name
 from tlkit.model.phases import ONE
+from tlkit.model.task import Task
 from tlkit.progress import Progress, Silent, track
 from tlkit.run import plots
 from tlkit.run.auto_cut import with_cut
@@ -40,7 +41,7 @@ from tlkit.run.feed import build_feed
 from tlkit.run.fit import close, compile_model
 from tlkit.run.mirror import decide
 from tlkit.run.network import build_network
-from tlkit.run.train import check_splits
+from tlkit.run.train import check_labels, check_splits
 
 SILENT = Silent()
 TABLE, PLOT = "lr.csv", "lr.png"
@@ -115,6 +116,7 @@ def lr_find(
     if config.train.store:
         cap_bytes()
     manifest = check_splits(Manifest.read(config.data))
+    check_labels(manifest, config)
     stem = f"{Path(config.data).name}-{short_name(config.model.backbone)}-lr"
     place = Path(out) if out is not None else Path("runs") / stem
     with files.replaced_directory(
@@ -213,7 +215,8 @@ def _measure(
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
     with keras.device(device):
-        network = build_network(config, len(manifest.labels), device, policy)
+        task = Task(len(manifest.labels), manifest.multi_label)
+        network = build_network(config, task, device, policy)
         config, _ = decide(
             config, manifest, network.reference, device=device, progress=progress
         )
@@ -225,7 +228,7 @@ def _measure(
             device=device,
             progress=progress,
         )
-        compile_model(feed.model, config.train, feed.schedule.steps, (), device)
+        compile_model(feed, config.train, (), device)
         stream = feed.training(0)
         rates, losses = [], []
         planned = np.geomspace(LOWEST, HIGHEST, STEPS).tolist()

@@ -31,6 +31,10 @@ from tlkit.run.record import Run
 FOLDS = 5
 # How seldom the test may be wrong about data that mirroring does nothing to.
 LEVEL = 0.01
+SEVERAL = (
+    "Pictures of several labels are not tried out, and photos may be mirrored; "
+    "--no-mirror for writing, arrows and the like."
+)
 # Strengths of the probe's regularisation, in features: it chooses among them.
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)
 SIDES = {"left": "right", "right": "left", "l": "r", "r": "l"}
@@ -108,7 +112,9 @@ def decide(
     if inputs.mirror is not None:
         return config, None
     verdict = judge_names(manifest.labels)
-    if verdict is None:
+    if verdict is None and manifest.multi_label:
+        verdict = Verdict(True, SEVERAL)
+    elif verdict is None:
         chosen = sample(manifest, config.train.seed)
         groups = np.array([example.group for example in chosen])
         rows = mirror_rows(config, manifest, chosen, reference, device, progress)

@@ -18,6 +18,7 @@ from tlkit.model.classifier import (
 )
 from tlkit.model.depth import freeze_point
 from tlkit.model.head import OUTPUT, is_linear, parse_head
+from tlkit.model.task import Task
 from tlkit.run.device import dtype_policy
 from tlkit.run.probe import Probe
 
@@ -166,12 +167,12 @@ class Network:
             raise RunError("Frozen weights have changed; this is a fault of tlkit.")
 
 
-def build_network(config: Config, classes: int, device: str, policy: str) -> Network:
+def build_network(config: Config, task: Task, device: str, policy: str) -> Network:
     """Build what a configuration describes, with its pretrained weights.
 
     Args:
         config: Resolved.
-        classes: How many there are.
+        task: What the network is asked.
         device: From `device.choose_device`.
         policy: From `device.choose_precision`.
 
@@ -179,15 +180,15 @@ def build_network(config: Config, classes: int, device: str, policy: str) -> Net
         The network.
     """
     with dtype_policy(policy):
-        trained = _build(config, classes)
+        trained = _build(config, task)
     reference = trained
     if policy != "float32":
         with dtype_policy("float32"):
-            reference = _build(config, classes)
+            reference = _build(config, task)
     return Network(trained, reference, device, policy)
 
 
-def _build(config: Config, classes: int) -> Classifier:
+def _build(config: Config, task: Task) -> Classifier:
     model = config.model
     return build_classifier(
         model.row,
@@ -195,7 +196,8 @@ def _build(config: Config, classes: int) -> Classifier:
         cut=model.cut,
         freeze_to=model.freeze_to,
         head=parse_head(model.head),
-        n_classes=classes,
+        n_classes=task.classes,
+        multi_label=task.multi_label,
         weights=str(model.weights),
         seed=config.train.seed,
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tlkit.run.evaluate import wilson_interval
+from tlkit.run.measures import wilson_interval
 
 DRAWS = 1000
 # Of a normal distribution, that leaves 2.5 % on either side.
@@ -107,6 +107,18 @@ class Draws:
         sums = self._times @ values.astype(np.float32)
         return np.asarray(sums / self._times.sum(axis=1, keepdims=True))
 
+    def mean(self, values: np.ndarray) -> Estimate:
+        """The mean of a value over pictures.
+
+        Args:
+            values: float [N].
+
+        Returns:
+            The mean.
+        """
+        low, high = np.quantile(self.means(values[:, None]), [0.025, 0.975])
+        return Estimate(float(values.mean()), float(low), float(high))
+
     def difference(self, one: np.ndarray, other: np.ndarray) -> Estimate:
         """How much more often one is right than the other, on the same pictures.
 
@@ -117,9 +129,7 @@ class Draws:
         Returns:
             The difference in accuracy.
         """
-        apart = one.astype(float) - other
-        low, high = np.quantile(self.means(apart[:, None]), [0.025, 0.975])
-        return Estimate(float(apart.mean()), float(low), float(high))
+        return self.mean(one.astype(float) - other)
 
     def optimism(self, right: np.ndarray, choose: Callable[[np.ndarray], int]) -> float:
         """By how much the accuracy of the one that was chosen by it flatters it.

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tlkit import files
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from tlkit.run.comparison import Comparison, Entry
@@ -116,7 +117,9 @@ def draw_search(
     right.barh([name for name, _ in shares], [share for _, share in shares])
     right.set(xlabel="share of the differences", title="What mattered", xlim=(0, 1))
     if not shares:
-        right.text(0.5, 0.5, "too few trials to tell", ha="center", va="center")
+        right.set(yticks=[])
+        where = right.transAxes
+        right.text(0.5, 0.5, "too few trials to tell", ha="center", transform=where)
     _save(figure, path)
 
 
@@ -156,6 +159,67 @@ def draw_confusion(matrix: np.ndarray, labels: Sequence[str], path: Path) -> Non
                 va="center",
                 color=colour,
             )
+    _save(figure, path)
+
+
+def draw_learning_curve(
+    seen: Sequence[tuple[int, float, float, float]],
+    sizes: np.ndarray,
+    band: np.ndarray,
+    path: Path,
+) -> None:
+    """Accuracy over the number of pictures: what was seen, and how it may go on.
+
+    Args:
+        seen: Number of pictures, accuracy, low and high end of its interval.
+        sizes: [n], numbers of pictures to draw the law at.
+        band: float [3, n], low end, middle and high end of the law.
+        path: The PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    pictures, accuracy, low, high = np.transpose(seen)
+    apart = np.maximum([accuracy - low, high - accuracy], 0)
+    axes.errorbar(pictures, accuracy, apart, fmt="o", capsize=3, label="seen")
+    axes.plot(sizes, band[1], color="tab:orange", label="power law")
+    axes.fill_between(
+        sizes, band[0], band[2], color="tab:orange", alpha=0.2, label="95 % interval"
+    )
+    axes.axvline(pictures[-1], color="grey", linestyle=":", label="all there is")
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.set(xlabel="pictures to learn from", ylabel="accuracy of a linear probe")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    _save(figure, path)
+
+
+def draw_coverage(
+    curves: Mapping[str, pd.DataFrame], kept: float | None, path: Path
+) -> None:
+    """Accuracy of the surest answers against the share of them that is kept.
+
+    Args:
+        curves: From `coverage.coverage_table`, by what tells how sure an answer is.
+        kept: The coverage at the limit that is set; None where there is none.
+        path: The PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for name, table in curves.items():
+        axes.plot(table["coverage"], table["accuracy"], label=f"by {name}")
+        low, high = table["accuracy_low"], table["accuracy_high"]
+        axes.fill_between(table["coverage"], low, high, alpha=0.15)
+    if kept is not None:
+        axes.axvline(kept, color="grey", linestyle=":", label="known, as set")
+    axes.set(xlabel="share of the pictures kept", ylabel="accuracy among them")
+    axes.set_xlim(0, 1.01)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left")
     _save(figure, path)
 
 

@@ -16,7 +16,9 @@ from natsort import natsorted, ns
 
 from tlkit.errors import UsageError
 from tlkit.progress import Progress, Silent, track
+from tlkit.run.decision import Decision, decision_of
 from tlkit.run.evaluate import predict_views
+from tlkit.run.familiarity import Familiarity, remember
 from tlkit.run.record import Run
 from tlkit.run.tta import choose_views, describe, view_maker
 from tlkit.workers import arrays_in_order
@@ -30,13 +32,19 @@ class Prediction:
     """What the network says of one picture, or why it could say nothing.
 
     `probability` is that of `label`; `probabilities` has every class, in the order of
-    labels.txt. For an unreadable file the first two are None, and `error` says why.
+    labels.txt. Where a picture may have several labels, `labels` are those it has,
+    `label` is the same in one text ("" for none), and `probability` is None. For an
+    unreadable file all of it is None or empty, and `error` says why. Where the run was
+    told what is unknown, `label` may be "unknown"; `guess` then is the likeliest class
+    in any case, and `probability` is its own.
     """
 
     path: str
     label: str | None = None
     probability: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    guess: str | None = None
     error: str | None = None
 
 
@@ -79,7 +87,8 @@ def predict(
         progress.warn(
             "This run was trained on crops of shapes; predict takes pictures whole."
         )
-    model = run.model()
+    model, decision = run.model(), decision_of(run)
+    familiar = remember(run, model) if decision.by_distance else None
     views = choose_views(run, tta)
     if tta:
         progress.note(
@@ -97,7 +106,9 @@ def predict(
     predictions: list[Prediction] = []
     for start in range(0, len(paths), BATCH):
         names = [str(path) for path in paths[start : start + BATCH]]
-        predictions += _answers(model, names, made, shape, run.labels)
+        predictions += _answers(
+            model, names, made, shape, run.labels, decision, familiar
+        )
     return predictions
 
 
@@ -107,6 +118,8 @@ def _answers(
     made: Iterator[tuple[np.ndarray, str]],
     shape: tuple[int, int, int, int],
     labels: Sequence[str],
+    decision: Decision,
+    familiar: Familiarity | None,
 ) -> Iterator[Prediction]:
     """Classify one batch of files, the readable ones of them together."""
     pixels = np.empty((len(names), *shape), np.uint8)
@@ -115,14 +128,22 @@ def _answers(
         pixels[i] = read
         faults.append(fault)
     readable = np.array([not fault for fault in faults])
-    scores = iter(
-        predict_views(model, pixels[readable]).mean(axis=1) if readable.any() else ()
-    )
+    scores = np.empty((0, len(labels)))
+    distances = np.empty(0) if familiar else None
+    if readable.any():
+        scores = predict_views(model, pixels[readable]).mean(axis=1)
+        if familiar:
+            distances = familiar.distances(pixels[readable, 0])
+    said = zip(decision.answers(scores, distances), scores, strict=True)
     for name, fault in zip(names, faults, strict=True):
         if fault:
             yield Prediction(name, error=fault)
-        else:
-            yield _answer(name, next(scores), labels)
+            continue
+        answer, row = next(said)
+        every = {label: float(p) for label, p in zip(labels, row, strict=True)}
+        yield Prediction(
+            name, answer.label, answer.probability, every, answer.labels, answer.guess
+        )
 
 
 def find_pictures(inputs: Iterable[str | Path]) -> list[Path]:
@@ -170,9 +191,3 @@ def _below(folder: Path) -> Iterator[Path]:
         for name in natsorted(names, alg=ns.IGNORECASE):
             if not name.startswith("."):
                 yield Path(here, name)
-
-
-def _answer(name: str, scores: np.ndarray, labels: Sequence[str]) -> Prediction:
-    best = int(scores.argmax())
-    every = {label: float(p) for label, p in zip(labels, scores, strict=True)}
-    return Prediction(name, labels[best], float(scores[best]), every)

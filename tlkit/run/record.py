@@ -20,6 +20,7 @@ from tlkit.config import Config, build_config, size_of
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError, RunError, UsageError
 from tlkit.model.backbones import HUB_INSTALL, HUB_PACKAGE
+from tlkit.model.task import Task
 from tlkit.progress import Progress
 
 if TYPE_CHECKING:
@@ -100,6 +101,11 @@ class Run:
     def size(self) -> int:
         """Side of the square pictures the network takes, pixels."""
         return size_of(self.config)
+
+    @property
+    def task(self) -> Task:
+        """What its network is asked."""
+        return Task(len(self.labels), bool(self.info["data"].get("multi_label")))
 
     def manifest(self, data: str | Path | None = None) -> Manifest:
         """The data set this run was trained on.
@@ -284,6 +290,7 @@ def settle_in(directory: Path, config: Config, manifest: Manifest) -> dict[str, 
             "directory": str(manifest.directory.resolve()),
             "digest": manifest.digest,
             "pictures": counts,
+            "multi_label": manifest.multi_label,
             "crops": any(example.box for example in manifest.examples),
         },
         "versions": versions(),

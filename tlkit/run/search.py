@@ -21,11 +21,12 @@ import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
 from tlkit import files
-from tlkit.config import Config, build_config, parse_assignment, resolve
+from tlkit.config import AUTO_CUT, Config, build_config, parse_assignment, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError, RunError, UsageError
 from tlkit.model.head import is_linear, parse_head
 from tlkit.model.phases import ONE
+from tlkit.model.task import Task
 from tlkit.progress import Progress, Quiet
 from tlkit.run import record
 from tlkit.run.device import choose_device, choose_precision
@@ -74,6 +75,11 @@ class Settings:
         Raises:
             UsageError: Nothing, or what was given does not go with a search.
         """
+        if self._build(self.options).model.cut == AUTO_CUT:
+            raise UsageError(
+                "cut: auto with tune, which searches the cut itself.",
+                hint="Leave --cut away, or name a layer.",
+            )
         config = self.config({})
         if config.train.phases != ONE:
             raise UsageError(
@@ -92,8 +98,16 @@ class Settings:
 
         Returns:
             Resolved: frozen up to its cut, unless that was said otherwise.
+
+        Raises:
+            UsageError: The cut was to be found out.
         """
         options = {**self.options, **chosen}
+        if self._build(options).model.cut == AUTO_CUT:
+            raise UsageError(
+                "cut: the search looks for a cut itself; auto would settle it before.",
+                hint="Leave --cut away, or name a layer.",
+            )
         if not {"phases", "freeze_to"} & self.given:
             options["phases"] = ONE
             config = resolve(self._build(options))
@@ -263,7 +277,8 @@ def _settled(
         device = choose_device(config.train.device)
         policy = choose_precision(config.train.precision, device)
         with keras.device(device):
-            network = build_network(config, len(manifest.labels), device, policy)
+            task = Task(len(manifest.labels))
+            network = build_network(config, task, device, policy)
             with files.passing_directory(directory / "work") as work:
                 run = record.begin(work, config, manifest)
                 run = settle(

@@ -11,7 +11,7 @@ import numpy as np
 
 from tlkit.dataset.manifest import Example
 from tlkit.inputs.batches import plain_batches
-from tlkit.model.classifier import probabilities
+from tlkit.model.task import probabilities
 from tlkit.run.features import Collector
 from tlkit.run.frozen import as_input
 from tlkit.run.rows import Rows
@@ -81,7 +81,7 @@ def score(model: keras.Model, side: Side) -> np.ndarray:
         side: What it sees.
 
     Returns:
-        float32 [N, n], rows summing to 1.
+        float32 [N, n].
     """
     answers = [np.asarray(model(x, training=False)) for x in side.plain()]
     return probabilities(np.concatenate(answers))

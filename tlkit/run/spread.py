@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
-DRAWS = 2000
-
 
 @dataclass(frozen=True)
 class Spread:
@@ -55,25 +53,3 @@ def spread(scores: np.ndarray, tested: float) -> Spread:
     else:
         p = 1.0 if mean == 0 else 0.0
     return Spread(mean, sd, mean - half, mean + half, p)
-
-
-def bootstrap(
-    values: np.ndarray, groups: np.ndarray, *, seed: int = 0
-) -> tuple[float, float]:
-    """The 95 % interval of a mean by the bootstrap over groups (Efron 1979).
-
-    Args:
-        values: float [N], one a picture.
-        groups: [N], which pictures are drawn together.
-        seed: Of the draws.
-
-    Returns:
-        Low and high.
-    """
-    _, index = np.unique(groups, return_inverse=True)
-    sums, sizes = np.bincount(index, values), np.bincount(index)
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(sums), size=(DRAWS, len(sums)))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)

@@ -16,6 +16,7 @@ from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.inputs.mix import caution
+from tlkit.inputs.schedule import BALANCED
 from tlkit.model.backbones import OWN, Backbone, short_name
 from tlkit.model.classifier import Classifier
 from tlkit.model.phases import AUTO, HEAD, ONE, Phase
@@ -25,12 +26,13 @@ from tlkit.run.auto_cut import settle_cut
 from tlkit.run.budget import Budget
 from tlkit.run.choice import account_for
 from tlkit.run.clock import Clock
+from tlkit.run.decision import decide_on_val
 from tlkit.run.device import choose_device, choose_precision
-from tlkit.run.evaluate import report
 from tlkit.run.lesson import learn
 from tlkit.run.network import build_network
 from tlkit.run.plan import plain_suffices
 from tlkit.run.record import Run
+from tlkit.run.report import report, side_of
 from tlkit.workers import Aside
 
 SILENT = Silent()
@@ -79,6 +81,7 @@ def finetune(
     if config.train.store:
         cap_bytes()
     manifest = check_splits(Manifest.read(config.data))
+    check_labels(manifest, config)
     place = Path(out) if out is not None else free_place(config)
     with record.run_place(place, overwrite=overwrite, progress=progress) as directory:
         run = record.begin(directory, config, manifest)
@@ -127,15 +130,8 @@ def check_splits(manifest: Manifest) -> Manifest:
         The same.
 
     Raises:
-        RunError: It lacks a training or a validation side, or its examples have several
-            labels.
+        RunError: It lacks a training or a validation side.
     """
-    if manifest.multi_label:
-        raise RunError(
-            f"The examples of {manifest.directory} have several labels each: expected "
-            "one, as training on several is yet to come.",
-            hint="Prepare it anew without --multi-label: by --label-by shapes, say.",
-        )
     for split in ("train", "val"):
         if not manifest.of(split):
             raise RunError(
@@ -143,6 +139,28 @@ def check_splits(manifest: Manifest) -> Manifest:
                 hint="Prepare it anew with a --val share above 0.",
             )
     return manifest
+
+
+def check_labels(manifest: Manifest, config: Config) -> None:
+    """Refuse options that have no meaning where pictures have several labels.
+
+    Args:
+        manifest: The data set.
+        config: Resolved.
+
+    Raises:
+        UsageError: There is such an option.
+    """
+    options = {
+        "class_weights": config.train.class_weights != "none",
+        "sampling": config.inputs.sampling == BALANCED,
+    }
+    if manifest.multi_label and (named := [name for name in options if options[name]]):
+        raise UsageError(
+            f"{' and '.join(named)}: balanced goes by the one class of a picture, and "
+            f"those of {manifest.directory} have several labels.",
+            hint="Leave it away: thresholds of their own make up for rare labels.",
+        )
 
 
 def free_place(config: Config, kind: str = "") -> Path:
@@ -194,7 +212,7 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
     with keras.device(device):
-        network = build_network(config, len(run.labels), device, policy)
+        network = build_network(config, run.task, device, policy)
         _describe(network.trained, manifest, config, device, policy, progress)
         run = _note_network(run, network.trained)
         run = run.update(device=device, precision=policy)
@@ -203,11 +221,13 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         run, trainer, kept = learn(
             run, manifest, network, budget=budget, clock=clock, progress=progress
         )
-    choice = account_for(trainer.candidates, kept, trainer.truth)
+    choice = account_for(trainer.candidates, kept)
     progress.note(choice["said"])
     if config.train.phases == AUTO:
         run = _decided(run, trainer.phases)
-    report(run, manifest, "val", kept.scores, draw)
+    side = side_of(manifest, "val", kept.scores)
+    run = decide_on_val(run, side)
+    report(run, manifest, side, draw)
     best = trainer.epoch_of(kept)
     draw(plots.draw_curves, trainer.history, run.directory / "curves.png", best)
     clock.lap("evaluate")

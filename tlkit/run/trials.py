@@ -17,6 +17,7 @@ import optuna
 
 from tlkit import files
 from tlkit.config import Config
+from tlkit.model.task import Task
 from tlkit.progress import Progress, Quiet
 from tlkit.run import record
 from tlkit.run.budget import Budget
@@ -126,11 +127,11 @@ def run_trial(
     """
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
-    classes = len(rounds[0].manifest.labels)
+    task = Task(len(rounds[0].manifest.labels))
     reached: list[Reached] = []
     name = judged_by(config)
     with keras.device(device):
-        network = build_network(config, classes, device, policy)
+        network = build_network(config, task, device, policy)
         for fold, one in enumerate(rounds):
             network.put_back({})
             earlier = [getattr(done, name) for done in reached]

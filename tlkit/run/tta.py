@@ -7,12 +7,18 @@ are right; more are the same lightly changed. They can turn right answers wrong 
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from tlkit.errors import UsageError
 from tlkit.inputs.augment import POLICIES, without_flips
 from tlkit.inputs.views import MIRRORED, PLAIN, ViewMaker
+from tlkit.run.decision import Decision
 from tlkit.run.record import Run
+from tlkit.run.scored import Scored
 
 MOST = 32
 
@@ -65,6 +71,33 @@ def describe(views: tuple[int, ...]) -> str:
     if changed:
         names.append(f"{changed} lightly changed")
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
+def compare_views(
+    decision: Decision, side: Scored, scores: np.ndarray, kinds: str
+) -> dict[str, Any]:
+    """What averaging answers over several views changes.
+
+    Args:
+        decision: How probabilities become an answer.
+        side: The pictures, with the probabilities of the plain view.
+        scores: float [N, K, n], of K views, the plain one first.
+        kinds: What the views are.
+
+    Returns:
+        n, kinds, the decision's headline figures of the averages, and how many answers
+        were turned_right and turned_wrong.
+    """
+    averaged = dataclasses.replace(side, scores=scores.mean(axis=1))
+    before, after = (decision.right(one) for one in (side, averaged))
+    figures = decision.measure(averaged)
+    return {
+        "n": scores.shape[1],
+        "kinds": kinds,
+        **{name: figures[name] for name in decision.headline},
+        "turned_right": int((after & ~before).sum()),
+        "turned_wrong": int((before & ~after).sum()),
+    }
 
 
 def view_maker(run: Run, source: Path) -> ViewMaker:

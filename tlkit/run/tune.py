@@ -31,6 +31,7 @@ from tlkit.cache_root import cap_bytes
 from tlkit.config import Config
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
+from tlkit.model.task import Task
 from tlkit.progress import Progress, Quiet, Silent
 from tlkit.recipe import read_recipe
 from tlkit.run import folds_record, plots, record
@@ -355,7 +356,8 @@ def _nested(
         quiet = Quiet(progress, f"Nested fold {number} of {folds}: ")
         found = search(settings, one.manifest, place, limits, quiet)
         with keras.device(device):
-            network = build_network(found.config, len(done.labels), device, policy)
+            task = Task(len(done.labels))
+            network = build_network(found.config, task, device, policy)
             scores, about = held_out(found.config, one, network, directory, quiet)
         about["chosen"] = found.best.user_attrs["chosen"]
         done = done.add(one, scores, **about)

@@ -8,7 +8,6 @@ give the same bytes.
 
 from __future__ import annotations
 
-import importlib.resources
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,17 +19,15 @@ from tlkit.dataset.output import Prepared, copies_of
 from tlkit.dataset.report.album import Album
 from tlkit.dataset.report.classes import classes
 from tlkit.dataset.report.copies import copies
-from tlkit.dataset.report.markup import Child, document, node
 from tlkit.dataset.report.masthead import masthead
 from tlkit.dataset.report.odd import odd
+from tlkit.dataset.report.page import page
 from tlkit.dataset.report.rejected import rejected
 from tlkit.dataset.report.sheets import sheets
 from tlkit.dataset.report.sizes import sizes
 from tlkit.dataset.report.warnings import warnings
 from tlkit.progress import Progress, Silent
 
-# Even a page that was tampered with runs and fetches nothing.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 SILENT = Silent()
 
 
@@ -54,19 +51,9 @@ def write_report(
     album.draw(prepared.root, workers, progress)
     version = str(getattr(sys.modules["tlkit"], "__version__", ""))
     files = sorted(path.name for path in draft.iterdir())
-    page = node(
-        "html",
-        _head(f"{prepared.root.name}: data set"),
-        node(
-            "body",
-            masthead(prepared, version),
-            _links(sections),
-            node("main", sections),
-            _foot(files),
-        ),
-        lang="en",
-    )
-    (draft / REPORT).write_text(document(page), encoding="utf-8", newline="\n")
+    title = f"{prepared.root.name}: data set"
+    text = page(title, masthead(prepared, version), sections, files)
+    (draft / REPORT).write_text(text, encoding="utf-8", newline="\n")
 
 
 def _sections(prepared: Prepared, album: Album, rows: Sequence[Copy]) -> list[Element]:
@@ -80,32 +67,3 @@ def _sections(prepared: Prepared, album: Album, rows: Sequence[Copy]) -> list[El
         sizes(prepared),
     )
     return [section for section in sections if section is not None]
-
-
-def _head(title: str) -> Element:
-    style = importlib.resources.files(__name__).joinpath("style.css")
-    css = node("style")
-    css.text = style.read_text(encoding="utf-8")
-    return node(
-        "head",
-        node("meta", charset="utf-8"),
-        node("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        node("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        node("meta", name="color-scheme", content="light dark"),
-        node("meta", name="referrer", content="no-referrer"),
-        node("title", title),
-        css,
-    )
-
-
-def _links(sections: Sequence[Element]) -> Element:
-    links = [
-        node("a", section.findtext("h2", ""), href=f"#{section.get('id')}")
-        for section in sections
-    ]
-    return node("nav", links, aria_label="On this page")
-
-
-def _foot(files: Sequence[str]) -> Element:
-    links: list[Child] = [[node("a", file, href=file), " "] for file in files]
-    return node("footer", node("p", "Beside this page: ", links))

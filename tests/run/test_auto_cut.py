@@ -115,10 +115,10 @@ def test_each_fold_finds_its_own_cut(prepared, weights, own_store, tmp_path):
 
 
 def test_a_search_looks_for_the_cut_itself(prepared, weights, tmp_path):
-    with pytest.raises(UsageError, match="looks for a cut itself"):
+    with pytest.raises(UsageError, match="searches the cut itself"):
         tlkit.tune(prepared.directory, tmp_path / "out", weights=weights, cut="auto")
 
 
 def test_an_embedder_has_no_labels_to_go_by(weights):
-    with pytest.raises(UsageError, match="labels"):
+    with pytest.raises(UsageError, match="a layer is needed"):
         tlkit.embedder("smallcnn", weights=weights, cut="auto")

@@ -98,16 +98,8 @@ class Settings:
 
         Returns:
             Resolved: frozen up to its cut, unless that was said otherwise.
-
-        Raises:
-            UsageError: The cut was to be found out.
         """
         options = {**self.options, **chosen}
-        if self._build(options).model.cut == AUTO_CUT:
-            raise UsageError(
-                "cut: the search looks for a cut itself; auto would settle it before.",
-                hint="Leave --cut away, or name a layer.",
-            )
         if not {"phases", "freeze_to"} & self.given:
             options["phases"] = ONE
             config = resolve(self._build(options))

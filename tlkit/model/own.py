@@ -71,9 +71,8 @@ def look_at(name: str, size: int | None) -> Backbone:
     Raises:
         UsageError: As `find`.
     """
-    source = hub if name.startswith(HUB) else keras_file
-    name = source.full_name(name)
-    return _look_at(name, source.stamp(name), size)
+    name = _source(name).full_name(name)
+    return _look_at(name, _source(name).stamp(name), size)
 
 
 @functools.lru_cache(maxsize=8)
@@ -120,8 +119,7 @@ def build(backbone: Backbone, pixels: keras.KerasTensor) -> keras.Model:
     Raises:
         UsageError: It cannot be laid flat, does not take this size, or gives no map.
     """
-    source = hub if backbone.name.startswith(HUB) else keras_file
-    model = _opened(backbone.name, source.stamp(backbone.name))
+    model = _opened(backbone.name, _source(backbone.name).stamp(backbone.name))
     wanted = model.inputs[0].dtype
     # A network that takes whole numbers gets the same ones.
     x = pixels if wanted == "float32" else keras.ops.cast(pixels, wanted)
@@ -149,8 +147,7 @@ def pieces(backbone: Backbone, body: keras.Model) -> list[Piece]:
     Returns:
         One piece a layer with weights.
     """
-    source = hub if backbone.name.startswith(HUB) else keras_file
-    model = source.open_model(backbone.name, weights=True)
+    model = _source(backbone.name).open_model(backbone.name, weights=True)
     flat = Flat(backbone.name)
     with symbolic():
         shape, dtype = model.inputs[0].shape[1:], model.inputs[0].dtype
@@ -174,13 +171,17 @@ def short(error: Exception) -> str:
     return text if len(text) <= 300 else f"{text[:300]} ..."
 
 
+def _source(name: str) -> Any:
+    """The module that opens a network of this name."""
+    return hub if name.startswith(HUB) else keras_file
+
+
 @functools.lru_cache(maxsize=8)
 def _opened(name: str, stamp: Any) -> keras.Model:
     """The model without memory for its weights; a changed file is opened anew."""
     del stamp
-    source = hub if name.startswith(HUB) else keras_file
     with symbolic():
-        return _checked(source.open_model(name, weights=False), name)
+        return _checked(_source(name).open_model(name, weights=False), name)
 
 
 def _checked(model: keras.Model, name: str) -> keras.Model:

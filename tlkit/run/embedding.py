@@ -155,6 +155,7 @@ def network_of(config: Config) -> dict[str, Any]:
     model = config.model
     return {
         "backbone": model.backbone,
+        "preprocessing": model.preprocessing,
         "weights": model.weights,
         "size": model.size,
         "cut": model.cut,

@@ -17,35 +17,35 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Comparison": "tlkit.run.comparison",
+    "Comparison": "tlkit.run.study.comparison",
     "Config": "tlkit.config",
     "Converted": "tlkit.dataset.converted",
-    "Curve": "tlkit.run.curve",
-    "Doubts": "tlkit.run.doubtful",
-    "Exported": "tlkit.run.export",
-    "Folds": "tlkit.run.folds_record",
+    "Curve": "tlkit.run.study.curve",
+    "Doubts": "tlkit.run.study.doubtful",
+    "Exported": "tlkit.run.shipping.export",
+    "Folds": "tlkit.run.study.folds_record",
     "Manifest": "tlkit.dataset.manifest",
-    "Prediction": "tlkit.run.predict",
+    "Prediction": "tlkit.run.scoring.predict",
     "Progress": "tlkit.progress",
     "Run": "tlkit.run.record",
     "TlkitError": "tlkit.errors",
-    "Tuned": "tlkit.run.tune",
+    "Tuned": "tlkit.run.study.tune",
     "annotate": "tlkit.run.annotate",
     "check": "tlkit.dataset.check",
-    "compare": "tlkit.run.compare",
+    "compare": "tlkit.run.study.compare",
     "convert": "tlkit.dataset.convert",
-    "cross_validate": "tlkit.run.cross",
-    "curve": "tlkit.run.curve",
-    "doubts": "tlkit.run.doubts",
-    "embedder": "tlkit.run.embedding",
-    "evaluate": "tlkit.run.evaluate",
-    "export": "tlkit.run.export",
+    "cross_validate": "tlkit.run.study.cross",
+    "curve": "tlkit.run.study.curve",
+    "doubts": "tlkit.run.study.doubts",
+    "embedder": "tlkit.run.features.embedding",
+    "evaluate": "tlkit.run.scoring.evaluate",
+    "export": "tlkit.run.shipping.export",
     "finetune": "tlkit.run.train",
-    "lr_find": "tlkit.run.lr_find",
-    "predict": "tlkit.run.predict",
+    "lr_find": "tlkit.run.study.lr_find",
+    "predict": "tlkit.run.scoring.predict",
     "prepare": "tlkit.dataset.prepare",
     "resume": "tlkit.run.train",
-    "tune": "tlkit.run.tune",
+    "tune": "tlkit.run.study.tune",
 }
 
 __all__ = [
@@ -90,21 +90,21 @@ if TYPE_CHECKING:
     from tlkit.errors import TlkitError
     from tlkit.progress import Progress
     from tlkit.run.annotate import annotate
-    from tlkit.run.compare import compare
-    from tlkit.run.comparison import Comparison
-    from tlkit.run.cross import cross_validate
-    from tlkit.run.curve import Curve, curve
-    from tlkit.run.doubtful import Doubts
-    from tlkit.run.doubts import doubts
-    from tlkit.run.embedding import embedder
-    from tlkit.run.evaluate import evaluate
-    from tlkit.run.export import Exported, export
-    from tlkit.run.folds_record import Folds
-    from tlkit.run.lr_find import lr_find
-    from tlkit.run.predict import Prediction, predict
+    from tlkit.run.features.embedding import embedder
     from tlkit.run.record import Run
+    from tlkit.run.scoring.evaluate import evaluate
+    from tlkit.run.scoring.predict import Prediction, predict
+    from tlkit.run.shipping.export import Exported, export
+    from tlkit.run.study.compare import compare
+    from tlkit.run.study.comparison import Comparison
+    from tlkit.run.study.cross import cross_validate
+    from tlkit.run.study.curve import Curve, curve
+    from tlkit.run.study.doubtful import Doubts
+    from tlkit.run.study.doubts import doubts
+    from tlkit.run.study.folds_record import Folds
+    from tlkit.run.study.lr_find import lr_find
+    from tlkit.run.study.tune import Tuned, tune
     from tlkit.run.train import finetune, resume
-    from tlkit.run.tune import Tuned, tune
 
 
 def __getattr__(name: str) -> object:

@@ -18,11 +18,11 @@ import tlkit
 from tests.benchmarks import common
 from tlkit.dataset.digits import write_digits
 from tlkit.progress import Silent
-from tlkit.run.curve import extrapolate
-from tlkit.run.doubts import groups_of
-from tlkit.run.embedding import embedding_config, features_of
-from tlkit.run.measured import measure
-from tlkit.run.subsets import nested_subsets
+from tlkit.run.features.embedding import embedding_config, features_of
+from tlkit.run.study.curve import extrapolate
+from tlkit.run.study.doubts import groups_of
+from tlkit.run.study.measured import measure
+from tlkit.run.study.subsets import nested_subsets
 
 CELLS = common.SHARED / "data" / "bccd"
 SIZES = {"digits": 96, "hymenoptera": 224, "cells": 96}

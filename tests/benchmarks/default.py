@@ -16,12 +16,12 @@ from tlkit.inputs.batches import plain_batches
 from tlkit.inputs.views import ViewMaker
 from tlkit.model.task import Task
 from tlkit.progress import Silent
-from tlkit.run.budget import Budget
 from tlkit.run.clock import Clock
-from tlkit.run.evaluate import predict_pixels
-from tlkit.run.learn import Trainer
-from tlkit.run.network import build_network
-from tlkit.run.plan import follow
+from tlkit.run.scoring.evaluate import predict_pixels
+from tlkit.run.training.budget import Budget
+from tlkit.run.training.learn import Trainer
+from tlkit.run.training.network import build_network
+from tlkit.run.training.plan import follow
 
 
 def train_default(

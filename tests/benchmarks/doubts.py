@@ -20,9 +20,9 @@ import numpy as np
 import tlkit as api
 from tests.benchmarks import common
 from tlkit.progress import Silent
-from tlkit.run.doubts import groups_of
-from tlkit.run.embedding import embedding_config, features_of
-from tlkit.run.probe import fit_probe
+from tlkit.run.features.embedding import embedding_config, features_of
+from tlkit.run.study.doubts import groups_of
+from tlkit.run.training.probe import fit_probe
 
 CLASSES = ("ants", "bees")
 

@@ -30,11 +30,11 @@ from tlkit.model.classifier import build_classifier, split_at_freeze
 from tlkit.model.cost import flops
 from tlkit.model.head import parse_head
 from tlkit.progress import Silent
-from tlkit.run.features import Collector, Spending
-from tlkit.run.frozen import frozen_part
-from tlkit.run.machine import Memory, matmul_rate
-from tlkit.run.openvino_engine import OpenVinoEngine
-from tlkit.run.traced import GROUP, Traced
+from tlkit.run.features.collector import Collector, Spending
+from tlkit.run.features.frozen import frozen_part
+from tlkit.run.features.machine import Memory, matmul_rate
+from tlkit.run.features.openvino_engine import OpenVinoEngine
+from tlkit.run.features.traced import GROUP, Traced
 from tlkit.workers import warm_up
 
 # Name, cut, size, goal.

@@ -24,7 +24,7 @@ from tlkit.model.classifier import (
 from tlkit.model.head import parse_head
 from tlkit.model.optimizers import build, depth_factors
 from tlkit.model.task import probabilities
-from tlkit.run.network import Network
+from tlkit.run.training.network import Network
 
 BATCH = 32
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import tlkit
 from tests.cli.test_doubts import NETWORK
 from tlkit.cli import run
-from tlkit.run import measured
+from tlkit.run.study import measured
 
 
 def test_the_curve_is_printed_with_what_it_tells(

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 import tlkit
-from tests.run.test_doubts import seen
+from tests.run.study.test_doubts import seen
 from tlkit.cli import run
-from tlkit.run import doubts as module
+from tlkit.run.study import doubts as module
 
 NETWORK = (
     "--backbone", "smallcnn", "--weights", "none", "--size", "32", "--workers", "0",

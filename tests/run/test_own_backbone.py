@@ -15,9 +15,9 @@ from tests.conftest import SMALL
 from tlkit.config import build_config, resolve
 from tlkit.errors import RunError, UsageError
 from tlkit.progress import Silent
-from tlkit.run.cache import contents
-from tlkit.run.checkpoint import Checkpoint
+from tlkit.run.features.cache import contents
 from tlkit.run.train import finetune, free_place, resume
+from tlkit.run.training.checkpoint import Checkpoint
 
 L = keras.layers
 SETTINGS = {

@@ -14,8 +14,8 @@ from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.progress import Silent
 from tlkit.run import train
-from tlkit.run.checkpoint import Checkpoint, read_state
 from tlkit.run.train import finetune, free_place, resume
+from tlkit.run.training.checkpoint import Checkpoint, read_state
 
 
 def weights_of(run):

@@ -22,7 +22,7 @@ def list_() -> None:
     """List what is kept, the last used first."""
     from tlkit.cache_root import cache_root, cap_bytes, fault
     from tlkit.dataset.ledger import ledgers
-    from tlkit.run.cache import contents
+    from tlkit.run.features.cache import contents
 
     root = cache_root()
     if wrong := fault(root):
@@ -67,7 +67,7 @@ def list_() -> None:
 def clear() -> None:
     """Remove all of it; the next run computes it anew."""
     from tlkit.cache_root import cache_root
-    from tlkit.run.cache import clear as remove
+    from tlkit.run.features.cache import clear as remove
 
     removed = remove(cache_root())
     ERR.print(f"Removed {removed / 1e6:.1f} MB", highlight=False)

@@ -13,7 +13,7 @@ from tlkit.config import default_of
 from tlkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from tlkit.run.comparison import Comparison, Entry
+    from tlkit.run.study.comparison import Comparison, Entry
 
 # Rows that are shown; all are in compare.csv.
 SHOWN = 40

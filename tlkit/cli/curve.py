@@ -13,7 +13,7 @@ from tlkit.cli.terminal import ERR, OUT, Terminal, load_tensorflow, next_step
 from tlkit.config import FROZEN_OPTIONS, SECTION_OF
 
 if TYPE_CHECKING:
-    from tlkit.run.curve import Curve, Point
+    from tlkit.run.study.curve import Curve, Point
 
 
 @with_options(without=set(SECTION_OF) - set(FROZEN_OPTIONS))

@@ -52,7 +52,7 @@ def doubts(
     )
     _print_worst(found.rows)
     if info["doubtful"]["test"]:
-        from tlkit.run.doubts_page import ABOUT_THE_TEST
+        from tlkit.run.study.doubts_page import ABOUT_THE_TEST
 
         line = f"{info['doubtful']['test']} {ABOUT_THE_TEST}"
         ERR.print(line, style="yellow", markup=False, highlight=False)

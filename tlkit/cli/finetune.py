@@ -104,7 +104,7 @@ def finetune(
 
 
 def _holds_folds(directory: Path) -> bool:
-    from tlkit.run.folds_record import MARKER
+    from tlkit.run.study.folds_record import MARKER
 
     return (directory / MARKER).is_file()
 
@@ -116,7 +116,7 @@ def _start_workers(config: Config) -> None:
     """
     from tlkit.cache_root import cache_root
     from tlkit.inputs.views import get_ready
-    from tlkit.run.cache import holds
+    from tlkit.run.features.cache import holds
     from tlkit.workers import warm_up
 
     model, inputs = config.model, config.inputs

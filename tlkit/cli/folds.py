@@ -8,7 +8,7 @@ from tlkit.cli.evaluate import print_tables
 from tlkit.cli.terminal import ERR, OUT, next_step
 
 if TYPE_CHECKING:
-    from tlkit.run.folds_record import Folds
+    from tlkit.run.study.folds_record import Folds
 
 
 def print_folds(found: Folds) -> None:
@@ -63,7 +63,7 @@ def print_against(against: dict[str, Any]) -> None:
     """Print how two configurations differ, and whether that means anything.
 
     Args:
-        against: As `tlkit.run.against.compare` gives it.
+        against: As `tlkit.run.study.against.compare` gives it.
     """
     low, high = against["accuracy_ci95"]
     least, most = against["accuracy_bootstrap_ci95"]

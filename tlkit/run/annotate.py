@@ -9,9 +9,9 @@ from tlkit.dataset.annotate import Work, write_work
 from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.offers import WHAT, left_out, paths_of
 from tlkit.errors import UsageError, unknown_name
-from tlkit.run.doubtful import Doubts
-from tlkit.run.mistakes import mistakes
 from tlkit.run.record import Run
+from tlkit.run.scoring.mistakes import mistakes
+from tlkit.run.study.doubtful import Doubts
 
 
 def annotate(

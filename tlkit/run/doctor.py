@@ -14,7 +14,7 @@ import tensorflow as tf
 from tlkit import cache_root as cache
 from tlkit.model.weights import cache_folder
 from tlkit.run import device, record
-from tlkit.run.cache import contents
+from tlkit.run.features.cache import contents
 from tlkit.workers import cpu_count
 
 # Where Keras publishes its weights; only a connection is opened, nothing is fetched.

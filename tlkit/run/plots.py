@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from tlkit.run.comparison import Comparison, Entry
+    from tlkit.run.study.comparison import Comparison, Entry
 
 GALLERY = 24
 MARKERS = "o^sDv<>pX*"

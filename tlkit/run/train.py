@@ -22,18 +22,18 @@ from tlkit.model.classifier import Classifier
 from tlkit.model.phases import AUTO, HEAD, ONE
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
-from tlkit.run.auto_cut import settle_cut
-from tlkit.run.budget import Budget
-from tlkit.run.choice import account_for
 from tlkit.run.clock import Clock
-from tlkit.run.decision import decide_on_val
 from tlkit.run.device import choose_device, choose_precision
-from tlkit.run.learn import Trainer
-from tlkit.run.lesson import learn
-from tlkit.run.network import build_network
-from tlkit.run.plan import plain_suffices
 from tlkit.run.record import Run
-from tlkit.run.report import report, side_of
+from tlkit.run.scoring.decision import decide_on_val
+from tlkit.run.scoring.report import report, side_of
+from tlkit.run.study.auto_cut import settle_cut
+from tlkit.run.training.budget import Budget
+from tlkit.run.training.choice import account_for
+from tlkit.run.training.learn import Trainer
+from tlkit.run.training.lesson import learn
+from tlkit.run.training.network import build_network
+from tlkit.run.training.plan import plain_suffices
 from tlkit.workers import Aside
 
 SILENT = Silent()

@@ -1,0 +1,124 @@
+"""The cut that is found out: by the training side, written down, and as ruled."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+import tlkit
+from tests.conftest import SMALL
+from tlkit.config import build_config, resolve
+from tlkit.errors import ConfigError, RunError, UsageError
+from tlkit.inputs.views import ViewMaker
+from tlkit.model import backbones
+from tlkit.model.body import build_body
+from tlkit.progress import Silent
+from tlkit.run.study.auto_cut import choose_cut
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "small.weights.h5"
+    build_body(backbones.find("smallcnn"), 32, seed=3).save_weights(path)
+    return str(path)
+
+
+def options_of(weights, **options):
+    return {
+        **SMALL, "weights": weights, "cut": "auto", "phases": "one", "epochs": 1,
+        "augment": "none", **options,
+    }  # fmt: skip
+
+
+class Told(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+def test_the_cut_is_chosen_by_the_training_side_as_ruled(
+    prepared, weights, own_store, monkeypatch
+):
+    made = set()
+    make = ViewMaker.make
+
+    def record(self, asked, out):
+        made.add(asked.example.id)
+        return make(self, asked, out)
+
+    monkeypatch.setattr(ViewMaker, "make", record)
+    config = resolve(build_config(options=options_of(weights)))
+    assert config.model.freeze_to is None
+    told = Told()
+    cut, account = choose_cut(config, prepared, told)
+    assert made == {example.id for example in prepared.of("train")}
+    names, shares = zip(*account["accuracy"].items(), strict=True)
+    assert names == ("block1", "block2", "block3", "block4")
+    enough = max(shares) - account["standard_error"]
+    assert cut == next(n for n, s in zip(names, shares, strict=True) if s >= enough)
+    n = len(prepared.of("train"))
+    p = max(shares)
+    assert account["standard_error"] == pytest.approx(np.sqrt(p * (1 - p) / n), rel=0.2)
+    assert account["best"] == names[int(np.argmax(shares))]
+    assert f"Kept: {cut}" in told.notes[-1]
+
+
+def test_it_is_written_down_and_the_run_can_be_repeated(
+    prepared, weights, own_store, tmp_path
+):
+    run = tlkit.finetune(prepared.directory, tmp_path / "run", **options_of(weights))
+    info = json.loads((run.directory / "run.json").read_text())
+    model = yaml.safe_load((run.directory / "config.yaml").read_text())["model"]
+    cut = info["cut_choice"]["cut"]
+    assert cut != "auto"
+    assert model["cut"] == model["freeze_to"] == cut
+    assert run.config.model.cut == cut
+    again = tlkit.finetune(recipe=run.directory / "config.yaml", out=tmp_path / "again")
+    assert again.config == run.config
+    assert "cut_choice" not in again.info
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"weights": "none"}, "weights none has none"),
+        ({"freeze_to": "block2"}, "may end below it"),
+        ({"head": "flatten,dense:8"}, "does not begin with pooling"),
+    ],
+)
+def test_what_does_not_go_together(weights, options, word):
+    with pytest.raises(ConfigError, match=word):
+        build_config(options={**options_of(weights), **options})
+
+
+def test_too_few_pictures_to_find_out(photo_folder, tmp_path, weights):
+    source = photo_folder({"disc": 8, "bar": 2})
+    data = tlkit.prepare(source, tmp_path / "data", workers=0, near=False, test=0)
+    with pytest.raises(RunError, match="fewer than two") as caught:
+        tlkit.finetune(data.directory, tmp_path / "run", **options_of(weights))
+    assert "name the cut" in caught.value.hint
+
+
+def test_each_fold_finds_its_own_cut(prepared, weights, own_store, tmp_path):
+    options = options_of(weights, epochs=1)
+    found = tlkit.cross_validate(
+        prepared.directory, tmp_path / "folds", folds=3, **options
+    )
+    cuts = [one["cut"] for one in found.info["rounds"]]
+    assert len(cuts) == 3
+    assert set(cuts) <= {"block1", "block2", "block3", "block4"}
+
+
+def test_a_search_looks_for_the_cut_itself(prepared, weights, tmp_path):
+    with pytest.raises(UsageError, match="searches the cut itself"):
+        tlkit.tune(prepared.directory, tmp_path / "out", weights=weights, cut="auto")
+
+
+def test_an_embedder_has_no_labels_to_go_by(weights):
+    with pytest.raises(UsageError, match="a layer is needed"):
+        tlkit.embedder("smallcnn", weights=weights, cut="auto")

@@ -1,0 +1,1 @@
+"""What frozen layers say of pictures: computed once, kept, looked up."""

@@ -1,0 +1,1 @@
+"""What a network answers: how good that is, and how sure."""

@@ -1,0 +1,1 @@
+"""Many small trainings on stored features, to choose and to judge by."""

@@ -1,0 +1,198 @@
+"""A data set in, the examples whose label is probably wrong out, with pictures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlkit import files
+from tlkit.config import Config
+from tlkit.dataset.manifest import SPLITS, Example, Manifest, write_table
+from tlkit.errors import RunError
+from tlkit.files import replaced_directory
+from tlkit.progress import Progress, Silent
+from tlkit.run.features.embedding import embedding_config, features_of, network_of
+from tlkit.run.record import versions
+from tlkit.run.study.confident import find_suspects
+from tlkit.run.study.doubtful import COLUMNS, INFO, PAGE, TABLE, Doubts
+from tlkit.run.study.doubts_page import Doubt, doubts_page
+from tlkit.run.training.probe import Probe, fit_probe
+
+SILENT = Silent()
+
+
+def doubts(
+    data: str | Path,
+    out: str | Path,
+    *,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
+    **options: Any,
+) -> Doubts:
+    """List the examples whose label is probably wrong.
+
+    A linear probe on frozen features is cross-validated over all sides of the split,
+    so that each example is judged by others alone, and not by those of its group:
+    copies do not vouch for each other. Confident learning then tells which labels
+    these probabilities speak against.
+
+    Args:
+        data: A data set directory.
+        out: The folder to make, for doubts.csv, doubts.html and doubts.json.
+        overwrite: Replace an earlier one.
+        progress: Told of all long work.
+        **options: Of the network: those in config.FROZEN_OPTIONS.
+
+    Returns:
+        What was written.
+
+    Raises:
+        RunError: Examples of several labels, or a class too small to be judged.
+        UsageError: A wrong option, or a place that must not be written to.
+
+    Example:
+        >>> found = tlkit.doubts("data", "doubts")
+        >>> tlkit.annotate("data", "work", what="mistakes", doubts=found)
+    """
+    config = embedding_config(**options)
+    manifest = one_label_each(Manifest.read(data))
+    groups = groups_of(manifest.examples)
+    targets = manifest.targets(manifest.examples)
+    _check_classes(manifest, targets, groups)
+    with replaced_directory(
+        Path(out), marker=INFO, overwrite=overwrite, what="folder of doubts"
+    ) as draft:
+        features = features_of(
+            config, manifest.source, manifest.examples, "Computing features", progress
+        )
+        progress.start("Cross-validating a probe")
+        probe = fit_probe(
+            features,
+            targets,
+            groups,
+            classes=len(manifest.labels),
+            seed=config.train.seed,
+        )
+        found = _found(manifest, targets, probe.held_out)
+        info = _info(manifest, config, targets, probe, found)
+        rows = [_row(doubt) for doubt in found]
+        write_table(draft / TABLE, COLUMNS, rows)
+        files.write_json(draft / INFO, info)
+        page = doubts_page(
+            manifest, found, info, workers=config.inputs.workers, progress=progress
+        )
+        files.write_text(draft / PAGE, page)
+    return Doubts.read(out)
+
+
+def one_label_each(manifest: Manifest) -> Manifest:
+    """Refuse a data set whose examples have several labels.
+
+    Args:
+        manifest: Any.
+
+    Returns:
+        The same.
+
+    Raises:
+        RunError: They have.
+    """
+    if manifest.multi_label:
+        raise RunError(
+            f"The examples of {manifest.directory} have several labels each: expected "
+            "one, for a probe tells one class from the others.",
+            hint="Prepare it anew without --multi-label: by --label-by shapes, say.",
+        )
+    return manifest
+
+
+def groups_of(examples: Sequence[Example]) -> np.ndarray:
+    """Number the groups of examples.
+
+    Args:
+        examples: Any.
+
+    Returns:
+        int [N], the same for examples of one group.
+    """
+    names = [example.group for example in examples]
+    return np.unique(names, return_inverse=True)[1]
+
+
+def _check_classes(manifest: Manifest, targets: np.ndarray, groups: np.ndarray) -> None:
+    if len(manifest.labels) < 2:
+        raise RunError(
+            f"{manifest.directory} has one class, {manifest.labels[0]}: expected two, "
+            "for a label can only be doubted in favour of another.",
+        )
+    small = [
+        label
+        for number, label in enumerate(manifest.labels)
+        if len(np.unique(groups[targets == number])) < 2
+    ]
+    if small:
+        raise RunError(
+            f"Expected at least two pictures or groups of every class; too small: "
+            f"{', '.join(small)}. No other picture can judge those of such a class.",
+            hint="Get more pictures of it, or leave the class out.",
+        )
+
+
+def _found(manifest: Manifest, targets: np.ndarray, shares: np.ndarray) -> list[Doubt]:
+    places, quality = find_suspects(targets, shares)
+    others = shares.copy()
+    others[np.arange(len(targets)), targets] = -1
+    best = others.argmax(axis=1)
+    return [
+        Doubt(
+            manifest.examples[i],
+            manifest.labels[best[i]],
+            float(shares[i, targets[i]]),
+            float(shares[i, best[i]]),
+            float(quality[i]),
+        )
+        for i in places
+    ]
+
+
+def _row(doubt: Doubt) -> list[object]:
+    example = doubt.example
+    numbers = (doubt.given_share, doubt.suggested_share, doubt.quality)
+    return [
+        example.id,
+        example.path,
+        " ".join(map(str, example.box or ())),
+        example.split,
+        example.label,
+        doubt.suggested,
+        *(f"{number:.4f}" for number in numbers),
+    ]
+
+
+def _info(
+    manifest: Manifest,
+    config: Config,
+    targets: np.ndarray,
+    probe: Probe,
+    found: Sequence[Doubt],
+) -> dict[str, Any]:
+    looked_at = Counter(example.split for example in manifest.examples)
+    doubtful = Counter(doubt.example.split for doubt in found)
+    return {
+        "data": {
+            "directory": str(manifest.directory.resolve()),
+            "digest": manifest.digest,
+        },
+        "network": network_of(config),
+        "seed": config.train.seed,
+        "folds": probe.folds,
+        # How far the probe, of labels it had not seen, agrees with them.
+        "agreement": float((probe.held_out.argmax(axis=1) == targets).mean()),
+        "looked_at": {side: looked_at[side] for side in SPLITS},
+        "doubtful": {side: doubtful[side] for side in SPLITS},
+        "versions": versions(),
+    }

@@ -1,0 +1,1 @@
+"""Phases of training a network, from a linear probe to its whole depth."""

@@ -1,0 +1,354 @@
+"""A configuration and a data set in, a trained network out, phase by phase.
+
+First a linear probe on the frozen features; then phases, each from where the one before
+has come to. All of them are candidates, judged by the validation side.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit.config import Config, TrainConfig
+from tlkit.dataset.manifest import Manifest
+from tlkit.model.phases import HEAD, LAST, Phase
+from tlkit.progress import Progress
+from tlkit.run.clock import Clock
+from tlkit.run.features.side import Side, score
+from tlkit.run.training.budget import Budget
+from tlkit.run.training.epochs import Place
+from tlkit.run.training.feed import Feed, build_feed
+from tlkit.run.training.fit import epochs_of, fit
+from tlkit.run.training.network import Network, Weights
+from tlkit.run.training.probe import Probe, fit_probe
+
+PROBE = "probe"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What the network was at some point, and how it answers the validation side.
+
+    Attributes:
+        name: "probe", or what its phase has trained, as in Phase.
+        freeze_to: The layer it was frozen up to, or "none".
+        scores: float32 [N, n], class probabilities of the validation side.
+        right: float [N], how right they are; see `Task.rightness`.
+        losses: float [N], the log loss of each; see `Task.losses`.
+        loss: The mean of these.
+        accuracy: The mean of `right`.
+        epochs: How many epochs the phase has run.
+        best_epoch: Which of them was kept, counted from 1; 0 for a probe.
+        stopped: Whether the phase has ended before its time.
+        seconds: What it has taken.
+        of: For a mean of weights before and after a phase, the name of the phase.
+    """
+
+    name: str
+    freeze_to: str
+    scores: np.ndarray = field(repr=False)
+    right: np.ndarray = field(repr=False)
+    losses: np.ndarray = field(repr=False)
+    loss: float
+    accuracy: float
+    epochs: int = 0
+    best_epoch: int = 0
+    stopped: bool = False
+    seconds: float = 0.0
+    of: str = ""
+
+    def account(self) -> dict[str, Any]:
+        """All but what there is of each picture, for records."""
+        values = dataclasses.asdict(self)
+        del values["scores"], values["right"], values["losses"]
+        return values
+
+    def beats(self, other: Candidate) -> bool:
+        """Whether it has less loss than another, by more than chance usually makes.
+
+        Args:
+            other: On the same pictures.
+
+        Returns:
+            Whether the mean of the differences exceeds its own standard error.
+        """
+        gains = other.losses - self.losses
+        return bool(gains.mean() > gains.std(ddof=1) / len(gains) ** 0.5)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A phase with all its settings.
+
+    Attributes:
+        above: What trains, as in Phase.
+        train: `epochs` or `steps`, `lr`, `schedule`, `patience` and `plateau` are those
+            of this phase.
+        views: As in the configuration, None for just that.
+        minutes: How long it may take at most, None for as long as it takes.
+    """
+
+    above: str
+    train: TrainConfig
+    views: int | str | None = None
+    minutes: float | None = None
+
+
+class Trainer:
+    """Runs phases on a network, and remembers what each has reached.
+
+    Args:
+        config: Resolved.
+        manifest: Its test side is not looked at.
+        network: Trained in place.
+        directory: Where checkpoints go, and the history; what is there is gone on with.
+        budget: When to end at the latest.
+        clock: Told of features and training.
+        progress: Told of all long work.
+        watching: More callbacks for every phase.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        manifest: Manifest,
+        network: Network,
+        directory: Path,
+        *,
+        budget: Budget,
+        clock: Clock,
+        progress: Progress,
+        watching: Sequence[keras.callbacks.Callback] = (),
+    ) -> None:
+        self.config = config
+        self.manifest = manifest
+        self.network = network
+        self.directory = directory
+        self.budget = budget
+        self.clock = clock
+        self.progress = progress
+        self.watching = watching
+        self.truth = manifest.shares("val")
+        self.candidates: list[Candidate] = []
+        self.phases: list[Phase] = []
+        self.history: list[dict[str, Any]] = []
+        self.feed: Feed
+        self._reached: list[Weights] = []
+
+    def probe(self) -> Probe:
+        """Learn a linear probe on the frozen features, and start from it if one can.
+
+        Returns:
+            The probe; it is a candidate where the network can take its weights.
+        """
+        began = time.perf_counter()
+        point = self.network.freeze(HEAD)
+        feed = self._feed(self.config.train, views=1)
+        self.clock.lap("features")
+        groups = [example.group for example in feed.train.examples]
+        probe = fit_probe(
+            features(feed.train),
+            self.manifest.targets("train"),
+            np.unique(groups, return_inverse=True)[1],
+            classes=len(self.manifest.labels),
+            seed=self.config.train.seed,
+        )
+        scores = probe(features(feed.val))
+        taken = self.network.start_from(probe)
+        if taken:
+            # As the network computes it, in float32.
+            scores = score(feed.exact, feed.val)
+        self.clock.lap("probe")
+        found = self._candidate(PROBE, point, scores, began)
+        self._tell_probe(probe, found, taken)
+        if taken:
+            self._keep(found)
+        return probe
+
+    def run(self, planned: Planned) -> Candidate:
+        """Run a phase.
+
+        Args:
+            planned: Which one.
+
+        Returns:
+            Its best epoch; the network has these weights.
+        """
+        began = time.perf_counter()
+        network = self.network
+        point = network.freeze(planned.above)
+        frozen = network.trained.frozen_digest()
+        feed = self._feed(planned.train, planned.views)
+        self.clock.lap("features")
+        number = len(self.phases) + 1
+        checkpoint = fit(
+            feed,
+            planned.train,
+            Place(self.directory, f"{number}-{planned.above}", planned.above),
+            earlier=self.history,
+            frozen=network.trained.frozen,
+            depths=network.depths(),
+            device=network.device,
+            budget=self.budget.at_most(planned.minutes),
+            progress=self.progress,
+            watching=self.watching,
+        )
+        self.clock.lap("train")
+        network.check_frozen(frozen)
+        self._tell_frozen(point)
+        checkpoint.restore_best(feed.model)
+        if feed.exact is not feed.model:
+            checkpoint.restore_best(feed.exact)
+        state = checkpoint.state
+        self.history = checkpoint.rows()
+        epochs = epochs_of(planned.train, feed.schedule.steps)
+        if planned.train.schedule == "auto":
+            epochs = state.epochs  # as the time allowed
+        self.phases.append(Phase(planned.above, epochs, planned.train.lr))
+        found = self._candidate(
+            planned.above, point, score(feed.exact, feed.val), began
+        )
+        found = dataclasses.replace(
+            found,
+            epochs=state.epochs,
+            best_epoch=state.best_epoch,
+            stopped=state.stopped,
+        )
+        self._keep(found)
+        return found
+
+    def meet(self, before: Candidate, after: Candidate) -> Candidate:
+        """Go half way back from what a phase has reached to what it began with.
+
+        The mean of the weights before and after tuning is often better than either,
+        and hardly ever worse than both (WiSE-FT, Wortsman et al. 2022, arXiv
+        2109.01903), for no cost at all.
+
+        Args:
+            before: What the phase has begun with.
+            after: What it has reached.
+
+        Returns:
+            The candidate between; the network has its weights.
+        """
+        ends = [self._reached[self.candidates.index(one)] for one in (before, after)]
+        self.network.put_back(self.network.mean(*ends))
+        began = time.perf_counter()
+        scores = score(self.feed.exact, self.feed.val)
+        found = self._candidate(f"{after.name}/2", after.freeze_to, scores, began)
+        found = dataclasses.replace(found, best_epoch=after.best_epoch, of=after.name)
+        self._keep(found)
+        return found
+
+    def best(self) -> Candidate:
+        """The candidate with the best answers to the validation side, by the monitor.
+
+        Returns:
+            The earlier one where two are equal: it has changed less. The last one of
+            all where the monitor does not judge.
+        """
+        if self.config.train.monitor == LAST:
+            return self.candidates[-1]
+        return min(self.candidates, key=self._badness)
+
+    def epoch_of(self, candidate: Candidate) -> int:
+        """The epoch of a candidate, counted over all phases; 0 for the probe."""
+        names = [one.name for one in self.candidates]
+        before = self.candidates[: names.index(candidate.of or candidate.name)]
+        return sum(one.epochs for one in before) + candidate.best_epoch
+
+    def account(self) -> dict[str, Any]:
+        """What the rows of the last phase were, and what computing them has cost."""
+        return self.feed.account()
+
+    def put_back(self, candidate: Candidate) -> None:
+        """Give the network the weights it had when it was this candidate."""
+        self.network.put_back(self._reached[self.candidates.index(candidate)])
+
+    def _badness(self, candidate: Candidate) -> float:
+        by_accuracy = self.config.train.monitor.endswith("accuracy")
+        return -candidate.accuracy if by_accuracy else candidate.loss
+
+    def _feed(self, train: TrainConfig, views: int | str | None) -> Feed:
+        inputs = self.config.inputs
+        if views is not None:
+            inputs = dataclasses.replace(inputs, views=views)
+        config = dataclasses.replace(self.config, inputs=inputs, train=train)
+        self.feed = build_feed(
+            config,
+            self.manifest,
+            self.network.trained,
+            self.network.reference,
+            device=self.network.device,
+            progress=self.progress,
+            split=self.network.split,
+        )
+        return self.feed
+
+    def _candidate(
+        self, name: str, point: str, scores: np.ndarray, began: float
+    ) -> Candidate:
+        task = self.network.trained.task
+        right = task.rightness(self.truth, scores)
+        losses = task.losses(self.truth, scores)
+        return Candidate(
+            name,
+            point,
+            scores,
+            right,
+            losses,
+            float(losses.mean()),
+            float(right.mean()),
+            seconds=time.perf_counter() - began,
+        )
+
+    def _keep(self, candidate: Candidate) -> None:
+        self.candidates.append(candidate)
+        self._reached.append(self.network.weights())
+
+    def _tell_probe(self, probe: Probe, found: Candidate, taken: bool) -> None:
+        chosen = f"strength {probe.strength:g}"
+        if probe.folds:
+            right = probe.held_out.argmax(axis=1) == self.manifest.targets("train")
+            chosen += (
+                f" by {probe.folds} folds of the training side, where it is right in "
+                f"{right.mean():.3f}"
+            )
+        else:
+            chosen += ", as a class has too few pictures to choose it by"
+        start = "" if taken else "; the head that was asked for cannot start from it"
+        self.progress.note(
+            f"Linear probe: val loss {found.loss:.4f}  val acc {found.accuracy:.3f}; "
+            f"{chosen}{start}"
+        )
+
+    def _tell_frozen(self, point: str) -> None:
+        frozen = self.network.trained.frozen
+        if not frozen:
+            return
+        layers = [self.network.trained.model.get_layer(name) for name in frozen]
+        norms = sum(isinstance(x, keras.layers.BatchNormalization) for x in layers)
+        self.progress.note(
+            f"Frozen layers are unchanged to the byte: {len(frozen)} up to {point}, "
+            f"all {norms} batch normalisations among them"
+        )
+
+
+def features(side: Side) -> np.ndarray:
+    """What the frozen part says of the plain pictures of a side, pooled.
+
+    Args:
+        side: Frozen up to the cut.
+
+    Returns:
+        float32 [N, C]; the mean over the map where the head does not pool.
+    """
+    rows = np.concatenate(list(side.plain()))
+    return rows.mean(axis=(1, 2)) if rows.ndim == 4 else rows

@@ -1,0 +1,173 @@
+"""Which phases a training has: as listed, or found out while it goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tlkit.config import Config, TrainConfig
+from tlkit.model.head import is_linear, parse_head
+from tlkit.model.phases import (
+    ALL,
+    AUTO,
+    DEEP,
+    HEAD,
+    LAST,
+    ONE,
+    SMOOTHING,
+    TOP,
+    TUNE_RATE,
+    Phase,
+    parse_phases,
+)
+from tlkit.run.training.fit import epochs_of
+from tlkit.run.training.learn import Planned, Trainer
+
+TRIED = {TOP: "the upper third", DEEP: "the upper two thirds"}
+# With fewer pictures to judge by, one of them is more than what tuning usually gains.
+LEAST_JUDGES = 20
+# With less time than this a phase would hardly have begun.
+LEAST_SECONDS = 15.0
+# A tuning phase sees every picture so many times, within these numbers of steps: BiT's
+# 500 (Kolesnikov et al. 2020, arXiv 1912.11370) at most.
+TUNE_EPOCHS, LEAST_STEPS, MOST_STEPS = 12, 60, 500
+
+
+def follow(trainer: Trainer) -> None:
+    """Run the phases that the configuration lists, or find out which there should be.
+
+    Args:
+        trainer: Has the network, and learnt its probe if it was to.
+    """
+    config = trainer.config
+    if config.train.phases == ONE:
+        run(trainer, single(config))
+    elif config.train.phases == AUTO:
+        find_out(trainer)
+    else:
+        for phase in parse_phases(str(config.train.phases)):
+            run(trainer, listed(phase, config))
+
+
+def find_out(trainer: Trainer) -> None:
+    """Train the head, then tune as deep as pays, and while there is time.
+
+    Args:
+        trainer: As for `follow`.
+    """
+    config, progress = trainer.config, trainer.progress
+    judges = len(trainer.truth)
+    if judges < LEAST_JUDGES and trainer.candidates:
+        progress.note(
+            f"{judges} pictures are too few to tell by whether tuning pays: what is "
+            "kept is the mean of the weights before and after it"
+        )
+        train = dataclasses.replace(config.train, monitor=LAST)
+        trainer.config = dataclasses.replace(config, train=train)
+        return run(trainer, _keyed(DEEP, trainer))
+    pictures, batch = len(trainer.manifest.of("train")), config.inputs.batch
+    epochs = epochs_of(config.train, -(-pictures // batch))
+    run(trainer, listed(Phase(HEAD, epochs), config))
+    for above, name in TRIED.items():
+        before = trainer.best()
+        if before.accuracy == 1:
+            return progress.note("No mistake is left on the validation side to mend")
+        if trainer.budget.left < LEAST_SECONDS:
+            return progress.note(f"No time is left to tune {name}")
+        run(trainer, _keyed(above, trainer))
+        if not trainer.best().beats(before):
+            return progress.note(
+                f"Tuning {name} gains no more than chance does: no deeper then"
+            )
+    return None
+
+
+def _keyed(above: str, trainer: Trainer) -> Planned:
+    """A tuning phase as long as the data want: so many steps, not so many epochs."""
+    pictures, batch = len(trainer.manifest.of("train")), trainer.config.inputs.batch
+    steps = min(max(TUNE_EPOCHS * pictures // batch, LEAST_STEPS), MOST_STEPS)
+    train = dataclasses.replace(trainer.config.train, epochs=None, steps=steps)
+    return _tuning(above, train, TUNE_RATE)
+
+
+def run(trainer: Trainer, planned: Planned) -> None:
+    """Run a phase from the best so far.
+
+    Of one that tunes pretrained layers, the mean of before and after is a candidate
+    as well.
+
+    Args:
+        trainer: As for `follow`.
+        planned: The phase.
+    """
+    before = trainer.best() if trainer.candidates else None
+    if before:
+        trainer.put_back(before)
+    after = trainer.run(planned)
+    if before and planned.above != HEAD:
+        trainer.meet(before, after)
+
+
+def single(config: Config) -> Planned:
+    """The one phase of a configuration that names its freeze point."""
+    above = config.model.freeze_to
+    if above == config.model.cut:
+        return Planned(HEAD, config.train)
+    return Planned(ALL if above == "none" else str(above), config.train)
+
+
+def listed(phase: Phase, config: Config) -> Planned:
+    """A phase with the settings that it has by its kind.
+
+    Args:
+        phase: From `parse_phases`.
+        config: Resolved.
+
+    Returns:
+        The phase.
+    """
+    train = dataclasses.replace(config.train, epochs=phase.epochs, steps=None)
+    if phase.above != HEAD:
+        return _tuning(phase.above, train, phase.lr or TUNE_RATE)
+    train = dataclasses.replace(
+        train,
+        lr=phase.lr or train.lr,
+        # What is new has no start to be careful with.
+        schedule="constant" if train.schedule == "auto" else train.schedule,
+    )
+    return Planned(HEAD, train, 1 if plain_suffices(config) else None)
+
+
+def plain_suffices(config: Config) -> bool:
+    """Whether the kept views of a run are for the phases that tune, not for its head.
+
+    A linear classifier on pooled features gains nothing from augmented views.
+
+    Args:
+        config: Resolved.
+
+    Returns:
+        Whether its head trains on the plain pictures; not if nothing else trains.
+    """
+    phases = str(config.train.phases)
+    tunes = phases == AUTO or any(p.above != HEAD for p in parse_phases(phases))
+    linear = is_linear(parse_head(config.model.head))
+    return tunes and linear and isinstance(config.inputs.views, int)
+
+
+def _tuning(above: str, train: TrainConfig, lr: float) -> Planned:
+    """A phase that tunes pretrained layers.
+
+    Its rate falls over its whole length, so that nothing ends it before its time.
+
+    Returns:
+        The phase.
+    """
+    smoothing = train.label_smoothing
+    train = dataclasses.replace(
+        train,
+        lr=lr,
+        label_smoothing=SMOOTHING if smoothing is None else smoothing,
+        patience=0,
+        plateau=0,
+    )
+    return Planned(above, train)

@@ -325,6 +325,24 @@ def _resolve_training(
         schedule = "constant"
     steady = schedule in ("auto", "constant")
     listed = chosen not in (phases.AUTO, phases.ONE)
+    rated = listed and all(phase.lr for phase in phases.parse_phases(chosen))
+    if rated and train.lr:
+        raise UsageError(
+            f"lr: {train.lr:g} would do nothing: each of the phases {chosen!r} has a "
+            "rate of its own. Leave lr away, or the rate of a phase."
+        )
+    decay = train.depth_decay
+    if (
+        pretrained
+        and chosen == phases.ONE
+        and not whole_body
+        and decay not in (None, 1)
+    ):
+        raise UsageError(
+            f"depth_decay: {decay:g} would do nothing: the head alone trains. Give "
+            "phases, or freeze_to a layer below the cut."
+        )
+    rate = phases.TUNE_RATE if tunes else phases.HEAD_RATE
     return dataclasses.replace(
         train,
         phases=chosen,
@@ -332,7 +350,7 @@ def _resolve_training(
         minutes=_first(
             train.minutes, DEFAULT_MINUTES if chosen == phases.AUTO else None
         ),
-        lr=train.lr or (phases.TUNE_RATE if tunes else phases.HEAD_RATE),
+        lr=None if rated else train.lr or rate,
         schedule=schedule,
         warmup=_first(train.warmup, 0.0),
         depth_decay=_first(train.depth_decay, 1.0 if head_alone else phases.TUNE_DECAY),

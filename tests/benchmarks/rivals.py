@@ -194,6 +194,8 @@ def _train(
     model.compile(
         optimizer=optimizer,
         loss="binary_crossentropy" if binary else "categorical_crossentropy",
+        # XLA makes convolutions slower on a processor.
+        jit_compile=False,
     )
     for step, (chosen, views) in enumerate(task.batches(steps)):
         if rate is not None:

@@ -63,7 +63,8 @@ def test_the_schedules_by_hand():
     assert rate("onecycle", 0) == pytest.approx(0.8 / 25, rel=1e-5)
     assert rate("onecycle", 10) == pytest.approx(0.8 * (0.04 + 0.4 * 0.96), rel=1e-4)
     assert rate("onecycle", 25) == pytest.approx(0.8, rel=1e-5)
-    assert rate("onecycle", 62.5) == pytest.approx(0.4, rel=1e-3)
+    # A third of the way down: 0.5 * (1 + cos 60 degrees)
+    assert rate("onecycle", 50) == pytest.approx(0.6, rel=1e-3)
     assert rate("onecycle", 100) == pytest.approx(0.8e-5, rel=1e-3)
     assert rate("constant", 50) == pytest.approx(0.8)
     assert rate("cosine", 50) == pytest.approx(0.8 * 0.5, rel=1e-5)
@@ -128,11 +129,11 @@ def test_rates_by_depth():
 
 
 def test_the_running_mean_of_the_weights():
-    """At momentum 0.5, weights 1, 0.9, 0.8: means 1, 0.95, 0.875."""
+    """At momentum 0.5, weights 0.9, 0.8: Keras begins with the first, then 0.85."""
     optimizer = build("sgd", lr=0.1, steps=10, ema=0.5)
     variable = keras.Variable(np.ones(2, np.float32))
     for _ in range(2):
         optimizer.apply([keras.ops.ones(2)], [variable])
     mean = optimizer._model_variables_moving_average[0]
     np.testing.assert_allclose(variable.numpy(), 0.8, atol=1e-6)
-    np.testing.assert_allclose(mean.numpy(), 0.875, atol=1e-6)
+    np.testing.assert_allclose(mean.numpy(), 0.85, atol=1e-6)

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from tlkit import cache_root as cache
+from tlkit.model.backbones import HUB_INSTALL
 from tlkit.model.weights import cache_folder
 from tlkit.run import device, record
 from tlkit.run.features.cache import contents
@@ -20,6 +21,12 @@ from tlkit.workers import cpu_count
 # Where Keras publishes its weights; only a connection is opened, nothing is fetched.
 WEIGHTS_HOST = ("storage.googleapis.com", 443)
 CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd")
+# What tlkit can do without, and what that means.
+OPTIONAL = {
+    "openvino": "Keras computes the frozen layers instead, more slowly; pip install "
+    "openvino where it has a wheel for this system.",
+    "keras-hub": f"Needed for --backbone hub:PRESET alone: {HUB_INSTALL}",
+}
 LEAST_FREE_GB = 2.0
 
 
@@ -57,16 +64,11 @@ def _packages() -> list[Check]:
 
 
 def _package(name: str, version: str) -> Check:
-    there, needed = version != "not installed", name != "openvino"
-    if there:
+    needed = name not in OPTIONAL
+    if version != "not installed":
         return Check(name, version, needed=needed)
-    advice = "pip install tlkit again; without it tlkit does not work."
-    if not needed:
-        advice = (
-            "Keras computes the frozen layers instead, more slowly; pip install "
-            "openvino where it has a wheel for this system."
-        )
-    return Check(name, version, False, advice, needed)
+    again = "pip install tlkit again; without it tlkit does not work."
+    return Check(name, version, False, OPTIONAL.get(name, again), needed)
 
 
 def _processor() -> Check:

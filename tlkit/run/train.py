@@ -277,7 +277,12 @@ def _decided(run: Run, trainer: Trainer) -> Run:
     """
     listed = ",".join(map(str, trainer.phases))
     train = dataclasses.replace(
-        trainer.config.train, phases=listed, epochs=None, steps=None, minutes=None
+        trainer.config.train,
+        phases=listed,
+        lr=None,
+        epochs=None,
+        steps=None,
+        minutes=None,
     )
     inputs = run.config.inputs
     if plain_suffices(run.config) and all(p.above == HEAD for p in trainer.phases):

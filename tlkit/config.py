@@ -325,6 +325,8 @@ def _resolve_training(
         schedule = "constant"
     steady = schedule in ("auto", "constant")
     listed = chosen not in (phases.AUTO, phases.ONE)
+    if chosen == phases.PROBE:
+        _check_probe_alone(train, model)
     rated = listed and all(phase.lr for phase in phases.parse_phases(chosen))
     if rated and train.lr:
         raise UsageError(
@@ -361,6 +363,21 @@ def _resolve_training(
         plateau=_first(train.plateau, train.patience // 2 if steady else 0),
         epochs=train.epochs or (None if train.steps or listed else phases.HEAD_EPOCHS),
     )
+
+
+def _check_probe_alone(train: TrainConfig, model: ModelConfig) -> None:
+    """Refuse what a probe without any phase cannot be or has no use for."""
+    if train.probe is False:
+        raise UsageError("phases: 'probe' without a probe leaves nothing to train.")
+    if not head.is_linear(head.parse_head(model.head)):
+        raise UsageError(
+            f"phases: 'probe' is a linear classifier, and the head {model.head!r} is "
+            "none. Use --head gap, or other phases."
+        )
+    if train.lr:
+        raise UsageError(
+            f"lr: {train.lr:g} would do nothing: a probe is solved, in no steps."
+        )
 
 
 def _freeze_point(weights: str, cut: str) -> str | None:
@@ -474,7 +491,12 @@ def _check(config: Config, faults: list[str]) -> None:
             schedule=train.schedule,
             warmup=train.warmup or 0.0,
         ),
-        lambda: phases.check(train.phases, epochs=train.epochs, steps=train.steps),
+        lambda: phases.check(
+            train.phases,
+            epochs=train.epochs,
+            steps=train.steps,
+            monitor=train.monitor,
+        ),
     ):
         try:
             check()

@@ -37,7 +37,8 @@ def train_default(
         weights: File of MobileNetV2's.
 
     Returns:
-        scores [T, n], the candidate that was `kept`, and all `candidates`.
+        scores [T, n], the candidate that was `kept`, all `candidates`, and what folds
+        `held_out` said of them if these chose.
     """
     os.environ["TLKIT_CACHE"] = str(work / "cache")
     options = {
@@ -68,4 +69,5 @@ def train_default(
         "scores": scores,
         "kept": kept.name,
         "candidates": [one.account() for one in trainer.candidates],
+        "held_out": [one.account() for one in trainer.held_out],
     }

@@ -149,7 +149,7 @@ def fine_tune(task: Task, maps: np.ndarray, epochs: int = 12) -> np.ndarray:
     return _answer(frozen.model, task.pixels[task.test, 0])
 
 
-def bit(task: Task, maps: np.ndarray, steps: int = 500) -> np.ndarray:
+def bit(task: Task, steps: int = 500) -> np.ndarray:
     """The schedule of BiT-HyperRule for small sets (Kolesnikov et al. 2020).
 
     SGD with momentum 0.9 at 0.003, 500 steps on the whole network, a new linear head
@@ -158,13 +158,11 @@ def bit(task: Task, maps: np.ndarray, steps: int = 500) -> np.ndarray:
 
     Args:
         task: The data.
-        maps: Not used.
         steps: Length; the schedule shrinks with it.
 
     Returns:
         float [T, n].
     """
-    del maps
     whole = task.classifier("gap", "none")
     output = whole.model.layers[-1]
     output.kernel.assign(np.zeros(output.kernel.shape))

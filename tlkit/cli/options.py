@@ -33,9 +33,9 @@ HELP = {
     "freeze_to": "Frozen up to this layer, or none; else it is found out how deep "
     "tuning pays.",
     "phases": "What trains one after the other, ABOVE:EPOCHS@RATE, as "
-    "head:15,top:10@1e-5; ABOVE is head, top, deep, all or a layer. auto finds it out, "
-    "one trains all above --freeze-to at once.  [default: auto; one with --freeze-to "
-    "or --weights none]",
+    "head:15,top:10@1e-5; ABOVE is head, top, deep, all or a layer. probe is the "
+    "linear probe alone. auto finds it out, one trains all above --freeze-to at once.  "
+    "[default: auto; one with --freeze-to or --weights none]",
     "probe": "Begin with a linear probe of the frozen features.  [default: probe, if "
     "pretrained]",
     "minutes": f"Training ends after so long.  [default: {DEFAULT_MINUTES:g} with "

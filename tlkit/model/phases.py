@@ -16,6 +16,10 @@ DEPTHS = (HEAD, TOP, DEEP, ALL)
 # Not phases but how they come about: found out from the data; or a single one that
 # trains all above the freeze point of the configuration.
 AUTO, ONE = "auto", "one"
+# No phase at all.
+PROBE = "probe"
+# Half way back: behind the name of a phase.
+HALF = "/2"
 # A monitor that does not judge.
 LAST = "last"
 HEAD_RATE, HEAD_EPOCHS = 1e-3, 30
@@ -37,15 +41,17 @@ class Phase:
             the layer of this name.
         epochs: Passes over the pictures, at most.
         lr: Learning rate; None for that of the training.
+        half: Whether what comes of it is the mean of the weights before and after.
     """
 
     above: str
     epochs: int
     lr: float | None = None
+    half: bool = False
 
     def __str__(self) -> str:
         rate = "" if self.lr is None else f"@{self.lr:g}"
-        return f"{self.above}:{self.epochs}{rate}"
+        return f"{self.above}{HALF if self.half else ''}:{self.epochs}{rate}"
 
 
 def parse_phases(text: str) -> tuple[Phase, ...]:
@@ -53,10 +59,10 @@ def parse_phases(text: str) -> tuple[Phase, ...]:
 
     Args:
         text: ABOVE:EPOCHS or ABOVE:EPOCHS@RATE, separated by commas; for ABOVE see
-            Phase.
+            Phase, and ABOVE/2 for one with `half`. Or "probe".
 
     Returns:
-        The phases in order.
+        The phases in order, none of them for "probe".
 
     Raises:
         UsageError: Something else stands there.
@@ -65,16 +71,21 @@ def parse_phases(text: str) -> tuple[Phase, ...]:
         >>> [phase.lr for phase in parse_phases("head:15,top:10@1e-5")]
         [None, 1e-05]
     """
+    if text.strip() == PROBE:
+        return ()
     return tuple(_parse_phase(part.strip(), text) for part in text.split(","))
 
 
-def check(text: str | None, *, epochs: int | None, steps: int | None) -> None:
-    """Refuse phases that cannot be read, and lengths that contradict each other.
+def check(
+    text: str | None, *, epochs: int | None, steps: int | None, monitor: str
+) -> None:
+    """Refuse phases that cannot be read, and what contradicts them.
 
     Args:
         text: As for `parse_phases`, "auto", "one" or None.
         epochs: Length of the training where it is given.
         steps: Likewise.
+        monitor: What judges.
 
     Raises:
         UsageError: Says what is wrong.
@@ -83,10 +94,15 @@ def check(text: str | None, *, epochs: int | None, steps: int | None) -> None:
         raise UsageError(f"epochs {epochs} and steps {steps}: give one of both.")
     if text in (None, AUTO, ONE):
         return
-    parse_phases(str(text))
+    listed = parse_phases(str(text))
+    if monitor != LAST and (halves := [phase for phase in listed if phase.half]):
+        raise UsageError(
+            f"phases: {halves[0]} with monitor {monitor}: both ends of a phase and the "
+            f"mean are judged there anyway. Leave {HALF} away, or use monitor {LAST}."
+        )
     if epochs is not None or steps is not None:
         raise UsageError(
-            f"phases: {text!r} has the epochs of each phase; epochs and steps do not "
+            f"phases: {text!r} says how long each phase is; epochs and steps do not "
             "go with it."
         )
 
@@ -95,11 +111,14 @@ def _parse_phase(part: str, text: str) -> Phase:
     above, colon, length = (piece.strip() for piece in part.partition(":"))
     count, at, rate = (piece.strip() for piece in length.partition("@"))
     try:
-        phase = Phase(above, int(count), float(rate) if at else None)
+        rated = float(rate) if at else None
+        half = above.endswith(HALF)
+        phase = Phase(above.removesuffix(HALF), int(count), rated, half)
     except ValueError:
         phase = Phase("", 0)
     lr = 1.0 if phase.lr is None else phase.lr
-    if not (colon and phase.above) or phase.epochs < 1 or not 0 < lr < math.inf:
+    unfit = phase.epochs < 1 or (phase.half and phase.above == HEAD)
+    if not (colon and phase.above) or unfit or not 0 < lr < math.inf:
         raise UsageError(
             f"phases: expected ABOVE:EPOCHS or ABOVE:EPOCHS@RATE, got {part!r} in "
             f"{text!r}.",

@@ -19,7 +19,7 @@ from tlkit.inputs.mix import caution
 from tlkit.inputs.schedule import BALANCED
 from tlkit.model.backbones import OWN, Backbone, short_name
 from tlkit.model.classifier import Classifier
-from tlkit.model.phases import AUTO, HEAD, ONE
+from tlkit.model.phases import AUTO, HEAD, ONE, PROBE
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots, record
 from tlkit.run.clock import Clock
@@ -222,7 +222,7 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         run, trainer, kept = learn(
             run, manifest, network, budget=budget, clock=clock, progress=progress
         )
-    choice = account_for(trainer.candidates, kept)
+    choice = account_for(trainer.candidates, kept, trainer.held_out)
     progress.note(choice["said"])
     if config.train.phases == AUTO:
         run = _decided(run, trainer)
@@ -242,6 +242,7 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         stopped_early=kept.stopped,
         kept=kept.name,
         candidates=[one.account() for one in trainer.candidates],
+        held_out=[one.account() for one in trainer.held_out],
         choice=choice,
         frozen_digest=network.trained.frozen_digest(),
         features=trainer.account(),
@@ -275,7 +276,7 @@ def _decided(run: Run, trainer: Trainer) -> Run:
     Returns:
         The run with that configuration.
     """
-    listed = ",".join(map(str, trainer.phases))
+    listed = ",".join(map(str, trainer.phases)) or PROBE
     train = dataclasses.replace(
         trainer.config.train,
         phases=listed,

@@ -89,7 +89,7 @@ def test_another_head_or_optimizer_never_runs_the_prefix(
         raise AssertionError("the frozen part was computed again")
 
     for engine in ("keras_engine.KerasEngine", "openvino_engine.OpenVinoEngine"):
-        monkeypatch.setattr(f"tlkit.run.{engine}.run", never)
+        monkeypatch.setattr(f"tlkit.run.features.{engine}.run", never)
     finetune(prepared, tmp_path / "second", **{**settings, **change})
 
 

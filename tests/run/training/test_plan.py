@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from tlkit.errors import UsageError
 from tlkit.run.record import Run
 from tlkit.run.train import finetune, resume
 from tlkit.run.training import plan
-from tlkit.run.training.learn import Candidate
 
 # Random weights stand in for pretrained ones: they are read from a file.
 PRETRAINED: dict[str, Any] = {
@@ -59,9 +59,10 @@ def test_what_was_found_out_is_told_and_can_be_repeated(found, tmp_path):
     phases = found.config.train.phases
     assert phases.startswith("head:4@0.001,top:")
     assert Run.read(found.directory).config.train.phases == phases
-    losses = {one["name"]: one["loss"] for one in found.info["candidates"]}
-    assert found.info["kept"] == min(losses, key=losses.__getitem__)
-    assert found.metrics()["loss"] == pytest.approx(min(losses.values()), abs=1e-4)
+    named = {one["name"]: one for one in found.info["candidates"]}
+    kept = min(named, key=lambda name: named[name]["tempered"])
+    assert found.info["kept"] == kept
+    assert found.metrics()["loss"] == pytest.approx(named[kept]["loss"], abs=1e-4)
     again = finetune(recipe=found.directory / "config.yaml", out=tmp_path / "again")
     for a, b in zip(weights_of(found), weights_of(again), strict=True):
         assert a.tobytes() == b.tobytes()
@@ -159,6 +160,12 @@ def test_no_time_no_tuning(judged, prepared, weights, tmp_path):
         ({"phases": "head:0"}, "ABOVE:EPOCHS"),
         ({"phases": "head:3@nan"}, "ABOVE:EPOCHS"),
         ({"phases": "head:3", "epochs": 4}, "do not go with it"),
+        ({"phases": "probe", "epochs": 4}, "do not go with it"),
+        ({"phases": "probe", "lr": 1e-3}, "would do nothing"),
+        ({"phases": "probe", "probe": False}, "leaves nothing to train"),
+        ({"phases": "probe", "head": "gap,dense:4"}, "is none"),
+        ({"phases": "deep/2:3"}, "are judged there anyway"),
+        ({"phases": "head/2:3", "monitor": "last"}, "ABOVE:EPOCHS"),
         ({"phases": "head:3", "freeze_to": "block1"}, "say what is frozen"),
         ({"epochs": 3, "steps": 9}, "give one of both"),
         ({"phases": "head:3@1e-3", "lr": 1e-4}, "would do nothing"),
@@ -173,27 +180,85 @@ def test_phases_that_cannot_be_meant(prepared, weights, tmp_path, options, word)
         )  # fmt: skip
 
 
-def test_with_few_pictures_to_judge_by_the_mean_is_kept(prepared, weights, tmp_path):
-    """Half way between the probe's network and the tuned one, whatever val says."""
-    few = sum(prepared.counts()[label]["val"] for label in prepared.labels)
-    assert few < plan.LEAST_JUDGES
-    run = finetune(prepared.directory, tmp_path / "run", weights=weights, **PRETRAINED)
-    assert [one["name"] for one in run.info["candidates"]] == [
-        "probe",
-        "deep",
-        "deep/2",
-    ]
-    assert run.info["kept"] == "deep/2"
+@pytest.fixture(scope="module")
+def judged_by_folds(prepared, weights, tmp_path_factory):
+    """A run whose validation side is too small to judge by."""
+    place = tmp_path_factory.mktemp("folds") / "run"
+    return finetune(prepared.directory, place, weights=weights, **PRETRAINED)
+
+
+def test_folds_of_the_training_side_judge_where_val_is_small(judged_by_folds, prepared):
+    run = judged_by_folds
+    assert len(prepared.of("val")) < plan.LEAST_JUDGES
+    held = {one["name"]: one for one in run.info["held_out"]}
+    assert list(held) == ["probe", "deep", "deep/2"]
+    assert run.info["kept"] == min(held, key=lambda name: held[name]["tempered"])
     assert run.config.train.monitor == "last"
+    assert run.info["choice"]["chosen_by"] == "folds of the training side"
+    # Each picture of the training side is held out once.
+    mistakes = (1 - held["probe"]["accuracy"]) * len(prepared.of("train"))
+    assert mistakes == pytest.approx(round(mistakes))
+    assert not (run.directory / "folds").exists()
+
+
+def test_what_folds_have_chosen_is_repeated_to_the_byte(judged_by_folds, tmp_path):
+    again = finetune(
+        recipe=judged_by_folds.directory / "config.yaml", out=tmp_path / "again"
+    )
+    assert again.info["kept"] == judged_by_folds.info["kept"]
+    assert not again.info["held_out"]
+    for a, b in zip(weights_of(judged_by_folds), weights_of(again), strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize("chosen", ["probe", "deep", "deep/2"])
+def test_what_folds_choose_is_what_comes_out(
+    prepared, weights, tmp_path, monkeypatch, chosen
+):
+    def told(trainer, tune, least):
+        fold = trainer.beside(trainer.manifest, tmp_path / "fold", None)
+        fold.probe()
+        tune(fold)
+        trainer.network.put_back({})
+        return [
+            dataclasses.replace(one, tempered=float(one.name != chosen))
+            for one in fold.candidates
+        ]
+
+    monkeypatch.setattr(plan, "held_out", told)
+    run = finetune(prepared.directory, tmp_path / "run", weights=weights, **PRETRAINED)
+    assert run.info["kept"] == chosen
+    phases = str(run.config.train.phases)
+    assert phases.startswith(f"{chosen}:" if chosen != "probe" else "probe")
+    again = finetune(recipe=run.directory / "config.yaml", out=tmp_path / "again")
+    for a, b in zip(weights_of(run), weights_of(again), strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_too_few_for_folds_keep_the_mean(prepared, weights, tmp_path, monkeypatch):
+    """Half way between the probe's network and the tuned one, whatever val says."""
+    monkeypatch.setattr("tlkit.run.training.held_out.FOLDS", 1)
+    run = finetune(prepared.directory, tmp_path / "run", weights=weights, **PRETRAINED)
+    names = [one["name"] for one in run.info["candidates"]]
+    assert names == ["probe", "deep", "deep/2"]
+    assert run.info["kept"] == "deep/2"
+    assert str(run.config.train.phases).startswith("deep/2:")
     assert run.info["best_epoch"] == run.info["epochs"]
 
 
-def test_a_gain_has_to_be_more_than_chance():
-    """Ten pictures: 0.1 less on each is clear, 1 less on one of them is not."""
-    names = ("a", "head", np.zeros((10, 2)), np.ones(10))
-    before = Candidate(*names, np.ones(10), 1.0, 1.0)
-    clear = Candidate(*names, np.ones(10) - np.linspace(0.05, 0.15, 10), 0.9, 1.0)
-    chance = Candidate(*names, np.r_[0.0, 1.1, np.ones(8)], 0.91, 1.0)
-    assert clear.beats(before)
-    assert not chance.beats(before)
-    assert not before.beats(before)
+def test_a_probe_alone(prepared, weights, tmp_path):
+    run = finetune(
+        prepared.directory, tmp_path / "run", weights=weights, phases="probe",
+        **PRETRAINED,
+    )  # fmt: skip
+    assert run.info["kept"] == "probe"
+    assert run.info["best_epoch"] == 0
+    assert run.metrics()["n"] == len(prepared.of("val"))
+
+
+def test_a_mean_needs_something_before_it(prepared, weights, tmp_path):
+    with pytest.raises(UsageError, match="no trained network before it"):
+        finetune(
+            prepared.directory, tmp_path / "run", weights=weights, phases="deep/2:1",
+            probe=False, monitor="last", **PRETRAINED,
+        )  # fmt: skip

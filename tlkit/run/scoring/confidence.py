@@ -44,9 +44,31 @@ def fit_temperature(truth: np.ndarray, scores: np.ndarray) -> float:
     """
     if (scores.argmax(axis=1) == truth).all():
         return 1.0
-    rows = np.arange(len(truth))
-    losses = [-np.log(tempered(scores, t)[rows, truth]).mean() for t in TEMPERATURES]
+    losses = [_losses(truth, scores, t).mean() for t in TEMPERATURES]
     return float(TEMPERATURES[int(np.argmin(losses))])
+
+
+def least_losses(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Log losses at the temperature that suits the scores best.
+
+    For comparing networks that are more or less sure of themselves, as label smoothing
+    makes them: what a temperature can mend later is no fault of theirs.
+
+    Args:
+        truth: int [N], classes of pictures that were not trained on.
+        scores: float [N, n], rows summing to 1.
+
+    Returns:
+        float64 [N].
+    """
+    losses = [_losses(truth, scores, t) for t in TEMPERATURES]
+    return losses[int(np.argmin([one.mean() for one in losses]))]
+
+
+def _losses(truth: np.ndarray, scores: np.ndarray, temperature: float) -> np.ndarray:
+    shares = tempered(scores, temperature)[np.arange(len(truth)), truth]
+    losses: np.ndarray = -np.log(np.maximum(shares, FLOOR))
+    return losses
 
 
 def calibration_error(right: np.ndarray, confidence: np.ndarray) -> float:

@@ -10,9 +10,9 @@ import keras
 from tlkit.progress import Progress
 from tlkit.run.training.budget import Budget
 
-# Adam knows nothing of the gradients' sizes at first: so many steps are for learning
-# that, before the rate is whole.
-WARMUP_STEPS = 10
+# Adam knows nothing of the gradients' sizes at first, and a few steps at a whole rate
+# undo much: this share of all is for the rise, as in one-cycle (Smith and Topin 2017).
+WARMUP = 0.25
 # Steps that are measured, behind the first ones, which compile.
 MEASURED = (3, 10)
 # What is left of the time for validation and for saving.
@@ -51,9 +51,9 @@ class Annealing(keras.callbacks.Callback):  # type: ignore[misc]
             step: 0 and up.
 
         Returns:
-            It rises evenly over WARMUP_STEPS, and falls to 0 at the last step.
+            It rises evenly over the share WARMUP, and falls to 0 at the last step.
         """
-        warm = min(WARMUP_STEPS, self.total / 2)
+        warm = WARMUP * self.total
         if step < warm:
             return self.lr * (step + 1) / (warm + 1)
         done = min(1.0, (step - warm) / max(1.0, self.total - warm))

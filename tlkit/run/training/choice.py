@@ -8,35 +8,44 @@ from typing import Any
 import numpy as np
 
 from tlkit.run.scoring.noise import Draws
-from tlkit.run.training.learn import Candidate
+from tlkit.run.training.candidate import Candidate
 
 
-def account_for(candidates: Sequence[Candidate], kept: Candidate) -> dict[str, Any]:
+def account_for(
+    candidates: Sequence[Candidate], kept: Candidate, held_out: Sequence[Candidate] = ()
+) -> dict[str, Any]:
     """Hold the candidate that was kept against the first one.
 
     Args:
-        candidates: In the order in which they came about.
+        candidates: In the order in which they came about, judged by the validation
+            side.
         kept: One of them.
+        held_out: The same by what folds of the training side held out, if these have
+            chosen.
 
     Returns:
-        For records: `kept`, `against`, `gain` in accuracy with `gain_ci95`, and `said`,
-        a line for the user.
+        For records: `kept`, `against`, `gain` in accuracy with `gain_ci95`, `chosen_by`
+        and `said`, a line for the user.
     """
-    line = ", ".join(f"{c.name} {c.loss:.4f} ({c.accuracy:.3f})" for c in candidates)
-    said = f"Val loss (accuracy): {line}. Kept: {kept.name}"
-    first = candidates[0]
-    if kept is first:
-        return {"kept": kept.name, "against": "", "said": said}
-    gain, low, high = gain_interval(kept.right, first.right)
+    judged = held_out or candidates
+    by = "folds of the training side" if held_out else "the validation side"
+    line = ", ".join(f"{c.name} {c.loss:.4f} ({c.accuracy:.3f})" for c in judged)
+    title = "Held out by folds, loss" if held_out else "Val loss"
+    said = f"{title} (accuracy): {line}. Kept: {kept.name}"
+    first, best = judged[0], next(c for c in judged if c.name == kept.name)
+    if best is first:
+        return {"kept": kept.name, "against": "", "chosen_by": by, "said": said}
+    gain, low, high = gain_interval(best.right, first.right)
     said += (
         f", {gain:+.3f} [{low:+.3f}, {high:+.3f}] in accuracy against the "
-        f"{first.name}; the validation side has chosen it"
+        f"{first.name}; {by} chose it"
     )
     return {
         "kept": kept.name,
         "against": first.name,
         "gain": gain,
         "gain_ci95": [low, high],
+        "chosen_by": by,
         "said": said,
     }
 

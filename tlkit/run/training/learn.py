@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,69 +18,17 @@ import numpy as np
 
 from tlkit.config import Config, TrainConfig
 from tlkit.dataset.manifest import Manifest
-from tlkit.model.phases import HEAD, LAST, Phase
-from tlkit.progress import Progress
+from tlkit.model.phases import HALF, HEAD, LAST, PROBE, Phase
+from tlkit.progress import Progress, Quiet
 from tlkit.run.clock import Clock
 from tlkit.run.features.side import Side, score
 from tlkit.run.training.budget import Budget
+from tlkit.run.training.candidate import Candidate, best_of, judge
 from tlkit.run.training.epochs import Place
 from tlkit.run.training.feed import Feed, build_feed
 from tlkit.run.training.fit import epochs_of, fit
 from tlkit.run.training.network import Network, Weights
 from tlkit.run.training.probe import Probe, fit_probe
-
-PROBE = "probe"
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """What the network was at some point, and how it answers the validation side.
-
-    Attributes:
-        name: "probe", or what its phase has trained, as in Phase.
-        freeze_to: The layer it was frozen up to, or "none".
-        scores: float32 [N, n], class probabilities of the validation side.
-        right: float [N], how right they are; see `Task.rightness`.
-        losses: float [N], the log loss of each; see `Task.losses`.
-        loss: The mean of these.
-        accuracy: The mean of `right`.
-        epochs: How many epochs the phase has run.
-        best_epoch: Which of them was kept, counted from 1; 0 for a probe.
-        stopped: Whether the phase has ended before its time.
-        seconds: What it has taken.
-        of: For a mean of weights before and after a phase, the name of the phase.
-    """
-
-    name: str
-    freeze_to: str
-    scores: np.ndarray = field(repr=False)
-    right: np.ndarray = field(repr=False)
-    losses: np.ndarray = field(repr=False)
-    loss: float
-    accuracy: float
-    epochs: int = 0
-    best_epoch: int = 0
-    stopped: bool = False
-    seconds: float = 0.0
-    of: str = ""
-
-    def account(self) -> dict[str, Any]:
-        """All but what there is of each picture, for records."""
-        values = dataclasses.asdict(self)
-        del values["scores"], values["right"], values["losses"]
-        return values
-
-    def beats(self, other: Candidate) -> bool:
-        """Whether it has less loss than another, by more than chance usually makes.
-
-        Args:
-            other: On the same pictures.
-
-        Returns:
-            Whether the mean of the differences exceeds its own standard error.
-        """
-        gains = other.losses - self.losses
-        return bool(gains.mean() > gains.std(ddof=1) / len(gains) ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -91,12 +39,14 @@ class Planned:
         above: What trains, as in Phase.
         train: `epochs` or `steps`, `lr`, `schedule`, `patience` and `plateau` are those
             of this phase.
+        half: Whether what comes of it is the mean of the weights before and after.
         views: As in the configuration, None for just that.
         minutes: How long it may take at most, None for as long as it takes.
     """
 
     above: str
     train: TrainConfig
+    half: bool = False
     views: int | str | None = None
     minutes: float | None = None
 
@@ -137,6 +87,7 @@ class Trainer:
         self.watching = watching
         self.truth = manifest.shares("val")
         self.candidates: list[Candidate] = []
+        self.held_out: list[Candidate] = []
         self.phases: list[Phase] = []
         self.history: list[dict[str, Any]] = []
         self.feed: Feed
@@ -211,7 +162,7 @@ class Trainer:
         epochs = epochs_of(planned.train, feed.schedule.steps)
         if planned.train.schedule == "auto":
             epochs = state.epochs  # as the time allowed
-        self.phases.append(Phase(planned.above, epochs, planned.train.lr))
+        self.phases.append(Phase(planned.above, epochs, planned.train.lr, planned.half))
         found = self._candidate(
             planned.above, point, score(feed.exact, feed.val), began
         )
@@ -242,10 +193,40 @@ class Trainer:
         self.network.put_back(self.network.mean(*ends))
         began = time.perf_counter()
         scores = score(self.feed.exact, self.feed.val)
-        found = self._candidate(f"{after.name}/2", after.freeze_to, scores, began)
+        name = after.name + HALF
+        found = self._candidate(name, after.freeze_to, scores, began)
         found = dataclasses.replace(found, best_epoch=after.best_epoch, of=after.name)
         self._keep(found)
         return found
+
+    def beside(
+        self, manifest: Manifest, directory: Path, minutes: float | None
+    ) -> Trainer:
+        """Another trainer of the same network, which is as it was built again.
+
+        Args:
+            manifest: With other sides.
+            directory: Where its checkpoints go.
+            minutes: How long it may take, at most what is left.
+
+        Returns:
+            The trainer.
+        """
+        self.network.put_back({})
+        return Trainer(
+            self.config,
+            manifest,
+            self.network,
+            directory,
+            budget=self.budget.at_most(minutes),
+            clock=Clock(),
+            progress=Quiet(self.progress),
+        )
+
+    @property
+    def judges(self) -> bool:
+        """Whether the validation side judges."""
+        return self.config.train.monitor != LAST
 
     def best(self) -> Candidate:
         """The candidate with the best answers to the validation side, by the monitor.
@@ -254,9 +235,7 @@ class Trainer:
             The earlier one where two are equal: it has changed less. The last one of
             all where the monitor does not judge.
         """
-        if self.config.train.monitor == LAST:
-            return self.candidates[-1]
-        return min(self.candidates, key=self._badness)
+        return best_of(self.candidates, self.config.train.monitor)
 
     def epoch_of(self, candidate: Candidate) -> int:
         """The epoch of a candidate, counted over all phases; 0 for the probe."""
@@ -271,10 +250,6 @@ class Trainer:
     def put_back(self, candidate: Candidate) -> None:
         """Give the network the weights it had when it was this candidate."""
         self.network.put_back(self._reached[self.candidates.index(candidate)])
-
-    def _badness(self, candidate: Candidate) -> float:
-        by_accuracy = self.config.train.monitor.endswith("accuracy")
-        return -candidate.accuracy if by_accuracy else candidate.loss
 
     def _feed(self, train: TrainConfig, views: int | str | None) -> Feed:
         inputs = self.config.inputs
@@ -295,19 +270,9 @@ class Trainer:
     def _candidate(
         self, name: str, point: str, scores: np.ndarray, began: float
     ) -> Candidate:
+        seconds = time.perf_counter() - began
         task = self.network.trained.task
-        right = task.rightness(self.truth, scores)
-        losses = task.losses(self.truth, scores)
-        return Candidate(
-            name,
-            point,
-            scores,
-            right,
-            losses,
-            float(losses.mean()),
-            float(right.mean()),
-            seconds=time.perf_counter() - began,
-        )
+        return judge(task, self.truth, name, point, scores, seconds=seconds)
 
     def _keep(self, candidate: Candidate) -> None:
         self.candidates.append(candidate)

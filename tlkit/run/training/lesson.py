@@ -16,7 +16,8 @@ from tlkit.run.clock import Clock
 from tlkit.run.record import Run
 from tlkit.run.study.mirror import settle
 from tlkit.run.training.budget import Budget
-from tlkit.run.training.learn import Candidate, Trainer
+from tlkit.run.training.candidate import Candidate
+from tlkit.run.training.learn import Trainer
 from tlkit.run.training.network import Network
 from tlkit.run.training.plan import follow
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 from tlkit.config import Config, TrainConfig
+from tlkit.errors import UsageError
 from tlkit.model.head import is_linear, parse_head
 from tlkit.model.phases import (
     ALL,
     AUTO,
     DEEP,
+    HALF,
     HEAD,
     LAST,
     ONE,
@@ -19,12 +21,14 @@ from tlkit.model.phases import (
     Phase,
     parse_phases,
 )
+from tlkit.run.training.candidate import best_of
 from tlkit.run.training.fit import epochs_of
+from tlkit.run.training.held_out import held_out
 from tlkit.run.training.learn import Planned, Trainer
 
 TRIED = {TOP: "the upper third", DEEP: "the upper two thirds"}
-# With fewer pictures to judge by, one of them is more than what tuning usually gains.
-LEAST_JUDGES = 20
+# With fewer pictures to judge by, chance is more than what tuning usually gains.
+LEAST_JUDGES = 50
 # With less time than this a phase would hardly have begun.
 LEAST_SECONDS = 15.0
 # A tuning phase sees every picture so many times, within these numbers of steps: BiT's
@@ -55,15 +59,9 @@ def find_out(trainer: Trainer) -> None:
         trainer: As for `follow`.
     """
     config, progress = trainer.config, trainer.progress
-    judges = len(trainer.truth)
-    if judges < LEAST_JUDGES and trainer.candidates:
-        progress.note(
-            f"{judges} pictures are too few to tell by whether tuning pays: what is "
-            "kept is the mean of the weights before and after it"
-        )
-        train = dataclasses.replace(config.train, monitor=LAST)
-        trainer.config = dataclasses.replace(config, train=train)
-        return run(trainer, _keyed(DEEP, trainer))
+    few = len(trainer.truth) < LEAST_JUDGES
+    if few and trainer.candidates and trainer.judges:
+        return _tune_as_folds_say(trainer)
     pictures, batch = len(trainer.manifest.of("train")), config.inputs.batch
     epochs = epochs_of(config.train, -(-pictures // batch))
     run(trainer, listed(Phase(HEAD, epochs), config))
@@ -74,10 +72,42 @@ def find_out(trainer: Trainer) -> None:
         if trainer.budget.left < LEAST_SECONDS:
             return progress.note(f"No time is left to tune {name}")
         run(trainer, _keyed(above, trainer))
-        if not trainer.best().beats(before):
-            return progress.note(
-                f"Tuning {name} gains no more than chance does: no deeper then"
-            )
+        if trainer.best() is before:
+            return progress.note(f"Tuning {name} gains nothing: no deeper then")
+    return None
+
+
+def _tune_as_folds_say(trainer: Trainer) -> None:
+    """Keep the probe, the tuned network or their mean, as folds of the training say.
+
+    Args:
+        trainer: Has its probe. Its validation side judges nothing, not even the epoch.
+    """
+
+    def tune(one: Trainer) -> None:
+        run(one, dataclasses.replace(_keyed(DEEP, one), half=True))
+
+    monitor = trainer.config.train.monitor
+    train = dataclasses.replace(trainer.config.train, monitor=LAST)
+    trainer.config = dataclasses.replace(trainer.config, train=train)
+    probe, judges = trainer.candidates[0], len(trainer.truth)
+    trainer.progress.note(
+        f"{judges} pictures are too few to tell by whether tuning pays: folds of the "
+        "training side do"
+    )
+    trainer.held_out = held_out(trainer, tune, LEAST_SECONDS)
+    trainer.clock.lap("folds")
+    trainer.put_back(probe)
+    if not trainer.held_out:
+        trainer.progress.note(
+            "Too few pictures or too little time for folds: what is kept is the mean "
+            "of the weights before and after tuning"
+        )
+        return tune(trainer)
+    best = best_of(trainer.held_out, monitor)
+    if best.name != probe.name:
+        half = best.name.endswith(HALF)
+        run(trainer, dataclasses.replace(_keyed(DEEP, trainer), half=half))
     return None
 
 
@@ -93,17 +123,26 @@ def run(trainer: Trainer, planned: Planned) -> None:
     """Run a phase from the best so far.
 
     Of one that tunes pretrained layers, the mean of before and after is a candidate
-    as well.
+    as well, where it is asked for, or there is something to judge it by.
 
     Args:
         trainer: As for `follow`.
         planned: The phase.
+
+    Raises:
+        UsageError: A mean is asked for, and there is nothing before it.
     """
     before = trainer.best() if trainer.candidates else None
     if before:
         trainer.put_back(before)
+    elif planned.half:
+        raise UsageError(
+            f"phases: {planned.above}{HALF} has no trained network before it to take "
+            "the mean with.",
+            hint="Let a probe or a head come first.",
+        )
     after = trainer.run(planned)
-    if before and planned.above != HEAD:
+    if before and planned.above != HEAD and (planned.half or trainer.judges):
         trainer.meet(before, after)
 
 
@@ -127,14 +166,15 @@ def listed(phase: Phase, config: Config) -> Planned:
     """
     train = dataclasses.replace(config.train, epochs=phase.epochs, steps=None)
     if phase.above != HEAD:
-        return _tuning(phase.above, train, phase.lr or TUNE_RATE)
+        planned = _tuning(phase.above, train, phase.lr or TUNE_RATE)
+        return dataclasses.replace(planned, half=phase.half)
     train = dataclasses.replace(
         train,
         lr=phase.lr or train.lr,
         # What is new has no start to be careful with.
         schedule="constant" if train.schedule == "auto" else train.schedule,
     )
-    return Planned(HEAD, train, 1 if plain_suffices(config) else None)
+    return Planned(HEAD, train, views=1 if plain_suffices(config) else None)
 
 
 def plain_suffices(config: Config) -> bool:

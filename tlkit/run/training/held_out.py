@@ -1,0 +1,71 @@
+"""A validation side too small to judge by in, what folds of the training side say out.
+
+The same tuning on folds of the training side, each from the same start: what it makes
+of the pictures it has not seen says whether it pays, and needs no picture more.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import numpy as np
+
+from tlkit.run.study.folds import most_folds
+from tlkit.run.study.rounds import inner_rounds
+from tlkit.run.training.candidate import Candidate, judge
+from tlkit.run.training.learn import Trainer
+
+# Each costs as much as the tuning itself.
+FOLDS = 3
+WORK = "folds"
+
+
+def held_out(
+    trainer: Trainer, tune: Callable[[Trainer], None], least: float
+) -> list[Candidate]:
+    """Tune on folds of the training side, and judge by what each has not seen.
+
+    The time that is left is shared out evenly between the folds and what comes after.
+
+    Args:
+        trainer: Gives data, network and time. The network is as it was built again
+            when this returns.
+        tune: Trains what it is given, behind its probe.
+        least: Seconds that a tuning must be given.
+
+    Returns:
+        The probe and all that the tuning has come to, each with the answers of all
+        folds together; none where a class is too small for folds, or time too short.
+    """
+    manifest, seed = trainer.manifest, trainer.config.train.seed
+    examples = manifest.of("train")
+    groups = np.array([one.group for one in examples])
+    fitting = int(min(FOLDS, trainer.budget.left / least - 1))
+    folds = min(fitting, most_folds(manifest.targets(examples), groups))
+    if folds < 2:
+        return []
+    work = trainer.directory / WORK
+    rounds = inner_rounds(manifest, folds, seed=seed)
+    trained = []
+    for number, one in enumerate(rounds):
+        share = trainer.budget.left / (folds - number + 1) / 60
+        fold = trainer.beside(one.manifest, work / str(one.fold), share)
+        fold.probe()
+        tune(fold)
+        trained.append(fold)
+    shutil.rmtree(work, ignore_errors=True)
+    trainer.network.put_back({})
+    truth = np.concatenate([one.truth for one in trained])
+    return [
+        judge(
+            trainer.network.trained.task,
+            truth,
+            first.name,
+            first.freeze_to,
+            np.concatenate([one.candidates[place].scores for one in trained]),
+            seconds=sum(one.candidates[place].seconds for one in trained),
+            of=first.of,
+        )
+        for place, first in enumerate(trained[0].candidates)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -129,15 +130,20 @@ def build(
     if ema is not None:
         arguments |= {"use_ema": True, "ema_momentum": ema}
     if factors is not None:
-        kind = _discriminating(kind, factors)
+        kind = _discriminating(kind, tuple(factors))
     optimizer: keras.optimizers.Optimizer = kind(
         learning_rate=_rate(lr, steps, schedule, warmup), **arguments
     )
     return optimizer
 
 
-def _discriminating(kind: Any, factors: Sequence[float]) -> Any:
-    """An optimizer of this kind that gives every variable a rate of its own."""
+@functools.cache
+def _discriminating(kind: Any, factors: tuple[float, ...]) -> Any:
+    """An optimizer of this kind that gives every variable a rate of its own.
+
+    Returns:
+        The same class for the same factors, so that two can be told to be alike.
+    """
 
     class Discriminating(kind):  # type: ignore[misc]
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:

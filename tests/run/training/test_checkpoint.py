@@ -55,7 +55,10 @@ def test_the_best_epoch_comes_back_and_is_a_copy(saving):
     assert saved.state.best_epoch == 2
 
 
-def test_small_states_are_saved_after_every_epoch(saving, tmp_path):
+def test_what_is_saved_at_once_is_saved_after_every_epoch(
+    saving, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(checkpoint, "SHARE", 0)
     model = network()
     saved = saving(model)
     for number, loss in enumerate([3.0, 1.0, 2.0]):
@@ -65,17 +68,24 @@ def test_small_states_are_saved_after_every_epoch(saving, tmp_path):
     assert names == ["best-0002.npz", "last-0003.npz"]
 
 
-def test_large_states_are_saved_at_intervals(saving, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "SMALL_BYTES", 0)
+def test_saving_takes_a_tenth_of_the_time(saving, tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr("tlkit.run.training.checkpoint.time.monotonic", lambda: now[0])
+    save = Checkpoint._save
+
+    def in_a_second(self, variables):
+        now[0] += 1
+        save(self, variables)
+
+    monkeypatch.setattr(Checkpoint, "_save", in_a_second)
     model = network()
     saved = saving(model)
     losses = [5.0, 1.0, 2.0, 3.0]
     for number, loss in enumerate(losses):
-        now[0] += checkpoint.INTERVAL / 2 + 1
+        now[0] += checkpoint.SHARE / 3 + 0.1
         epoch(saved, model, number, loss)
-    # Due after the second and the fourth epoch.
+        # The first one, and the first ten seconds behind it.
+        assert read_state(tmp_path / "checkpoint").epochs == (1 if number < 3 else 4)
     state = read_state(tmp_path / "checkpoint")
     assert (state.epochs, state.best_epoch) == (4, 2)
     saved.on_train_end()

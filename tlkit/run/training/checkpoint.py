@@ -22,10 +22,9 @@ from tlkit import files
 from tlkit.errors import RunError
 from tlkit.model.phases import LAST
 
-# Arrays up to this size are saved after every epoch, larger ones at intervals: writing
-# them can take longer than the epoch that they save.
-SMALL_BYTES = 32 << 20
-INTERVAL = 30.0
+# Writing a network can take longer than the epoch that it saves: of the time, at most
+# one part in so many is for saving.
+SHARE = 10
 
 # What callbacks forget between two fits.
 MEMORY = {
@@ -73,9 +72,10 @@ def read_state(directory: Path) -> State:
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the best epoch, saves where training stands, and puts a saved state back.
 
-    Saves after every epoch, if the arrays are large after one every INTERVAL seconds.
-    Belongs behind the callbacks whose memory it keeps. Frozen weights are not saved:
-    they are in the pretrained file, and do not change.
+    Saves after every epoch, but after the next one if the last saving is less than
+    SHARE times as long ago as it took. Belongs behind the callbacks whose memory it
+    keeps. Frozen weights are not saved: they are in the pretrained file, and do not
+    change.
 
     Args:
         directory: RUN/checkpoint, existing.
@@ -111,7 +111,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.phase = phase
         self.earlier = earlier
         self._best: list[np.ndarray] = []
-        self._saved = time.monotonic()
+        self._due = -math.inf
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Put the saved state back, where there is one."""
@@ -145,14 +145,16 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.state.epochs = epoch + 1
         self.state.stopped = bool(self.model.stop_training)
         self._keep_if_best(epoch, row.get(self.monitor, row["val_loss"]))
-        variables = self._all_variables()
-        large = sum(math.prod(v.shape) * 4 for v in variables) > SMALL_BYTES
-        if not large or time.monotonic() - self._saved > INTERVAL:
-            self._save(variables)
-            self._saved = time.monotonic()
+        began = time.monotonic()
+        if began >= self._due:
+            self._save(self._all_variables())
+            done = time.monotonic()
+            self._due = done + SHARE * (done - began)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Leave the whole table of epochs."""
+        """Keep what it has come to, and leave the whole table of epochs."""
+        if self.monitor == LAST and self.state.history:
+            self._best = self._now()
         self._write_history()
 
     def restore_best(self, model: keras.Model) -> None:
@@ -187,9 +189,14 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             return
         self.state.best_epoch = epoch + 1
         self.state.best_value = value
+        # Where nothing judges, it is looked for when it is needed.
+        self._best = [] if self.monitor == LAST else self._now()
+
+    def _now(self) -> list[np.ndarray]:
+        """The weights by which this epoch was scored."""
         # Keras hands out copies: the optimizer goes on in memory of its own.
         means = self._running_means()
-        self._best = [
+        return [
             np.asarray(means.get(id(v), v)) for v in self._network_variables(self.model)
         ]
 
@@ -207,7 +214,9 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         old = (self.state.arrays, self.state.best_arrays)
         self.state.best_arrays = f"best-{self.state.best_epoch:04d}.npz"
         if self.state.best_arrays not in old:
-            save_arrays(self.directory / self.state.best_arrays, self._best)
+            save_arrays(
+                self.directory / self.state.best_arrays, self._best or self._now()
+            )
         self.state.arrays = f"last-{self.state.epochs:04d}.npz"
         values = [np.asarray(v) for v in variables]
         save_arrays(self.directory / self.state.arrays, values)

@@ -125,11 +125,9 @@ def prepare(name: str, work: Path) -> tuple[Any, int]:
 
 def tlkit_default(manifest: Any, size: int, seed: int, work: Path) -> dict[str, Any]:
     """What `tlkit finetune` does without options, scored on the test side."""
-    from tests.benchmarks.default import train_default
+    from tests.benchmarks.default import train
 
-    return train_default(
-        manifest, size, seed, work, weights=common.weights(common.MOBILENET)
-    )
+    return train(manifest, size, seed, work, weights=common.weights(common.MOBILENET))
 
 
 def measure(

@@ -1,4 +1,4 @@
-"""What `tlkit finetune` does without options, in this process, on sides drawn anew."""
+"""What `tlkit finetune` does, in this process, on sides drawn anew."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tlkit.run.training.network import build_network
 from tlkit.run.training.plan import follow
 
 
-def train_default(
-    manifest: Manifest, size: int, seed: int, work: Path, *, weights: str
+def train(
+    manifest: Manifest, size: int, seed: int, work: Path, *, weights: str, **more: Any
 ) -> dict[str, Any]:
     """Train, and answer the test side.
 
@@ -35,6 +35,7 @@ def train_default(
         seed: Of the run.
         work: Its cache is in there.
         weights: File of MobileNetV2's.
+        **more: Options beside these, none for the default.
 
     Returns:
         scores [T, n], the candidate that was `kept`, all `candidates`, and what folds
@@ -43,7 +44,7 @@ def train_default(
     os.environ["TLKIT_CACHE"] = str(work / "cache")
     options = {
         "data": str(manifest.directory), "backbone": "mobilenetv2", "weights": weights,
-        "size": size, "seed": seed,
+        "size": size, "seed": seed, **more,
     }  # fmt: skip
     config = resolve(build_config(options=options))
     task = Task(len(manifest.labels), manifest.multi_label)

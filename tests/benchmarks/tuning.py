@@ -1,0 +1,100 @@
+"""What each part of the default tuning is worth, on few pictures.
+
+    python -m tests.benchmarks.tuning [--work FOLDER] [--seeds 5]
+
+Cells of the accuracy benchmark. From the same probe, on the same pictures: the default
+tuning of the upper two thirds, and the same with one thing changed. Test accuracy, that
+nothing has been chosen by; all ways are run to the end.
+
+What was computed is kept in FOLDER, and not computed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks import common
+from tests.benchmarks.accuracy import Z, draw_sides, prepare
+
+CELLS = (("hymenoptera", 10), ("hymenoptera", 80), ("bccd", 20))
+STEPS = 60
+BATCH = 32
+TUNED: dict[str, dict[str, Any]] = {
+    "default: deep": {"phases": "deep"},
+    "mean of before and after": {"phases": "deep/2"},
+    "upper third": {"phases": "top"},
+    "the whole network": {"phases": "all"},
+    "one rate for all depths": {"phases": "deep", "depth_decay": 1.0},
+    "no label smoothing": {"phases": "deep", "label_smoothing": 0.0},
+    "no augmented views": {"phases": "deep", "augment": "none"},
+}
+
+
+def measure(name: str, shots: int, seed: int, way: str, work: Path) -> float:
+    """Test accuracy of one way on one cell."""
+    from tests.benchmarks.default import train
+
+    manifest, size = prepare(name, work)
+    drawn = draw_sides(manifest, shots, seed)
+    pictures = len(drawn.of("train"))
+    if way == "probe":
+        options: dict[str, Any] = {"phases": "probe"}
+    else:
+        epochs = -(-STEPS // -(-pictures // BATCH))
+        options = {**TUNED[way], "monitor": "last", "batch": BATCH}
+        options["phases"] = f"{options['phases']}:{epochs}"
+    weights = common.weights(common.MOBILENET)
+    scores = train(drawn, size, seed, work, weights=weights, **options)["scores"]
+    right = scores.argmax(axis=1) == drawn.targets(drawn.of("test"))
+    return float(right.mean())
+
+
+def table(found: dict[str, float]) -> list[dict[str, Any]]:
+    """A row a way: mean over seeds with its 95 % interval."""
+    rows = []
+    for way in ("probe", *TUNED):
+        row: dict[str, Any] = {"way": way}
+        for name, shots in CELLS:
+            start, end = f"{name}/{shots}/", f"/{way}"
+            scores = [
+                score
+                for key, score in found.items()
+                if key.startswith(start) and key.endswith(end)
+            ]
+            if len(scores) > 1:
+                half = Z * statistics.stdev(scores) / len(scores) ** 0.5
+                mean = statistics.mean(scores)
+                row[f"{name}, {shots} a class"] = f"{mean:.3f} ± {half:.3f}"
+        rows.append(row)
+    return rows
+
+
+def main() -> None:
+    """Compute what is missing, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=None)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--json", type=Path, default=None)
+    options = parser.parse_args()
+    work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
+    work.mkdir(parents=True, exist_ok=True)
+    store = work / "tuning.json"
+    found = json.loads(store.read_text()) if store.is_file() else {}
+    for seed in range(options.seeds):
+        for name, shots in CELLS:
+            for way in ("probe", *TUNED):
+                key = f"{name}/{shots}/{seed}/{way}"
+                if key not in found:
+                    found[key] = measure(name, shots, seed, way, work)
+                    store.write_text(json.dumps(found, indent=1))
+                    print(key, found[key], flush=True)
+    common.print_table(table(found), options.json)
+
+
+if __name__ == "__main__":
+    main()

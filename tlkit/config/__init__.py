@@ -1,0 +1,43 @@
+"""Settings of a training run: defaults, recipes and options in, one checked Config out.
+
+The sections mirror the stages. YAML is only their saved form; a key that does not exist
+or a value that cannot be meant is a fault, and all faults are shown at once.
+"""
+
+from tlkit.config.build import build_config, parse_assignment
+from tlkit.config.resolve import resolve, without_mirror_images
+from tlkit.config.sections import (
+    AUTO_CUT,
+    COURSE,
+    DEFAULT_MINUTES,
+    DEFAULT_VIEWS,
+    FROZEN_OPTIONS,
+    SECTION_OF,
+    SECTIONS,
+    Config,
+    InputsConfig,
+    ModelConfig,
+    TrainConfig,
+    default_of,
+    size_of,
+)
+
+__all__ = [
+    "AUTO_CUT",
+    "COURSE",
+    "DEFAULT_MINUTES",
+    "DEFAULT_VIEWS",
+    "FROZEN_OPTIONS",
+    "SECTIONS",
+    "SECTION_OF",
+    "Config",
+    "InputsConfig",
+    "ModelConfig",
+    "TrainConfig",
+    "build_config",
+    "default_of",
+    "parse_assignment",
+    "resolve",
+    "size_of",
+    "without_mirror_images",
+]

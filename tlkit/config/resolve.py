@@ -1,0 +1,220 @@
+"""A checked Config in, the same with everything spelled out."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from tlkit.config.sections import (
+    AUTO_CUT,
+    DEFAULT_MINUTES,
+    DEFAULT_VIEWS,
+    Config,
+    InputsConfig,
+    ModelConfig,
+    TrainConfig,
+)
+from tlkit.errors import UsageError
+from tlkit.inputs import augment
+from tlkit.inputs.schedule import FRESH
+from tlkit.model import backbones, head, phases
+
+
+def resolve(config: Config) -> Config:
+    """Spell out what the defaults leave to the backbone and the policy names.
+
+    Args:
+        config: A checked configuration.
+
+    Returns:
+        The same run with canonical names, and no option left open that decides
+        what is computed; `workers` stays open, it belongs to the machine.
+
+    Raises:
+        UsageError: A value that the backbone rules out, or no such weights file.
+    """
+    model, inputs, train = config.model, config.inputs, config.train
+    backbone = model.row
+    cut = model.cut or backbone.cuts[-1]
+    weights = _weights(model.weights, backbone)
+    size = model.size or backbone.native
+    backbones.check_size(backbone, size)
+    own = backbone.builder == backbones.OWN
+    named = own and backbone.preprocessing.name in backbones.NAMED
+    train = _resolve_training(config.train, model, weights, cut)
+    model = dataclasses.replace(
+        model,
+        backbone=backbone.name,
+        preprocessing=backbone.preprocessing.name if named else None,
+        weights=weights,
+        size=size,
+        cut=cut,
+        freeze_to=model.freeze_to or _freeze_point(weights, cut),
+    )
+    policy = augment.load_policy(inputs.augment)
+    mirror = inputs.mirror
+    # Whoever lists a flip has said that mirror images are right.
+    if mirror is None and augment.mirrors(policy) and not augment.is_packaged(policy):
+        mirror = True
+    views = inputs.views or _default_views(model, inputs, policy)
+    inputs = dataclasses.replace(inputs, augment=policy, mirror=mirror, views=views)
+    if mirror is False:
+        inputs = without_mirror_images(inputs)
+    return dataclasses.replace(
+        config,
+        data=str(Path(config.data).resolve()) if config.data else "",
+        model=model,
+        inputs=inputs,
+        train=train,
+    )
+
+
+def _resolve_training(
+    train: TrainConfig, model: ModelConfig, weights: str, cut: str
+) -> TrainConfig:
+    """Spell out how long, how fast and in which phases, where nobody has said.
+
+    Returns:
+        The section.
+
+    Raises:
+        UsageError: Both the phases and a freeze point were given, or phases for
+            random weights.
+    """
+    pretrained = weights != "none"
+    whole_body = model.freeze_to not in (None, cut)
+    given = train.phases
+    if given not in (None, phases.ONE) and whole_body:
+        raise UsageError(
+            f"freeze_to: {model.freeze_to!r} with phases {given!r}: the phases say "
+            "what is frozen. Give one of both."
+        )
+    chosen = given or (
+        phases.AUTO if pretrained and model.freeze_to is None else phases.ONE
+    )
+    if not pretrained and chosen != phases.ONE:
+        raise UsageError(
+            f"phases: {chosen!r} with weights none: there is nothing pretrained to be "
+            "careful with, so all of it trains at once. Leave phases away."
+        )
+    tunes = pretrained and whole_body and chosen == phases.ONE
+    head_alone = chosen == phases.ONE and not tunes
+    schedule = train.schedule
+    if schedule == "auto" and head_alone:
+        schedule = "constant"
+    steady = schedule in ("auto", "constant")
+    listed = chosen not in (phases.AUTO, phases.ONE)
+    if chosen == phases.PROBE:
+        _check_probe_alone(train, model)
+    rated = listed and all(phase.lr for phase in phases.parse_phases(chosen))
+    if rated and train.lr:
+        raise UsageError(
+            f"lr: {train.lr:g} would do nothing: each of the phases {chosen!r} has a "
+            "rate of its own. Leave lr away, or the rate of a phase."
+        )
+    decay = train.depth_decay
+    if (
+        pretrained
+        and chosen == phases.ONE
+        and not whole_body
+        and decay not in (None, 1)
+    ):
+        raise UsageError(
+            f"depth_decay: {decay:g} would do nothing: the head alone trains. Give "
+            "phases, or freeze_to a layer below the cut."
+        )
+    rate = phases.TUNE_RATE if tunes else phases.HEAD_RATE
+    return dataclasses.replace(
+        train,
+        phases=chosen,
+        probe=_first(train.probe, pretrained),
+        minutes=_first(
+            train.minutes, DEFAULT_MINUTES if chosen == phases.AUTO else None
+        ),
+        lr=None if rated else train.lr or rate,
+        schedule=schedule,
+        warmup=_first(train.warmup, 0.0),
+        depth_decay=_first(train.depth_decay, 1.0 if head_alone else phases.TUNE_DECAY),
+        label_smoothing=_first(
+            train.label_smoothing,
+            phases.SMOOTHING if tunes else 0.0 if chosen == phases.ONE else None,
+        ),
+        plateau=_first(train.plateau, train.patience // 2 if steady else 0),
+        epochs=train.epochs or (None if train.steps or listed else phases.HEAD_EPOCHS),
+    )
+
+
+def _check_probe_alone(train: TrainConfig, model: ModelConfig) -> None:
+    """Refuse what a probe without any phase cannot be or has no use for."""
+    if train.probe is False:
+        raise UsageError("phases: 'probe' without a probe leaves nothing to train.")
+    if not head.is_linear(head.parse_head(model.head)):
+        raise UsageError(
+            f"phases: 'probe' is a linear classifier, and the head {model.head!r} is "
+            "none. Use --head gap, or other phases."
+        )
+    if train.lr:
+        raise UsageError(
+            f"lr: {train.lr:g} would do nothing: a probe is solved, in no steps."
+        )
+
+
+def _freeze_point(weights: str, cut: str) -> str | None:
+    if weights == "none":
+        return "none"
+    # Not before the cut is found out.
+    return None if cut == AUTO_CUT else cut
+
+
+def _first(given: Any, otherwise: Any) -> Any:
+    return otherwise if given is None else given
+
+
+def without_mirror_images(inputs: InputsConfig) -> InputsConfig:
+    """The same inputs for data that a mirror image would be wrong of.
+
+    Args:
+        inputs: Resolved.
+
+    Returns:
+        With `mirror` off, and no flips in the augmentation.
+    """
+    policy = augment.without_flips(augment.load_policy(inputs.augment))
+    return dataclasses.replace(inputs, augment=policy, mirror=False)
+
+
+def _default_views(
+    model: ModelConfig, inputs: InputsConfig, policy: augment.Policy
+) -> int | str:
+    """How many views: what can be kept is kept, what cannot is drawn anew."""
+    if inputs.mix != "none":
+        return FRESH
+    if not policy:
+        return 1
+    return FRESH if model.freeze_to == "none" else DEFAULT_VIEWS
+
+
+def _weights(given: str | None, backbone: backbones.Backbone) -> str:
+    """A word that stands for weights as it is, a file's path absolute."""
+    own = backbone.builder == backbones.OWN
+    usual, other = ("own", "imagenet") if own else ("imagenet", "own")
+    if given is None or given in {usual, "none"}:
+        return given or usual
+    if given == other:
+        raise UsageError(
+            f"--weights {given}: {backbone.name} is a network of your own and brings "
+            "its weights along."
+            if own
+            else f"--weights {given} goes with a network of your own; {backbone.name} "
+            "brings no weights along.",
+            hint="Leave --weights away.",
+        )
+    path = Path(given).expanduser().resolve()
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "not there"
+        raise UsageError(
+            f"The weights file {path} is {kind}.",
+            hint="--weights takes imagenet, none or an .h5 or .weights.h5 file.",
+        )
+    return str(path)

@@ -72,13 +72,19 @@ def print_score(metrics: dict[str, Any]) -> None:
     """
     line = _of_labels(metrics) if "map" in metrics else _of_one_label(metrics)
     OUT.print(f"{metrics['split']}: {line}", highlight=False)
-    if metrics["chose_the_epoch"]:
-        chosen = "the epoch"
-        if metrics.get("chose_the_thresholds"):
-            chosen += " and the thresholds of the labels"
+    chosen = [
+        what
+        for key, what in (
+            ("chose_the_epoch", "the epoch and how deep to tune"),
+            ("chose_the_thresholds", "the thresholds of the labels"),
+        )
+        if metrics.get(key)
+    ]
+    if chosen:
         ERR.print(
-            f"These pictures chose {chosen}, so the score is on the bright side; "
-            "a test split that training never saw would be the fair judge.",
+            f"These pictures chose {', and '.join(chosen)}, so the score is on the "
+            "bright side; a test split that training never saw would be the fair "
+            "judge.",
             style="yellow",
         )
     if metrics["split"] == "train":

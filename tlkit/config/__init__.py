@@ -20,6 +20,8 @@ from tlkit.config.sections import (
     TrainConfig,
     default_of,
     size_of,
+    val_chooses,
+    without_steps,
 )
 
 __all__ = [
@@ -39,5 +41,7 @@ __all__ = [
     "parse_assignment",
     "resolve",
     "size_of",
+    "val_chooses",
     "without_mirror_images",
+    "without_steps",
 ]

@@ -10,10 +10,13 @@ from tlkit.config.sections import (
     AUTO_CUT,
     DEFAULT_MINUTES,
     DEFAULT_VIEWS,
+    SECTION_OF,
+    STEPPING,
     Config,
     InputsConfig,
     ModelConfig,
     TrainConfig,
+    default_of,
 )
 from tlkit.errors import UsageError
 from tlkit.inputs import augment
@@ -53,6 +56,8 @@ def resolve(config: Config) -> Config:
         freeze_to=model.freeze_to or _freeze_point(weights, cut),
     )
     policy = augment.load_policy(inputs.augment)
+    if train.phases == phases.PROBE:
+        _check_probe_alone(config, policy)
     mirror = inputs.mirror
     # Whoever lists a flip has said that mirror images are right.
     if mirror is None and augment.mirrors(policy) and not augment.is_packaged(policy):
@@ -61,6 +66,8 @@ def resolve(config: Config) -> Config:
     inputs = dataclasses.replace(inputs, augment=policy, mirror=mirror, views=views)
     if mirror is False:
         inputs = without_mirror_images(inputs)
+    if train.phases == phases.PROBE:
+        inputs = dataclasses.replace(inputs, views=1)
     return dataclasses.replace(
         config,
         data=str(Path(config.data).resolve()) if config.data else "",
@@ -106,7 +113,8 @@ def _resolve_training(
     steady = schedule in ("auto", "constant")
     listed = chosen not in (phases.AUTO, phases.ONE)
     if chosen == phases.PROBE:
-        _check_probe_alone(train, model)
+        # Nothing else is of use, so that nothing else is spelled out.
+        return dataclasses.replace(train, probe=_first(train.probe, True))
     rated = listed and all(phase.lr for phase in phases.parse_phases(chosen))
     if rated and train.lr:
         raise UsageError(
@@ -145,18 +153,32 @@ def _resolve_training(
     )
 
 
-def _check_probe_alone(train: TrainConfig, model: ModelConfig) -> None:
+def _check_probe_alone(config: Config, policy: augment.Policy) -> None:
     """Refuse what a probe without any phase cannot be or has no use for."""
+    train, layers = config.train, config.model.head
     if train.probe is False:
         raise UsageError("phases: 'probe' without a probe leaves nothing to train.")
-    if not head.is_linear(head.parse_head(model.head)):
+    if not head.is_linear(head.parse_head(layers)):
         raise UsageError(
-            f"phases: 'probe' is a linear classifier, and the head {model.head!r} is "
-            "none. Use --head gap, or other phases."
+            f"phases: 'probe' is a linear classifier, and the head {layers!r} is none. "
+            "Use --head gap, or other phases."
         )
-    if train.lr:
+    usual = augment.load_policy(default_of("augment"))
+    # What a configuration of such a run says, besides the defaults.
+    spelled_out = {
+        "augment": policy in (usual, augment.without_flips(usual)),
+        "views": config.inputs.views == 1,
+    }
+    named = [
+        name
+        for name in STEPPING
+        if getattr(getattr(config, SECTION_OF[name]), name) != default_of(name)
+        and not spelled_out.get(name)
+    ]
+    if named:
         raise UsageError(
-            f"lr: {train.lr:g} would do nothing: a probe is solved, in no steps."
+            f"{', '.join(named)} would do nothing: a probe is solved, in no steps and "
+            "from the plain pictures. Leave it away, or use other phases."
         )
 
 

@@ -12,7 +12,7 @@ import yaml
 from tlkit.errors import UsageError
 from tlkit.inputs.schedule import AS_IS
 from tlkit.model import backbones, head
-from tlkit.model.phases import LAST
+from tlkit.model.phases import LAST, PROBE
 from tlkit.schema import to_plain
 
 DEVICES = ("auto", "cpu", "gpu")
@@ -38,6 +38,15 @@ CLASS_WEIGHTS = ("none", "balanced")
 COURSE = (
     "lr", "schedule", "warmup", "epochs", "steps", "minutes", "phases", "probe",
     "depth_decay", "ema", "monitor", "patience", "plateau", "plateau_factor",
+)  # fmt: skip
+
+
+# Of no use to a probe alone, which is solved in no steps, and from plain pictures.
+STEPPING = (
+    "augment", "batch", "mix", "views", "optimizer", "lr", "depth_decay", "momentum",
+    "nesterov", "weight_decay", "schedule", "warmup", "epochs", "steps",
+    "label_smoothing", "ema", "monitor", "patience", "plateau", "plateau_factor",
+    "minutes",
 )  # fmt: skip
 
 
@@ -151,6 +160,35 @@ def default_of(option: str) -> Any:
     """
     kind = SECTIONS[SECTION_OF[option]]
     return next(f.default for f in dataclasses.fields(kind) if f.name == option)
+
+
+def without_steps(config: Config) -> Config:
+    """The same for a probe alone: what steps would need is as when nobody says.
+
+    Args:
+        config: Resolved or not.
+
+    Returns:
+        With the defaults of STEPPING, and the one view that it needs.
+    """
+    for name in STEPPING:
+        section = SECTION_OF[name]
+        value = 1 if name == "views" else default_of(name)
+        changed = dataclasses.replace(getattr(config, section), **{name: value})
+        config = dataclasses.replace(config, **{section: changed})
+    return config
+
+
+def val_chooses(config: Config) -> bool:
+    """Whether the validation side decides anything of what comes out.
+
+    Args:
+        config: Of a finished run.
+
+    Returns:
+        False where the last epoch of all is taken, and for a probe alone.
+    """
+    return config.train.monitor != LAST and config.train.phases != PROBE
 
 
 def size_of(config: Config) -> int:

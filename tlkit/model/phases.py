@@ -42,16 +42,20 @@ class Phase:
         epochs: Passes over the pictures, at most.
         lr: Learning rate; None for that of the training.
         half: Whether what comes of it is the mean of the weights before and after.
+        ended: Behind how many steps it has to end, as a run did whose time was up; the
+            rate goes on as if it did not. None for all of them.
     """
 
     above: str
     epochs: int
     lr: float | None = None
     half: bool = False
+    ended: int | None = None
 
     def __str__(self) -> str:
         rate = "" if self.lr is None else f"@{self.lr:g}"
-        return f"{self.above}{HALF if self.half else ''}:{self.epochs}{rate}"
+        end = "" if self.ended is None else f"#{self.ended}"
+        return f"{self.above}{HALF if self.half else ''}:{self.epochs}{rate}{end}"
 
 
 def parse_phases(text: str) -> tuple[Phase, ...]:
@@ -59,7 +63,8 @@ def parse_phases(text: str) -> tuple[Phase, ...]:
 
     Args:
         text: ABOVE:EPOCHS or ABOVE:EPOCHS@RATE, separated by commas; for ABOVE see
-            Phase, and ABOVE/2 for one with `half`. Or "probe".
+            Phase, and ABOVE/2 for one with `half`; #STEPS behind it for `ended`. Or
+            "probe".
 
     Returns:
         The phases in order, none of them for "probe".
@@ -109,20 +114,24 @@ def check(
 
 def _parse_phase(part: str, text: str) -> Phase:
     above, colon, length = (piece.strip() for piece in part.partition(":"))
+    length, cut, end = (piece.strip() for piece in length.partition("#"))
     count, at, rate = (piece.strip() for piece in length.partition("@"))
     try:
         rated = float(rate) if at else None
         half = above.endswith(HALF)
-        phase = Phase(above.removesuffix(HALF), int(count), rated, half)
+        ended = int(end) if cut else None
+        phase = Phase(above.removesuffix(HALF), int(count), rated, half, ended)
     except ValueError:
         phase = Phase("", 0)
     lr = 1.0 if phase.lr is None else phase.lr
     unfit = phase.epochs < 1 or (phase.half and phase.above == HEAD)
+    unfit = unfit or (phase.ended is not None and phase.ended < 1)
     if not (colon and phase.above) or unfit or not 0 < lr < math.inf:
         raise UsageError(
             f"phases: expected ABOVE:EPOCHS or ABOVE:EPOCHS@RATE, got {part!r} in "
             f"{text!r}.",
             hint='For example "head:15,top:10@1e-5"; ABOVE is head, top, deep, all or '
-            "a layer of tlkit layers.",
+            f"a layer of tlkit layers, with {HALF} behind it for the mean of the "
+            "weights before and after.",
         )
     return phase

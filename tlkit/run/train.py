@@ -12,7 +12,7 @@ import keras
 
 from tlkit import files
 from tlkit.cache_root import cap_bytes
-from tlkit.config import Config, build_config, resolve
+from tlkit.config import Config, build_config, resolve, without_steps
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.inputs.mix import caution
@@ -222,7 +222,12 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         run, trainer, kept = learn(
             run, manifest, network, budget=budget, clock=clock, progress=progress
         )
-    choice = account_for(trainer.candidates, kept, trainer.held_out)
+    choice = account_for(
+        trainer.candidates,
+        kept,
+        held_out=trainer.held_out,
+        monitor=trainer.config.train.monitor,
+    )
     progress.note(choice["said"])
     if config.train.phases == AUTO:
         run = _decided(run, trainer)
@@ -289,6 +294,8 @@ def _decided(run: Run, trainer: Trainer) -> Run:
     if plain_suffices(run.config) and all(p.above == HEAD for p in trainer.phases):
         inputs = dataclasses.replace(inputs, views=1)
     config = dataclasses.replace(run.config, train=train, inputs=inputs)
+    if listed == PROBE:
+        config = without_steps(config)
     files.write_text(run.directory / "config.yaml", config.to_yaml())
     return dataclasses.replace(run, config=config)
 

@@ -14,6 +14,9 @@ from tlkit.errors import UsageError
 from tlkit.run.record import Run
 from tlkit.run.train import finetune, resume
 from tlkit.run.training import plan
+from tlkit.run.training.budget import Budget
+from tlkit.run.training.learn import Trainer
+from tlkit.run.training.probe import fit_probe
 
 # Random weights stand in for pretrained ones: they are read from a file.
 PRETRAINED: dict[str, Any] = {
@@ -161,6 +164,8 @@ def test_no_time_no_tuning(judged, prepared, weights, tmp_path):
         ({"phases": "head:3@nan"}, "ABOVE:EPOCHS"),
         ({"phases": "head:3", "epochs": 4}, "do not go with it"),
         ({"phases": "probe", "epochs": 4}, "do not go with it"),
+        ({"phases": "probe", "label_smoothing": 0.1}, "label_smoothing would do not"),
+        ({"phases": "probe", "augment": "strong"}, "augment, .*would do nothing"),
         ({"phases": "probe", "lr": 1e-3}, "would do nothing"),
         ({"phases": "probe", "probe": False}, "leaves nothing to train"),
         ({"phases": "probe", "head": "gap,dense:4"}, "is none"),
@@ -249,11 +254,81 @@ def test_too_few_for_folds_keep_the_mean(prepared, weights, tmp_path, monkeypatc
 def test_a_probe_alone(prepared, weights, tmp_path):
     run = finetune(
         prepared.directory, tmp_path / "run", weights=weights, phases="probe",
-        **PRETRAINED,
+        **{**PRETRAINED, "batch": None, "views": None, "augment": None},
     )  # fmt: skip
     assert run.info["kept"] == "probe"
+    assert not run.metrics()["chose_the_epoch"]
     assert run.info["best_epoch"] == 0
     assert run.metrics()["n"] == len(prepared.of("val"))
+
+
+@pytest.mark.parametrize(
+    "options", [{"class_weights": "balanced"}, {"sampling": "balanced"}, {}], ids=str
+)
+def test_classes_weigh_the_same_in_a_probe_if_they_are_to(
+    prepared, weights, tmp_path, monkeypatch, options
+):
+    asked = []
+
+    def listening(*args, balanced, **more):
+        asked.append(balanced)
+        return fit_probe(*args, balanced=balanced, **more)
+
+    monkeypatch.setattr("tlkit.run.training.learn.fit_probe", listening)
+    settings: dict[str, Any] = {**PRETRAINED, "phases": "probe", **options}
+    for name in ("batch", "views", "augment"):
+        del settings[name]
+    finetune(prepared.directory, tmp_path / "run", weights=weights, **settings)
+    assert asked == [bool(options)]
+
+
+def test_a_probe_alone_is_for_one_label(several, weights, tmp_path):
+    common: dict[str, Any] = {
+        **PRETRAINED,
+        "batch": None,
+        "views": None,
+        "augment": None,
+    }
+    with pytest.raises(UsageError, match="for one label a picture"):
+        finetune(
+            several.directory, tmp_path / "run", weights=weights, phases="probe",
+            **common,
+        )  # fmt: skip
+
+
+def test_a_place_that_is_none_is_refused_before_anything_slow(
+    prepared, weights, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Trainer, "probe", None)
+    with pytest.raises(UsageError, match="nolayer"):
+        finetune(
+            prepared.directory, tmp_path / "run", weights=weights,
+            phases="head:1,nolayer:1", **PRETRAINED,
+        )  # fmt: skip
+
+
+def test_a_run_whose_time_was_up_is_repeated_to_the_byte(
+    prepared, weights, tmp_path, monkeypatch
+):
+    """The clock stands still until the 14th step, and is then over."""
+    steps = 0
+
+    def count(self, batch, logs=None):
+        nonlocal steps
+        steps += 1
+
+    with monkeypatch.context() as patch:
+        patch.setattr(plan, "LEAST_JUDGES", 1)
+        patch.setattr("tlkit.run.training.epochs.EpochLines.on_train_batch_end", count)
+        patch.setattr(Budget, "left", property(lambda _: 100.0 if steps < 14 else -1.0))
+        run = finetune(
+            prepared.directory, tmp_path / "run", weights=weights, **PRETRAINED
+        )
+    assert "#" in str(run.config.train.phases)
+    again = finetune(recipe=run.directory / "config.yaml", out=tmp_path / "again")
+    assert again.info["kept"] == run.info["kept"]
+    for a, b in zip(weights_of(run), weights_of(again), strict=True):
+        assert a.tobytes() == b.tobytes()
 
 
 def test_a_mean_needs_something_before_it(prepared, weights, tmp_path):

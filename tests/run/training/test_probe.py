@@ -78,3 +78,21 @@ def test_a_class_that_a_fold_lacks_gets_no_share_there():
     assert shares[:, [1, 3]].max() < 1e-6
     kernel, bias = module.logistic(rows, np.array([2, 2, 2]), 1.0, 4)
     assert softmax(rows @ kernel + bias)[:, 2].min() > 0.999999
+
+
+def test_balanced_classes_weigh_the_same():
+    """One feature: 90 of class 0 and 10 of class 1 that lie among them.
+
+    Without weights the rare class is never the more probable one; with them it is where
+    it is denser.
+    """
+    targets = np.repeat([0, 1], [90, 10])
+    features = np.r_[np.linspace(-1, 1, 90), np.linspace(0, 1, 10)][:, None]
+    features = np.repeat(features, 2, axis=1).astype(np.float32)
+    groups = np.arange(100)
+    plain, weighed = (
+        fit_probe(features, targets, groups, classes=2, seed=0, balanced=balanced)
+        for balanced in (False, True)
+    )
+    assert (plain(features).argmax(axis=1) == 0).all()
+    assert (weighed(features[90:]).argmax(axis=1) == 1).mean() > 0.6

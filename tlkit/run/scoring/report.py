@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tlkit import files
+from tlkit.config import val_chooses
 from tlkit.dataset.candidate import BETWEEN
 from tlkit.dataset.manifest import Example, Manifest
 from tlkit.inputs.batches import plain_batches
@@ -44,7 +45,7 @@ def report(
     examples = manifest.of(split)
     metrics = {
         "split": split,
-        "chose_the_epoch": split == "val",
+        "chose_the_epoch": split == "val" and val_chooses(run.config),
         **decision.measure(side),
     }
     if views:

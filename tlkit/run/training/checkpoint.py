@@ -36,7 +36,10 @@ MEMORY = {
 
 @dataclass
 class State:
-    """Where training stands after `epochs` whole epochs."""
+    """Where training stands after `epochs` epochs.
+
+    All are whole but for the last one, where time was up behind `ended` steps.
+    """
 
     epochs: int = 0
     arrays: str = ""
@@ -44,6 +47,7 @@ class State:
     best_value: float | None = None
     best_arrays: str = ""
     stopped: bool = False
+    ended: int | None = None
     callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
 
@@ -112,6 +116,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.earlier = earlier
         self._best: list[np.ndarray] = []
         self._due = -math.inf
+        self._saved = state.epochs
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Put the saved state back, where there is one."""
@@ -155,6 +160,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         """Keep what it has come to, and leave the whole table of epochs."""
         if self.monitor == LAST and self.state.history:
             self._best = self._now()
+        if self._saved < self.state.epochs:
+            self._save(self._all_variables())
         self._write_history()
 
     def restore_best(self, model: keras.Model) -> None:
@@ -224,6 +231,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             type(callback).__name__: _memory(callback) for callback in self.watched
         }
         files.write_json(self.directory / "state.json", asdict(self.state))
+        self._saved = self.state.epochs
         self._write_history()
         for name in set(old) - {self.state.arrays, self.state.best_arrays, ""}:
             (self.directory / name).unlink(missing_ok=True)

@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from tlkit.model.phases import LAST
 from tlkit.run.scoring.noise import Draws
 from tlkit.run.training.candidate import Candidate
 
 
 def account_for(
-    candidates: Sequence[Candidate], kept: Candidate, held_out: Sequence[Candidate] = ()
+    candidates: Sequence[Candidate],
+    kept: Candidate,
+    *,
+    held_out: Sequence[Candidate] = (),
+    monitor: str,
 ) -> dict[str, Any]:
     """Hold the candidate that was kept against the first one.
 
@@ -22,32 +27,35 @@ def account_for(
         kept: One of them.
         held_out: The same by what folds of the training side held out, if these have
             chosen.
+        monitor: As in TrainConfig.
 
     Returns:
         For records: `kept`, `against`, `gain` in accuracy with `gain_ci95`, `chosen_by`
         and `said`, a line for the user.
     """
     judged = held_out or candidates
-    by = "folds of the training side" if held_out else "the validation side"
-    line = ", ".join(f"{c.name} {c.loss:.4f} ({c.accuracy:.3f})" for c in judged)
-    title = "Held out by folds, loss" if held_out else "Val loss"
+    by = "the validation side"
+    if held_out:
+        by = "folds of the training side"
+    elif monitor == LAST or len(candidates) == 1:
+        by = ""
+    line = ", ".join(f"{c.name} {c.tempered:.4f} ({c.accuracy:.3f})" for c in judged)
+    title = "Held out by folds, tempered loss" if held_out else "Tempered val loss"
     said = f"{title} (accuracy): {line}. Kept: {kept.name}"
+    account: dict[str, Any] = {"kept": kept.name, "against": "", "chosen_by": by}
     first, best = judged[0], next(c for c in judged if c.name == kept.name)
-    if best is first:
-        return {"kept": kept.name, "against": "", "chosen_by": by, "said": said}
-    gain, low, high = gain_interval(best.right, first.right)
-    said += (
-        f", {gain:+.3f} [{low:+.3f}, {high:+.3f}] in accuracy against the "
-        f"{first.name}; {by} chose it"
-    )
-    return {
-        "kept": kept.name,
-        "against": first.name,
-        "gain": gain,
-        "gain_ci95": [low, high],
-        "chosen_by": by,
-        "said": said,
-    }
+    if best is not first:
+        gain, low, high = gain_interval(best.right, first.right)
+        said += (
+            f", {gain:+.3f} [{low:+.3f}, {high:+.3f}] in accuracy against the "
+            f"{first.name}"
+        )
+        account |= {"against": first.name, "gain": gain, "gain_ci95": [low, high]}
+    if by:
+        said += f"; {by} chose it"
+    elif len(candidates) > 1:
+        said += ", as it came last: nothing chose it"
+    return {**account, "said": said}
 
 
 def gain_interval(

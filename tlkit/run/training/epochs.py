@@ -52,7 +52,9 @@ class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Leave the line."""
         row = self.checkpoint.state.history[-1]
-        best = "  best" if self.checkpoint.state.best_epoch == epoch + 1 else ""
+        judged = self.checkpoint.monitor != LAST
+        found = judged and self.checkpoint.state.best_epoch == epoch + 1
+        best = "  best" if found else ""
         self.progress.note(
             f"epoch {epoch + 1:3d}/{self.epochs}"
             f"  loss {row['loss']:.4f}  acc {row['accuracy']:.3f}"
@@ -87,24 +89,33 @@ class OnTime(keras.callbacks.Callback):  # type: ignore[misc]
 
     Args:
         budget: Whose time.
+        state: Told behind how many steps that was.
+        ended: Behind how many steps to stop in any case.
         progress: Told of it.
     """
 
-    def __init__(self, budget: Budget, progress: Progress) -> None:
+    def __init__(
+        self, budget: Budget, state: State, ended: int | None, progress: Progress
+    ) -> None:
         super().__init__()
         self.budget = budget
+        self.state = state
+        self.ended = ended
         self.progress = progress
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, float] | None = None
     ) -> None:
         """Stop behind the epoch's last step, and before if the time is up."""
-        if self.budget.left < 0:
+        steps = int(self.model.optimizer.iterations)
+        if self.budget.left < 0 or (self.ended is not None and steps >= self.ended):
+            self.state.ended = steps
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Say why it ends."""
         if self.budget.left < 0:
+            self.state.ended = int(self.model.optimizer.iterations)
             self.model.stop_training = True
             self.progress.note(
                 f"The {self.budget.minutes:g} minutes are over: training ends here"
@@ -120,6 +131,7 @@ def callbacks(
     frozen: tuple[str, ...],
     epochs: int,
     steps: int,
+    ended: int | None,
     budget: Budget,
     progress: Progress,
 ) -> tuple[list[keras.callbacks.Callback], Checkpoint]:
@@ -133,6 +145,7 @@ def callbacks(
         frozen: Names of the frozen layers.
         epochs: Number of epochs.
         steps: Number of steps an epoch.
+        ended: Behind how many steps to end, None for all of them.
         budget: When to stop at the latest.
         progress: Where to report.
 
@@ -162,7 +175,7 @@ def callbacks(
     if train.ema is not None:
         # What is scored on the validation side, and kept, is the mean.
         watched.append(keras.callbacks.SwapEMAWeights())
-    watched.append(OnTime(budget, progress))
+    watched.append(OnTime(budget, state, ended, progress))
     checkpoint = Checkpoint(
         place.checkpoint,
         state,

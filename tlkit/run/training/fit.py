@@ -33,6 +33,7 @@ def fit(
     train: TrainConfig,
     place: Place,
     *,
+    ended: int | None = None,
     earlier: Sequence[Mapping[str, Any]] = (),
     frozen: tuple[str, ...],
     depths: Sequence[float] = (),
@@ -48,6 +49,7 @@ def fit(
             place.
         train: How; its `epochs` or `steps` and `lr` are those of this phase.
         place: Where the checkpoint of this phase goes, and says how far it has come.
+        ended: Behind how many steps to end before the last epoch, as in Phase.
         earlier: The history of the phases before.
         frozen: Names of the layers that do not change.
         depths: Of each trainable variable, 0 for the head to 1 for the lowest; needed
@@ -71,6 +73,7 @@ def fit(
         frozen=frozen,
         epochs=epochs,
         steps=feed.schedule.steps,
+        ended=ended,
         budget=budget,
         progress=progress,
     )

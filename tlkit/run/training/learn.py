@@ -7,6 +7,7 @@ has come to. All of them are candidates, judged by the validation side.
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 
 from tlkit.config import Config, TrainConfig
 from tlkit.dataset.manifest import Manifest
+from tlkit.inputs.schedule import BALANCED
 from tlkit.model.phases import HALF, HEAD, LAST, PROBE, Phase
 from tlkit.progress import Progress, Quiet
 from tlkit.run.clock import Clock
@@ -40,6 +42,7 @@ class Planned:
         train: `epochs` or `steps`, `lr`, `schedule`, `patience` and `plateau` are those
             of this phase.
         half: Whether what comes of it is the mean of the weights before and after.
+        ended: Behind how many steps to end, as in Phase.
         views: As in the configuration, None for just that.
         minutes: How long it may take at most, None for as long as it takes.
     """
@@ -47,6 +50,7 @@ class Planned:
     above: str
     train: TrainConfig
     half: bool = False
+    ended: int | None = None
     views: int | str | None = None
     minutes: float | None = None
 
@@ -110,6 +114,10 @@ class Trainer:
             np.unique(groups, return_inverse=True)[1],
             classes=len(self.manifest.labels),
             seed=self.config.train.seed,
+            balanced=(
+                self.config.train.class_weights == BALANCED
+                or self.config.inputs.sampling == BALANCED
+            ),
         )
         scores = probe(features(feed.val))
         taken = self.network.start_from(probe)
@@ -143,6 +151,7 @@ class Trainer:
             feed,
             planned.train,
             Place(self.directory, f"{number}-{planned.above}", planned.above),
+            ended=planned.ended,
             earlier=self.history,
             frozen=network.trained.frozen,
             depths=network.depths(),
@@ -160,9 +169,12 @@ class Trainer:
         state = checkpoint.state
         self.history = checkpoint.rows()
         epochs = epochs_of(planned.train, feed.schedule.steps)
-        if planned.train.schedule == "auto":
-            epochs = state.epochs  # as the time allowed
-        self.phases.append(Phase(planned.above, epochs, planned.train.lr, planned.half))
+        fitted = state.callbacks.get("Annealing", {}).get("total")
+        if fitted:
+            epochs = math.ceil(fitted / feed.schedule.steps)  # as the time allowed
+        self.phases.append(
+            Phase(planned.above, epochs, planned.train.lr, planned.half, state.ended)
+        )
         found = self._candidate(
             planned.above, point, score(feed.exact, feed.val), began
         )
@@ -170,7 +182,7 @@ class Trainer:
             found,
             epochs=state.epochs,
             best_epoch=state.best_epoch,
-            stopped=state.stopped,
+            stopped=state.stopped and state.epochs < epochs,
         )
         self._keep(found)
         return found

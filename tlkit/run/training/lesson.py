@@ -19,7 +19,7 @@ from tlkit.run.training.budget import Budget
 from tlkit.run.training.candidate import Candidate
 from tlkit.run.training.learn import Trainer
 from tlkit.run.training.network import Network
-from tlkit.run.training.plan import follow
+from tlkit.run.training.plan import check, follow
 
 
 class Lesson(NamedTuple):
@@ -59,6 +59,9 @@ def learn(
 
     Returns:
         The best of what came about.
+
+    Raises:
+        UsageError: Phases that this network or these data cannot have.
     """
     device = network.device
     run = settle(run, manifest, network.reference, device=device, progress=progress)
@@ -73,6 +76,7 @@ def learn(
         progress=progress,
         watching=watching,
     )
+    check(trainer)
     if run.config.train.probe and network.trained.task.multi_label:
         progress.note("No linear probe: it is for one label a picture")
     elif run.config.train.probe:

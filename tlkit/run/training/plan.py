@@ -36,6 +36,38 @@ LEAST_SECONDS = 15.0
 TUNE_EPOCHS, LEAST_STEPS, MOST_STEPS = 12, 60, 500
 
 
+def check(trainer: Trainer) -> None:
+    """Refuse listed phases that cannot be, before anything slow.
+
+    Args:
+        trainer: Has learnt nothing yet.
+
+    Raises:
+        UsageError: One names no place of this network, or a mean has nothing before
+            it, or a probe alone is wanted where there is none.
+    """
+    train = trainer.config.train
+    if train.phases in (ONE, AUTO):
+        return
+    phases = parse_phases(str(train.phases))
+    network = trainer.network
+    several = network.trained.task.multi_label
+    if not phases and several:
+        raise UsageError(
+            "phases: 'probe' is for one label a picture, and these have several.",
+            hint="Use other phases, such as head:15.",
+        )
+    for phase in phases:
+        network.freeze(phase.above)
+    probed = train.probe and not several and is_linear(network.trained.head)
+    if phases and phases[0].half and not probed:
+        raise UsageError(
+            f"phases: {phases[0]} has no trained network before it to take the mean "
+            "with.",
+            hint="Let a probe or a head come first.",
+        )
+
+
 def follow(trainer: Trainer) -> None:
     """Run the phases that the configuration lists, or find out which there should be.
 
@@ -59,9 +91,15 @@ def find_out(trainer: Trainer) -> None:
         trainer: As for `follow`.
     """
     config, progress = trainer.config, trainer.progress
-    few = len(trainer.truth) < LEAST_JUDGES
-    if few and trainer.candidates and trainer.judges:
-        return _tune_as_folds_say(trainer)
+    judges = len(trainer.truth)
+    if judges < LEAST_JUDGES and trainer.judges:
+        if trainer.candidates:
+            return _tune_as_folds_say(trainer)
+        progress.warn(
+            f"{judges} pictures choose how deep to tune, which is few: chance has a "
+            "part in it. Folds of the training side can judge instead, but where "
+            "there is one label a picture, and a head that can start from the probe"
+        )
     pictures, batch = len(trainer.manifest.of("train")), config.inputs.batch
     epochs = epochs_of(config.train, -(-pictures // batch))
     run(trainer, listed(Phase(HEAD, epochs), config))
@@ -129,18 +167,10 @@ def run(trainer: Trainer, planned: Planned) -> None:
         trainer: As for `follow`.
         planned: The phase.
 
-    Raises:
-        UsageError: A mean is asked for, and there is nothing before it.
     """
     before = trainer.best() if trainer.candidates else None
     if before:
         trainer.put_back(before)
-    elif planned.half:
-        raise UsageError(
-            f"phases: {planned.above}{HALF} has no trained network before it to take "
-            "the mean with.",
-            hint="Let a probe or a head come first.",
-        )
     after = trainer.run(planned)
     if before and planned.above != HEAD and (planned.half or trainer.judges):
         trainer.meet(before, after)
@@ -167,14 +197,15 @@ def listed(phase: Phase, config: Config) -> Planned:
     train = dataclasses.replace(config.train, epochs=phase.epochs, steps=None)
     if phase.above != HEAD:
         planned = _tuning(phase.above, train, phase.lr or TUNE_RATE)
-        return dataclasses.replace(planned, half=phase.half)
+        return dataclasses.replace(planned, half=phase.half, ended=phase.ended)
     train = dataclasses.replace(
         train,
         lr=phase.lr or train.lr,
         # What is new has no start to be careful with.
         schedule="constant" if train.schedule == "auto" else train.schedule,
     )
-    return Planned(HEAD, train, views=1 if plain_suffices(config) else None)
+    views = 1 if plain_suffices(config) else None
+    return Planned(HEAD, train, ended=phase.ended, views=views)
 
 
 def plain_suffices(config: Config) -> bool:

@@ -83,6 +83,7 @@ def fit_probe(
     *,
     classes: int,
     seed: int,
+    balanced: bool = False,
 ) -> Probe:
     """Learn a probe.
 
@@ -92,6 +93,7 @@ def fit_probe(
         groups: [N], which examples stay together in cross-validation.
         classes: How many there are, n.
         seed: Of the folds.
+        balanced: Whether every class counts the same, however many it has.
 
     Returns:
         The probe, learnt from all N.
@@ -99,13 +101,15 @@ def fit_probe(
     # The steps of the solver are many and small: threads would wait for each other, ten
     # times as long as the steps take.
     with threadpool_limits(limits=1, user_api="blas"):
-        return _fit(features, targets, groups, classes, seed)
+        weights = _weights(targets) if balanced else np.ones(len(targets))
+        return _fit(features, targets, groups, weights, classes, seed)
 
 
 def _fit(
     features: np.ndarray,
     targets: np.ndarray,
     groups: np.ndarray,
+    weights: np.ndarray,
     classes: int,
     seed: int,
 ) -> Probe:
@@ -117,11 +121,11 @@ def _fit(
     folds = min(FOLDS, most_folds(targets, groups))
     if folds >= 2:
         parts = stratified_folds(targets, groups, folds, seed=seed)
-        strength, held_out, loss = _choose(rows, targets, parts, classes)
+        strength, held_out, loss = _choose(rows, targets, weights, parts, classes)
     else:
         folds, strength = 0, STRENGTH_UNCHECKED
         held_out, loss = np.empty((0, classes), np.float32), float("nan")
-    kernel, bias = logistic(rows, targets, strength, classes)
+    kernel, bias = logistic(rows, targets, strength, classes, weights)
     kernel = axes.T @ kernel / scale
     return Probe(
         kernel.astype(np.float32),
@@ -148,8 +152,19 @@ def turned(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return left * sizes, axes
 
 
+def _weights(targets: np.ndarray) -> np.ndarray:
+    """Of each example, so that classes weigh the same and their mean is 1."""
+    _, numbers, counts = np.unique(targets, return_inverse=True, return_counts=True)
+    weights: np.ndarray = len(targets) / (len(counts) * counts[numbers])
+    return weights
+
+
 def _choose(
-    rows: np.ndarray, targets: np.ndarray, folds: list[Fold], classes: int
+    rows: np.ndarray,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    folds: list[Fold],
+    classes: int,
 ) -> tuple[float, np.ndarray, float]:
     """The strength with the least loss on what was held out."""
     best: tuple[float, np.ndarray, float] = (STRENGTHS[0], np.empty(0), np.inf)
@@ -158,10 +173,16 @@ def _choose(
         answers = np.zeros((len(rows), classes), np.float32)
         for fold in folds:
             kernel, bias = logistic(
-                rows[fold.train], targets[fold.train], strength, classes
+                rows[fold.train],
+                targets[fold.train],
+                strength,
+                classes,
+                weights[fold.train],
             )
             answers[fold.held] = softmax(rows[fold.held] @ kernel + bias)
-        loss = float(log_loss(targets, answers, labels=range(classes)))
+        loss = float(
+            log_loss(targets, answers, labels=range(classes), sample_weight=weights)
+        )
         if loss < best[2]:
             best, worse = (strength, answers, loss), 0
         else:
@@ -173,7 +194,11 @@ def _choose(
 
 
 def logistic(
-    rows: np.ndarray, targets: np.ndarray, strength: float, classes: int
+    rows: np.ndarray,
+    targets: np.ndarray,
+    strength: float,
+    classes: int,
+    weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Multinomial logistic regression with a penalty on the squares of the weights.
 
@@ -182,6 +207,7 @@ def logistic(
         targets: int [N].
         strength: Inverse of the penalty.
         classes: How many there are, n.
+        weights: float [N], how much each example counts; None for all the same.
 
     Returns:
         Weights [C, n] and bias [n], one column a class also where there are two.
@@ -197,7 +223,7 @@ def logistic(
     with warnings.catch_warnings():
         # A last digit that is missing after so many steps decides nothing here.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(rows, numbers)
+        model.fit(rows, numbers, sample_weight=weights)
     found, start = model.coef_.T, model.intercept_
     if len(known) == 2:
         found, start = np.hstack([-found, found]) / 2, np.append(-start, start) / 2

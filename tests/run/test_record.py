@@ -24,6 +24,8 @@ def test_a_run_is_read_back_as_it_was_written(finished):
     ("name", "content", "word"),
     [
         ("run.json", "{", "damaged"),
+        ("run.json", "{}", "it lacks labels"),
+        ("run.json", "[]", "it lacks labels"),
         ("run.json", None, "not a run directory"),
         ("labels.txt", None, "not a run directory"),
         ("config.yaml", "model: {backbone: nope}", "Unknown backbone"),
@@ -40,7 +42,7 @@ def test_a_damaged_run_is_explained(copy, name, content, word):
 
 def test_a_damaged_model_is_explained(copy):
     (copy / "model.keras").write_bytes(b"x")
-    with pytest.raises(RunError, match=r"model\.keras"):
+    with pytest.raises(RunError, match=r"model\.keras is damaged"):
         Run.read(copy).model()
 
 

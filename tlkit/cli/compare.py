@@ -210,6 +210,9 @@ def _print_advice(found: Comparison) -> None:
         ),
     ):
         entry = found.entries[number]
+        if what != "Best" and number == found.best:
+            ERR.print(f"{what}: the same", markup=False, highlight=False)
+            continue
         ERR.print(
             f"{what}: {entry.backbone} at {entry.size} px up to {entry.cut}, "
             f"{entry.pooling}. Accuracy {entry.accuracy.value:.3f}, by which it was "

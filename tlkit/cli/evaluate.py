@@ -157,8 +157,8 @@ def print_views(metrics: dict[str, Any]) -> None:
     OUT.print(
         f"averaged over {views['n']} views ({views['kinds']}): {shown} "
         f"{views[name]:.3f} (95 % interval {low:.3f} to {high:.3f}), macro F1 "
-        f"{views['macro_f1']:.3f}, loss {views['loss']:.3f}; {views['turned_right']} "
-        f"answers turned right, {views['turned_wrong']} turned wrong",
+        f"{views['macro_f1']:.3f}, loss {views['loss']:.3f}; turned right: "
+        f"{views['turned_right']} answers, turned wrong: {views['turned_wrong']}",
         highlight=False,
     )
     ERR.print(

@@ -31,9 +31,9 @@ def print_folds(found: Folds) -> None:
         ERR.print(f"{found.directory / name}: {what}", markup=False, highlight=False)
     if "against" not in metrics:
         next_step(
-            "tlkit", "finetune", found.config.data, "--folds", str(metrics["folds"]),
-            "--repeats", str(metrics["repeats"]), "--against", found.directory,
-            "ANOTHER_OPTION",
+            "tlkit", "finetune", "--recipe", found.directory / "config.yaml",
+            "--folds", str(metrics["folds"]), "--repeats", str(metrics["repeats"]),
+            "--against", found.directory, "ANOTHER_OPTION",
         )  # fmt: skip
 
 
@@ -54,7 +54,8 @@ def print_spread(metrics: dict[str, Any]) -> None:
     )
     ERR.print(
         f"The interval is {metrics['interval']}. No picture was scored that had "
-        "trained or chosen anything.",
+        "trained or chosen anything in its fold; settings that were found on these "
+        "pictures make it too good.",
         highlight=False,
     )
 

@@ -219,6 +219,6 @@ def _check(
         f"needs {len(sides)} pictures that are no copies of one another:\n"
         + "\n".join(lines),
         hint="Add photos of these, take these classes out, or do with fewer sides "
-        "(--test 0, or --val 0 as well). Crops of one photo count as one group, and so "
+        "(--test 0). Crops of one photo count as one group, and so "
         "do near copies unless they are left alone (--no-near).",
     )

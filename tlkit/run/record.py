@@ -9,6 +9,7 @@ import json
 import platform
 import shlex
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -77,6 +78,11 @@ class Run:
             ) from error
         except ValueError as error:
             raise RunError(f"{directory / MARKER} is damaged: {error}.") from error
+        if not isinstance(info, dict) or not {"labels", "state", "data"} <= info.keys():
+            raise RunError(
+                f"{directory / MARKER} is damaged: it lacks labels, state or data.",
+                hint="Take it from a backup, or train anew.",
+            )
         run = cls(directory, config, tuple(text.removesuffix("\n").split("\n")), info)
         if info.get("labels") != list(run.labels):
             raise RunError(
@@ -136,7 +142,7 @@ class Run:
             raise RunError(
                 f"{manifest.directory} has changed since this run was trained on it: "
                 f"digest {manifest.digest[:8]}, not {self.info['data']['digest'][:8]}.",
-                hint="Train anew on it, or point --data at the data set as it was.",
+                hint="Train anew on it, or name the data set as it was.",
             )
         return manifest
 
@@ -152,6 +158,11 @@ class Run:
         import keras
 
         path = self.directory / "model.keras"
+        if path.exists() and not zipfile.is_zipfile(path):
+            raise RunError(
+                f"{path} is damaged: it is no .keras file, or not a whole one.",
+                hint="Take it from a backup, or train anew.",
+            )
         try:
             return keras.saving.load_model(path, compile=False)
         except (OSError, ValueError, TypeError) as error:
@@ -248,8 +259,9 @@ def run_place(
 
 
 def has_checkpoint(directory: Path) -> bool:
-    """Whether a run can be resumed: an epoch of some phase is safe."""
-    return any(directory.glob("checkpoint/*/state.json"))
+    """Whether a run can be resumed: an epoch of some phase, or fold, is safe."""
+    places = ("checkpoint/*/state.json", "folds/*/checkpoint/*/state.json")
+    return any(any(directory.glob(place)) for place in places)
 
 
 def begin(directory: Path, config: Config, manifest: Manifest) -> Run:

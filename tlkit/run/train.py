@@ -27,8 +27,10 @@ from tlkit.run.device import choose_device, choose_precision
 from tlkit.run.record import Run
 from tlkit.run.scoring.decision import decide_on_val
 from tlkit.run.scoring.report import report, side_of
+from tlkit.run.seen import check_sides
 from tlkit.run.study.auto_cut import settle_cut
 from tlkit.run.training.budget import Budget
+from tlkit.run.training.candidate import Candidate
 from tlkit.run.training.choice import account_for
 from tlkit.run.training.learn import Trainer
 from tlkit.run.training.lesson import learn
@@ -83,6 +85,7 @@ def finetune(
         cap_bytes()
     manifest = check_splits(Manifest.read(config.data))
     check_labels(manifest, config)
+    check_sides(manifest, config.model.backbone, progress)
     place = Path(out) if out is not None else free_place(config)
     with record.run_place(place, overwrite=overwrite, progress=progress) as directory:
         run = record.begin(directory, config, manifest)
@@ -116,7 +119,8 @@ def resume(
             + shlex.join(
                 ("tlkit", "finetune", "--recipe", str(Path(directory) / "config.yaml"))
             )
-            + " --epochs N --out ANOTHER",
+            + (" --epochs N" if run.config.train.phases == ONE else " --phases LONGER")
+            + " --out ANOTHER",
         )
     return _work(run, run.manifest(data), progress)
 
@@ -229,6 +233,7 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         monitor=trainer.config.train.monitor,
     )
     progress.note(choice["said"])
+    _warn_of_silence(trainer, kept, progress)
     if config.train.phases == AUTO:
         run = _decided(run, trainer)
     side = side_of(manifest, "val", kept.scores)
@@ -253,6 +258,19 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         features=trainer.account(),
         seconds=clock.seconds(),
     )
+
+
+def _warn_of_silence(trainer: Trainer, kept: Candidate, progress: Progress) -> None:
+    """Warn of classes that the network does not seem to know."""
+    judged = trainer.held_out or trainer.candidates
+    found = next(one for one in judged if one.name == kept.name)
+    if found.never:
+        names = ", ".join(trainer.manifest.labels[i] for i in found.never)
+        progress.warn(
+            f"{names}: none of {len(found.right)} pictures that it was judged by is "
+            "answered so, though some are. More pictures of it help most; "
+            "--class-weights balanced counts rare classes more"
+        )
 
 
 def _note_network(run: Run, classifier: Classifier) -> Run:

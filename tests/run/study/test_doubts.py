@@ -146,6 +146,10 @@ def test_folders_that_hold_no_doubts(tmp_path):
     with pytest.raises(RunError, match="tlkit doubts DATASET --out"):
         Doubts.read(tmp_path)
     (tmp_path / "doubts.json").write_text("{}")
+    for damaged in ("", "x\n", "file\na.png\n", 'path\n""\n'):
+        (tmp_path / "doubts.csv").write_text(damaged)
+        with pytest.raises(RunError, match="as it was written"):
+            Doubts.read(tmp_path)
     (tmp_path / "doubts.csv").write_text("file\na.png\n")
     with pytest.raises(RunError, match="need a path"):
         Doubts.read(tmp_path)

@@ -306,3 +306,13 @@ def test_on_the_command_line(prepared, tmp_path, capsys):
     assert "No trial has seen the validation pictures" in shown.err
     assert f"tlkit evaluate {tmp_path / 'out' / 'run'}" in shown.err
     assert command(["tune", "--resume", str(tmp_path / "no")]) == 1
+
+
+def test_a_damaged_record_of_trials_is_explained(tmp_path):
+    (tmp_path / "trials.db").write_text("x" * 200)
+    settings = search.Settings(None, {}, ())
+    with (
+        pytest.raises(RunError, match=r"trials\.db is damaged"),
+        search.opened(tmp_path, settings, 0),
+    ):
+        pass

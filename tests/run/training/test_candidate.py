@@ -34,6 +34,11 @@ def test_the_earlier_of_two_that_are_equal():
     assert best_of(same, "val_loss") is best_of(same, "val_accuracy") is same[0]
 
 
+def test_classes_that_are_never_answered():
+    assert judged("a", 0.9, 0.9, 0.4, 0.4).never == (1,)
+    assert judged("a", 0.9, 0.9, 0.4, 0.6).never == ()
+
+
 def test_of_several_labels_the_loss_is_what_it_is():
     one = judge(Task(2, True), TRUTH, "a", "none", answers(0.9, 0.9, 0.9, 0.9))
     assert one.tempered == one.loss

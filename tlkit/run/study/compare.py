@@ -17,6 +17,7 @@ from tlkit.model.head import MAP_POOLINGS
 from tlkit.progress import Progress, Silent
 from tlkit.run import plots
 from tlkit.run.features.cut_features import GOOD
+from tlkit.run.seen import check_folds
 from tlkit.run.study.comparison import COSTS, MARKER, Comparison, Entry
 from tlkit.run.study.cut_probes import Subjects, probe_cuts
 from tlkit.run.study.verdict import Row, judge, probe_entry, scratch_entries
@@ -103,6 +104,9 @@ def compare(
     seed = configs[0].train.seed
     manifest = Manifest.read(data)
     subjects = Subjects.of(manifest, SIDES, folds=folds, seed=seed)
+    for config in configs:
+        held = [one for side in SIDES for one in manifest.of(side)]
+        check_folds(held, config.model.backbone, progress)
     place = Path(out) if out is not None else free_place(manifest)
     with files.replaced_directory(
         place, marker=MARKER, overwrite=overwrite, what="comparison"

@@ -30,6 +30,7 @@ from tlkit.run.clock import Clock
 from tlkit.run.device import choose_device, choose_precision
 from tlkit.run.scoring.measures import measure
 from tlkit.run.scoring.noise import accuracy
+from tlkit.run.seen import check_folds
 from tlkit.run.study import folds_record
 from tlkit.run.study.against import check_same_folds, compare
 from tlkit.run.study.auto_cut import with_cut
@@ -119,6 +120,8 @@ def cross_validate(
             "prepare wrote.",
         )
     manifest = check_splits(Manifest.read(config.data))
+    pool = [one for one in manifest.examples if one.split != "test"]
+    check_folds(pool, config.model.backbone, progress)
     rounds = _rounds(
         manifest, config, folds or FOLDS, 1 if repeats is None else repeats
     )
@@ -135,6 +138,7 @@ def cross_validate(
         other = Folds.read(against) if against is not None else None
         if other:
             check_same_folds(found.info, other)
+            other.answers()  # before the folds are trained
         return _work(found, manifest, rounds, other, progress)
 
 

@@ -17,6 +17,7 @@ from tlkit.progress import Progress, Silent
 from tlkit.run.features.embedding import embedding_config, features_of, network_of
 from tlkit.run.plots import draw_learning_curve
 from tlkit.run.record import versions
+from tlkit.run.seen import check_folds
 from tlkit.run.study.doubts import groups_of, one_label_each
 from tlkit.run.study.measured import FOLDS, Measured, check_classes, measure
 
@@ -104,6 +105,7 @@ def curve(
     examples = [e for e in manifest.examples if e.split != "test"]
     targets, groups = manifest.targets(examples), groups_of(examples)
     check_classes(targets, groups)
+    check_folds(examples, config.model.backbone, progress)
     with replaced_directory(
         Path(out), marker=INFO, overwrite=overwrite, what="learning curve"
     ) as draft:

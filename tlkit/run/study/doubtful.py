@@ -55,13 +55,16 @@ class Doubts:
         try:
             info = json.loads((directory / INFO).read_text(encoding="utf-8"))
             with (directory / TABLE).open(encoding="utf-8", newline="") as file:
-                rows = tuple(csv.DictReader(file))
+                reader = csv.DictReader(file)
+                rows = tuple(reader)
+                columns = reader.fieldnames or ()
         except (OSError, ValueError, csv.Error) as error:
             raise RunError(
                 f"{directory} does not hold what tlkit doubts writes: {error}.",
                 hint=hint,
             ) from error
-        if not isinstance(info, dict) or not all(row.get("path") for row in rows):
+        whole = "path" in columns and all(row["path"] for row in rows)
+        if not isinstance(info, dict) or not whole:
             raise RunError(
                 f"{directory / TABLE} is not as it was written: its rows need a path.",
                 hint=hint,

@@ -17,6 +17,7 @@ from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent
 from tlkit.run.features.embedding import embedding_config, features_of, network_of
 from tlkit.run.record import versions
+from tlkit.run.seen import check_folds
 from tlkit.run.study.confident import find_suspects
 from tlkit.run.study.doubtful import COLUMNS, INFO, PAGE, TABLE, Doubts
 from tlkit.run.study.doubts_page import Doubt, doubts_page
@@ -63,6 +64,7 @@ def doubts(
     groups = groups_of(manifest.examples)
     targets = manifest.targets(manifest.examples)
     _check_classes(manifest, targets, groups)
+    check_folds(manifest.examples, config.model.backbone, progress)
     with replaced_directory(
         Path(out), marker=INFO, overwrite=overwrite, what="folder of doubts"
     ) as draft:

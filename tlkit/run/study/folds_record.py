@@ -73,7 +73,10 @@ class Folds:
                 hint="Name the --out folder of a tlkit finetune --folds.",
             ) from error
         except (OSError, UsageError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{directory} is damaged: {error}.") from error
+            raise RunError(
+                f"{directory} is damaged: {type(error).__name__} {error}.",
+                hint="Take it from a backup, or measure anew.",
+            ) from error
         if finished and unfinished:
             raise RunError(
                 f"The folds in {directory} are not finished, their state is "

@@ -223,14 +223,23 @@ def opened(directory: Path, settings: Settings, seed: int) -> Iterator[optuna.St
 
     Yields:
         The study.
+
+    Raises:
+        RunError: trials.db is damaged.
     """
-    spoken = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     judged = judged_by(settings.config({}))
     # As a URL object's own text, so that no character of a path is misread.
     place = str(directory.resolve() / "trials.db")
     url = sqlalchemy.URL.create("sqlite", database=place)
-    storage = optuna.storages.RDBStorage(url.render_as_string(hide_password=False))
+    try:
+        storage = optuna.storages.RDBStorage(url.render_as_string(hide_password=False))
+    except sqlalchemy.exc.DatabaseError as error:
+        raise RunError(
+            f"{place} is damaged: {error.orig}.",
+            hint="Take it from a backup, or search anew.",
+        ) from error
+    spoken = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     try:
         study = optuna.create_study(
             storage=storage,

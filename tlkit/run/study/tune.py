@@ -37,6 +37,7 @@ from tlkit.recipe import read_recipe
 from tlkit.run import plots, record
 from tlkit.run.device import choose_device, choose_precision
 from tlkit.run.record import Run
+from tlkit.run.seen import check_folds
 from tlkit.run.study import folds_record
 from tlkit.run.study.cross import held_out, summarise
 from tlkit.run.study.folds_record import Folds
@@ -142,6 +143,8 @@ def tune(
             hint="tlkit tune DATASET, where DATASET is what tlkit prepare wrote.",
         )
     manifest = check_splits(Manifest.read(config.data))
+    known = [*manifest.of("train"), *manifest.of("val")]
+    check_folds(known, config.model.backbone, progress)
     _outer(manifest, nested, config)
     place = Path(out) if out is not None else free_place(config, "tune")
     with record.run_place(

@@ -28,6 +28,8 @@ class Candidate:
             candidates are compared by; see `least_losses`. Of several labels a picture
             it is the loss itself.
         accuracy: The mean of `right`.
+        never: Classes that occur among the pictures and are never answered; of one
+            label a picture only.
         epochs: How many epochs the phase has run.
         best_epoch: Which of them was kept, counted from 1; 0 for a probe.
         stopped: Whether the phase has ended before its time.
@@ -42,6 +44,7 @@ class Candidate:
     loss: float
     tempered: float
     accuracy: float
+    never: tuple[int, ...] = ()
     epochs: int = 0
     best_epoch: int = 0
     stopped: bool = False
@@ -52,7 +55,7 @@ class Candidate:
         """All but what there is of each picture, for records."""
         values = dataclasses.asdict(self)
         del values["scores"], values["right"]
-        return values
+        return {**values, "never": list(self.never)}
 
 
 def judge(
@@ -79,10 +82,14 @@ def judge(
     right = task.rightness(truth, scores)
     loss = float(task.losses(truth, scores).mean())
     tempered = loss
+    never: tuple[int, ...] = ()
     if not task.multi_label:
-        tempered = float(least_losses(truth.argmax(axis=1), scores).mean())
+        classes = truth.argmax(axis=1)
+        tempered = float(least_losses(classes, scores).mean())
+        never = tuple(np.setdiff1d(classes, scores.argmax(axis=1)).tolist())
+    accuracy = float(right.mean())
     return Candidate(
-        name, point, scores, right, loss, tempered, float(right.mean()), **more
+        name, point, scores, right, loss, tempered, accuracy, never, **more
     )
 
 

@@ -54,6 +54,8 @@ def held_out(
         fold.probe()
         tune(fold)
         trained.append(fold)
+        line = ", ".join(f"{c.name} {c.accuracy:.3f}" for c in fold.candidates)
+        trainer.progress.note(f"Fold {one.fold}/{folds}, accuracy: {line}")
     shutil.rmtree(work, ignore_errors=True)
     trainer.network.put_back({})
     truth = np.concatenate([one.truth for one in trained])

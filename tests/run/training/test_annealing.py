@@ -20,21 +20,22 @@ def made(steps, minutes=None, each=5):
     return one
 
 
-def test_it_rises_over_ten_steps_and_falls_by_a_cosine():
-    one = made(110)
-    assert one.rate(0) == pytest.approx(0.4 / 11)
-    assert one.rate(9) == pytest.approx(0.4 * 10 / 11)
-    assert one.rate(10) == pytest.approx(0.4)
-    # Half way down a cosine of 100 steps, and a quarter before its end.
-    assert one.rate(60) == pytest.approx(0.2)
-    assert one.rate(85) == pytest.approx(0.2 * (1 + math.cos(math.pi * 0.75)))
-    assert one.rate(110) == pytest.approx(0)
+def test_it_rises_over_a_quarter_and_falls_by_a_cosine():
+    one = made(200)
+    assert one.rate(0) == pytest.approx(0.4 / 51)
+    assert one.rate(49) == pytest.approx(0.4 * 50 / 51)
+    assert one.rate(50) == pytest.approx(0.4)
+    # Half way down a cosine of 150 steps, and two thirds.
+    assert one.rate(125) == pytest.approx(0.2)
+    assert one.rate(150) == pytest.approx(0.2 * (1 + math.cos(math.pi * 2 / 3)))
+    assert one.rate(200) == pytest.approx(0)
 
 
-def test_a_short_phase_warms_up_for_half_of_it():
+def test_a_phase_of_a_few_steps():
+    """One step of four rises; a cosine of three steps is at 3/4 and 1/4 between."""
     one = made(4)
     assert [one.rate(step) for step in range(5)] == pytest.approx(
-        [0.4 / 3, 0.8 / 3, 0.4, 0.2, 0]
+        [0.2, 0.4, 0.3, 0.1, 0]
     )
 
 

@@ -23,10 +23,11 @@ class Candidate:
         freeze_to: The layer it was frozen up to, or "none".
         scores: float32 [N, n], class probabilities of the validation side.
         right: float [N], how right they are; see `Task.rightness`.
-        loss: The mean log loss.
-        tempered: The same at the temperature that suits the scores best, which is what
-            candidates are compared by; see `least_losses`. Of several labels a picture
-            it is the loss itself.
+        losses: float [N], the log losses at the temperature that suits the scores best,
+            which is what candidates are compared by; see `least_losses`. Of several
+            labels a picture the losses as they are.
+        loss: The mean log loss, as it is.
+        tempered: The mean of `losses`.
         accuracy: The mean of `right`.
         never: Classes that occur among the pictures and are never answered; of one
             label a picture only.
@@ -41,6 +42,7 @@ class Candidate:
     freeze_to: str
     scores: np.ndarray = field(repr=False)
     right: np.ndarray = field(repr=False)
+    losses: np.ndarray = field(repr=False)
     loss: float
     tempered: float
     accuracy: float
@@ -54,8 +56,20 @@ class Candidate:
     def account(self) -> dict[str, Any]:
         """All but what there is of each picture, for records."""
         values = dataclasses.asdict(self)
-        del values["scores"], values["right"]
+        del values["scores"], values["right"], values["losses"]
         return {**values, "never": list(self.never)}
+
+    def gain(self, other: Candidate) -> tuple[float, float]:
+        """How much less loss it has than another.
+
+        Args:
+            other: On the same pictures.
+
+        Returns:
+            The mean of the differences, and its standard error.
+        """
+        gains = other.losses - self.losses
+        return float(gains.mean()), float(gains.std(ddof=1) / len(gains) ** 0.5)
 
 
 def judge(
@@ -80,16 +94,24 @@ def judge(
         The candidate.
     """
     right = task.rightness(truth, scores)
-    loss = float(task.losses(truth, scores).mean())
-    tempered = loss
+    losses = task.losses(truth, scores)
+    loss = float(losses.mean())
     never: tuple[int, ...] = ()
     if not task.multi_label:
         classes = truth.argmax(axis=1)
-        tempered = float(least_losses(classes, scores).mean())
+        losses = least_losses(classes, scores)
         never = tuple(np.setdiff1d(classes, scores.argmax(axis=1)).tolist())
-    accuracy = float(right.mean())
     return Candidate(
-        name, point, scores, right, loss, tempered, accuracy, never, **more
+        name,
+        point,
+        scores,
+        right,
+        losses,
+        loss,
+        float(losses.mean()),
+        float(right.mean()),
+        never,
+        **more,
     )
 
 

@@ -110,8 +110,11 @@ def find_out(trainer: Trainer) -> None:
         if trainer.budget.left < LEAST_SECONDS:
             return progress.note(f"No time is left to tune {name}")
         run(trainer, _keyed(above, trainer))
-        gain, error = trainer.best().gain(before)
-        said = f"Tuning {name} gains {gain:.4f} ± {error:.4f} in loss"
+        after = trainer.best()
+        if after is before:
+            return progress.note(f"Tuning {name} gains nothing: no deeper then")
+        gain, error = after.gain(before)
+        said = f"Tuning {name} gains {gain:.4f} ± {error:.4f} in tempered loss"
         if gain <= error:
             return progress.note(f"{said}, no more than chance does: no deeper then")
         progress.note(said)

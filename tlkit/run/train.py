@@ -344,8 +344,8 @@ def _describe(
     elif train.phases != ONE:
         frozen = f"phases {train.phases}"
     progress.note(
-        f"Data: {pictures} pictures to train on, {len(manifest.of('val'))} to choose "
-        f"the epoch by, {len(manifest.of('test'))} held back for the test"
+        f"Data: {pictures} pictures to train on, {len(manifest.of('val'))} to validate "
+        f"on, {len(manifest.of('test'))} held back for the test"
     )
     progress.note(
         f"Network: {classifier.backbone.name} up to {classifier.cut} ({shape}), "

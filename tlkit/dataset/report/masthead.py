@@ -14,7 +14,7 @@ from tlkit.dataset.report.markup import Child, name, node, number
 # Said of a side of the split, as in "245 to train on".
 PURPOSES = {
     "train": "to train on",
-    "val": "to choose the epoch by",
+    "val": "to choose by",
     "test": "held back for the test",
 }
 SPELLED_DIGITS = 12

@@ -125,7 +125,7 @@ def test_several_labels_from_evaluation_to_answers(finished_several, several, ca
     out, err = capfd.readouterr()
     assert "mAP" in out
     assert "average precision" in out
-    assert "chose the epoch and the thresholds" in err
+    assert "chose which weights were kept, and the thresholds" in err
     assert "classes.csv" in err
     assert "confusion" not in out + err
     command = ["predict", place, str(several.source / picture), "--workers", "0"]

@@ -75,7 +75,7 @@ def print_score(metrics: dict[str, Any]) -> None:
     chosen = [
         what
         for key, what in (
-            ("chose_the_epoch", "the epoch and how deep to tune"),
+            ("chose_the_epoch", "which weights were kept"),
             ("chose_the_thresholds", "the thresholds of the labels"),
         )
         if metrics.get(key)

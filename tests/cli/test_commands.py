@@ -177,7 +177,7 @@ def test_evaluate_prints_the_interval(finished, capfd):
     assert "mistakes.png" in err
     finished_split = ["evaluate", str(finished.directory), "--split", "val"]
     assert run([*finished_split, "--workers", "0"]) == 0
-    assert "chose the epoch" in capfd.readouterr().err
+    assert "chose which weights were kept" in capfd.readouterr().err
 
 
 def test_layers_lists_what_can_be_cut(capfd):

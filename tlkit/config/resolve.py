@@ -121,16 +121,16 @@ def _resolve_training(
             f"lr: {train.lr:g} would do nothing: each of the phases {chosen!r} has a "
             "rate of its own. Leave lr away, or the rate of a phase."
         )
-    decay = train.depth_decay
-    if (
-        pretrained
-        and chosen == phases.ONE
-        and not whole_body
-        and decay not in (None, 1)
-    ):
+    decay, frozen = train.depth_decay, chosen == phases.ONE and not whole_body
+    useless = decay not in (None, 1)
+    if listed:
+        frozen = all(one.above == phases.HEAD for one in phases.parse_phases(chosen))
+        # The default is what the configuration of a run says that found its phases.
+        useless = useless and decay != phases.TUNE_DECAY
+    if pretrained and frozen and useless:
         raise UsageError(
             f"depth_decay: {decay:g} would do nothing: the head alone trains. Give "
-            "phases, or freeze_to a layer below the cut."
+            "phases that tune, or freeze_to a layer below the cut."
         )
     rate = phases.TUNE_RATE if tunes else phases.HEAD_RATE
     return dataclasses.replace(

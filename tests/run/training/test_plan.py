@@ -175,6 +175,7 @@ def test_no_time_no_tuning(judged, prepared, weights, tmp_path):
         ({"epochs": 3, "steps": 9}, "give one of both"),
         ({"phases": "head:3@1e-3", "lr": 1e-4}, "would do nothing"),
         ({"freeze_to": "block4", "depth_decay": 0.1}, "would do nothing"),
+        ({"phases": "head:3", "depth_decay": 0.5}, "would do nothing"),
     ],
 )
 def test_phases_that_cannot_be_meant(prepared, weights, tmp_path, options, word):

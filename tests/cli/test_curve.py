@@ -17,6 +17,6 @@ def test_the_curve_is_printed_with_what_it_tells(
     shown = capsys.readouterr()
     assert "expected of 2 times as many" in shown.out
     assert "expected of 4 times as many" in shown.out
-    assert "four times as many should bring" in shown.out
+    assert "Four times as many should bring" in shown.out
     assert str(out / "curve.png") in shown.err.replace("\n", "")
     assert "Next: tlkit" in shown.err

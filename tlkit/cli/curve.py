@@ -80,6 +80,6 @@ def _verdict(found: Curve) -> str:
     opening = {
         "pays": "More pictures pay",
         "flat": "The curve is flat",
-        "unclear": "The curve does not tell whether more pictures pay",
+        "unclear": "Whether more pictures pay, by a whole point for sure, is open",
     }[found.verdict]
-    return f"{opening}: four times as many should bring {points}."
+    return f"{opening}. Four times as many should bring {points}."

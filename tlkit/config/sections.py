@@ -39,8 +39,6 @@ COURSE = (
     "lr", "schedule", "warmup", "epochs", "steps", "minutes", "phases", "probe",
     "depth_decay", "ema", "monitor", "patience", "plateau", "plateau_factor",
 )  # fmt: skip
-
-
 # Of no use to a probe alone, which is solved in no steps, and from plain pictures.
 STEPPING = (
     "augment", "batch", "mix", "views", "optimizer", "lr", "depth_decay", "momentum",

@@ -24,7 +24,7 @@ HALF = "/2"
 LAST = "last"
 HEAD_RATE, HEAD_EPOCHS = 1e-3, 30
 # For layers that are pretrained: slowly, and the lower, the more so: the lowest that
-# trains at a tenth of the rate. RESULTS.md has what that gains.
+# trains at a tenth of the rate; tests/benchmarks/tuning.py holds that against one rate.
 TUNE_RATE, TUNE_DECAY = 5e-4, 0.1
 # Tuned without it, a network soon answers its few pictures with a certainty that it
 # does not have on others.

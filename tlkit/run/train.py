@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from tlkit.run.scoring.decision import decide_on_val
 from tlkit.run.scoring.report import report, side_of
 from tlkit.run.seen import check_sides
 from tlkit.run.study.auto_cut import settle_cut
+from tlkit.run.training import held_out
 from tlkit.run.training.budget import Budget
 from tlkit.run.training.candidate import Candidate
 from tlkit.run.training.choice import account_for
@@ -200,6 +202,7 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
     run = run.update(state="finished")
     for path in (run.directory / "checkpoint").glob("*/*.npz"):
         path.unlink()
+    shutil.rmtree(run.directory / held_out.WORK, ignore_errors=True)
     return run
 
 

@@ -44,6 +44,8 @@ def test_a_gain_and_its_standard_error():
     assert one.gain(worse) == pytest.approx((0.2, 0.1))
     assert worse.gain(one) == pytest.approx((-0.2, 0.1))
     assert one.gain(one) == (0, 0)
+    single = dataclasses.replace(one, losses=one.losses[:1])
+    assert single.gain(single) == (0, np.inf)
 
 
 def test_classes_that_are_never_answered():

@@ -11,10 +11,12 @@ import pytest
 
 from tests.run.test_train import weights_of
 from tlkit.errors import UsageError
+from tlkit.progress import Silent
 from tlkit.run.record import Run
 from tlkit.run.train import finetune, resume
 from tlkit.run.training import plan
 from tlkit.run.training.budget import Budget
+from tlkit.run.training.checkpoint import Checkpoint
 from tlkit.run.training.learn import Trainer
 from tlkit.run.training.probe import fit_probe
 
@@ -217,12 +219,47 @@ def test_what_folds_have_chosen_is_repeated_to_the_byte(judged_by_folds, tmp_pat
         assert a.tobytes() == b.tobytes()
 
 
+def test_a_run_that_is_resumed_does_not_train_its_folds_again(
+    judged_by_folds, prepared, weights, tmp_path, monkeypatch
+):
+    class Stop(BaseException):
+        pass
+
+    def dying(self, epoch, logs=None):
+        if "folds" not in str(self.directory) and epoch == 2:
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "on_epoch_begin", dying, raising=False)
+        patch.setattr(plan, "best_of", lambda candidates, _: candidates[-1])
+        with pytest.raises(Stop):
+            finetune(
+                prepared.directory, tmp_path / "run", weights=weights, **PRETRAINED
+            )
+    trained = []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Checkpoint, "on_epoch_begin",
+            lambda self, epoch, logs=None: trained.append(str(self.directory)),
+            raising=False,
+        )  # fmt: skip
+        patch.setattr(plan, "best_of", lambda candidates, _: candidates[-1])
+        run = resume(tmp_path / "run")
+    assert trained
+    assert not any("folds" in place for place in trained)
+    assert run.info["kept"] == "deep/2"
+    ours, theirs = ({c["name"]: c["loss"] for c in one.info["held_out"]}
+                    for one in (run, judged_by_folds))  # fmt: skip
+    assert ours == theirs
+    assert not (run.directory / "folds").exists()
+
+
 @pytest.mark.parametrize("chosen", ["probe", "deep", "deep/2"])
 def test_what_folds_choose_is_what_comes_out(
     prepared, weights, tmp_path, monkeypatch, chosen
 ):
     def told(trainer, tune, least):
-        fold = trainer.beside(trainer.manifest, tmp_path / "fold", None)
+        fold = trainer.beside(trainer.manifest, tmp_path / "fold", 9.0, Silent())
         fold.probe()
         tune(fold)
         trainer.network.put_back({})

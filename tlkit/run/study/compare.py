@@ -104,9 +104,9 @@ def compare(
     seed = configs[0].train.seed
     manifest = Manifest.read(data)
     subjects = Subjects.of(manifest, SIDES, folds=folds, seed=seed)
-    for config in configs:
-        held = [one for side in SIDES for one in manifest.of(side)]
-        check_folds(held, config.model.backbone, progress)
+    held = [one for side in SIDES for one in manifest.of(side)]
+    for backbone in {config.model.backbone: None for config in configs}:
+        check_folds(held, backbone, progress)
     place = Path(out) if out is not None else free_place(manifest)
     with files.replaced_directory(
         place, marker=MARKER, overwrite=overwrite, what="comparison"

@@ -26,15 +26,15 @@ class Budget:
             return math.inf
         return 60 * self.minutes - (time.monotonic() - self.began)
 
-    def at_most(self, minutes: float | None) -> Budget:
+    def at_most(self, minutes: float) -> Budget:
         """A part of it that begins now.
 
         Args:
-            minutes: How long it may take; None for all that is left.
+            minutes: How long it may take.
 
         Returns:
             The part, which ends no later than the whole.
         """
-        if minutes is None or 60 * minutes > self.left:
+        if 60 * minutes > self.left:
             return self
         return Budget(minutes)

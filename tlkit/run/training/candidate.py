@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,9 +67,12 @@ class Candidate:
             other: On the same pictures.
 
         Returns:
-            The mean of the differences, and its standard error.
+            The mean of the differences, and its standard error, infinite for a single
+            picture.
         """
         gains = other.losses - self.losses
+        if len(gains) == 1:
+            return float(gains[0]), math.inf
         return float(gains.mean()), float(gains.std(ddof=1) / len(gains) ** 0.5)
 
 

@@ -6,11 +6,11 @@ of the pictures it has not seen says whether it pays, and needs no picture more.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 
 import numpy as np
 
+from tlkit.progress import Quiet
 from tlkit.run.study.folds import most_folds
 from tlkit.run.study.rounds import inner_rounds
 from tlkit.run.training.candidate import Candidate, judge
@@ -27,6 +27,7 @@ def held_out(
     """Tune on folds of the training side, and judge by what each has not seen.
 
     The time that is left is shared out evenly between the folds and what comes after.
+    What the folds leave in WORK is gone on with by a run that is resumed.
 
     Args:
         trainer: Gives data, network and time. The network is as it was built again
@@ -50,13 +51,13 @@ def held_out(
     trained = []
     for number, one in enumerate(rounds):
         share = trainer.budget.left / (folds - number + 1) / 60
-        fold = trainer.beside(one.manifest, work / str(one.fold), share)
+        quiet = Quiet(trainer.progress, f"Fold {one.fold}/{folds}: ")
+        fold = trainer.beside(one.manifest, work / str(one.fold), share, quiet)
         fold.probe()
         tune(fold)
         trained.append(fold)
         line = ", ".join(f"{c.name} {c.accuracy:.3f}" for c in fold.candidates)
         trainer.progress.note(f"Fold {one.fold}/{folds}, accuracy: {line}")
-    shutil.rmtree(work, ignore_errors=True)
     trainer.network.put_back({})
     truth = np.concatenate([one.truth for one in trained])
     return [

@@ -21,7 +21,7 @@ from tlkit.config import Config, TrainConfig
 from tlkit.dataset.manifest import Manifest
 from tlkit.inputs.schedule import BALANCED
 from tlkit.model.phases import HALF, HEAD, LAST, PROBE, Phase
-from tlkit.progress import Progress, Quiet
+from tlkit.progress import Progress
 from tlkit.run.clock import Clock
 from tlkit.run.features.side import Side, score
 from tlkit.run.training.budget import Budget
@@ -44,7 +44,6 @@ class Planned:
         half: Whether what comes of it is the mean of the weights before and after.
         ended: Behind how many steps to end, as in Phase.
         views: As in the configuration, None for just that.
-        minutes: How long it may take at most, None for as long as it takes.
     """
 
     above: str
@@ -52,7 +51,6 @@ class Planned:
     half: bool = False
     ended: int | None = None
     views: int | str | None = None
-    minutes: float | None = None
 
 
 class Trainer:
@@ -156,7 +154,7 @@ class Trainer:
             frozen=network.trained.frozen,
             depths=network.depths(),
             device=network.device,
-            budget=self.budget.at_most(planned.minutes),
+            budget=self.budget,
             progress=self.progress,
             watching=self.watching,
         )
@@ -212,7 +210,7 @@ class Trainer:
         return found
 
     def beside(
-        self, manifest: Manifest, directory: Path, minutes: float | None
+        self, manifest: Manifest, directory: Path, minutes: float, progress: Progress
     ) -> Trainer:
         """Another trainer of the same network, which is as it was built again.
 
@@ -220,6 +218,7 @@ class Trainer:
             manifest: With other sides.
             directory: Where its checkpoints go.
             minutes: How long it may take, at most what is left.
+            progress: Told of its work.
 
         Returns:
             The trainer.
@@ -232,7 +231,7 @@ class Trainer:
             directory,
             budget=self.budget.at_most(minutes),
             clock=Clock(),
-            progress=Quiet(self.progress),
+            progress=progress,
         )
 
     @property

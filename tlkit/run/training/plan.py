@@ -172,7 +172,6 @@ def run(trainer: Trainer, planned: Planned) -> None:
     Args:
         trainer: As for `follow`.
         planned: The phase.
-
     """
     before = trainer.best() if trainer.candidates else None
     if before:

@@ -41,7 +41,6 @@ WAYS = ("tlkit", "a notebook", "b logistic", "b with val", "c fine_tune", "d BiT
 VIEWS = 6
 # Enough for a score, and soon read: of a class at most so many are drawn at all.
 MOST_A_CLASS = 160
-Z = 1.959964
 
 
 def cells(sets: list[str], seeds: int) -> Iterator[tuple[str, int, int]]:
@@ -223,8 +222,7 @@ def table(found: dict[str, Any]) -> list[dict[str, Any]]:
                 continue
             mean = statistics.mean(scores)
             means.setdefault(way, []).append((mean, (name, int(shots))))
-            spread = statistics.stdev(scores) if len(scores) > 1 else float("nan")
-            row[way] = f"{mean:.3f} ± {Z * spread / len(scores) ** 0.5:.3f}"
+            row[way] = common.mean_of(scores)
         seconds = [cell["tlkit"]["seconds"] for cell in those]
         row["tlkit, s"] = f"{statistics.median(seconds):.0f}"
         row["kept"] = " ".join(cell["tlkit"]["kept"] for cell in those)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from scipy.stats import t as student
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("TLKIT_SHARED", ROOT.parent / "shared"))
@@ -47,6 +50,15 @@ def run_info(run: Path) -> dict[str, Any]:
 def accuracy(run: Path) -> float:
     """The validation accuracy of the epoch that was kept."""
     return float(json.loads((run / "metrics.json").read_text())["accuracy"])
+
+
+def mean_of(values: Sequence[float]) -> str:
+    """The mean with half its 95 % interval, by Student's t, where there are several."""
+    mean = f"{statistics.mean(values):.3f}"
+    if len(values) < 2:
+        return mean
+    spread = statistics.stdev(values) / len(values) ** 0.5
+    return f"{mean} ± {student.ppf(0.975, len(values) - 1) * spread:.3f}"
 
 
 def print_table(rows: Sequence[dict[str, Any]], json_file: Path | None) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import common
-from tests.benchmarks.accuracy import Z, draw_sides, prepare
+from tests.benchmarks.accuracy import draw_sides, prepare
 
 CELLS = (("hymenoptera", 80), ("bccd", 20))
 STEPS = 60
@@ -67,14 +67,10 @@ def table(found: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
                 for key, one in found.items()
                 if key.startswith(start) and key.endswith(end)
             ]
-            scores = [one["accuracy"] for one in those]
-            if len(scores) > 1:
-                half = Z * statistics.stdev(scores) / len(scores) ** 0.5
-                mean = statistics.mean(scores)
+            if those:
+                right = common.mean_of([one["accuracy"] for one in those])
                 seconds = statistics.median(one["seconds"] for one in those)
-                row[f"{name}, {shots} a class"] = (
-                    f"{mean:.3f} ± {half:.3f}, {seconds:.0f} s"
-                )
+                row[f"{name}, {shots} a class"] = f"{right}, {seconds:.0f} s"
         rows.append(row)
     return rows
 

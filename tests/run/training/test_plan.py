@@ -201,6 +201,8 @@ def test_folds_of_the_training_side_judge_where_val_is_small(judged_by_folds, pr
     held = {one["name"]: one for one in run.info["held_out"]}
     assert list(held) == ["probe", "deep", "deep/2"]
     assert run.info["kept"] == min(held, key=lambda name: held[name]["tempered"])
+    # 29 pictures in batches of 8: 32 times each is 116 steps, 12 times less than 60.
+    assert run.info["candidates"][-1]["epochs"] * 4 == pytest.approx(116, abs=4)
     assert run.config.train.monitor == "last"
     assert run.info["choice"]["chosen_by"] == "folds of the training side"
     # Each picture of the training side is held out once.
@@ -231,7 +233,7 @@ def test_a_run_that_is_resumed_does_not_train_its_folds_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoint, "on_epoch_begin", dying, raising=False)
-        patch.setattr(plan, "best_of", lambda candidates, _: candidates[-1])
+        patch.setattr(plan, "choose", lambda candidates, *_: candidates[-1])
         with pytest.raises(Stop):
             finetune(
                 prepared.directory, tmp_path / "run", weights=weights, **PRETRAINED
@@ -243,7 +245,7 @@ def test_a_run_that_is_resumed_does_not_train_its_folds_again(
             lambda self, epoch, logs=None: trained.append(str(self.directory)),
             raising=False,
         )  # fmt: skip
-        patch.setattr(plan, "best_of", lambda candidates, _: candidates[-1])
+        patch.setattr(plan, "choose", lambda candidates, *_: candidates[-1])
         run = resume(tmp_path / "run")
     assert trained
     assert not any("folds" in place for place in trained)
@@ -264,7 +266,11 @@ def test_what_folds_choose_is_what_comes_out(
         tune(fold)
         trainer.network.put_back({})
         return [
-            dataclasses.replace(one, tempered=float(one.name != chosen))
+            dataclasses.replace(
+                one,
+                tempered=float(one.name != chosen),
+                losses=np.full_like(one.losses, one.name != chosen),
+            )
             for one in fold.candidates
         ]
 

@@ -6,19 +6,20 @@ of the pictures it has not seen says whether it pays, and needs no picture more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tlkit.progress import Quiet
+from tlkit.progress import Progress, Quiet
 from tlkit.run.study.folds import most_folds
 from tlkit.run.study.rounds import inner_rounds
-from tlkit.run.training.candidate import Candidate, judge
+from tlkit.run.training.candidate import Candidate, best_of, judge
 from tlkit.run.training.learn import Trainer
 
 # Each costs as much as the tuning itself.
 FOLDS = 3
 WORK = "folds"
+LAST_SHARES = 2
 
 
 def held_out(
@@ -26,7 +27,8 @@ def held_out(
 ) -> list[Candidate]:
     """Tune on folds of the training side, and judge by what each has not seen.
 
-    The time that is left is shared out evenly between the folds and what comes after.
+    The time that is left is shared out evenly between the folds and what comes after,
+    which gets two shares, for it is what is kept.
     What the folds leave in WORK is gone on with by a run that is resumed.
 
     Args:
@@ -42,7 +44,7 @@ def held_out(
     manifest, seed = trainer.manifest, trainer.config.train.seed
     examples = manifest.of("train")
     groups = np.array([one.group for one in examples])
-    fitting = int(min(FOLDS, trainer.budget.left / least - 1))
+    fitting = int(min(FOLDS, trainer.budget.left / least - LAST_SHARES))
     folds = min(fitting, most_folds(manifest.targets(examples), groups))
     if folds < 2:
         return []
@@ -50,7 +52,7 @@ def held_out(
     rounds = inner_rounds(manifest, folds, seed=seed)
     trained = []
     for number, one in enumerate(rounds):
-        share = trainer.budget.left / (folds - number + 1) / 60
+        share = trainer.budget.left / (folds - number + LAST_SHARES) / 60
         quiet = Quiet(trainer.progress, f"Fold {one.fold}/{folds}: ")
         fold = trainer.beside(one.manifest, work / str(one.fold), share, quiet)
         fold.probe()
@@ -72,3 +74,34 @@ def held_out(
         )
         for place, first in enumerate(trained[0].candidates)
     ]
+
+
+def choose(
+    held_out: Sequence[Candidate], monitor: str, progress: Progress
+) -> Candidate:
+    """The one to keep, by what folds say of them.
+
+    A fold learns from fewer pictures than there are, of which tuning suffers more than
+    a probe does; so the probe has to be ahead by more than its standard error.
+
+    Args:
+        held_out: As from `held_out`, the probe first.
+        monitor: What they are judged by, as in TrainConfig.
+        progress: Told where the probe is ahead by less.
+
+    Returns:
+        The candidate.
+    """
+    probe, best = held_out[0], best_of(held_out, monitor)
+    if best is not probe or len(held_out) == 1:
+        return best
+    tuned = best_of(held_out[1:], monitor)
+    gain, error = probe.gain(tuned)
+    if gain > error:
+        return probe
+    progress.note(
+        f"The probe is ahead of {tuned.name} by {gain:.4f} ± {error:.4f} in tempered "
+        "loss, no more than chance: tuned then, as there are more pictures than folds "
+        "had"
+    )
+    return tuned

@@ -21,9 +21,8 @@ from tlkit.model.phases import (
     Phase,
     parse_phases,
 )
-from tlkit.run.training.candidate import best_of
 from tlkit.run.training.fit import epochs_of
-from tlkit.run.training.held_out import held_out
+from tlkit.run.training.held_out import choose, held_out
 from tlkit.run.training.learn import Planned, Trainer
 
 TRIED = {TOP: "the upper third", DEEP: "the upper two thirds"}
@@ -32,8 +31,9 @@ LEAST_JUDGES = 50
 # With less time than this a phase would hardly have begun.
 LEAST_SECONDS = 15.0
 # A tuning phase sees every picture so many times, within these numbers of steps: BiT's
-# 500 (Kolesnikov et al. 2020, arXiv 1912.11370) at most.
-TUNE_EPOCHS, LEAST_STEPS, MOST_STEPS = 12, 60, 500
+# 500 (Kolesnikov et al. 2020, arXiv 1912.11370) at most. To see whether it pays it need
+# not be as long as what is kept.
+TRIED_EPOCHS, KEPT_EPOCHS, LEAST_STEPS, MOST_STEPS = 12, 32, 60, 500
 
 
 def check(trainer: Trainer) -> None:
@@ -128,8 +128,8 @@ def _tune_as_folds_say(trainer: Trainer) -> None:
         trainer: Has its probe. Its validation side judges nothing, not even the epoch.
     """
 
-    def tune(one: Trainer) -> None:
-        run(one, dataclasses.replace(_keyed(DEEP, one), half=True))
+    def tune(one: Trainer, epochs: int = TRIED_EPOCHS) -> None:
+        run(one, dataclasses.replace(_keyed(DEEP, one, epochs), half=True))
 
     monitor = trainer.config.train.monitor
     train = dataclasses.replace(trainer.config.train, monitor=LAST)
@@ -147,18 +147,19 @@ def _tune_as_folds_say(trainer: Trainer) -> None:
             "Too few pictures or too little time for folds: what is kept is the mean "
             "of the weights before and after tuning"
         )
-        return tune(trainer)
-    best = best_of(trainer.held_out, monitor)
+        return tune(trainer, KEPT_EPOCHS)
+    best = choose(trainer.held_out, monitor, trainer.progress)
     if best.name != probe.name:
         half = best.name.endswith(HALF)
-        run(trainer, dataclasses.replace(_keyed(DEEP, trainer), half=half))
+        longer = _keyed(DEEP, trainer, KEPT_EPOCHS)
+        run(trainer, dataclasses.replace(longer, half=half))
     return None
 
 
-def _keyed(above: str, trainer: Trainer) -> Planned:
+def _keyed(above: str, trainer: Trainer, epochs: int = TRIED_EPOCHS) -> Planned:
     """A tuning phase as long as the data want: so many steps, not so many epochs."""
     pictures, batch = len(trainer.manifest.of("train")), trainer.config.inputs.batch
-    steps = min(max(TUNE_EPOCHS * pictures // batch, LEAST_STEPS), MOST_STEPS)
+    steps = min(max(epochs * pictures // batch, LEAST_STEPS), MOST_STEPS)
     train = dataclasses.replace(trainer.config.train, epochs=None, steps=steps)
     return _tuning(above, train, TUNE_RATE)
 

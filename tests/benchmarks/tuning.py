@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.tuning [--work FOLDER] [--seeds 5]
 
-Cells of the accuracy benchmark. From the same probe, on the same pictures: the tuning of
-the upper two thirds as folds try it, and the same with one thing changed. Test accuracy, that
-nothing has been chosen by; all ways are run to the end.
+Cells of the accuracy benchmark. From the same probe, on the same pictures: the tuning
+of the upper two thirds as folds try it, and the same with one thing changed. Test
+accuracy, that nothing has been chosen by; all ways are run to the end.
 
 What was computed is kept in FOLDER, and not computed again.
 """

@@ -18,6 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tests.benchmarks import common
 from tests.benchmarks.accuracy import draw_sides, prepare
 
@@ -37,8 +39,9 @@ TUNED: dict[str, dict[str, Any]] = {
 
 
 def measure(name: str, shots: int, seed: int, way: str, work: Path) -> dict[str, float]:
-    """Test accuracy of one way on one cell, and the seconds of its last phase."""
+    """Test accuracy and log loss of one way on one cell, and its seconds of tuning."""
     from tests.benchmarks.default import train
+    from tlkit.run.scoring.confidence import least_losses
 
     manifest, size = prepare(name, work)
     drawn = draw_sides(manifest, shots, seed)
@@ -52,9 +55,14 @@ def measure(name: str, shots: int, seed: int, way: str, work: Path) -> dict[str,
         options["phases"] = f"{options['phases']}:{epochs}"
     weights = common.weights(common.MOBILENET)
     found = train(drawn, size, seed, work, weights=weights, **options)
-    right = found["scores"].argmax(axis=1) == drawn.targets(drawn.of("test"))
-    seconds = max(one["seconds"] for one in found["candidates"])
-    return {"accuracy": float(right.mean()), "seconds": seconds}
+    truth, scores = drawn.targets(drawn.of("test")), found["scores"]
+    losses = -np.log(np.maximum(scores[np.arange(len(truth)), truth], 1e-7))
+    return {
+        "accuracy": float((scores.argmax(axis=1) == truth).mean()),
+        "loss": float(losses.mean()),
+        "tempered": float(least_losses(truth, scores).mean()),
+        "seconds": max(one["seconds"] for one in found["candidates"]),
+    }
 
 
 def table(found: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
@@ -70,9 +78,13 @@ def table(found: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
                 if key.startswith(start) and key.endswith(end)
             ]
             if those:
-                right = common.mean_of([one["accuracy"] for one in those])
-                seconds = statistics.median(one["seconds"] for one in those)
-                row[f"{name}, {shots} a class"] = f"{right}, {seconds:.0f} s"
+                cell = f"{name}, {shots} a class"
+                row[cell] = common.mean_of([one["accuracy"] for one in those])
+                row[f"{cell}, log loss"] = statistics.mean(one["loss"] for one in those)
+                row[f"{cell}, tempered"] = statistics.mean(
+                    one["tempered"] for one in those
+                )
+                row[f"{cell}, s"] = statistics.median(one["seconds"] for one in those)
         rows.append(row)
     return rows
 
@@ -82,6 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=None)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", default="", help="ways with this in their name")
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
@@ -90,7 +103,7 @@ def main() -> None:
     found = json.loads(store.read_text()) if store.is_file() else {}
     for seed in range(options.seeds):
         for name, shots in CELLS:
-            for way in ("probe", *TUNED):
+            for way in (way for way in ("probe", *TUNED) if options.only in way):
                 key = f"{name}/{shots}/{seed}/{way}"
                 if key not in found:
                     found[key] = measure(name, shots, seed, way, work)

@@ -31,7 +31,11 @@ TUNED: dict[str, dict[str, Any]] = {
     "mean of before and after": {"phases": "deep/2"},
     "upper third": {"phases": "top"},
     "the whole network": {"phases": "all"},
-    "one rate for all depths": {"phases": "deep", "depth_decay": 1.0},
+    "twice the rate": {"phases": "deep@5e-4"},
+    "twice the rate, a tenth for the lowest": {
+        "phases": "deep@5e-4",
+        "depth_decay": 0.1,
+    },
     "no label smoothing": {"phases": "deep", "label_smoothing": 0.0},
     "no augmented views": {"phases": "deep", "augment": "none"},
     "four times as long": {"phases": "deep", "steps": 4 * STEPS},
@@ -52,7 +56,8 @@ def measure(name: str, shots: int, seed: int, way: str, work: Path) -> dict[str,
         options = {**TUNED[way], "monitor": "last", "batch": BATCH}
         steps = options.pop("steps", STEPS)
         epochs = -(-steps // -(-pictures // BATCH))
-        options["phases"] = f"{options['phases']}:{epochs}"
+        above, at, rate = options["phases"].partition("@")
+        options["phases"] = f"{above}:{epochs}{at}{rate}"
     weights = common.weights(common.MOBILENET)
     found = train(drawn, size, seed, work, weights=weights, **options)
     truth, scores = drawn.targets(drawn.of("test")), found["scores"]

@@ -121,16 +121,13 @@ def _resolve_training(
             f"lr: {train.lr:g} would do nothing: each of the phases {chosen!r} has a "
             "rate of its own. Leave lr away, or the rate of a phase."
         )
-    decay, frozen = train.depth_decay, chosen == phases.ONE and not whole_body
-    useless = decay not in (None, 1)
+    frozen = chosen == phases.ONE and not whole_body
     if listed:
         frozen = all(one.above == phases.HEAD for one in phases.parse_phases(chosen))
-        # The default is what the configuration of a run says that found its phases.
-        useless = useless and decay != phases.TUNE_DECAY
-    if pretrained and frozen and useless:
+    if pretrained and frozen and train.depth_decay != 1:
         raise UsageError(
-            f"depth_decay: {decay:g} would do nothing: the head alone trains. Give "
-            "phases that tune, or freeze_to a layer below the cut."
+            f"depth_decay: {train.depth_decay:g} would do nothing: the head alone "
+            "trains. Give phases that tune, or freeze_to a layer below the cut."
         )
     rate = phases.TUNE_RATE if tunes else phases.HEAD_RATE
     return dataclasses.replace(
@@ -143,7 +140,6 @@ def _resolve_training(
         lr=None if rated else train.lr or rate,
         schedule=schedule,
         warmup=_first(train.warmup, 0.0),
-        depth_decay=_first(train.depth_decay, 1.0 if head_alone else phases.TUNE_DECAY),
         label_smoothing=_first(
             train.label_smoothing,
             phases.SMOOTHING if tunes else 0.0 if chosen == phases.ONE else None,

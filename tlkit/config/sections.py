@@ -92,7 +92,7 @@ class TrainConfig:
     minutes: float | None = None
     optimizer: str = "adam"
     lr: float | None = None
-    depth_decay: float | None = None
+    depth_decay: float = 1.0
     momentum: float | None = None
     nesterov: bool | None = None
     weight_decay: float | None = None

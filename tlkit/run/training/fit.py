@@ -122,7 +122,7 @@ def compile_model(
         device: From `device.choose_device`.
     """
     model, steps, factors = feed.model, feed.schedule.steps, None
-    decay = train.depth_decay or 1.0
+    decay = train.depth_decay
     if decay < 1:
         factors = optimizers.depth_factors(depths, decay)
     optimizer = optimizers.build(

@@ -50,3 +50,13 @@ def test_the_probe_has_to_be_ahead_by_more_than_chance(held_out, kept, notes):
     assert len(told.said) == notes
     if notes:
         assert "0.0750 ± 0.1750" in told.said[0]
+
+
+def test_a_probe_that_is_ahead_in_accuracy_only():
+    """Right once more, but with more loss: that is no gain, and none is claimed."""
+    held = [dataclasses.replace(PROBE, accuracy=1.0),
+            dataclasses.replace(BETTER, accuracy=0.75)]  # fmt: skip
+    told = Notes()
+    assert choose(held, "val_accuracy", told).name == "deep"
+    assert "what it gains in tempered loss, -0.0250" in told.said[0]
+    assert "ahead" not in told.said[0]

@@ -100,8 +100,8 @@ def choose(
     if gain > error:
         return probe
     progress.note(
-        f"The probe is ahead of {tuned.name} by {gain:.4f} ± {error:.4f} in tempered "
-        "loss, no more than chance: tuned then, as there are more pictures than folds "
-        "had"
+        f"The probe does better than {tuned.name}, but what it gains in tempered loss, "
+        f"{gain:.4f} ± {error:.4f}, is no more than chance: tuned then, as there are "
+        "more pictures than folds had"
     )
     return tuned

@@ -81,27 +81,27 @@ def choose(
 ) -> Candidate:
     """The one to keep, by what folds say of them.
 
-    A fold learns from fewer pictures than there are, of which tuning suffers more than
-    a probe does; so the probe has to be ahead by more than its standard error.
+    A fold learns from fewer pictures than there are, and for fewer steps, of which
+    tuning suffers most: what has changed less than the tuned network, the probe or the
+    mean of the two, has to be ahead of it by more than its standard error.
 
     Args:
-        held_out: As from `held_out`, the probe first.
+        held_out: As from `held_out`: the probe, then what tuning has come to.
         monitor: What they are judged by, as in TrainConfig.
-        progress: Told where the probe is ahead by less.
+        progress: Told where another is ahead by less.
 
     Returns:
         The candidate.
     """
-    probe, best = held_out[0], best_of(held_out, monitor)
-    if best is not probe or len(held_out) == 1:
+    best, tuned = best_of(held_out, monitor), held_out[:2][-1]
+    if best is tuned:
         return best
-    tuned = best_of(held_out[1:], monitor)
-    gain, error = probe.gain(tuned)
+    gain, error = best.gain(tuned)
     if gain > error:
-        return probe
+        return best
     progress.note(
-        f"The probe does better than {tuned.name}, but what it gains in tempered loss, "
-        f"{gain:.4f} ± {error:.4f}, is no more than chance: tuned then, as there are "
-        "more pictures than folds had"
+        f"{best.name} does better than {tuned.name}, but what it gains in tempered "
+        f"loss, {gain:.4f} ± {error:.4f}, is no more than chance: {tuned.name} then, "
+        "as there are more pictures than folds had"
     )
     return tuned

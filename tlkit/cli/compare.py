@@ -56,7 +56,11 @@ def compare(
     cost: str = typer.Option(
         "ms", help="ms | gflop | mb: by which the cheapest is meant."
     ),
-    folds: int = typer.Option(5, help="Of the cross-validation."),
+    folds: int | None = typer.Option(
+        None,
+        help="Of the cross-validation.  [default: 5, or as many as the smallest class "
+        "allows]",
+    ),
     with_scratch: bool = typer.Option(
         False,
         "--with-scratch",

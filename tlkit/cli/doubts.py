@@ -46,7 +46,7 @@ def doubts(
     sides = ", ".join(f"{n} {side}" for side, n in info["doubtful"].items() if n)
     OUT.print(
         f"doubts: {len(found.rows)} of {looked_at} examples probably have a wrong label"
-        f"{f' ({sides})' if sides else ''}; the probe agrees with "
+        f", or are hard to tell{f' ({sides})' if sides else ''}; the probe agrees with "
         f"{info['agreement']:.1%} of all labels",
         highlight=False,
     )

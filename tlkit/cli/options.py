@@ -54,7 +54,8 @@ HELP = {
     "batch": "Pictures a step.",
     "workers": "Processes that read pictures, 0 for none; else one a processor.",
     "optimizer": "Any of Keras' optimizers.",
-    "lr": f"Learning rate.  [default: {HEAD_RATE:g}; {TUNE_RATE:g} for pretrained "
+    "lr": "Learning rate of the head, or of all above --freeze-to; that of another "
+    f"phase stands in --phases.  [default: {HEAD_RATE:g}; {TUNE_RATE:g} for pretrained "
     "layers]",
     "depth_decay": "Rate of the lowest layer that trains, as a share of the head's, in "
     "equal ratios between.",
@@ -64,10 +65,11 @@ HELP = {
     "schedule": "auto | constant | cosine | exponential | linear | onecycle: the rate "
     "over time; auto is constant for a head, a cosine for pretrained layers.",
     "warmup": "Share of the steps to warm up, with cosine.  [default: 0]",
-    "epochs": f"Passes over the pictures, at most.  [default: {HEAD_EPOCHS}]",
+    "epochs": "Passes over the pictures, at most, in each phase.  [default: "
+    f"{HEAD_EPOCHS}; as the data want for pretrained layers]",
     "steps": "Batches to train on, at most, instead of epochs.",
     "label_smoothing": "Share of each target that is spread over all classes.  "
-    f"[default: 0; {SMOOTHING:g} where phases auto tunes]",
+    f"[default: 0; {SMOOTHING:g} where pretrained layers train]",
     "class_weights": "none | balanced: what the classes count in the loss.",
     "ema": "Score and keep a running mean of the weights, with this momentum, as 0.99.",
     "monitor": "val_loss | val_accuracy | last: which epoch is kept; with several "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tlkit.config.sections import (
     ModelConfig,
     TrainConfig,
     default_of,
+    given_for_head,
 )
 from tlkit.errors import UsageError
 from tlkit.inputs import augment
@@ -111,24 +113,22 @@ def _resolve_training(
     if schedule == "auto" and head_alone:
         schedule = "constant"
     steady = schedule in ("auto", "constant")
-    listed = chosen not in (phases.AUTO, phases.ONE)
     if chosen == phases.PROBE:
         # Nothing else is of use, so that nothing else is spelled out.
         return dataclasses.replace(train, probe=_first(train.probe, True))
-    rated = listed and all(phase.lr for phase in phases.parse_phases(chosen))
-    if rated and train.lr:
-        raise UsageError(
-            f"lr: {train.lr:g} would do nothing: each of the phases {chosen!r} has a "
-            "rate of its own. Leave lr away, or the rate of a phase."
-        )
+    listed: tuple[phases.Phase, ...] = ()
+    if chosen not in (phases.AUTO, phases.ONE):
+        listed = phases.parse_phases(chosen)
+        _check_listed(train, listed)
     frozen = chosen == phases.ONE and not whole_body
     if listed:
-        frozen = all(one.above == phases.HEAD for one in phases.parse_phases(chosen))
+        frozen = all(one.above == phases.HEAD for one in listed)
     if pretrained and frozen and train.depth_decay != 1:
         raise UsageError(
             f"depth_decay: {train.depth_decay:g} would do nothing: the head alone "
             "trains. Give phases that tune, or freeze_to a layer below the cut."
         )
+    single = chosen == phases.ONE
     rate = phases.TUNE_RATE if tunes else phases.HEAD_RATE
     return dataclasses.replace(
         train,
@@ -137,16 +137,37 @@ def _resolve_training(
         minutes=_first(
             train.minutes, DEFAULT_MINUTES if chosen == phases.AUTO else None
         ),
-        lr=None if rated else train.lr or rate,
+        # Several phases have each a rate and a length of their own.
+        lr=train.lr or (rate if single else None),
         schedule=schedule,
         warmup=_first(train.warmup, 0.0),
         label_smoothing=_first(
             train.label_smoothing,
-            phases.SMOOTHING if tunes else 0.0 if chosen == phases.ONE else None,
+            phases.SMOOTHING if tunes else 0.0 if single else None,
         ),
         plateau=_first(train.plateau, train.patience // 2 if steady else 0),
-        epochs=train.epochs or (None if train.steps or listed else phases.HEAD_EPOCHS),
+        epochs=train.epochs
+        or (phases.HEAD_EPOCHS if single and not train.steps else None),
     )
+
+
+def _check_listed(train: TrainConfig, listed: Sequence[phases.Phase]) -> None:
+    """Refuse what none of the phases would take."""
+    heads = [phase for phase in listed if phase.above == phases.HEAD]
+    given = given_for_head(train)
+    if heads and all(phase.lr for phase in heads):
+        given = {name: value for name, value in given.items() if name == "lr"}
+    elif heads:
+        given = {}
+    if given:
+        why = (
+            "each has a rate of its own" if heads else "there is no phase for the head"
+        )
+        raise UsageError(
+            f"{', '.join(given)} would do nothing with phases "
+            f"{','.join(map(str, listed))!r}: {why}, and what tunes pretrained layers "
+            "has its rate behind @, which falls over its whole length. Leave it away."
+        )
 
 
 def _check_probe_alone(config: Config, policy: augment.Policy) -> None:

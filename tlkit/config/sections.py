@@ -47,6 +47,9 @@ STEPPING = (
     "minutes",
 )  # fmt: skip
 
+# For new layers; those that are pretrained have a rate and an end of their own.
+HEAD_OPTIONS = ("lr", "patience", "plateau", "plateau_factor")
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -158,6 +161,23 @@ def default_of(option: str) -> Any:
     """
     kind = SECTIONS[SECTION_OF[option]]
     return next(f.default for f in dataclasses.fields(kind) if f.name == option)
+
+
+def given_for_head(train: TrainConfig) -> dict[str, Any]:
+    """What is said of the training of a head.
+
+    Args:
+        train: Resolved or not.
+
+    Returns:
+        Those of HEAD_OPTIONS that are not as when nobody says.
+    """
+    usual: dict[str, tuple[Any, ...]] = {
+        name: (default_of(name),) for name in HEAD_OPTIONS
+    }
+    usual["plateau"] = (None, 0, train.patience // 2)
+    given = {name: getattr(train, name) for name in HEAD_OPTIONS}
+    return {name: value for name, value in given.items() if value not in usual[name]}
 
 
 def without_steps(config: Config) -> Config:

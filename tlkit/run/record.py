@@ -71,10 +71,15 @@ class Run:
                 f"{Path(error.filename).name}.",
                 hint="Name the --out folder of an earlier tlkit finetune.",
             ) from error
-        except (OSError, UsageError) as error:
+        except OSError as error:
             raise RunError(
                 f"{directory} is not a run directory: {error}",
                 hint="Name the --out folder of an earlier tlkit finetune.",
+            ) from error
+        except UsageError as error:
+            raise RunError(
+                f"The run in {directory} is damaged: {error}",
+                hint="Take its config.yaml from a backup, or train anew.",
             ) from error
         except ValueError as error:
             raise RunError(f"{directory / MARKER} is damaged: {error}.") from error

@@ -13,7 +13,14 @@ import keras
 
 from tlkit import files
 from tlkit.cache_root import cap_bytes
-from tlkit.config import Config, build_config, resolve, without_steps
+from tlkit.config import (
+    Config,
+    build_config,
+    default_of,
+    given_for_head,
+    resolve,
+    without_steps,
+)
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.inputs.mix import caution
@@ -233,7 +240,7 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         trainer.candidates,
         kept,
         held_out=trainer.held_out,
-        monitor=trainer.config.train.monitor,
+        monitor=(config if trainer.held_out else trainer.config).train.monitor,
     )
     progress.note(choice["said"])
     _warn_of_silence(trainer, kept, progress)
@@ -306,11 +313,13 @@ def _decided(run: Run, trainer: Trainer) -> Run:
     train = dataclasses.replace(
         trainer.config.train,
         phases=listed,
-        lr=None,
         epochs=None,
         steps=None,
         minutes=None,
     )
+    heads = any(phase.above == HEAD for phase in trainer.phases)
+    unused = ["lr"] if heads else list(given_for_head(train))
+    train = dataclasses.replace(train, **{name: default_of(name) for name in unused})
     inputs = run.config.inputs
     if plain_suffices(run.config) and all(p.above == HEAD for p in trainer.phases):
         inputs = dataclasses.replace(inputs, views=1)

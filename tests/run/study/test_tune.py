@@ -162,13 +162,34 @@ def test_an_interrupted_search_goes_on(prepared, tmp_path, monkeypatch, quick):
     monkeypatch.setattr(search, "run_trial", quadratic)
     found = tlkit.tune(resume=tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "trials.csv", keep_default_na=False)
-    assert table["state"].tolist() == ["complete", "complete", "fail", "complete"]
+    done = "complete"
+    assert table["state"].tolist() == [done, done, "cut short", done, done]
     assert table["reason"].tolist()[2] == "it was interrupted"
-    assert len(set(table["lr"])) == 4
+    # It is tried again, and counts once.
+    lr = table["lr"].tolist()
+    assert lr[3] == lr[2]
+    assert len(set(lr)) == 4
     # More trials can be asked for.
     more = tlkit.tune(resume=tmp_path / "out", trials=6)
-    assert sum(more.metrics["trials"].values()) == 6
+    assert more.metrics["trials"] == {"complete": 6, "cut short": 1}
     assert more.metrics["best"]["loss"] <= found.metrics["best"]["loss"]
+
+
+def test_the_default_is_tried_again_where_the_first_trial_was_interrupted(
+    prepared, tmp_path, monkeypatch, quick
+):
+    def dying(trial, *rest, **more):
+        raise Stop
+
+    monkeypatch.setattr(search, "run_trial", dying)
+    with pytest.raises(Stop):
+        tune(prepared, tmp_path / "out", trials=2)
+    monkeypatch.setattr(search, "run_trial", quadratic)
+    found = tlkit.tune(resume=tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "trials.csv", keep_default_na=False)
+    assert table["state"].tolist() == ["cut short", "complete", "complete"]
+    assert table["lr"][1] == table["lr"][0]
+    assert found.metrics["first"]["trial"] == 2
 
 
 def test_the_time_limit_holds_but_for_the_first_trial(
@@ -193,7 +214,7 @@ def test_the_time_limit_holds_but_for_the_first_trial(
     # The first may take as long as it takes; the third is late, and what comes of it
     # could not be compared.
     assert ends == [float("inf"), 120, 120]
-    assert found.metrics["trials"] == {"complete": 2, "fail": 1}
+    assert found.metrics["trials"] == {"complete": 2, "cut short": 1}
     table = pd.read_csv(tmp_path / "out" / "trials.csv", keep_default_na=False)
     assert table["reason"].tolist() == ["", "", "the time was over"]
 

@@ -27,9 +27,19 @@ def test_the_validation_side_chose():
 
 
 def test_folds_chose_whatever_the_validation_side_says():
-    found = account_for([WORSE], WORSE, held_out=[BETTER, WORSE], monitor="last")
+    found = account_for(
+        [BETTER, WORSE], BETTER, held_out=[WORSE, BETTER], monitor="val_loss"
+    )
     assert found["chosen_by"] == "folds of the training side"
+    assert found["said"].endswith("; folds of the training side chose it")
+
+
+def test_what_is_kept_by_default_is_not_said_to_be_chosen():
+    found = account_for([WORSE], WORSE, held_out=[BETTER, WORSE], monitor="val_loss")
+    assert found["chosen_by"].startswith("the default")
     assert found["gain"] == pytest.approx(-0.25)
+    assert "chose it" not in found["said"]
+    assert "by default: in the folds nothing was ahead" in found["said"]
 
 
 @pytest.mark.parametrize("candidates", [[WORSE, BETTER], [BETTER]])

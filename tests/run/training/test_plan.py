@@ -176,6 +176,10 @@ def test_no_time_no_tuning(judged, prepared, weights, tmp_path):
         ({"phases": "head:3", "freeze_to": "block1"}, "say what is frozen"),
         ({"epochs": 3, "steps": 9}, "give one of both"),
         ({"phases": "head:3@1e-3", "lr": 1e-4}, "would do nothing"),
+        ({"phases": "head:3@1e-3,top:2", "lr": 1e-4}, "lr would do nothing"),
+        ({"phases": "top:2", "lr": 1e-4}, "no phase for the head"),
+        ({"phases": "deep:2@1e-3", "patience": 3}, "patience would do nothing"),
+        ({"phases": "deep:2", "patience": 0, "plateau": 2}, "patience, plateau would"),
         ({"freeze_to": "block4", "depth_decay": 0.1}, "would do nothing"),
         ({"phases": "head:3", "depth_decay": 0.5}, "would do nothing"),
     ],
@@ -209,6 +213,38 @@ def test_folds_of_the_training_side_judge_where_val_is_small(judged_by_folds, pr
     mistakes = (1 - held["probe"]["accuracy"]) * len(prepared.of("train"))
     assert mistakes == pytest.approx(round(mistakes))
     assert not (run.directory / "folds").exists()
+
+
+@pytest.mark.parametrize("most", [{"steps": 6}, {"epochs": 2}], ids=str)
+def test_what_is_said_of_the_length_is_the_most_of_every_phase(
+    prepared, weights, tmp_path, monkeypatch, most
+):
+    """29 pictures in batches of 8: 6 steps are 2 epochs, begun ones counted."""
+    monkeypatch.setattr(plan, "choose", lambda candidates, *_: candidates[1])
+    run = finetune(
+        prepared.directory, tmp_path / "run", weights=weights, **PRETRAINED, **most
+    )
+    assert run.config.train.phases.startswith("deep:2@")
+
+
+def test_what_only_a_head_takes_is_told_of_where_folds_judge(
+    prepared, weights, tmp_path
+):
+    warnings = []
+    progress = Silent()
+    progress.warn = warnings.append
+    run = finetune(
+        prepared.directory, tmp_path / "run", weights=weights, progress=progress,
+        **PRETRAINED, lr=10.0, patience=3, steps=4,
+    )  # fmt: skip
+    (said,) = [one for one in warnings if "of no effect" in one]
+    assert said.startswith("lr 10, patience 3: of no effect")
+    assert (run.config.train.lr, run.config.train.patience) == (None, 8)
+    again = finetune(
+        prepared.directory, tmp_path / "again", recipe=run.directory / "config.yaml"
+    )
+    for a, b in zip(weights_of(run), weights_of(again), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_what_folds_have_chosen_is_repeated_to_the_byte(judged_by_folds, tmp_path):

@@ -17,7 +17,6 @@ from tlkit.run.features.cut_features import GOOD
 from tlkit.run.record import Run
 from tlkit.run.scoring.noise import accuracy, one_standard_error, standard_error
 from tlkit.run.study.cut_probes import Subjects, probe_cuts
-from tlkit.run.training.probe import FOLDS
 
 
 class CutChoice(NamedTuple):
@@ -87,7 +86,7 @@ def choose_cut(config: Config, manifest: Manifest, progress: Progress) -> CutCho
     pooling = parse_head(config.model.head)[0].kind
     try:
         seed = config.train.seed
-        subjects = Subjects.of(manifest, ("train",), folds=FOLDS, seed=seed)
+        subjects = Subjects.of(manifest, ("train",), folds=None, seed=seed)
     except RunError as error:
         raise RunError(
             error.message, hint=f"{error.hint} Or name the cut instead of --cut auto."

@@ -21,7 +21,6 @@ from tlkit.run.seen import check_folds
 from tlkit.run.study.comparison import COSTS, MARKER, Comparison, Entry
 from tlkit.run.study.cut_probes import Subjects, probe_cuts
 from tlkit.run.study.verdict import Row, judge, probe_entry, scratch_entries
-from tlkit.run.training.probe import FOLDS
 
 SILENT = Silent()
 SIDES = ("train", "val")
@@ -50,7 +49,7 @@ def compare(
     poolings: Sequence[str] = MAP_POOLINGS,
     weights: str | Mapping[str, str] | None = None,
     cost: str = "ms",
-    folds: int = FOLDS,
+    folds: int | None = None,
     scratch_minutes: float | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
@@ -74,7 +73,8 @@ def compare(
         weights: "imagenet", "none" or a file; or which for which backbone. None is
             "imagenet", for a network of the user's own what comes with it.
         cost: By which of "ms", "gflop" and "mb" the cheapest is meant.
-        folds: Of the outer cross-validation.
+        folds: Of the outer cross-validation; 5 where not given, or as many as the
+            smallest class allows.
         scratch_minutes: Also train each of the small networks from random weights on
             one fold, so long at most, to see what transfer is worth; None for not.
         overwrite: Whether an earlier comparison in `out` may be replaced.
@@ -140,7 +140,7 @@ def free_place(manifest: Manifest) -> Path:
 
 
 def _check(
-    poolings: Sequence[str], cost: str, folds: int, options: Mapping[str, Any]
+    poolings: Sequence[str], cost: str, folds: int | None, options: Mapping[str, Any]
 ) -> None:
     for name in options:
         if name not in OPTIONS:
@@ -153,7 +153,7 @@ def _check(
     if cost not in COSTS:
         error = unknown_name("cost", cost, COSTS)
         raise error
-    if not 2 <= folds <= 100:
+    if folds is not None and not 2 <= folds <= 100:
         raise UsageError(f"folds: expected 2 to 100, got {folds}.")
 
 

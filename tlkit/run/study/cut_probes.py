@@ -12,11 +12,12 @@ import numpy as np
 
 from tlkit.config import Config
 from tlkit.dataset.manifest import Manifest
-from tlkit.errors import RunError
+from tlkit.errors import RunError, UsageError
 from tlkit.progress import Progress, track
 from tlkit.run.features.cut_features import AtCut, features_at_cuts
 from tlkit.run.study.folds import most_folds
 from tlkit.run.study.nested import nested_scores
+from tlkit.run.training.probe import FOLDS
 from tlkit.workers import in_order
 
 
@@ -44,14 +45,15 @@ class Subjects:
 
     @classmethod
     def of(
-        cls, manifest: Manifest, splits: Sequence[str], *, folds: int, seed: int
+        cls, manifest: Manifest, splits: Sequence[str], *, folds: int | None, seed: int
     ) -> Subjects:
         """Take some sides of a data set.
 
         Args:
             manifest: The data set.
             splits: Which sides; those without pictures are left out.
-            folds: Wanted; fewer if a class has not so many pictures or groups.
+            folds: How many; None for FOLDS, or fewer if a class has not so many
+                pictures or groups.
             seed: Of the folds.
 
         Returns:
@@ -59,6 +61,7 @@ class Subjects:
 
         Raises:
             RunError: They have several labels each, or some class cannot be held out.
+            UsageError: More folds than the smallest class has pictures or groups.
         """
         if manifest.multi_label:
             raise RunError(
@@ -78,9 +81,17 @@ class Subjects:
                 f"groups of them) in {names}: none can be held out to measure on.",
                 hint="Get more pictures of it.",
             )
-        folds = min(folds, most_folds(targets, groups[1]))
+        most = most_folds(targets, groups[1])
+        if folds is not None and folds > most:
+            raise UsageError(
+                f"folds: expected 2 to {most}, as many as the smallest class has "
+                f"pictures or groups of them in {names}; got {folds}.",
+                hint="Use fewer folds, or more pictures of that class.",
+            )
         ids = tuple(example.id for example in examples)
-        return cls(manifest, filled, ids, targets, groups[1], folds, seed)
+        return cls(
+            manifest, filled, ids, targets, groups[1], folds or min(FOLDS, most), seed
+        )
 
     def only(self, ids: Sequence[str]) -> tuple[Subjects, np.ndarray]:
         """Some of the pictures.

@@ -24,6 +24,9 @@ from tlkit.run.study.doubts_page import Doubt, doubts_page
 from tlkit.run.training.probe import Probe, fit_probe
 
 SILENT = Silent()
+# Of well-known data sets 0.2 to 10 % of the labels are wrong (Northcutt, Athalye and
+# Mueller 2021, arXiv 2103.14749): of more contradictions than this most are mistaken.
+MOST_WRONG = 0.2
 
 
 def doubts(
@@ -81,6 +84,13 @@ def doubts(
         )
         found = _found(manifest, targets, probe.held_out)
         info = _info(manifest, config, targets, probe, found)
+        if found and info["agreement"] < 1 - MOST_WRONG:
+            progress.warn(
+                f"The probe contradicts {1 - info['agreement']:.0%} of the labels, of "
+                "which hardly so many are wrong: most of what is listed may be its own "
+                "mistakes. A larger --size, or another --backbone, may know these "
+                "classes better; tlkit compare tells"
+            )
         rows = [_row(doubt) for doubt in found]
         write_table(draft / TABLE, COLUMNS, rows)
         files.write_json(draft / INFO, info)

@@ -51,14 +51,17 @@ def stratified_folds(
         UsageError: More folds than some class has groups.
     """
     most = most_folds(targets, groups)
+    if most < 2:
+        raise UsageError(
+            "A class with a single picture or group cannot be held out: folds need two "
+            "of every class.",
+            hint="Get more pictures of it.",
+        )
     if not 2 <= folds <= most:
         raise UsageError(
             f"Expected 2 to {most} folds, as many as the smallest class has pictures "
             f"or groups of them; got {folds}.",
-            hint="Use fewer folds, or more pictures of that class."
-            if most >= 2
-            else "A class with a single picture or group cannot be held out: get more "
-            "of it.",
+            hint="Use fewer folds, or more pictures of that class.",
         )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     made = splitter.split(np.zeros(len(targets)), targets, groups)

@@ -43,6 +43,9 @@ FOLDS = 5
 FREE_TRIALS, FREE_EPOCHS = 5, 5
 # If none of so many has come to its end, it is not for their settings.
 HOPELESS = 5
+# Why a trial that can be tried again has not come to its end, and which one it repeats.
+INTERRUPTED, LATE = "it was interrupted", "the time was over"
+AGAIN = "again"
 DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -178,10 +181,9 @@ def search(
             study.tell(left.number, state=TrialState.FAIL)
         if not study.get_trials(deepcopy=False):
             study.enqueue_trial(space.defaults())
+        _again(study)
         settings = _settled(settings, manifest, directory, study, progress)
-        while (begun := len(study.get_trials(deepcopy=False, states=DONE))) < (
-            limits.trials
-        ):
+        while (begun := _begun(study)) < limits.trials:
             if complete(study):
                 if time.monotonic() > until:
                     break
@@ -195,7 +197,7 @@ def search(
                 end = until if complete(study) else float("inf")
                 _try(study, trial, config, rounds, directory, end, quiet)
             except OutOfTime:
-                _fail(study, trial, "the time was over")
+                _fail(study, trial, LATE)
                 break
             _tell(study, trial.number, progress)
         if not complete(study):
@@ -343,8 +345,28 @@ def reason_of(trial: FrozenTrial) -> str:
     if trial.state == TrialState.PRUNED:
         return "worse than half of the trials before at this point"
     if trial.state == TrialState.FAIL:
-        return str(trial.user_attrs.get("reason", "it was interrupted"))
+        return str(trial.user_attrs.get("reason", INTERRUPTED))
     return ""
+
+
+def cut_short(trial: FrozenTrial) -> bool:
+    """Whether it was ended by the user or by the clock, and not by what it is."""
+    return reason_of(trial) in (INTERRUPTED, LATE)
+
+
+def _begun(study: optuna.Study) -> int:
+    """How many trials count."""
+    done = study.get_trials(deepcopy=False, states=DONE)
+    return sum(not cut_short(trial) for trial in done)
+
+
+def _again(study: optuna.Study) -> None:
+    """Queue what was cut short, once for each time."""
+    trials = study.get_trials(deepcopy=False)
+    queued = {trial.user_attrs.get(AGAIN) for trial in trials}
+    for trial in trials:
+        if cut_short(trial) and trial.params and trial.number not in queued:
+            study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
 
 
 def _importances(study: optuna.Study) -> dict[str, float]:

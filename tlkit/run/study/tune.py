@@ -42,7 +42,14 @@ from tlkit.run.study import folds_record
 from tlkit.run.study.cross import held_out, summarise
 from tlkit.run.study.folds_record import Folds
 from tlkit.run.study.rounds import Round, outer_rounds
-from tlkit.run.study.search import Limits, Searched, Settings, reason_of, search
+from tlkit.run.study.search import (
+    Limits,
+    Searched,
+    Settings,
+    cut_short,
+    reason_of,
+    search,
+)
 from tlkit.run.study.trials import judged_by
 from tlkit.run.train import check_splits, finetune, free_place
 from tlkit.run.training.network import build_network
@@ -271,7 +278,7 @@ def _write(directory: Path, found: Searched) -> dict[str, Any]:
     rows = [
         {
             "trial": trial.number + 1,
-            "state": trial.state.name.lower(),
+            "state": "cut short" if cut_short(trial) else trial.state.name.lower(),
             "loss": trial.user_attrs.get("loss"),
             "accuracy": trial.user_attrs.get("accuracy"),
             "seconds": trial.user_attrs.get("seconds"),
@@ -284,7 +291,7 @@ def _write(directory: Path, found: Searched) -> dict[str, Any]:
     files.write_text(directory / "trials.csv", table.to_csv(index=False))
     metrics: dict[str, Any] = {
         "best": _scores(found.best),
-        "first": _scores(found.trials[0]),
+        "first": _scores(next(one for one in found.trials if not cut_short(one))),
         "trials": dict(Counter(row["state"] for row in rows)),
         "importances": found.importances,
     }

@@ -9,7 +9,11 @@ import numpy as np
 
 from tlkit.model.phases import LAST
 from tlkit.run.scoring.noise import Draws
-from tlkit.run.training.candidate import Candidate
+from tlkit.run.training.candidate import Candidate, best_of
+
+# Who chose: folds, or what is kept where they see no difference but chance.
+FOLDS = "folds of the training side"
+BY_DEFAULT = "the default, as nothing was ahead of it by more than chance"
 
 
 def account_for(
@@ -27,23 +31,25 @@ def account_for(
         kept: One of them.
         held_out: The same by what folds of the training side held out, if these have
             chosen.
-        monitor: As in TrainConfig.
+        monitor: As in TrainConfig; where folds have chosen, what they went by.
 
     Returns:
         For records: `kept`, `against`, `gain` in accuracy with `gain_ci95`, `chosen_by`
         and `said`, a line for the user.
     """
     judged = held_out or candidates
-    by = "the validation side"
+    best = next(c for c in judged if c.name == kept.name)
     if held_out:
-        by = "folds of the training side"
+        by = FOLDS if best_of(held_out, monitor) is best else BY_DEFAULT
     elif monitor == LAST or len(candidates) == 1:
         by = ""
+    else:
+        by = "the validation side"
     line = ", ".join(f"{c.name} {c.tempered:.4f} ({c.accuracy:.3f})" for c in judged)
     title = "Held out by folds, tempered loss" if held_out else "Tempered val loss"
     said = f"{title} (accuracy): {line}. Kept: {kept.name}"
     account: dict[str, Any] = {"kept": kept.name, "against": "", "chosen_by": by}
-    first, best = judged[0], next(c for c in judged if c.name == kept.name)
+    first = judged[0]
     if best is not first:
         gain, low, high = gain_interval(best.right, first.right)
         said += (
@@ -51,7 +57,9 @@ def account_for(
             f"{first.name}"
         )
         account |= {"against": first.name, "gain": gain, "gain_ci95": [low, high]}
-    if by:
+    if by == BY_DEFAULT:
+        said += ", by default: in the folds nothing was ahead of it by more than chance"
+    elif by:
         said += f"; {by} chose it"
     elif len(candidates) > 1:
         said += ", as it came last: nothing chose it"

@@ -45,9 +45,20 @@ def held_out(
     examples = manifest.of("train")
     groups = np.array([one.group for one in examples])
     fitting = int(min(FOLDS, trainer.budget.left / least - LAST_SHARES))
-    folds = min(fitting, most_folds(manifest.targets(examples), groups))
+    possible = most_folds(manifest.targets(examples), groups)
+    folds = min(fitting, possible)
     if folds < 2:
+        lacking = (
+            "some class has a single picture or group"
+            if possible < 2
+            else f"each needs {least:.0f} s, and {trainer.budget.left:.0f} s are left"
+        )
+        trainer.progress.note(
+            f"Folds of the training side cannot tell either: {lacking}. What is kept "
+            "is the mean of the weights before and after tuning"
+        )
         return []
+    trainer.progress.note(f"{folds} folds of the training side tell instead")
     work = trainer.directory / WORK
     rounds = inner_rounds(manifest, folds, seed=seed)
     trained = []
@@ -81,9 +92,9 @@ def choose(
 ) -> Candidate:
     """The one to keep, by what folds say of them.
 
-    A fold learns from fewer pictures than there are, and for fewer steps, of which
-    tuning suffers most: what has changed less than the tuned network, the probe or the
-    mean of the two, has to be ahead of it by more than its standard error.
+    A fold learns from fewer pictures than there are, and mostly for fewer steps, of
+    which tuning suffers most: what has changed less than the tuned network, the probe
+    or the mean of the two, has to be ahead of it by more than its standard error.
 
     Args:
         held_out: As from `held_out`: the probe, then what tuning has come to.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tlkit.config import Config, TrainConfig
+from tlkit.config import Config, TrainConfig, given_for_head
 from tlkit.errors import UsageError
 from tlkit.model.head import is_linear, parse_head
 from tlkit.model.phases import (
@@ -13,6 +13,8 @@ from tlkit.model.phases import (
     DEEP,
     HALF,
     HEAD,
+    HEAD_EPOCHS,
+    HEAD_RATE,
     LAST,
     ONE,
     SMOOTHING,
@@ -97,11 +99,13 @@ def find_out(trainer: Trainer) -> None:
             return _tune_as_folds_say(trainer)
         progress.warn(
             f"{judges} pictures choose how deep to tune, which is few: chance has a "
-            "part in it. Folds of the training side can judge instead, but where "
-            "there is one label a picture, and a head that can start from the probe"
+            "part in it. Folds of the training side could judge instead if there were "
+            "one label a picture, a probe, and a head that can start from it"
         )
-    pictures, batch = len(trainer.manifest.of("train")), config.inputs.batch
-    epochs = epochs_of(config.train, -(-pictures // batch))
+    epochs = HEAD_EPOCHS
+    if config.train.epochs or config.train.steps:
+        pictures, batch = len(trainer.manifest.of("train")), config.inputs.batch
+        epochs = epochs_of(config.train, -(-pictures // batch))
     run(trainer, listed(Phase(HEAD, epochs), config))
     for above, name in TRIED.items():
         before = trainer.best()
@@ -136,17 +140,19 @@ def _tune_as_folds_say(trainer: Trainer) -> None:
     trainer.config = dataclasses.replace(trainer.config, train=train)
     probe, judges = trainer.candidates[0], len(trainer.truth)
     trainer.progress.note(
-        f"{judges} pictures are too few to tell by whether tuning pays: folds of the "
-        "training side do"
+        f"{judges} pictures on the validation side are too few to tell by whether "
+        "tuning pays"
     )
+    if given := given_for_head(trainer.config.train):
+        said = ", ".join(f"{name} {value:g}" for name, value in given.items())
+        trainer.progress.warn(
+            f"{said}: of no effect here, for there is no phase that trains a head "
+            "alone; with --phases you list phases yourself, as head:15,deep:30@1e-4"
+        )
     trainer.held_out = held_out(trainer, tune, LEAST_SECONDS)
     trainer.clock.lap("folds")
     trainer.put_back(probe)
     if not trainer.held_out:
-        trainer.progress.note(
-            "Too few pictures or too little time for folds: what is kept is the mean "
-            "of the weights before and after tuning"
-        )
         return tune(trainer, KEPT_EPOCHS)
     best = choose(trainer.held_out, monitor, trainer.progress)
     if best.name != probe.name:
@@ -157,10 +163,18 @@ def _tune_as_folds_say(trainer: Trainer) -> None:
 
 
 def _keyed(above: str, trainer: Trainer, epochs: int = TRIED_EPOCHS) -> Planned:
-    """A tuning phase as long as the data want: so many steps, not so many epochs."""
+    """A tuning phase as long as the data want: so many steps, not so many epochs.
+
+    Returns:
+        The phase, no longer than what the user has said.
+    """
     pictures, batch = len(trainer.manifest.of("train")), trainer.config.inputs.batch
     steps = min(max(epochs * pictures // batch, LEAST_STEPS), MOST_STEPS)
-    train = dataclasses.replace(trainer.config.train, epochs=None, steps=steps)
+    train = trainer.config.train
+    if train.epochs or train.steps:
+        most = train.steps or (train.epochs or 0) * -(-pictures // batch)
+        steps = min(steps, most)
+    train = dataclasses.replace(train, epochs=None, steps=steps)
     return _tuning(above, train, TUNE_RATE)
 
 
@@ -206,7 +220,7 @@ def listed(phase: Phase, config: Config) -> Planned:
         return dataclasses.replace(planned, half=phase.half, ended=phase.ended)
     train = dataclasses.replace(
         train,
-        lr=phase.lr or train.lr,
+        lr=phase.lr or train.lr or HEAD_RATE,
         # What is new has no start to be careful with.
         schedule="constant" if train.schedule == "auto" else train.schedule,
     )

@@ -224,17 +224,20 @@ def test_what_is_said_of_the_length_is_the_most_of_every_phase(
     run = finetune(
         prepared.directory, tmp_path / "run", weights=weights, **PRETRAINED, **most
     )
-    assert run.config.train.phases.startswith("deep:2@")
+    assert str(run.config.train.phases).startswith("deep:2@")
 
 
 def test_what_only_a_head_takes_is_told_of_where_folds_judge(
     prepared, weights, tmp_path
 ):
-    warnings = []
-    progress = Silent()
-    progress.warn = warnings.append
+    warnings: list[str] = []
+
+    class Listener(Silent):
+        def warn(self, message: str) -> None:
+            warnings.append(message)
+
     run = finetune(
-        prepared.directory, tmp_path / "run", weights=weights, progress=progress,
+        prepared.directory, tmp_path / "run", weights=weights, progress=Listener(),
         **PRETRAINED, lr=10.0, patience=3, steps=4,
     )  # fmt: skip
     (said,) = [one for one in warnings if "of no effect" in one]

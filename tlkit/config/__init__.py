@@ -22,6 +22,7 @@ from tlkit.config.sections import (
     given_for_head,
     size_of,
     val_chooses,
+    without_head_options,
     without_steps,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "resolve",
     "size_of",
     "val_chooses",
+    "without_head_options",
     "without_mirror_images",
     "without_steps",
 ]

@@ -19,6 +19,7 @@ from tlkit.config.sections import (
     TrainConfig,
     default_of,
     given_for_head,
+    usual_plateau,
 )
 from tlkit.errors import UsageError
 from tlkit.inputs import augment
@@ -145,7 +146,7 @@ def _resolve_training(
             train.label_smoothing,
             phases.SMOOTHING if tunes else 0.0 if single else None,
         ),
-        plateau=_first(train.plateau, train.patience // 2 if steady else 0),
+        plateau=_first(train.plateau, usual_plateau(train) if steady else 0),
         epochs=train.epochs
         or (phases.HEAD_EPOCHS if single and not train.steps else None),
     )

@@ -175,9 +175,28 @@ def given_for_head(train: TrainConfig) -> dict[str, Any]:
     usual: dict[str, tuple[Any, ...]] = {
         name: (default_of(name),) for name in HEAD_OPTIONS
     }
-    usual["plateau"] = (None, 0, train.patience // 2)
+    usual["plateau"] = (None, 0, usual_plateau(train))
     given = {name: getattr(train, name) for name in HEAD_OPTIONS}
     return {name: value for name, value in given.items() if value not in usual[name]}
+
+
+def without_head_options(train: TrainConfig) -> TrainConfig:
+    """The same for a training without a phase for the head.
+
+    Args:
+        train: Resolved.
+
+    Returns:
+        With HEAD_OPTIONS as when nobody says.
+    """
+    usual = {name: default_of(name) for name in HEAD_OPTIONS}
+    train = dataclasses.replace(train, **{**usual, "plateau": train.plateau})
+    return dataclasses.replace(train, plateau=train.plateau and usual_plateau(train))
+
+
+def usual_plateau(train: TrainConfig) -> int:
+    """After how many epochs the rate is lowered when nobody says."""
+    return train.patience // 2
 
 
 def without_steps(config: Config) -> Config:

@@ -16,9 +16,8 @@ from tlkit.cache_root import cap_bytes
 from tlkit.config import (
     Config,
     build_config,
-    default_of,
-    given_for_head,
     resolve,
+    without_head_options,
     without_steps,
 )
 from tlkit.dataset.manifest import Manifest
@@ -317,9 +316,9 @@ def _decided(run: Run, trainer: Trainer) -> Run:
         steps=None,
         minutes=None,
     )
-    heads = any(phase.above == HEAD for phase in trainer.phases)
-    unused = ["lr"] if heads else list(given_for_head(train))
-    train = dataclasses.replace(train, **{name: default_of(name) for name in unused})
+    train = dataclasses.replace(train, lr=None)
+    if not any(phase.above == HEAD for phase in trainer.phases):
+        train = without_head_options(train)
     inputs = run.config.inputs
     if plain_suffices(run.config) and all(p.above == HEAD for p in trainer.phases):
         inputs = dataclasses.replace(inputs, views=1)

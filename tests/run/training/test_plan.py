@@ -227,9 +227,11 @@ def test_what_is_said_of_the_length_is_the_most_of_every_phase(
     assert str(run.config.train.phases).startswith("deep:2@")
 
 
+@pytest.mark.parametrize("kept", [0, 1])
 def test_what_only_a_head_takes_is_told_of_where_folds_judge(
-    prepared, weights, tmp_path
+    prepared, weights, tmp_path, monkeypatch, kept
 ):
+    monkeypatch.setattr(plan, "choose", lambda candidates, *_: candidates[kept])
     warnings: list[str] = []
 
     class Listener(Silent):

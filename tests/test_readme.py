@@ -20,7 +20,8 @@ END = "<!-- end of reference -->\n"
 COMMANDS = (
     "prepare", "check", "annotate", "convert", "doubts", "curve", "compare", "finetune",
     "lr-find", "tune", "evaluate", "predict", "export", "backbones", "layers", "doctor",
-    "demo", "cache", "cache ls", "cache clear",
+    "demo", "weights", "weights list", "weights fetch", "weights add", "cache",
+    "cache ls", "cache clear",
 )  # fmt: skip
 
 
@@ -60,8 +61,8 @@ def test_every_command_line_names_a_command_and_known_options():
     assert len(lines) > 12
     for line in lines:
         command, *words = shlex.split(line.replace("[", "").replace("]", ""))
-        if command == "cache" and words:
-            command, *words = f"cache {words[0]}", *words[1:]
+        if words and f"{command} {words[0]}" in COMMANDS:
+            command, *words = f"{command} {words[0]}", *words[1:]
         assert command in COMMANDS, line
         assert {w for w in words if w.startswith("--")} <= known[command], line
 

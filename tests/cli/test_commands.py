@@ -27,6 +27,7 @@ def test_help_does_not_load_tensorflow_or_torch():
         "assert tlkit.cli.run(['--help']) == 0\n"
         "assert tlkit.cli.run(['finetune', '--help']) == 0\n"
         "assert tlkit.cli.run(['backbones']) == 0\n"
+        "assert tlkit.cli.run(['weights', 'list']) == 0\n"
         "assert tlkit.cli.run(['finetune', 'x', '--weights', 'gone.h5']) == 2\n"
         "heavy = {'tensorflow', 'keras', 'torch', 'matplotlib', 'sklearn'}\n"
         "print(sorted(heavy & set(sys.modules)))"
@@ -107,6 +108,10 @@ def test_finetune_offers_every_option_of_the_configuration(capsys):
         (["finetune", "x", "--backbone", "gone.keras"], 2, "gone.keras is not there"),
         (["finetune", "x", "--preprocessing", "tf"], 2, "has its own preprocessing"),
         (["backbones", "qqq"], 2, "List them with: tlkit backbones"),
+        (["weights", "list", "qqq"], 2, "List them with: tlkit backbones"),
+        (["weights", "fetch", "incepton"], 2, "InceptionV3"),
+        (["weights", "fetch", "lenet"], 1, "to be trained from scratch"),
+        (["weights", "add", "vgg16", "gone.h5"], 1, "gone.h5 is not there"),
         (["finetune", "x", "--backbone", "qqq"], 2, "List them with: tlkit backbones"),
         (["prepare", "/nowhere", "--out", "/tmp/x"], 1, "/nowhere"),
         (["prepare", "/nowhere"], 2, "--out"),

@@ -63,6 +63,13 @@ def test_weights_by_default_are_those_of_imagenet():
             resolve(build_config(options=options))
 
 
+def test_a_network_that_brings_weights_is_used_with_them():
+    assert resolve(build_config(options={"backbone": "nano"})).model.weights == "own"
+    options = {"backbone": "nano", "weights": "imagenet"}
+    with pytest.raises(UsageError, match="Nano brings its own weights along"):
+        resolve(build_config(options=options))
+
+
 @pytest.mark.parametrize(
     ("options", "views"),
     [

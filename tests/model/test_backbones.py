@@ -42,9 +42,9 @@ def in_keras() -> list[str]:
     return [name for name in dir(keras.applications) if name[0].isupper()]
 
 
-def test_table_is_keras_applications_and_those_from_scratch():
+def test_table_is_keras_applications_and_ours():
     assert len(in_keras()) >= 40
-    ours = [row.name for row in from_scratch()]
+    ours = ["Nano", *(row.name for row in from_scratch())]
     assert sorted(BACKBONES) == sorted([*in_keras(), *ours])
 
 
@@ -117,6 +117,7 @@ def test_least_is_what_keras_accepts():
         ("squeezenet", "SqueezeNet"),
         ("resnet-20", "ResNet20"),
         ("densenet_40", "DenseNet40"),
+        ("nano", "Nano"),
     ],
 )
 def test_find(typed: str, name: str):

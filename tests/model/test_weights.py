@@ -18,12 +18,7 @@ from tlkit.model.backbones import Backbone, find, from_scratch
 from tlkit.model.body import build_body
 from tlkit.model.cut import body_operations, find_cut, output_of
 from tlkit.model.scratch.small_cnn import small_cnn
-from tlkit.model.weights import (
-    cache_folder,
-    imagenet_file,
-    load_weights,
-    weights_digest,
-)
+from tlkit.model.weights import load_weights, weights_digest
 
 MOBILENET = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
 INCEPTION = "inception_v3_to_mixed8_notop.weights.h5"
@@ -281,50 +276,10 @@ def test_imagenet_of_a_network_without_it(row):
         load(row, "imagenet")
 
 
-@pytest.fixture
-def empty_cache(tmp_path: Path, monkeypatch) -> Path:
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "models"
-
-
-def test_imagenet_without_network(empty_cache, monkeypatch):
-    def get_file(*args, **kwargs):
-        raise Exception("URL fetch failure on http://...: None -- no route")
-
-    monkeypatch.setattr(keras.utils, "get_file", get_file)
-    with pytest.raises(WeightsError) as caught:
-        load(find("mobilenetv2"), "imagenet")
-    assert "no route" in caught.value.message
-    for wanted in (MOBILENET, str(empty_cache), "--weights PATH", "--weights none"):
-        assert wanted in caught.value.hint
-
-
-def test_imagenet_is_fetched_into_the_cache(empty_cache, monkeypatch):
-    asked: dict[str, str] = {}
-
-    def get_file(fname, origin, **options):
-        asked.update(fname=fname, origin=origin, **options)
-        return str(empty_cache / fname)
-
-    monkeypatch.setattr(keras.utils, "get_file", get_file)
-    path = imagenet_file(find("vgg16"))
-    assert path == empty_cache / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    assert asked["origin"].endswith(f"keras-applications/vgg16/{path.name}")
-    assert (asked["cache_dir"], asked["cache_subdir"]) == (
-        str(empty_cache.parent),
-        "models",
-    )
-    assert asked["file_hash"] == "6d6bbae143d832006294945121d1f1fc"
-
-
-def test_cache_folder(monkeypatch):
-    monkeypatch.delenv("KERAS_HOME", raising=False)
-    assert cache_folder() == Path.home() / ".keras" / "models"
-
-
-def test_imagenet_from_the_cache(empty_cache, shared_weights):
-    empty_cache.mkdir(parents=True)
-    shutil.copy(shared_weights / MOBILENET, empty_cache / MOBILENET)
+def test_imagenet_from_the_cache(tmp_path, monkeypatch, shared_weights):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    shutil.copy(shared_weights / MOBILENET, tmp_path / "models" / MOBILENET)
     part = load(find("mobilenetv2"), "imagenet", "block_2_add", 64)
     by_path = load(find("mobilenetv2"), shared_weights / MOBILENET, "block_2_add", 96)
     assert weights_digest(part) == weights_digest(by_path)

@@ -49,7 +49,8 @@ def test_doctor_says_what_to_do_where_weights_cannot_be_reached(monkeypatch):
 
 def test_doctor_lists_the_weights_that_are_there(monkeypatch, tmp_path):
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "vgg16_x_notop.h5").touch()
+    name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    (tmp_path / "models" / name).touch()
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     found = {check.name: check for check in doctor.examine()}
-    assert "vgg16_x_notop.h5" in found["ImageNet weights on this machine"].found
+    assert "VGG16 in " in found["ImageNet weights on this machine"].found

@@ -29,6 +29,7 @@ from tlkit.cli import (
     predict,
     prepare,
     tune,
+    weights,
 )
 from tlkit.cli.terminal import ERR, harmless
 from tlkit.errors import TlkitError
@@ -61,6 +62,7 @@ for command in (
     demo.demo,
 ):
     app.command()(command)
+app.add_typer(weights.weights, name="weights")
 app.add_typer(cache.cache, name="cache")
 
 

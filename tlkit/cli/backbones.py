@@ -18,16 +18,12 @@ def backbones(
     name: str = typer.Argument("", help="Only those with this in their name."),
 ) -> None:
     """List the networks that can be tuned."""
-    from tlkit.model.backbones import BACKBONES, LISTED_BY
-
     table = Table(box=None, header_style="bold")
     for column in ("backbone", "preprocessing", "also called"):
         table.add_column(column, no_wrap=column == "backbone")
     for column in ("MB", "parameters", "native px", "least px"):
         table.add_column(column, justify="right")
-    if not (shown := _named(name)):
-        raise unknown_name("backbone", name, BACKBONES, listed_by=LISTED_BY)
-    for backbone in shown:
+    for backbone in named(name):
         table.add_row(
             backbone.name,
             backbone.preprocessing.name,
@@ -41,11 +37,15 @@ def backbones(
     next_step("tlkit", "layers", "BACKBONE")
 
 
-def _named(name: str) -> list[Backbone]:
-    from tlkit.model.backbones import BACKBONES
+def named(name: str) -> list[Backbone]:
+    """The rows of the table with this in their name or an alias; an error if none."""
+    from tlkit.model.backbones import BACKBONES, LISTED_BY
 
-    return [
+    found = [
         backbone
         for backbone in BACKBONES.values()
         if name.lower() in " ".join((backbone.name, *backbone.aliases)).lower()
     ]
+    if not found:
+        raise unknown_name("backbone", name, BACKBONES, listed_by=LISTED_BY)
+    return found

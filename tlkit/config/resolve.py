@@ -237,17 +237,14 @@ def _default_views(
 
 def _weights(given: str | None, backbone: backbones.Backbone) -> str:
     """A word that stands for weights as it is, a file's path absolute."""
-    own = backbone.builder == backbones.OWN
-    usual, other = ("own", "imagenet") if own else ("imagenet", "own")
-    if given is None or given in {usual, "none"}:
+    usual = backbone.usual_weights
+    if given is None or given in {usual, backbones.RANDOM}:
         return given or usual
-    if given == other:
+    if given in {backbones.IMAGENET, backbones.BROUGHT}:
         raise UsageError(
-            f"--weights {given}: {backbone.name} is a network of your own and brings "
-            "its weights along."
-            if own
-            else f"--weights {given} goes with a network of your own; {backbone.name} "
-            "brings no weights along.",
+            f"--weights {given}: {backbone.name} brings its own weights along."
+            if usual == backbones.BROUGHT
+            else f"--weights {given}: {backbone.name} brings no weights along.",
             hint="Leave --weights away.",
         )
     path = Path(given).expanduser().resolve()

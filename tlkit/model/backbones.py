@@ -47,7 +47,10 @@ NAMED = {one.name: one for one in (NONE, TF, CAFFE, TORCH)}
 
 APPLICATIONS = "tlkit.model.applications"
 SCRATCH = "tlkit.model.scratch"
+NANO = "tlkit.model.nano"
 OWN = "tlkit.model.own"
+# Words for weights; all else is a file. BROUGHT are those that come with the network.
+IMAGENET, RANDOM, BROUGHT = "imagenet", "none", "own"
 # What names of networks of the user's own end or begin with.
 KERAS_FILE, HUB = ".keras", "hub:"
 HUB_PACKAGE, HUB_INSTALL = "keras_hub", 'pip install "keras-hub>=0.22"'
@@ -62,7 +65,7 @@ class Backbone:
             takes.
         aliases: What a person may type instead, lower case.
         preprocessing: What the body expects its pixels to be.
-        native: Input side it was trained at, in pixels.
+        native: Input side it was made for, in pixels.
         least: Least input side it accepts, in pixels.
         cuts: Layers worth cutting at, from the input up; the last is the whole body.
         channels: Feature depth at each cut.
@@ -93,6 +96,11 @@ class Backbone:
             return self.name
         told = f"{self.digest} {self.preprocessing}"
         return f"{self.name} {hashlib.sha256(told.encode()).hexdigest()[:16]}"
+
+    @property
+    def usual_weights(self) -> str:
+        """Those that it is used with if nobody says: its own, if it brings some."""
+        return BROUGHT if self.builder in (NANO, OWN) else IMAGENET
 
     @property
     def megabytes(self) -> float:
@@ -174,6 +182,14 @@ _TABLE = (
         "transition1_relu:96 transition2_relu:120 final_relu:132",
         "densenet_40",
         builder=SCRATCH,
+    ),
+    _row(
+        "Nano",
+        TF,
+        96,
+        631_712,
+        "stage1_block2:48 stage2_block3:128 stage3_block3:256 stage4_block2:512",
+        builder=NANO,
     ),
     _row(
         "Xception",

@@ -12,10 +12,11 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import keras
 
+from tlkit.model.backbones import RANDOM, Backbone
 from tlkit.model.body import build_body, symbolic
 from tlkit.model.cut import (
     NOTHING,
@@ -27,10 +28,7 @@ from tlkit.model.cut import (
 )
 from tlkit.model.head import BOTH, MAP_POOLINGS, HeadLayer, apply_head, layer_name
 from tlkit.model.task import Task
-from tlkit.model.weights import RANDOM, layers_digest, load_weights, weights_digest
-
-if TYPE_CHECKING:
-    from tlkit.model.backbones import Backbone
+from tlkit.model.weights import layers_digest, load_weights, weights_digest
 
 
 @dataclass(frozen=True)

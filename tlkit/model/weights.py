@@ -7,30 +7,19 @@ to some layer only. Random weights never stand in for pretrained ones.
 from __future__ import annotations
 
 import hashlib
-import os
-import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from tlkit.errors import WeightsError
 from tlkit.model import own
+from tlkit.model.backbones import BROUGHT, IMAGENET, OWN, RANDOM, Backbone
 from tlkit.model.body import give_memory, give_value
 from tlkit.model.cut import body_operations, cuttable
-from tlkit.model.published import PUBLISHED
+from tlkit.model.origins import NANO_FILE
+from tlkit.model.weights_cache import imagenet_file
 from tlkit.model.weights_file import Piece, open_weights, read_pieces
-
-if TYPE_CHECKING:
-    from tlkit.model.backbones import Backbone
-
-IMAGENET = "imagenet"
-RANDOM = "none"
-BROUGHT = "own"
-
-# Seconds without an answer before a download counts as failed.
-TIMEOUT = 30.0
 
 
 def load_weights(
@@ -42,9 +31,9 @@ def load_weights(
         backbone: Which body it is.
         body: All of it; the whole file must fit it.
         cut_body: The part in use, sharing its layers with `body`.
-        weights: "imagenet", "none" (the body stays as it is), "own" (those that a
-            network of the user's own brings along) or the path of a file: legacy Keras
-            HDF5 (`.h5`) or Keras 3 (`.weights.h5`), with or without top.
+        weights: "imagenet", "none" (the body stays as it is), "own" (those that the
+            network brings along) or the path of a file: legacy Keras HDF5 (`.h5`) or
+            Keras 3 (`.weights.h5`), with or without top.
 
     Raises:
         WeightsError: If the file is missing, cannot be had, cannot be read, does not
@@ -52,10 +41,10 @@ def load_weights(
     """
     if weights == RANDOM:
         return
-    if weights == BROUGHT:
+    if weights == BROUGHT and backbone.builder == OWN:
         _assign(own.pieces(backbone, body), cut_body, Path(backbone.name), backbone)
     else:
-        path = imagenet_file(backbone) if weights == IMAGENET else Path(weights)
+        path = _file(backbone, weights)
         with open_weights(path) as file:
             pieces = read_pieces(file, path, backbone.name, body, cut_body)
             _assign(pieces, cut_body, path, backbone)
@@ -64,58 +53,10 @@ def load_weights(
         _mend_efficientnet(cut_body)
 
 
-def cache_folder() -> Path:
-    """Returns where Keras keeps weights: KERAS_HOME/models or ~/.keras/models."""
-    home = os.environ.get("KERAS_HOME")
-    return (Path(home) if home else Path.home() / ".keras") / "models"
-
-
-def imagenet_file(backbone: Backbone) -> Path:
-    """The published ImageNet weights of a backbone, downloaded if not in the cache.
-
-    Args:
-        backbone: Row of the table.
-
-    Returns:
-        The file in the Keras cache.
-
-    Raises:
-        WeightsError: If none are published, or the file is neither in the cache nor
-            can be downloaded.
-    """
-    if backbone.name not in PUBLISHED:
-        raise WeightsError(
-            f"{backbone.name} has no ImageNet weights here: it is a small network "
-            "to be trained from scratch.",
-            hint="Use --weights none, or another backbone.",
-        )
-    published = PUBLISHED[backbone.name]
-    wanted = cache_folder() / published.file
-    if wanted.is_file():
-        return wanted
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)
-    try:
-        keras.utils.get_file(
-            published.file,
-            published.url,
-            cache_dir=str(wanted.parent.parent),
-            cache_subdir=wanted.parent.name,
-            file_hash=published.digest or None,
-        )
-    # Keras turns what urllib raises into a bare Exception.
-    except Exception as error:
-        wanted.unlink(missing_ok=True)
-        raise WeightsError(
-            f"The ImageNet weights of {backbone.name} are not in the cache and could "
-            f"not be downloaded: {error}",
-            hint=f"Put {published.file} into {wanted.parent} (it is published at "
-            f"{published.url}), or name a file with --weights PATH, or train from "
-            "random weights with --weights none.",
-        ) from error
-    finally:
-        socket.setdefaulttimeout(before)
-    return wanted
+def _file(backbone: Backbone, weights: str) -> Path:
+    if weights == BROUGHT:
+        return NANO_FILE
+    return imagenet_file(backbone) if weights == IMAGENET else Path(weights)
 
 
 def weights_digest(model: keras.Model) -> str:

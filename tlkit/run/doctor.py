@@ -12,8 +12,8 @@ import keras
 import tensorflow as tf
 
 from tlkit import cache_root as cache
-from tlkit.model.backbones import HUB_INSTALL
-from tlkit.model.weights import cache_folder
+from tlkit.model.backbones import BACKBONES, HUB_INSTALL
+from tlkit.model.origins import cache_folder, origin
 from tlkit.run import device, record
 from tlkit.run.features.cache import contents
 from tlkit.workers import cpu_count
@@ -124,10 +124,10 @@ def _features() -> Check:
 
 
 def _weights_folder() -> Check:
-    folder = cache_folder()
-    held = sorted(path.name for path in folder.glob("*no*top*.h5"))
+    known = [origin(backbone) for backbone in BACKBONES.values()]
+    held = [one.backbone.name for one in known if one.published and one.here]
     listed = ", ".join(held) if held else "none yet"
-    return Check("ImageNet weights on this machine", f"{listed} in {folder}")
+    return Check("ImageNet weights on this machine", f"{listed} in {cache_folder()}")
 
 
 def _weights_host() -> Check:
@@ -136,8 +136,8 @@ def _weights_host() -> Check:
         socket.create_connection(WEIGHTS_HOST, timeout=3).close()
     except OSError as error:
         advice = (
-            "Offline: give --weights FILE.h5, or put the file into the folder above; "
-            "--weights none trains from scratch."
+            "Offline: tlkit weights add BACKBONE FILE takes a file. --backbone nano "
+            "needs none; --weights none trains from scratch."
         )
         return Check(name, f"not reachable ({error})", False, advice)
     return Check(name, "reachable")

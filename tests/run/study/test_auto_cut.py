@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,24 +14,14 @@ from tests.conftest import SMALL
 from tlkit.config import build_config, resolve
 from tlkit.errors import ConfigError, RunError, UsageError
 from tlkit.inputs.views import ViewMaker
-from tlkit.model import backbones
-from tlkit.model.body import build_body
 from tlkit.progress import Silent
 from tlkit.run.study.auto_cut import choose_cut
 
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "small.weights.h5"
-    build_body(backbones.find("smallcnn"), 32, seed=3).save_weights(path)
-    return str(path)
-
-
-def options_of(weights, **options):
-    return {
-        **SMALL, "weights": weights, "cut": "auto", "phases": "one", "epochs": 1,
-        "augment": "none", **options,
-    }  # fmt: skip
+OPTIONS: dict[str, Any] = {
+    **SMALL, "backbone": "nano", "weights": "own", "cut": "auto", "phases": "one",
+    "epochs": 1, "augment": "none",
+}  # fmt: skip
+CUTS = ("stage1_block2", "stage2_block3", "stage3_block3", "stage4_block2")
 
 
 class Told(Silent):
@@ -42,7 +33,7 @@ class Told(Silent):
 
 
 def test_the_cut_is_chosen_by_the_training_side_as_ruled(
-    prepared, weights, own_store, monkeypatch
+    prepared, own_store, monkeypatch
 ):
     made = set()
     make = ViewMaker.make
@@ -52,13 +43,13 @@ def test_the_cut_is_chosen_by_the_training_side_as_ruled(
         return make(self, asked, out)
 
     monkeypatch.setattr(ViewMaker, "make", record)
-    config = resolve(build_config(options=options_of(weights)))
+    config = resolve(build_config(options=OPTIONS))
     assert config.model.freeze_to is None
     told = Told()
     cut, account = choose_cut(config, prepared, told)
     assert made == {example.id for example in prepared.of("train")}
     names, shares = zip(*account["accuracy"].items(), strict=True)
-    assert names == ("block1", "block2", "block3", "block4")
+    assert names == CUTS
     enough = max(shares) - account["standard_error"]
     assert cut == next(n for n, s in zip(names, shares, strict=True) if s >= enough)
     n = len(prepared.of("train"))
@@ -68,10 +59,8 @@ def test_the_cut_is_chosen_by_the_training_side_as_ruled(
     assert f"Kept: {cut}" in told.notes[-1]
 
 
-def test_it_is_written_down_and_the_run_can_be_repeated(
-    prepared, weights, own_store, tmp_path
-):
-    run = tlkit.finetune(prepared.directory, tmp_path / "run", **options_of(weights))
+def test_it_is_written_down_and_the_run_can_be_repeated(prepared, own_store, tmp_path):
+    run = tlkit.finetune(prepared.directory, tmp_path / "run", **OPTIONS)
     info = json.loads((run.directory / "run.json").read_text())
     model = yaml.safe_load((run.directory / "config.yaml").read_text())["model"]
     cut = info["cut_choice"]["cut"]
@@ -87,38 +76,38 @@ def test_it_is_written_down_and_the_run_can_be_repeated(
     ("options", "word"),
     [
         ({"weights": "none"}, "weights none has none"),
-        ({"freeze_to": "block2"}, "may end below it"),
+        ({"freeze_to": CUTS[1]}, "may end below it"),
         ({"head": "flatten,dense:8"}, "does not begin with pooling"),
     ],
 )
-def test_what_does_not_go_together(weights, options, word):
+def test_what_does_not_go_together(options, word):
     with pytest.raises(ConfigError, match=word):
-        build_config(options={**options_of(weights), **options})
+        build_config(options={**OPTIONS, **options})
 
 
-def test_too_few_pictures_to_find_out(photo_folder, tmp_path, weights):
+def test_too_few_pictures_to_find_out(photo_folder, tmp_path):
     source = photo_folder({"disc": 8, "bar": 2})
     data = tlkit.prepare(source, tmp_path / "data", workers=0, near=False, test=0)
     with pytest.raises(RunError, match="fewer than two") as caught:
-        tlkit.finetune(data.directory, tmp_path / "run", **options_of(weights))
+        tlkit.finetune(data.directory, tmp_path / "run", **OPTIONS)
     assert "name the cut" in caught.value.hint
 
 
-def test_each_fold_finds_its_own_cut(prepared, weights, own_store, tmp_path):
-    options = options_of(weights, epochs=1)
+def test_each_fold_finds_its_own_cut(prepared, own_store, tmp_path):
+    options = OPTIONS
     found = tlkit.cross_validate(
         prepared.directory, tmp_path / "folds", folds=3, **options
     )
     cuts = [one["cut"] for one in found.info["rounds"]]
     assert len(cuts) == 3
-    assert set(cuts) <= {"block1", "block2", "block3", "block4"}
+    assert set(cuts) <= set(CUTS)
 
 
-def test_a_search_looks_for_the_cut_itself(prepared, weights, tmp_path):
+def test_a_search_looks_for_the_cut_itself(prepared, tmp_path):
     with pytest.raises(UsageError, match="searches the cut itself"):
-        tlkit.tune(prepared.directory, tmp_path / "out", weights=weights, cut="auto")
+        tlkit.tune(prepared.directory, tmp_path / "out", backbone="nano", cut="auto")
 
 
-def test_an_embedder_has_no_labels_to_go_by(weights):
+def test_an_embedder_has_no_labels_to_go_by():
     with pytest.raises(UsageError, match="a layer is needed"):
-        tlkit.embedder("smallcnn", weights=weights, cut="auto")
+        tlkit.embedder("nano", cut="auto")

@@ -170,7 +170,6 @@ def _configs(
         raise UsageError(
             f"preprocessing: {pixels} is for networks of your own; none is compared."
         )
-    usual = ("imagenet", "own")
     chosen: Mapping[str, str] = {}
     if isinstance(weights, str):
         chosen = dict.fromkeys(found, weights)
@@ -189,7 +188,7 @@ def _configs(
                 **PLAIN,
                 "backbone": name,
                 "size": size,
-                "weights": chosen.get(name, usual[table.is_own(name)]),
+                "weights": chosen.get(name),
                 "preprocessing": pixels if table.is_own(name) else None,
             }
         )
@@ -222,7 +221,7 @@ def _measure(
     """Rows of one backbone and size, with the answers where there are any."""
     model = config.model
     size = model.size or model.row.native
-    empty = Entry(model.backbone, str(model.weights), size)
+    empty = Entry(model.backbone, model.weights or model.row.usual_weights, size)
     try:
         config = resolve(config)
         probed, failed = probe_cuts(

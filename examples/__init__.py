@@ -1,0 +1,1 @@
+"""What can be done with tlkit from Python."""

@@ -1,0 +1,128 @@
+"""The network learns to tell objects, grounds and colours of scenes apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from examples.pretrain_nano.library import Library
+from examples.pretrain_nano.scenes import HUES, stream
+from tlkit.model.nano import nano
+from tlkit.run.device import dtype_policy
+
+# What a mistake counts. The colour is easy, and must only not be forgotten.
+COUNTS = {"object": 1.0, "ground": 1.0, "hue": 0.3}
+WEIGHT_DECAY = 0.02
+WARMUP = 0.05
+REPORT = 250
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long, and how fast.
+
+    Args:
+        steps: Number of batches.
+        batch: Scenes in each.
+        rate: The highest learning rate of AdamW; it rises over WARMUP of the steps and
+            falls by a cosine.
+        sides: Of the scenes, in pixels: at first, and for the last tenth of the steps.
+        seed: Of the initial weights and of the scenes.
+        precision: Name of a keras.DTypePolicy.
+        workers: Processes that draw; 0 for none beside this one.
+    """
+
+    steps: int
+    batch: int
+    rate: float
+    sides: tuple[int, int]
+    seed: int
+    precision: str
+    workers: int
+
+    def side(self, step: int) -> int:
+        """Returns the side of the scenes of a step."""
+        return self.sides[step >= 0.9 * self.steps]
+
+
+def pretrain(
+    library: Library, course: Course, tell: Callable[[dict[str, float]], None]
+) -> keras.Model:
+    """Train a network.
+
+    Args:
+        library: What scenes are put together from.
+        course: How long, and how fast.
+        tell: Gets step, loss and accuracies over the last REPORT steps.
+
+    Returns:
+        Its body, from pixels in -1..1.
+    """
+    keras.utils.set_random_seed(course.seed)
+    with dtype_policy(course.precision):
+        model, body = build(len(library.objects), len(library.grounds))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        decay_steps=course.steps - round(WARMUP * course.steps),
+        warmup_target=course.rate,
+        warmup_steps=round(WARMUP * course.steps),
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY)
+    model.compile(
+        optimizer=optimizer,
+        loss=dict.fromkeys(
+            COUNTS, keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        ),
+        loss_weights=COUNTS,
+        metrics=dict.fromkeys(COUNTS, "accuracy"),
+        # XLA makes convolutions slower on a processor.
+        jit_compile=False,
+    )
+    sides = [course.side(step) for step in range(course.steps)]
+    drawn = stream(library, course.seed, course.batch, sides, workers=course.workers)
+    told: list[dict[str, float]] = []
+    for step, scenes in enumerate(drawn):
+        model.reset_metrics()
+        told.append(
+            model.train_on_batch(
+                scenes.pixels.astype("float32"),
+                {
+                    "object": scenes.objects,
+                    "ground": scenes.grounds,
+                    "hue": scenes.hues,
+                },
+                return_dict=True,
+            )
+        )
+        if (step + 1) % REPORT == 0 or step + 1 == course.steps:
+            means = {k: float(np.mean([one[k] for one in told])) for k in told[0]}
+            tell({"step": step + 1, **means})
+            told.clear()
+    return body
+
+
+def build(objects: int, grounds: int) -> tuple[keras.Model, keras.Model]:
+    """The network and its body.
+
+    Args:
+        objects: Number of classes.
+        grounds: Likewise.
+
+    Returns:
+        A model from float32 [B, H, W, 3], 0..255, to three vectors of logits by name,
+        and the body alone, from -1..1.
+    """
+    pixels = keras.Input((None, None, 3))
+    scaled = keras.Input((None, None, 3))
+    body = keras.Model(scaled, nano(scaled))
+    features = body(keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels))
+    pooled = keras.layers.GlobalAveragePooling2D()(features)
+    sizes = {"object": objects, "ground": grounds, "hue": HUES + 1}
+    answers = {
+        name: keras.layers.Dense(size, name=name, dtype="float32")(pooled)
+        for name, size in sizes.items()
+    }
+    return keras.Model(pixels, answers), body

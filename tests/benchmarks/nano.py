@@ -1,0 +1,124 @@
+"""What the weights of Nano are worth: frozen, against random ones and from scratch.
+
+    python -m tests.benchmarks.nano [--work FOLDER] [--seeds 5] [--weights FILE]
+
+scikit-learn's digits, and cells of the accuracy benchmark, at 96 px. For every seed the
+sides are drawn anew; a linear probe, the default head, on the frozen network; test
+accuracy. MobileNetV2 with ImageNet's weights in the same way says how far it is from
+these.
+
+What was computed is kept in FOLDER, and not computed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks import accuracy, common
+
+SIZE = 96
+DIGITS = "digits"
+CELLS = (
+    (DIGITS, 20), ("hymenoptera", 20), ("bccd", 20), ("coins", 5), ("fruits", 5),
+)  # fmt: skip
+PROBE = {"phases": "probe"}
+WAYS = ("nano", "random, frozen", "from scratch", "ImageNet (MobileNetV2)")
+
+
+def options_of(way: str, weights: str, work: Path) -> dict[str, Any]:
+    """What `finetune` is told."""
+    if way == "nano":
+        return {"backbone": "nano", "weights": weights, **PROBE}
+    if way == "random, frozen":
+        return {"backbone": "nano", "weights": random_weights(work), **PROBE}
+    if way == "from scratch":
+        return {"backbone": "nano", "weights": "none"}
+    return {"weights": common.weights(common.MOBILENET), **PROBE}
+
+
+def random_weights(work: Path) -> str:
+    """A file of Nano's initial weights, so that they can be frozen like others."""
+    from tlkit.model.backbones import find
+    from tlkit.model.body import build_body
+
+    path = work / "random.weights.h5"
+    if not path.exists():
+        build_body(find("nano"), SIZE, seed=1).save_weights(path)
+    return str(path)
+
+
+def prepare(name: str, work: Path) -> Any:
+    """The data set."""
+    from tlkit import Manifest
+    from tlkit.dataset.digits import write_digits
+
+    if name != DIGITS:
+        return accuracy.prepare(name, work)[0]
+    if not (work / DIGITS).is_dir():
+        write_digits(work / "photos")
+        common.tlkit(
+            *("prepare", work / "photos", "--out", work / DIGITS, "--no-near"),
+            cache=work / "cache",
+        )
+    return Manifest.read(work / DIGITS)
+
+
+def measure(
+    name: str, shots: int, seed: int, way: str, weights: str, work: Path
+) -> dict[str, float]:
+    """Test accuracy of one way on one cell."""
+    from tests.benchmarks.default import train
+
+    drawn = accuracy.draw_sides(prepare(name, work), shots, seed)
+    found = train(drawn, SIZE, seed, work, **options_of(way, weights, work))
+    right = found["scores"].argmax(axis=1) == drawn.targets(drawn.of("test"))
+    seconds = sum(one["seconds"] for one in found["candidates"])
+    return {"accuracy": float(right.mean()), "seconds": seconds}
+
+
+def table(found: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
+    """A row a cell: mean over seeds with its interval."""
+    rows = []
+    for name, shots in CELLS:
+        row: dict[str, Any] = {"set": name, "a class": shots}
+        for way in WAYS:
+            start, end = f"{name}/{shots}/", f"/{way}"
+            those = [
+                one["accuracy"]
+                for key, one in found.items()
+                if key.startswith(start) and key.endswith(end)
+            ]
+            row[way] = common.mean_of(those) if those else ""
+        rows.append(row)
+    return rows
+
+
+def main() -> None:
+    """Compute what is missing, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=None)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--weights", default="own", help="others than the package's")
+    parser.add_argument("--json", type=Path, default=None)
+    options = parser.parse_args()
+    work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
+    work.mkdir(parents=True, exist_ok=True)
+    store = work / "nano.json"
+    found = json.loads(store.read_text()) if store.is_file() else {}
+    for seed in range(options.seeds):
+        for name, shots in CELLS:
+            for way in WAYS:
+                key = f"{name}/{shots}/{seed}/{way}"
+                if key not in found:
+                    found[key] = measure(name, shots, seed, way, options.weights, work)
+                    store.write_text(json.dumps(found, indent=1))
+                    print(key, found[key], flush=True)
+    common.print_table(table(found), options.json)
+
+
+if __name__ == "__main__":
+    main()

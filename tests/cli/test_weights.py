@@ -1,0 +1,60 @@
+"""tlkit weights, as it is typed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tlkit.cli import run
+from tlkit.model.origins import NANO_FILE
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path / "models"
+
+
+def test_list(folder, capsys):
+    assert run(["weights", "list"]) == 0
+    shown = capsys.readouterr()
+    rows = {line.split()[0]: line for line in shown.out.splitlines()}
+    assert "comes with tlkit" in rows["Nano"]
+    assert "yes" in rows["Nano"]
+    assert "trained from scratch" in rows["LeNet5"]
+    assert "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5" in rows["VGG16"]
+    assert "yes" not in rows["VGG16"]
+    assert "58.9" in rows["VGG16"]
+    assert str(folder) in shown.err.replace("\n", "")
+
+
+def test_list_what_is_here_with_addresses(folder, capsys):
+    folder.mkdir()
+    name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    (folder / name).write_bytes(b"12345")
+    assert run(["weights", "list", "--here", "--urls"]) == 0
+    shown = capsys.readouterr()
+    rows = [line.split()[0] for line in shown.out.splitlines()]
+    assert rows == ["backbone", "Nano", "VGG16"]
+    assert (
+        f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{name}"
+        in (shown.out)
+    )
+    assert "2 of " in shown.err
+
+
+def test_fetch_what_is_here(capsys):
+    assert run(["weights", "fetch", "nano"]) == 0
+    said = capsys.readouterr().err
+    assert f"{NANO_FILE} (was here)" in said.replace("\n", "")
+    assert "tlkit finetune DATASET --backbone Nano" in said
+
+
+def test_add(folder, shared_weights, capsys):
+    name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
+    assert run(["weights", "add", "mobilenetv2", str(shared_weights / name)]) == 0
+    assert (folder / name).is_file()
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "names and shapes were checked" in said
+    assert run(["weights", "add", "vgg16", str(shared_weights / name)]) == 1
+    assert "does not fit VGG16" in capsys.readouterr().err.replace("\n", " ")

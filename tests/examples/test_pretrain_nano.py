@@ -1,0 +1,165 @@
+"""The pictures that Nano learnt from, and that its training can be repeated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from examples.pretrain_nano import objects, scenes
+from examples.pretrain_nano.__main__ import PRECISIONS, main, parse
+from examples.pretrain_nano.fractals import attractor
+from examples.pretrain_nano.grounds import SIDE as GROUND
+from examples.pretrain_nano.grounds import Ground
+from examples.pretrain_nano.library import OBJECTS, Library, draw_class, draw_library
+from examples.pretrain_nano.strokes import bezier
+from tests.conftest import ROOT
+from tlkit.model.backbones import find
+from tlkit.model.body import build_body
+from tlkit.model.origins import NANO_FILE
+from tlkit.model.weights import load_weights
+
+HALVES = np.stack([0.5 * np.eye(2, dtype="float32")] * 3)
+CORNERS = np.array([[0, 0], [0.5, 0], [0, 0.5]], "float32")
+
+
+def test_attractor_of_sierpinski():
+    """Three maps that halve towards (0, 0), (1, 0) and (0, 1)."""
+    points = attractor(HALVES, CORNERS, np.random.default_rng(0))
+    assert points.min() >= -1e-6
+    assert points.sum(axis=1).max() <= 1 + 1e-6
+    inside = (points > 0.26).all(axis=1) & (points.sum(axis=1) < 0.74)
+    # The triangle in the middle, of which these are a part, is empty.
+    assert not (inside & (points < 0.5).all(axis=1) & (points.sum(1) > 0.5)).any()
+    assert len(np.unique((points * 16).astype(int), axis=0)) > 50
+
+
+def test_bezier():
+    """By hand: a quarter, a half and a quarter of three points in the middle."""
+    control = np.array([[0, 0], [1, 2], [2, 0]])
+    points = bezier(control)
+    np.testing.assert_allclose(points[[0, -1]], control[[0, -1]])
+    assert points[:, 1].max() == pytest.approx(1, abs=1e-2)
+    line = bezier(np.array([[0, 0], [1, 3]]))
+    np.testing.assert_allclose(line[:, 1], 3 * line[:, 0])
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_objects(kind):
+    first, second = (draw_class(0, kind, 3, number) for number in (0, 1))
+    assert first.shape == (3, objects.SIDE, objects.SIDE, 2)
+    assert first.dtype == np.uint8
+    cover = first[..., 1].reshape(3, -1).mean(axis=1) / 255
+    assert (cover > 0.005).all()
+    assert (cover < 0.95).all()
+    # Pictures of a class differ, but less than the classes do.
+    assert 0 < apart(first[0], first[1]) < apart(first[0], second[0])
+    np.testing.assert_array_equal(first, draw_class(0, kind, 3, 0))
+
+
+def apart(one, other):
+    return np.abs(one.astype(float) - other).mean()
+
+
+def test_grounds():
+    kinds = set()
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        ground = Ground.sample(rng)
+        kinds.add((ground.kind, ground.form))
+        picture = ground.picture(rng)
+        assert picture.shape == (GROUND, GROUND, 3)
+        assert picture.dtype == np.uint8
+        assert picture.std() > 1
+    assert len(kinds) > 10
+
+
+@pytest.fixture(scope="module")
+def library():
+    return small_library(workers=0)
+
+
+def small_library(workers):
+    return draw_library(
+        3, list(OBJECTS), classes=2, views=3, grounds=3, ground_views=2, workers=workers
+    )
+
+
+def test_library_is_the_same_by_however_many(library):
+    again = small_library(workers=2)
+    assert library.objects.shape == (8, 3, objects.SIDE, objects.SIDE, 2)
+    np.testing.assert_array_equal(library.objects, again.objects)
+    np.testing.assert_array_equal(library.grounds, again.grounds)
+
+
+@pytest.mark.parametrize("side", [64, 96])
+def test_scenes(library, side):
+    drawn = scenes.draw_scenes(library, 0, 5, 32, side)
+    assert drawn.pixels.shape == (32, side, side, 3)
+    assert drawn.pixels.dtype == np.uint8
+    assert set(drawn.objects) == set(range(8))
+    assert set(drawn.grounds) == set(range(3))
+    assert drawn.hues.max() <= scenes.HUES
+    again = scenes.draw_scenes(library, 0, 5, 32, side)
+    np.testing.assert_array_equal(drawn.pixels, again.pixels)
+    other = scenes.draw_scenes(library, 0, 6, 32, side)
+    assert (drawn.pixels != other.pixels).any()
+
+
+def test_an_object_has_its_colour():
+    """All of the picture is the object: its hue is that of its class, or nearly so."""
+    full = np.full((1, 1, objects.SIDE, objects.SIDE, 2), 255, np.uint8)
+    grey = np.full((1, 1, GROUND, GROUND, 3), 128, np.uint8)
+    drawn = scenes.draw_scenes(Library(full, grey), 1, 0, 64, 64)
+    for picture, hue in zip(drawn.pixels, drawn.hues, strict=True):
+        red, green, blue = picture[28:36, 28:36].reshape(-1, 3).mean(axis=0)
+        if hue == scenes.HUES:
+            assert max(red, green, blue) - min(red, green, blue) < 5
+        else:
+            seen = np.arctan2(3**0.5 * (green - blue), 2 * red - green - blue)
+            off = (seen / (2 * np.pi) * scenes.HUES - hue + 6) % scenes.HUES - 6
+            assert abs(off) <= 1
+
+
+def test_the_weights_of_the_package_are_those_of_the_log():
+    log = json.loads((ROOT / "examples" / "pretrain_nano" / "log.json").read_text())
+    assert hashlib.sha256(NANO_FILE.read_bytes()).hexdigest() == log["sha256"]
+    usual = vars(parse(["--out", "nano.weights.h5"]))
+    usual = {name: usual[name] for name in log["options"] if name != "precision"}
+    usual["sides"] = list(usual["sides"])
+    assert {**log["options"], **usual} == log["options"]
+    first, last = log["log"][0], log["log"][-1]
+    assert last["step"] == log["options"]["steps"]
+    assert last["object_accuracy"] > 10 * first["object_accuracy"]
+
+
+def test_what_the_processor_computes_in_is_said(tmp_path):
+    small = "--steps 1 --batch 2 --classes 1 --views 1 --grounds 1 --sides 32 32"
+    out = tmp_path / "nano.weights.h5"
+    for precision in PRECISIONS:
+        main(["--out", str(out), *small.split(), "--precision", precision])
+        log = json.loads((tmp_path / "log.json").read_text())
+        assert log["options"]["precision"] == precision
+        assert np.isfinite(log["log"][-1]["loss"])
+
+
+def test_a_training_is_repeated_to_the_byte(tmp_path, capsys):
+    small = "--steps 3 --batch 8 --classes 2 --views 2 --grounds 2 --sides 32 64"
+    for name, workers in (("a", "0"), ("b", "1")):
+        out = tmp_path / name / "nano.weights.h5"
+        out.parent.mkdir()
+        main(["--out", str(out), *small.split(), "--seed", "7", "--workers", workers])
+    first, second = (tmp_path / name / "nano.weights.h5" for name in "ab")
+    assert first.read_bytes() == second.read_bytes()
+    log = json.loads((tmp_path / "a" / "log.json").read_text())
+    assert log["sha256"] == hashlib.sha256(first.read_bytes()).hexdigest()
+    assert log["log"][-1]["step"] == 3
+    assert np.isfinite(log["log"][-1]["loss"])
+    assert log["sha256"] in capsys.readouterr().out
+    with h5py.File(first) as file:
+        assert "layers" in file
+    body = build_body(find("nano"), 64)
+    load_weights(find("nano"), body, body, str(first))

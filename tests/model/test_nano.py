@@ -1,0 +1,52 @@
+"""Nano: its size, its cost, and the weights that come with it."""
+
+from __future__ import annotations
+
+import itertools
+
+import h5py
+import numpy as np
+
+from tlkit.model.backbones import find
+from tlkit.model.body import build_body, symbolic
+from tlkit.model.cost import flops
+from tlkit.model.origins import NANO_FILE
+from tlkit.model.weights import load_weights
+
+
+def test_size_and_cost():
+    with symbolic():
+        body = build_body(find("nano"), 96)
+    # stem 27*16; then 9*in + in*out a block, and four numbers for every channel that
+    # is normalised: the stem's, and in and out of every block.
+    channels = [16, 48, 48, 128, 128, 128, 256, 256, 256, 512, 512]
+    pairs = list(itertools.pairwise(channels))
+    weights = 27 * 16 + 4 * 16
+    weights += sum(9 * a + a * b + 4 * a + 4 * b for a, b in pairs)
+    assert body.count_params() == weights < 1e6
+    # 48 x 48 behind the stem, then 24, 12, 6 and 3.
+    sides = [24] * 2 + [12] * 3 + [6] * 3 + [3] * 2
+    spent = 2 * 48**2 * 27 * 16
+    spent += sum(
+        2 * side**2 * (9 * a + a * b) for side, (a, b) in zip(sides, pairs, strict=True)
+    )
+    assert flops(body) == spent < 40e6
+    assert body.outputs[0].shape == (None, 3, 3, 512)
+
+
+def test_its_weights_are_small_and_loaded_without_network():
+    assert NANO_FILE.stat().st_size < 2.5e6
+    with h5py.File(NANO_FILE) as file:
+        kinds = set()
+        file.visititems(
+            lambda _, one: kinds.add(one.dtype) if hasattr(one, "dtype") else None
+        )
+    assert kinds == {np.dtype("float16")}
+    body = build_body(find("nano"), 64)
+    random = body.get_layer("stem_conv").kernel.numpy()
+    load_weights(find("nano"), body, body, "own")
+    assert np.abs(body.get_layer("stem_conv").kernel.numpy() - random).max() > 0.01
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    features = np.asarray(body(pixels))
+    assert np.isfinite(features).all()
+    assert features.std() > 0

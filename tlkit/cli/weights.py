@@ -1,0 +1,106 @@
+"""tlkit weights: where each network's pretrained weights come from, and lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.table import Table
+
+from tlkit.cli.terminal import ERR, OUT, load_tensorflow, next_step
+
+if TYPE_CHECKING:
+    from tlkit.model.origins import Origin
+
+weights = typer.Typer(
+    help="List, fetch or add pretrained weights, as for a machine without network.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@weights.command("list")
+def list_(
+    name: str = typer.Argument("", help="Only those with this in their name."),
+    here: bool = typer.Option(False, "--here", help="Only those on this machine."),
+    urls: bool = typer.Option(False, "--urls", help="Whole addresses, not file names."),
+) -> None:
+    """List where the weights of each network come from, and which are here."""
+    from tlkit.cli.backbones import named
+    from tlkit.model.origins import cache_folder, origin
+
+    table = Table(box=None, header_style="bold")
+    table.add_column("backbone", no_wrap=True)
+    table.add_column("MB", justify="right")
+    table.add_column("here")
+    table.add_column("from", overflow="fold")
+    found = [origin(backbone) for backbone in named(name)]
+    for one in found:
+        if one.here or not here:
+            table.add_row(
+                one.backbone.name,
+                f"{one.bytes / 1e6:.1f}" if one.bytes else "",
+                "yes" if one.here else "",
+                _source(one, urls),
+                style="bold" if one.here else None,
+            )
+    OUT.print(table)
+    held = sum(one.here for one in found)
+    _say(
+        f"{held} of {len(found)} are on this machine; what is published belongs into "
+        f"{cache_folder()} (KERAS_HOME changes the place)"
+    )
+    next_step("tlkit", "weights", "fetch", "BACKBONE")
+
+
+@weights.command()
+def fetch(
+    backbones: list[str] = typer.Argument(..., help="Networks; see tlkit backbones."),
+) -> None:
+    """Fetch published weights, so that later nothing needs the network."""
+    from tlkit.model.backbones import find
+
+    rows = [find(name) for name in backbones]
+    load_tensorflow()
+    from tlkit.model import weights_cache
+    from tlkit.model.origins import origin
+
+    for row in rows:
+        here = origin(row).here
+        _say(f"{row.name}: {weights_cache.fetch(row)}{' (was here)' if here else ''}")
+    next_step("tlkit", "finetune", "DATASET", "--backbone", rows[-1].name)
+
+
+@weights.command()
+def add(
+    backbone: str = typer.Argument(..., help="A network; see tlkit backbones."),
+    file: Path = typer.Argument(..., help="Its published weights, brought by hand."),
+) -> None:
+    """Add a published weights file by hand, its digest checked."""
+    from tlkit.model.backbones import find
+
+    row = find(backbone)
+    load_tensorflow()
+    from tlkit.model import weights_cache
+    from tlkit.model.origins import origin
+
+    path = weights_cache.add(row, file)
+    published = origin(row).published
+    checked = (
+        "digest as published"
+        if published and published.digest
+        else "no digest is published, so names and shapes were checked"
+    )
+    _say(f"{row.name}: {path} ({checked})")
+    next_step("tlkit", "finetune", "DATASET", "--backbone", row.name)
+
+
+def _source(origin: Origin, urls: bool) -> str:
+    if origin.published:
+        return origin.published.url if urls else origin.published.file
+    return "comes with tlkit" if origin.file else "nowhere: trained from scratch"
+
+
+def _say(text: str) -> None:
+    ERR.print(text, markup=False, highlight=False)

@@ -1,0 +1,78 @@
+"""Nano: a small body of our own, with pretrained weights that come with the package.
+
+It was taught on pictures drawn by formulas (examples/pretrain_nano), so that nobody's
+photos or rights are in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import keras
+
+if TYPE_CHECKING:
+    from tlkit.model.backbones import Backbone
+
+STEM = 16
+# Channels and blocks of each stage; the first block of a stage halves the side.
+STAGES = ((48, 2), (128, 3), (256, 3), (512, 2))
+
+
+def build(backbone: Backbone, pixels: keras.KerasTensor) -> keras.Model:
+    """The network of the table whose builder is this module.
+
+    Args:
+        backbone: Row of the table.
+        pixels: float32 [B, size, size, 3] in -1..1, size at least 32.
+
+    Returns:
+        The body, on the pixels.
+    """
+    return keras.Model(
+        keras.utils.get_source_inputs(pixels), nano(pixels), name=backbone.name
+    )
+
+
+def nano(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    """Depthwise separable convolutions with shortcuts, nearly all work in matrices.
+
+    Separable as in MobileNet (Howard et al. 2017, arXiv 1704.04861), shortcuts as in
+    ResNet (He et al. 2015, arXiv 1512.03385).
+
+    Args:
+        pixels: float32 [B, size, size, 3] in -1..1, size at least 32.
+
+    Returns:
+        float32 [B, size / 32, size / 32, 512], rounded up; stageS_blockB is the output
+        of a block.
+    """
+    x = keras.layers.Conv2D(
+        STEM, 3, strides=2, padding="same", use_bias=False, name="stem_conv"
+    )(pixels)
+    x = _norm(x, "stem")
+    for stage, (channels, blocks) in enumerate(STAGES, start=1):
+        for block in range(1, blocks + 1):
+            x = _block(
+                x, channels, 2 if block == 1 else 1, f"stage{stage}_block{block}"
+            )
+    return x
+
+
+def _block(
+    x: keras.KerasTensor, channels: int, strides: int, name: str
+) -> keras.KerasTensor:
+    before = x
+    x = keras.layers.DepthwiseConv2D(
+        3, strides=strides, padding="same", use_bias=False, name=f"{name}_depthwise"
+    )(x)
+    x = _norm(x, f"{name}_depthwise_relu")
+    x = keras.layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_pointwise")(x)
+    x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
+    if strides == 1:
+        x = keras.layers.Add(name=f"{name}_add")([before, x])
+    return keras.layers.ReLU(name=name)(x)
+
+
+def _norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
+    return keras.layers.ReLU(name=name)(x)

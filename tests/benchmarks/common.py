@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,32 @@ def mean_of(values: Sequence[float]) -> str:
         return mean
     spread = statistics.stdev(values) / len(values) ** 0.5
     return f"{mean} ± {student.ppf(0.975, len(values) - 1) * spread:.3f}"
+
+
+def complete(
+    file: Path,
+    wanted: Iterable[tuple[Any, ...]],
+    measure: Callable[..., dict[str, float]],
+) -> dict[str, dict[str, float]]:
+    """Measure what a file does not hold yet; each is written down as it comes.
+
+    Args:
+        file: JSON, made where it is not there.
+        wanted: What to measure; its parts joined by slashes are the keys.
+        measure: Takes the parts of one.
+
+    Returns:
+        All that the file holds then.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    found = json.loads(file.read_text()) if file.is_file() else {}
+    for one in wanted:
+        key = "/".join(map(str, one))
+        if key not in found:
+            found[key] = measure(*one)
+            file.write_text(json.dumps(found, indent=1))
+            print(key, found[key], flush=True)
+    return dict(found)
 
 
 def print_table(rows: Sequence[dict[str, Any]], json_file: Path | None) -> None:

@@ -13,7 +13,7 @@ What was computed is kept in FOLDER, and not computed again.
 from __future__ import annotations
 
 import argparse
-import json
+import itertools
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -106,17 +106,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
-    work.mkdir(parents=True, exist_ok=True)
-    store = work / "nano.json"
-    found = json.loads(store.read_text()) if store.is_file() else {}
-    for seed in range(options.seeds):
-        for name, shots in CELLS:
-            for way in WAYS:
-                key = f"{name}/{shots}/{seed}/{way}"
-                if key not in found:
-                    found[key] = measure(name, shots, seed, way, options.weights, work)
-                    store.write_text(json.dumps(found, indent=1))
-                    print(key, found[key], flush=True)
+    wanted = itertools.product(range(options.seeds), CELLS, WAYS)
+    found = common.complete(
+        work / "nano.json",
+        ((*cell, seed, way) for seed, cell, way in wanted),
+        lambda name, shots, seed, way: measure(
+            name, shots, seed, way, options.weights, work
+        ),
+    )
     common.print_table(table(found), options.json)
 
 

@@ -12,7 +12,7 @@ What was computed is kept in FOLDER, and not computed again.
 from __future__ import annotations
 
 import argparse
-import json
+import itertools
 import statistics
 import tempfile
 from pathlib import Path
@@ -103,17 +103,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
-    work.mkdir(parents=True, exist_ok=True)
-    store = work / "tuning.json"
-    found = json.loads(store.read_text()) if store.is_file() else {}
-    for seed in range(options.seeds):
-        for name, shots in CELLS:
-            for way in (way for way in ("probe", *TUNED) if options.only in way):
-                key = f"{name}/{shots}/{seed}/{way}"
-                if key not in found:
-                    found[key] = measure(name, shots, seed, way, work)
-                    store.write_text(json.dumps(found, indent=1))
-                    print(key, found[key], flush=True)
+    ways = [way for way in ("probe", *TUNED) if options.only in way]
+    wanted = itertools.product(range(options.seeds), CELLS, ways)
+    found = common.complete(
+        work / "tuning.json",
+        ((*cell, seed, way) for seed, cell, way in wanted),
+        lambda name, shots, seed, way: measure(name, shots, seed, way, work),
+    )
     common.print_table(table(found), options.json)
 
 

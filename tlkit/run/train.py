@@ -312,11 +312,11 @@ def _decided(run: Run, trainer: Trainer) -> Run:
     train = dataclasses.replace(
         trainer.config.train,
         phases=listed,
+        lr=None,
         epochs=None,
         steps=None,
         minutes=None,
     )
-    train = dataclasses.replace(train, lr=None)
     if not any(phase.above == HEAD for phase in trainer.phases):
         train = without_head_options(train)
     inputs = run.config.inputs

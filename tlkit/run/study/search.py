@@ -207,7 +207,7 @@ def search(
                 + "; ".join(sorted(reasons))
             )
         return Searched(
-            tuple(study.trials),
+            tuple(study.get_trials(deepcopy=False, states=DONE)),
             study.best_trial,
             settings.config(study.best_trial.user_attrs["chosen"]),
             _importances(study),

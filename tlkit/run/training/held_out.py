@@ -51,7 +51,8 @@ def held_out(
         lacking = (
             "some class has a single picture or group"
             if possible < 2
-            else f"each needs {least:.0f} s, and {trainer.budget.left:.0f} s are left"
+            else f"two and what comes after need {(2 + LAST_SHARES) * least:.0f} s, "
+            f"and {max(trainer.budget.left, 0):.0f} s are left"
         )
         trainer.progress.note(
             f"Folds of the training side cannot tell either: {lacking}. What is kept "

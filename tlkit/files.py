@@ -116,11 +116,12 @@ def aside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
 
 
-def make_directory(path: Path) -> None:
+def make_directory(path: Path, advice: str = "Choose another --out.") -> None:
     """Make a directory and its parents.
 
     Args:
         path: What to make; it may exist.
+        advice: What to do if that cannot be, beside mending the permissions.
 
     Raises:
         UsageError: It cannot be made, or not be written to.
@@ -133,7 +134,7 @@ def make_directory(path: Path) -> None:
     if fault:
         raise UsageError(
             f"{path} cannot be written to: {fault}.",
-            hint="Choose another --out, or mend the permissions.",
+            hint=f"{advice} Or mend the permissions.",
         )
 
 

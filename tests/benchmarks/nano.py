@@ -1,6 +1,6 @@
 """What the weights of Nano are worth: frozen, against random ones and from scratch.
 
-    python -m tests.benchmarks.nano [--work FOLDER] [--seeds 5] [--weights FILE]
+    python -m tests.benchmarks.nano [--work FOLDER] [--weights FILE --only nano]
 
 scikit-learn's digits, and cells of the accuracy benchmark, at 96 px. For every seed the
 sides are drawn anew; a linear probe, the default head, on the frozen network; test
@@ -103,10 +103,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=None)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--weights", default="own", help="others than the package's")
+    parser.add_argument("--only", default="", help="ways whose names contain this")
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
-    wanted = itertools.product(range(options.seeds), CELLS, WAYS)
+    ways = [way for way in WAYS if options.only in way]
+    wanted = itertools.product(range(options.seeds), CELLS, ways)
     found = common.complete(
         work / "nano.json",
         ((*cell, seed, way) for seed, cell, way in wanted),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import pytest
 
 from tlkit.cli import run
@@ -50,11 +51,39 @@ def test_fetch_what_is_here(capsys):
     assert "tlkit finetune DATASET --backbone Nano" in said
 
 
+def test_every_network_is_tried(monkeypatch, capsys):
+    def get_file(*args, **kwargs):
+        raise Exception("no route")
+
+    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    assert run(["weights", "fetch", "vgg16", "nano", "resnet20"]) == 1
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "VGG16: The ImageNet weights of VGG16 are not on this machine" in said
+    assert f"Nano: {NANO_FILE} (was here)" in said
+    assert "2 of 3 could not be fetched: VGG16, ResNet20." in said
+    assert "tlkit weights add VGG16 FILE" in said
+
+
+@pytest.mark.parametrize("words", [["fetch", "x.keras"], ["add", "hub:x", "x.h5"]])
+def test_a_network_of_ones_own_has_its_weights(words, capsys):
+    assert run(["weights", *words]) == 2
+    assert "its weights are in it" in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_is_no_fault_of_tlkit(folder, capsys, shared_weights):
+    name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
+    (folder / name).mkdir(parents=True)
+    assert run(["weights", "add", "mobilenetv2", str(shared_weights / name)]) == 1
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "irectory" in said
+    assert "fault of tlkit" not in said
+
+
 def test_add(folder, shared_weights, capsys):
     name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
     assert run(["weights", "add", "mobilenetv2", str(shared_weights / name)]) == 0
     assert (folder / name).is_file()
     said = capsys.readouterr().err.replace("\n", " ")
-    assert "names and shapes were checked" in said
+    assert "shapes and values were checked" in said
     assert run(["weights", "add", "vgg16", str(shared_weights / name)]) == 1
     assert "does not fit VGG16" in capsys.readouterr().err.replace("\n", " ")

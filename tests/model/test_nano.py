@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 
 import h5py
+import keras
 import numpy as np
+import pytest
 
 from tlkit.model.backbones import find
 from tlkit.model.body import build_body, symbolic
@@ -18,9 +20,11 @@ def test_size_and_cost():
     with symbolic():
         body = build_body(find("nano"), 96)
     # stem 27*16; then 9*in + in*out a block, and four numbers for every channel that
-    # is normalised: the stem's, and in and out of every block.
+    # is normalised: the stem's, and in and out of every block. The fourth stage
+    # gets the 128 channels that the third has handed on beside its 256.
     channels = [16, 48, 48, 128, 128, 128, 256, 256, 256, 512, 512]
     pairs = list(itertools.pairwise(channels))
+    pairs[8] = (256 + 128, 512)
     weights = 27 * 16 + 4 * 16
     weights += sum(9 * a + a * b + 4 * a + 4 * b for a, b in pairs)
     assert body.count_params() == weights < 1e6
@@ -31,7 +35,24 @@ def test_size_and_cost():
         2 * side**2 * (9 * a + a * b) for side, (a, b) in zip(sides, pairs, strict=True)
     )
     assert flops(body) == spent < 40e6
-    assert body.outputs[0].shape == (None, 3, 3, 512)
+    assert body.outputs[0].shape == (None, 3, 3, 128 + 256 + 512)
+
+
+@pytest.mark.parametrize("size", [64, 100])
+def test_the_last_stages_hand_on_what_came_in(size):
+    """Each place of it is the mean of the four below; at 100 px of 7 places, 2 go to
+    the first and 1 to the last of 4, for what is missing is missing at the end."""
+    body = build_body(find("nano"), size)
+    ends = [body.get_layer(name).output for name in ("stage3", "stage4_block2")]
+    pixels = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), "uint8")
+    third, made, last = (
+        np.asarray(one[0])
+        for one in keras.Model(body.input, [*ends, body.output])(pixels)
+    )
+    np.testing.assert_array_equal(last[..., 384:], made)
+    for y, x in np.ndindex(last.shape[:2]):
+        window = third[2 * y : 2 * y + 2, 2 * x : 2 * x + 2]
+        np.testing.assert_allclose(last[y, x, :384], window.mean((0, 1)), rtol=1e-5)
 
 
 def test_its_weights_are_small_and_loaded_without_network():

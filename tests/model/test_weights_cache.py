@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import socket
+import urllib.error
+from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
-from tlkit.errors import WeightsError
+from tlkit.errors import UsageError, WeightsError
 from tlkit.model import published
 from tlkit.model.backbones import find
 from tlkit.model.origins import NANO_FILE, cache_folder
@@ -31,6 +35,13 @@ def folder(tmp_path, monkeypatch):
     return cache_folder()
 
 
+def publish(monkeypatch, *, digest):
+    """SmallCNN's file is known by another digest; None for the true one."""
+    if digest is not None:
+        known = dataclasses.replace(PUBLISHED["SmallCNN"], digest=digest)
+        monkeypatch.setitem(published.PUBLISHED, "SmallCNN", known)
+
+
 @pytest.fixture
 def brought(tmp_path, monkeypatch):
     """A weights file of SmallCNN, which somebody publishes for once."""
@@ -43,28 +54,97 @@ def brought(tmp_path, monkeypatch):
     return path
 
 
+def serve(monkeypatch, content):
+    """A network that answers with this, whatever is asked for."""
+    asked = []
+
+    def get_file(fname, origin, *, cache_dir, cache_subdir):
+        asked.append(origin)
+        place = Path(cache_dir, cache_subdir, fname)
+        place.write_bytes(content)
+        return str(place)
+
+    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    return asked
+
+
 def test_without_network(folder):
     with pytest.raises(WeightsError) as caught:
         imagenet_file(find("mobilenetv2"))
     assert "no route" in caught.value.message
-    wanted = (MOBILENET, "weights add MobileNetV2", "--weights PATH", "--backbone nano")
-    for one in wanted:
+    assert MOBILENET in caught.value.message
+    for one in ("weights add MobileNetV2", "finetune DATASET --backbone nano"):
         assert one in caught.value.hint
+    assert list(folder.iterdir()) == []
 
 
-def test_fetched_into_the_cache(folder, monkeypatch):
-    asked: dict[str, str] = {}
-
-    def get_file(fname, origin, **options):
-        asked.update(fname=fname, origin=origin, **options)
+def test_the_reason_is_told_without_what_keras_wraps_it_in(folder, monkeypatch):
+    def get_file(*args, **kwargs):
+        try:
+            raise urllib.error.URLError(socket.gaierror(-2, "Name not known"))
+        except urllib.error.URLError as error:
+            # As keras.utils.get_file does.
+            raise Exception(f"URL fetch failure on http://x: None -- {error}")  # noqa: B904
 
     monkeypatch.setattr(keras.utils, "get_file", get_file)
-    path = imagenet_file(find("vgg16"))
-    assert path == folder / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    assert asked["origin"].endswith(f"keras-applications/vgg16/{path.name}")
-    place = (asked["cache_dir"], asked["cache_subdir"])
-    assert place == (str(folder.parent), "models")
-    assert asked["file_hash"] == "6d6bbae143d832006294945121d1f1fc"
+    with pytest.raises(WeightsError, match=r"no_top\.h5: Name not known\n"):
+        imagenet_file(find("mobilenetv2"))
+
+
+@pytest.mark.parametrize("digest", [None, ""])
+def test_fetched_into_the_cache(folder, brought, monkeypatch, digest):
+    publish(monkeypatch, digest=digest)
+    asked = serve(monkeypatch, brought.read_bytes())
+    path = imagenet_file(find("small"))
+    assert path == folder / "small.weights.h5"
+    assert path.read_bytes() == brought.read_bytes()
+    assert asked == [PUBLISHED["SmallCNN"].url]
+    assert fetch(find("small")) == (path, False)
+    assert len(asked) == 1
+    assert [one.name for one in folder.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("digest", [None, ""])
+def test_what_came_instead_is_no_weights(folder, brought, monkeypatch, digest):
+    """As of a network that first wants to be logged into."""
+    publish(monkeypatch, digest=digest)
+    serve(monkeypatch, b"<html>Please log in</html>")
+    with pytest.raises(WeightsError, match="what came is not these weights"):
+        fetch(find("small"))
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("digest", [None, ""])
+def test_a_damaged_file_is_fetched_anew(folder, brought, monkeypatch, digest):
+    publish(monkeypatch, digest=digest)
+    small = find("small")
+    path = add(small, brought)
+    path.write_bytes(brought.read_bytes()[:5000])
+    # Without network it stays: nothing that lies there is lost.
+    with pytest.raises(WeightsError, match=r"not whole on this machine.*no route"):
+        fetch(small)
+    assert path.stat().st_size == 5000
+    serve(monkeypatch, brought.read_bytes())
+    assert fetch(small) == (path, True)
+    assert path.read_bytes() == brought.read_bytes()
+
+
+def test_another_file_under_the_published_name_is_not_used(folder, brought):
+    folder.mkdir(parents=True)
+    pixels = keras.Input((32, 32, 3))
+    path = folder / "small.weights.h5"
+    keras.Model(pixels, small_cnn(pixels)).save_weights(path)
+    with pytest.raises(WeightsError, match="as published: its digest") as caught:
+        imagenet_file(find("small"))
+    assert "tlkit weights fetch SmallCNN" in caught.value.hint
+
+
+def test_a_place_that_cannot_be_written_to(brought, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(brought))  # a file
+    for get in (imagenet_file, fetch, lambda row: add(row, brought)):
+        with pytest.raises(UsageError, match="cannot be written to") as caught:
+            get(find("small"))
+        assert "KERAS_HOME" in caught.value.hint
 
 
 @pytest.mark.parametrize("get", [imagenet_file, fetch])
@@ -74,7 +154,7 @@ def test_there_is_nothing_to_fetch(get):
 
 
 def test_nano_comes_along():
-    assert fetch(find("nano")) == NANO_FILE
+    assert fetch(find("nano")) == (NANO_FILE, False)
     with pytest.raises(WeightsError, match="its own come with tlkit"):
         imagenet_file(find("nano"))
 
@@ -85,20 +165,13 @@ def test_added_by_hand(folder, brought):
     assert path == folder / "small.weights.h5"
     assert path.read_bytes() == brought.read_bytes()
     assert add(small, path) == path  # it lies there already
-    assert imagenet_file(small) == fetch(small) == path
+    assert imagenet_file(small) == path
+    assert fetch(small) == (path, False)
     assert [one.name for one in folder.iterdir()] == [path.name]
 
 
-def test_a_damaged_file_is_fetched_anew(folder, brought):
-    path = add(find("small"), brought)
-    path.write_bytes(b"cut short")
-    with pytest.raises(WeightsError, match="no route"):
-        fetch(find("small"))
-
-
 def test_another_file_is_not_added(folder, brought, monkeypatch):
-    known = dataclasses.replace(PUBLISHED["SmallCNN"], digest="0" * 64)
-    monkeypatch.setitem(published.PUBLISHED, "SmallCNN", known)
+    publish(monkeypatch, digest="0" * 64)
     with pytest.raises(WeightsError, match="as published: its digest") as e:
         add(find("small"), brought)
     assert hashlib.sha256(brought.read_bytes()).hexdigest() in e.value.message
@@ -111,9 +184,15 @@ def test_another_file_is_not_added(folder, brought, monkeypatch):
 
 
 def test_without_a_published_digest_what_fits_is_taken(folder, brought, monkeypatch):
-    known = dataclasses.replace(PUBLISHED["SmallCNN"], digest="")
-    monkeypatch.setitem(published.PUBLISHED, "SmallCNN", known)
-    assert add(find("small"), brought).is_file()
+    publish(monkeypatch, digest="")
+    path = add(find("small"), brought)
+    pixels = keras.Input((32, 32, 3))
+    body = keras.Model(pixels, small_cnn(pixels))
+    body.set_weights([np.full_like(one, np.nan) for one in body.get_weights()])
+    body.save_weights(brought)
+    with pytest.raises(WeightsError, match="NaN or infinite"):
+        add(find("small"), brought)
+    assert path.read_bytes() != brought.read_bytes()
 
 
 def test_digest(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -33,6 +34,13 @@ from tlkit.cli import (
 )
 from tlkit.cli.terminal import ERR, harmless
 from tlkit.errors import TlkitError
+
+# What a system says no with, for reasons of its own.
+REFUSALS = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
+    *(errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EMFILE),
+}
 
 app = typer.Typer(
     name="tlkit",
@@ -118,6 +126,13 @@ def run(arguments: list[str] | None = None) -> int:
         _explain(f"error: {error.message}", error.hint)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last door before the user
+        if isinstance(error, OSError) and error.errno in REFUSALS:
+            _explain(
+                f"error: {error.filename or 'a file'}: {error.strerror}",
+                "Mend its permissions, make room, or choose another place. "
+                "TLKIT_DEBUG=1 shows what it was needed for.",
+            )
+            return 1
         _explain(
             f"error: {type(error).__name__}: {error}",
             "This is a fault of tlkit, not yours. Run it again with TLKIT_DEBUG=1 to "

@@ -50,8 +50,8 @@ def compare(
     ),
     weights: list[str] = typer.Option(
         None,
-        help="imagenet | none | FILE, or BACKBONE=FILE for one of several; repeatable. "
-        " [default: imagenet; what comes with a network of your own]",
+        help="imagenet | own | none | FILE, or BACKBONE=FILE for one of several; "
+        "repeatable.  [default: own if it brings some, as nano, else imagenet]",
     ),
     cost: str = typer.Option(
         "ms", help="ms | gflop | mb: by which the cheapest is meant."

@@ -49,8 +49,8 @@ def demo(
     _tlkit("prepare", str(out / MARKER), "--out", str(data))
     _say(
         "This demo needs no network: nano is a small pretrained one that comes with "
-        "tlkit. For photos you would leave --backbone away, and get a larger one with "
-        "ImageNet weights."
+        "tlkit. For photos you would leave --backbone away, and get a larger one whose "
+        "ImageNet weights are downloaded once."
     )
     _tlkit(
         *("finetune", str(data), "--out", str(run), "--backbone", "nano"),

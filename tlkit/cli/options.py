@@ -25,8 +25,8 @@ HELP = {
     "hub:PRESET (of KerasHub, or its directory).",
     "preprocessing": "For a network of your own, the pixels it expects: none | tf | "
     "caffe | torch; not needed if it scales them itself.",
-    "weights": "imagenet | none | FILE.h5: what the network knows already.  [default: "
-    "imagenet; what comes with a network of your own]",
+    "weights": "imagenet | own | none | FILE.h5: what the network knows already.  "
+    "[default: own if it brings some, as nano and networks of yours, else imagenet]",
     "size": "Side of the pictures in pixels; else the native one.",
     "cut": "Last layer that is used, see tlkit layers, or auto: found out on the "
     "training side; else the last.",

@@ -78,7 +78,9 @@ def prepare(
         "this network.",
     ),
     similar_weights: str = typer.Option(
-        "imagenet", help="imagenet | none | weights file, of that network."
+        None,
+        help="imagenet | own | none | weights file, of that network.  [default: own if "
+        "it brings some, as nano, else imagenet]",
     ),
     similar_above: float = typer.Option(
         0.9, help="Cosine of the features of two such pictures, at least."

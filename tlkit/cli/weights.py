@@ -9,8 +9,10 @@ import typer
 from rich.table import Table
 
 from tlkit.cli.terminal import ERR, OUT, load_tensorflow, next_step
+from tlkit.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
+    from tlkit.model.backbones import Backbone
     from tlkit.model.origins import Origin
 
 weights = typer.Typer(
@@ -32,7 +34,7 @@ def list_(
 
     table = Table(box=None, header_style="bold")
     table.add_column("backbone", no_wrap=True)
-    table.add_column("MB", justify="right")
+    table.add_column("file, MB", justify="right")
     table.add_column("here")
     table.add_column("from", overflow="fold")
     found = [origin(backbone) for backbone in named(name)]
@@ -46,29 +48,42 @@ def list_(
                 style="bold" if one.here else None,
             )
     OUT.print(table)
-    held = sum(one.here for one in found)
+    some = [one for one in found if one.file]
     _say(
-        f"{held} of {len(found)} are on this machine; what is published belongs into "
-        f"{cache_folder()} (KERAS_HOME changes the place)"
+        f"{sum(one.here for one in some)} of {len(some)} are on this machine; what is "
+        f"published belongs into {cache_folder()} (KERAS_HOME changes the place)"
     )
-    next_step("tlkit", "weights", "fetch", "BACKBONE")
+    if lacking := [one for one in some if not one.here]:
+        wanted = lacking[0].backbone.name if name else "BACKBONE"
+        next_step("tlkit", "weights", "fetch", wanted)
 
 
 @weights.command()
 def fetch(
     backbones: list[str] = typer.Argument(..., help="Networks; see tlkit backbones."),
 ) -> None:
-    """Fetch published weights, so that later nothing needs the network."""
-    from tlkit.model.backbones import find
+    """Fetch published weights, so that later nothing needs the network.
 
-    rows = [find(name) for name in backbones]
+    What is here is checked, and fetched anew where it is damaged.
+    """
+    rows = [_row(name) for name in backbones]
     load_tensorflow()
     from tlkit.model import weights_cache
-    from tlkit.model.origins import origin
 
+    failed: dict[str, WeightsError] = {}
     for row in rows:
-        here = origin(row).here
-        _say(f"{row.name}: {weights_cache.fetch(row)}{' (was here)' if here else ''}")
+        try:
+            path, fetched = weights_cache.fetch(row)
+        except WeightsError as error:
+            failed[row.name] = error
+            _say(f"{row.name}: {error.message}")
+        else:
+            _say(f"{row.name}: {path}{'' if fetched else ' (was here)'}")
+    if failed:
+        raise WeightsError(
+            f"{len(failed)} of {len(rows)} could not be fetched: {', '.join(failed)}.",
+            hint=next(iter(failed.values())).hint,
+        )
     next_step("tlkit", "finetune", "DATASET", "--backbone", rows[-1].name)
 
 
@@ -77,10 +92,8 @@ def add(
     backbone: str = typer.Argument(..., help="A network; see tlkit backbones."),
     file: Path = typer.Argument(..., help="Its published weights, brought by hand."),
 ) -> None:
-    """Add a published weights file by hand, its digest checked."""
-    from tlkit.model.backbones import find
-
-    row = find(backbone)
+    """Add a published weights file by hand, its digest checked where one is known."""
+    row = _row(backbone)
     load_tensorflow()
     from tlkit.model import weights_cache
     from tlkit.model.origins import origin
@@ -90,10 +103,21 @@ def add(
     checked = (
         "digest as published"
         if published and published.digest
-        else "no digest is published, so names and shapes were checked"
+        else "no digest is published, so shapes and values were checked"
     )
     _say(f"{row.name}: {path} ({checked})")
     next_step("tlkit", "finetune", "DATASET", "--backbone", row.name)
+
+
+def _row(name: str) -> Backbone:
+    from tlkit.model.backbones import find, is_own
+
+    if is_own(name):
+        raise UsageError(
+            f"{name} is a network of your own: its weights are in it.",
+            hint="There is nothing to fetch or to add.",
+        )
+    return find(name)
 
 
 def _source(origin: Origin, urls: bool) -> str:

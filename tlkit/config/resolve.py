@@ -252,6 +252,6 @@ def _weights(given: str | None, backbone: backbones.Backbone) -> str:
         kind = "a folder" if path.is_dir() else "not there"
         raise UsageError(
             f"The weights file {path} is {kind}.",
-            hint="--weights takes imagenet, none or an .h5 or .weights.h5 file.",
+            hint=f"--weights takes {usual}, none or an .h5 or .weights.h5 file.",
         )
     return str(path)

@@ -17,6 +17,8 @@ from tlkit.dataset.sources import Reading
 
 # As tlkit.embedder calls itself.
 EMBEDDER = re.compile(r"(\S+) to .*, \d+ px, (.+)", re.DOTALL)
+# What networks have if nobody says.
+USUAL_WEIGHTS = ("imagenet", "own")
 
 
 def source_words(manifest: Manifest) -> list[str] | None:
@@ -66,7 +68,8 @@ def _plain(options: Mapping[str, Any]) -> Iterator[str]:
     if found := EMBEDDER.fullmatch(options["similar"]):
         backbone, weights = found.groups()
         yield from ("--similar", backbone)
-        yield from _unless("imagenet", "--similar-weights", weights)
+        if weights not in USUAL_WEIGHTS:
+            yield from ("--similar-weights", weights)
     yield from _unless(ABOVE, "--similar-above", options["similar_above"])
 
 

@@ -187,8 +187,8 @@ _TABLE = (
         "Nano",
         TF,
         96,
-        631_712,
-        "stage1_block2:48 stage2_block3:128 stage3_block3:256 stage4_block2:512",
+        698_912,
+        "stage1_block2:48 stage2_block3:128 stage3:384 stage4:896",
         builder=NANO,
     ),
     _row(

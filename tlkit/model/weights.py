@@ -18,7 +18,7 @@ from tlkit.model.backbones import BROUGHT, IMAGENET, OWN, RANDOM, Backbone
 from tlkit.model.body import give_memory, give_value
 from tlkit.model.cut import body_operations, cuttable
 from tlkit.model.origins import NANO_FILE
-from tlkit.model.weights_cache import imagenet_file
+from tlkit.model.weights_cache import fetch_command, imagenet_file
 from tlkit.model.weights_file import Piece, open_weights, read_pieces
 
 
@@ -45,9 +45,17 @@ def load_weights(
         _assign(own.pieces(backbone, body), cut_body, Path(backbone.name), backbone)
     else:
         path = _file(backbone, weights)
-        with open_weights(path) as file:
-            pieces = read_pieces(file, path, backbone.name, body, cut_body)
-            _assign(pieces, cut_body, path, backbone)
+        try:
+            with open_weights(path) as file:
+                pieces = read_pieces(file, path, backbone.name, body, cut_body)
+                _assign(pieces, cut_body, path, backbone)
+        except WeightsError as error:
+            if weights != IMAGENET:
+                raise
+            # Nobody has named this file, so its form is nobody's to mend.
+            raise WeightsError(
+                error.message, hint=fetch_command(backbone), valid_to=error.valid_to
+            ) from error
     give_memory(cut_body)
     if backbone.name.startswith("EfficientNetB"):
         _mend_efficientnet(cut_body)

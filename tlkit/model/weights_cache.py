@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from tlkit.errors import WeightsError
-from tlkit.files import aside
+from tlkit.errors import UsageError, WeightsError
+from tlkit.files import aside, make_directory
 from tlkit.model.backbones import NANO, Backbone
 from tlkit.model.body import build_body, symbolic
 from tlkit.model.origins import NANO_FILE, origin
@@ -34,31 +37,49 @@ def imagenet_file(backbone: Backbone) -> Path:
 
     Raises:
         WeightsError: If none are published, or the file is neither in the cache nor
-            can be downloaded.
+            can be downloaded, or what lies there has another digest than the published
+            one.
+        UsageError: If the cache cannot be written to.
     """
     published, wanted = _expected(backbone)
-    return wanted if wanted.is_file() else _download(backbone, published, wanted)
+    if not wanted.is_file():
+        _download(backbone, published, wanted)
+    elif published.digest and not digest_fits(wanted, published):
+        error = _other(backbone, published, wanted, advice=fetch_command(backbone))
+        raise error
+    return wanted
 
 
-def fetch(backbone: Backbone) -> Path:
+def fetch_command(backbone: Backbone) -> str:
+    """Returns what to do about published weights that cannot be used."""
+    return f"tlkit weights fetch {backbone.name} gets them anew."
+
+
+def fetch(backbone: Backbone) -> tuple[Path, bool]:
     """Have the published weights on this machine, whole.
 
     Args:
         backbone: Row of the table.
 
     Returns:
-        The file in the Keras cache; one that is damaged is fetched anew. That of a
-        network whose weights come with tlkit is in the package.
+        The file in the Keras cache, and whether it was fetched: one that is damaged, or
+        another than the published one, is replaced. That of a network whose weights
+        come with tlkit is in the package.
 
     Raises:
-        WeightsError: As `imagenet_file`.
+        WeightsError: If none are published, or the file cannot be downloaded, or what
+            came cannot be used; a file that lay there stays then.
+        UsageError: If the cache cannot be written to.
     """
     if backbone.builder == NANO:
-        return NANO_FILE
+        return NANO_FILE, False
     published, wanted = _expected(backbone)
-    if wanted.is_file() and digest_fits(wanted, published):
-        return wanted
-    return _download(backbone, published, wanted)
+    if wanted.exists():
+        with contextlib.suppress(WeightsError):
+            _check(backbone, published, wanted)
+            return wanted, False
+    _download(backbone, published, wanted)
+    return wanted, True
 
 
 def add(backbone: Backbone, path: Path) -> Path:
@@ -74,29 +95,60 @@ def add(backbone: Backbone, path: Path) -> Path:
     Raises:
         WeightsError: If none are published, or this is another file: its digest says
             so, or, where none is published, its content.
+        UsageError: If the cache cannot be written to.
     """
     published, wanted = _expected(backbone)
-    with open_weights(path) as file, symbolic():
-        body = build_body(backbone, backbone.native)
-        read_pieces(file, path, backbone.name, body, body)
-    if not digest_fits(path, published):
-        raise WeightsError(
-            f"{path} fits {backbone.name} but is not {published.file} as published: "
-            f"its digest is {digest(path, published.digest)}, expected "
-            f"{published.digest}.",
-            hint=f"It is cut short, or of another training. {published.url} has the "
-            "published one; weights of another training go by --weights PATH.",
-        )
-    wanted.parent.mkdir(parents=True, exist_ok=True)
+    _check(backbone, published, path)
     if wanted.exists() and wanted.samefile(path):
         return wanted
+    with _draft(wanted) as draft:
+        shutil.copyfile(path, draft)
+    return wanted
+
+
+def _check(backbone: Backbone, published: Published, path: Path) -> None:
+    """Raises WeightsError unless a file is the published one, as far as is known."""
+    with open_weights(path) as file, symbolic():
+        if published.digest and digest_fits(path, published):
+            return
+        body = build_body(backbone, backbone.native)
+        for piece in read_pieces(file, path, backbone.name, body, body):
+            if not all(np.isfinite(array).all() for array in piece.read(path)):
+                raise WeightsError(
+                    f"{path}: the layer {piece.layer.name!r} has NaN or infinite "
+                    "weights.",
+                    hint="Get the file anew.",
+                )
+    if published.digest:
+        raise _other(
+            backbone,
+            published,
+            path,
+            advice="It is cut short, or of another training, whose weights go by "
+            "--weights PATH.",
+        )
+
+
+def _other(
+    backbone: Backbone, published: Published, path: Path, *, advice: str
+) -> WeightsError:
+    return WeightsError(
+        f"{path} is not the file {published.file} of {backbone.name} as published: its "
+        f"digest is {digest(path, published.digest)}, expected {published.digest}.",
+        hint=f"{advice} {published.url} has the published one.",
+    )
+
+
+@contextlib.contextmanager
+def _draft(wanted: Path) -> Iterator[Path]:
+    """A name to write to, which takes its place once that has succeeded."""
+    make_directory(wanted.parent, advice="KERAS_HOME names another place for weights.")
     draft = aside(wanted)
     try:
-        shutil.copyfile(path, draft)
+        yield draft
         draft.replace(wanted)
     finally:
         draft.unlink(missing_ok=True)
-    return wanted
 
 
 def digest_fits(path: Path, published: Published) -> bool:
@@ -129,7 +181,7 @@ def _expected(backbone: Backbone) -> tuple[Published, Path]:
     if backbone.builder == NANO:
         raise WeightsError(
             f"{backbone.name} has no ImageNet weights: its own come with tlkit.",
-            hint="Leave --weights away.",
+            hint="There is nothing to fetch or to add.",
         )
     raise WeightsError(
         f"{backbone.name} has no ImageNet weights here: it is a small network "
@@ -138,29 +190,37 @@ def _expected(backbone: Backbone) -> tuple[Published, Path]:
     )
 
 
-def _download(backbone: Backbone, published: Published, wanted: Path) -> Path:
+def _download(backbone: Backbone, published: Published, wanted: Path) -> None:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)
     try:
-        keras.utils.get_file(
-            published.file,
-            published.url,
-            cache_dir=str(wanted.parent.parent),
-            cache_subdir=wanted.parent.name,
-            file_hash=published.digest or None,
-            force_download=True,
-        )
+        with _draft(wanted) as draft:
+            keras.utils.get_file(
+                draft.name,
+                published.url,
+                cache_dir=str(wanted.parent.parent),
+                cache_subdir=wanted.parent.name,
+            )
+            _check(backbone, published, draft)
+    except UsageError:
+        raise
     # Keras turns what urllib raises into a bare Exception.
     except Exception as error:
-        wanted.unlink(missing_ok=True)
+        there = "not whole" if wanted.exists() else "not"
         raise WeightsError(
-            f"The ImageNet weights of {backbone.name} are not in the cache and could "
-            f"not be downloaded: {error}",
-            hint=f"Bring {published.file} from {published.url} by hand: tlkit weights "
-            f"add {backbone.name} FILE, or name a file with --weights PATH. --backbone "
-            "nano needs no download: a small network that comes with tlkit, and knows "
-            "less.",
+            f"The ImageNet weights of {backbone.name} are {there} on this machine, and "
+            f"could not be downloaded from {published.url}: {_reason(error)}",
+            hint=f"Bring that file by hand: tlkit weights add {backbone.name} FILE. Or "
+            f"do without: tlkit finetune DATASET --backbone nano takes a small network "
+            "that comes with tlkit, and knows less.",
         ) from error
     finally:
         socket.setdefaulttimeout(before)
-    return wanted
+
+
+def _reason(error: Exception) -> str:
+    """Why, without the address, which Keras tells along."""
+    if isinstance(error, WeightsError):
+        return f"what came is not these weights. {error.message}"
+    cause = getattr(error.__context__, "reason", None) or error
+    return str(getattr(cause, "strerror", None) or cause)

@@ -77,7 +77,7 @@ def open_weights(path: Path) -> Iterator[h5py.File]:
         kind = "a folder" if path.is_dir() else "not there"
         raise WeightsError(
             f"The weights file {path} is {kind}.",
-            hint="Expected an .h5 or .weights.h5 file, or one of: imagenet, none.",
+            hint="Expected an .h5 or .weights.h5 file.",
         )
     try:
         file = h5py.File(path, "r")

@@ -347,6 +347,7 @@ def _describe(
     pictures = len(manifest.of("train"))
     shape = "x".join(str(n) for n in classifier.feature_shape)
     inputs, train = config.inputs, config.train
+    weights = Path(str(config.model.weights)).name
     frozen = f"frozen up to {classifier.freeze_to}"
     if classifier.freeze_to == "none":
         frozen = "nothing frozen"
@@ -359,8 +360,9 @@ def _describe(
         f"on, {len(manifest.of('test'))} held back for the test"
     )
     progress.note(
-        f"Network: {classifier.backbone.name} up to {classifier.cut} ({shape}), "
-        f"{frozen}; head of {classifier.head_parameters:,} weights; {device}, {policy}"
+        f"Network: {classifier.backbone.name} (weights: {weights}) up to "
+        f"{classifier.cut} ({shape}), {frozen}; head of "
+        f"{classifier.head_parameters:,} weights; {device}, {policy}"
     )
     _describe_pixels(classifier.backbone, progress)
     if train.minutes:

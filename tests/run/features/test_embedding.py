@@ -51,7 +51,9 @@ def test_rows_are_the_mean_over_the_map(prepared, own_store):
     maps = np.asarray(keras.Model(model.inputs[0], cut)(pixels, training=False))
     assert rows.shape == (5, row.channels[-1])
     assert rows.dtype == np.float32
-    np.testing.assert_allclose(rows, maps.mean((1, 2)), rtol=0.02, atol=1e-3)
+    wanted = maps.mean((1, 2))
+    # Where the processor computes in bfloat16, it has 8 bits.
+    assert np.abs(rows - wanted).max() <= 2e-2 * np.abs(wanted).max()
 
 
 def test_what_is_stored_is_not_computed_again(prepared, own_store):

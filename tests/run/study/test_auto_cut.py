@@ -21,7 +21,7 @@ OPTIONS: dict[str, Any] = {
     **SMALL, "backbone": "nano", "weights": "own", "cut": "auto", "phases": "one",
     "epochs": 1, "augment": "none",
 }  # fmt: skip
-CUTS = ("stage1_block2", "stage2_block3", "stage3_block3", "stage4_block2")
+CUTS = ("stage1_block2", "stage2_block3", "stage3", "stage4")
 
 
 class Told(Silent):

@@ -228,8 +228,9 @@ def _measure(
             config, cuts, poolings, subjects, progress=progress, timed=True
         )
     except TlkitError as error:
-        progress.warn(f"{model.backbone} at {size} px is left out: {error.message}")
-        return [(dataclasses.replace(empty, failed=error.message), None)]
+        why = f"{error.message} {error.hint}".strip()
+        progress.warn(f"{model.backbone} at {size} px is left out: {why}")
+        return [(dataclasses.replace(empty, failed=why), None)]
     empty = dataclasses.replace(
         empty,
         weights=str(config.model.weights),

@@ -76,8 +76,10 @@ def finetuned(manifest, place, **options):
 
 
 def test_training_finds_what_was_computed_for_many_cuts(prepared, own_store, tmp_path):
-    rows_of(prepared)
-    computed, stored = seen(finetuned(prepared, tmp_path / "run"))
+    # In float32 both: the rows that OpenVINO computes in bfloat16, where the processor
+    # has it, are others for one cut than for many.
+    rows_of(prepared, engine="keras")
+    computed, stored = seen(finetuned(prepared, tmp_path / "run", engine="keras"))
     assert computed == [0, 0]
     assert stored == [len(prepared.of(side)) for side in ("train", "val")]
 

@@ -52,9 +52,10 @@ def test_the_cut_is_chosen_by_the_training_side_as_ruled(
     assert names == CUTS
     enough = max(shares) - account["standard_error"]
     assert cut == next(n for n, s in zip(names, shares, strict=True) if s >= enough)
-    n = len(prepared.of("train"))
-    p = max(shares)
-    assert account["standard_error"] == pytest.approx(np.sqrt(p * (1 - p) / n), rel=0.2)
+    n, p, z = len(prepared.of("train")), max(shares), 1.96
+    # Wilson's, which is no 0 where all are right.
+    wilson = np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2) / (1 + z**2 / n)
+    assert account["standard_error"] == pytest.approx(wilson, rel=0.01)
     assert account["best"] == names[int(np.argmax(shares))]
     assert f"Kept: {cut}" in told.notes[-1]
 

@@ -39,6 +39,17 @@ def own_store(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+@pytest.fixture
+def float32_engines(monkeypatch):
+    """OpenVINO in float32 on a processor that has bfloat16, too.
+
+    For tests of what is exact; that of the engines has its tolerance for 8 bits.
+    """
+    from tlkit.run.features.openvino_engine import OpenVinoEngine
+
+    monkeypatch.setattr(OpenVinoEngine, "_precision", lambda self, key: "float32")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     return shared_folder("data")

@@ -14,12 +14,10 @@ What was computed is kept in FOLDER, and not computed again; `--table` prints.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import functools
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -232,16 +230,11 @@ def table(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Compute the cells that are missing, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=None)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--only", default="", help="sets with this in their name")
+    parser = common.going_on(__doc__, "sets")
     parser.add_argument("--without", default="", help="a way to leave for later")
     parser.add_argument("--table", action="store_true", help="print what there is")
-    parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
-    work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
-    work.mkdir(parents=True, exist_ok=True)
+    work = common.kept_in(options.work)
     store = work / "accuracy.json"
     found = json.loads(store.read_text()) if store.is_file() else {}
     sets = [name for name in SETS if options.only in name]

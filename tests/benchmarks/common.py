@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -61,6 +63,36 @@ def mean_of(values: Sequence[float]) -> str:
     return f"{mean} ± {student.ppf(0.975, len(values) - 1) * spread:.3f}"
 
 
+def going_on(about: str | None, only: str) -> argparse.ArgumentParser:
+    """The options of a benchmark that goes on from what it has kept.
+
+    Args:
+        about: Its docstring.
+        only: Of what --only chooses the names.
+
+    Returns:
+        --work, --seeds, --only and --json.
+    """
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=None,
+        help="kept there, and not computed again; a new folder if not given",
+    )
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", default="", help=f"{only} with this in their name")
+    parser.add_argument("--json", type=Path, default=None)
+    return parser
+
+
+def kept_in(work: Path | None) -> Path:
+    """Returns the folder asked for, or a new one; it is there."""
+    folder = work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def complete(
     file: Path,
     wanted: Iterable[tuple[Any, ...]],
@@ -76,7 +108,6 @@ def complete(
     Returns:
         All that the file holds then.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     found = json.loads(file.read_text()) if file.is_file() else {}
     for one in wanted:
         key = "/".join(map(str, one))

@@ -11,7 +11,6 @@ import argparse
 import csv
 import shutil
 import statistics
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ def main() -> None:
     parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.05, 0.1])
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
-    work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
+    work = common.kept_in(options.work)
     found = {
         share: [_one(work, share, seed) for seed in options.seeds]
         for share in options.shares

@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import csv
 import functools
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,6 +29,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import tlkit
+from tests.benchmarks import common
 from tests.benchmarks.common import ANTS, MOBILENET, SHARED, print_table, weights
 from tlkit.dataset.duplicates import Components, Pair, find
 from tlkit.dataset.facts import Examined, examine
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=None)
     parser.add_argument("--every", type=int, default=6)
     options = parser.parse_args()
-    work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
+    work = common.kept_in(options.work)
     search = Search()
     print_table(against_truth(search), None)
     print()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
 from pathlib import Path
 
 from tests.benchmarks import common
@@ -39,7 +38,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", default="", help="ways with this in their name")
     options = parser.parse_args()
-    work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
+    work = common.kept_in(options.work)
     data = work / "ants"
     cache = work / "cache"
     common.tlkit("prepare", common.ANTS, "--out", data, cache=cache)

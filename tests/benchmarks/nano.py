@@ -12,9 +12,7 @@ What was computed is kept in FOLDER, and not computed again.
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -99,14 +97,10 @@ def table(found: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Compute what is missing, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=None)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser = common.going_on(__doc__, "ways")
     parser.add_argument("--weights", default="own", help="others than the package's")
-    parser.add_argument("--only", default="", help="ways whose names contain this")
-    parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
-    work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
+    work = common.kept_in(options.work)
     ways = [way for way in WAYS if options.only in way]
     wanted = itertools.product(range(options.seeds), CELLS, ways)
     found = common.complete(

@@ -11,10 +11,8 @@ What was computed is kept in FOLDER, and not computed again.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import statistics
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +94,9 @@ def table(found: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Compute what is missing, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=None)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--only", default="", help="ways with this in their name")
-    parser.add_argument("--json", type=Path, default=None)
+    parser = common.going_on(__doc__, "ways")
     options = parser.parse_args()
-    work = options.work or Path(tempfile.mkdtemp(prefix="tlkit-bench-"))
+    work = common.kept_in(options.work)
     ways = [way for way in ("probe", *TUNED) if options.only in way]
     wanted = itertools.product(range(options.seeds), CELLS, ways)
     found = common.complete(

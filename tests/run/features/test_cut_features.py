@@ -75,11 +75,11 @@ def finetuned(manifest, place, **options):
     return tlkit.finetune(manifest.directory, place, **{**given, **options})
 
 
-def test_training_finds_what_was_computed_for_many_cuts(prepared, own_store, tmp_path):
-    # In float32 both: the rows that OpenVINO computes in bfloat16, where the processor
-    # has it, are others for one cut than for many.
-    rows_of(prepared, engine="keras")
-    computed, stored = seen(finetuned(prepared, tmp_path / "run", engine="keras"))
+def test_training_finds_what_was_computed_for_many_cuts(
+    prepared, own_store, tmp_path, float32_engines
+):
+    rows_of(prepared)
+    computed, stored = seen(finetuned(prepared, tmp_path / "run"))
     assert computed == [0, 0]
     assert stored == [len(prepared.of(side)) for side in ("train", "val")]
 

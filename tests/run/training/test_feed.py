@@ -106,16 +106,16 @@ def test_what_changes_the_rows_is_computed_anew(prepared, tmp_path, own_store, c
     assert features_of(second)["train"]["views"] == len(prepared.of("train"))
 
 
-def test_the_engines_lead_to_the_same_answers(prepared, tmp_path, own_store):
+def test_the_engines_lead_to_the_same_answers(
+    prepared, tmp_path, own_store, float32_engines
+):
     runs = [
         finetune(prepared, tmp_path / name, engine=name, augment="none")
         for name in ("keras", "openvino")
     ]
     assert [features_of(run)["engine"] for run in runs] == ["keras", "openvino"]
     answers = [probabilities_of(run, prepared) for run in runs]
-    # Where the processor computes in bfloat16, rows that differ in the third digit lead
-    # to other weights of the head.
-    np.testing.assert_allclose(answers[0], answers[1], rtol=0, atol=5e-2)
+    np.testing.assert_allclose(answers[0], answers[1], rtol=0, atol=2e-2)
     assert features_of(runs[1])["worst_cosine"] > 0.999
     assert features_of(runs[0])["worst_cosine"] is None
 

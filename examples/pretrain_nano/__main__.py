@@ -10,6 +10,7 @@ import hashlib
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -22,28 +23,72 @@ from examples.pretrain_nano.training import Course, pretrain
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 
+ENDING = ".weights.h5"
+# The network halves the side five times.
+LEAST = 32
+
+
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line; its defaults make the weights of the package."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="NAME.weights.h5")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=10_000)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--sides", type=int, nargs="+", default=(64, 64, 96))
-    parser.add_argument("--kinds", nargs="+", choices=OBJECTS, default=list(OBJECTS))
-    parser.add_argument("--classes", type=int, default=150, help="of each kind")
-    parser.add_argument("--views", type=int, default=40, help="pictures of a class")
-    parser.add_argument("--grounds", type=int, default=1_000, help="classes of grounds")
-    parser.add_argument("--ground-views", type=int, default=15, help="pictures of each")
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.pretrain_nano",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, required=True, help=f"NAME{ENDING}")
+    parser.add_argument("--seed", type=_least(0), default=0, help="of everything")
+    parser.add_argument("--steps", type=_least(1), default=10_000, help="batches")
+    parser.add_argument("--batch", type=_least(2), default=128, help="scenes in each")
+    parser.add_argument("--rate", type=float, default=2e-3, help="highest of AdamW")
+    parser.add_argument(
+        "--sides", type=_least(LEAST), nargs="+", default=(64, 64, 96),
+        help="of the scenes in pixels, in turn",
+    )  # fmt: skip
+    parser.add_argument(
+        "--kinds", nargs="+", choices=OBJECTS, default=list(OBJECTS),
+        help="of objects",
+    )  # fmt: skip
+    parser.add_argument("--classes", type=_least(1), default=150, help="of each kind")
+    parser.add_argument("--views", type=_least(1), default=40, help="pictures of each")
+    parser.add_argument("--grounds", type=_least(1), default=1_000, help="classes")
+    parser.add_argument(
+        "--ground-views", type=_least(1), default=15, help="pictures of each"
+    )
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
         default=PRECISIONS[0],
         help="bfloat16 has been slower even where the processor computes in it",
     )
-    parser.add_argument("--workers", type=int, default=2)
-    return parser.parse_args(arguments)
+    parser.add_argument("--workers", type=_least(0), default=2, help="that draw")
+    chosen = parser.parse_args(arguments)
+    # All this now, not after an hour of training.
+    if not chosen.out.name.endswith(ENDING):
+        parser.error(f"--out: expected NAME{ENDING}, got {chosen.out}")
+    for path in (chosen.out, log_of(chosen.out)):
+        if path.exists():
+            parser.error(f"--out: {path} exists already; choose another name")
+    try:
+        chosen.out.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=chosen.out.parent).close()
+    except OSError as error:
+        parser.error(f"--out: {chosen.out.parent} cannot be written to: {error}")
+    return chosen
+
+
+def _least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"expected {least} or more, got {value}")
+        return value
+
+    return number
+
+
+def log_of(out: Path) -> Path:
+    """Returns where the log of these weights lies."""
+    return out.with_name(out.name.removesuffix(ENDING) + ".log.json")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -79,7 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
     digest = hashlib.sha256(chosen.out.read_bytes()).hexdigest()
     options = {k: v for k, v in vars(chosen).items() if k not in ("out", "workers")}
     text = json.dumps({"options": options, "sha256": digest, "log": log}, indent=1)
-    chosen.out.with_name("log.json").write_text(text + "\n")
+    log_of(chosen.out).write_text(text + "\n")
     print(f"{chosen.out}: {chosen.out.stat().st_size / 1e6:.2f} MB, sha256 {digest}")
 
 

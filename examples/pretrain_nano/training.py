@@ -14,8 +14,9 @@ from examples.pretrain_nano.scenes import HUES, stream
 from tlkit.model.nano import nano
 from tlkit.run.device import dtype_policy
 
-# What a mistake counts. The colour is easy, and must only not be forgotten.
-COUNTS = {"object": 1.0, "ground": 1.0, "hue": 0.3}
+# What a mistake counts. Colour is easily learnt and easily forgotten, and with few
+# pictures it is what tells most classes apart.
+COUNTS = {"object": 1.0, "ground": 1.0, "hue": 3.0}
 WEIGHT_DECAY = 0.02
 WARMUP = 0.05
 REPORT = 250
@@ -33,8 +34,11 @@ class FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
         """Returns what BatchNormalization does; the variance kept is unbiased."""
         if not training:
             return super().call(inputs, training=False, mask=mask)
+        channels = inputs.shape[-1]
+        scale = self.gamma if self.scale else tf.ones(channels)
+        offset = self.beta if self.center else tf.zeros(channels)
         normed, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs, scale=self.gamma, offset=self.beta, mean=[], variance=[],
+            x=inputs, scale=scale, offset=offset, mean=[], variance=[],
             epsilon=self.epsilon, is_training=True,
         )  # fmt: skip
         for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):

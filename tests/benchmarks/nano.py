@@ -27,25 +27,29 @@ PROBE = {"phases": "probe"}
 WAYS = ("nano", "random, frozen", "from scratch", "ImageNet (MobileNetV2)")
 
 
-def options_of(way: str, weights: str, work: Path) -> dict[str, Any]:
+# What is told of each set beside the means: differences on the same draws.
+AGAINST = ("random, frozen", "from scratch")
+
+
+def options_of(way: str, weights: str, seed: int, work: Path) -> dict[str, Any]:
     """What `finetune` is told."""
     if way == "nano":
         return {"backbone": "nano", "weights": weights, **PROBE}
     if way == "random, frozen":
-        return {"backbone": "nano", "weights": random_weights(work), **PROBE}
+        return {"backbone": "nano", "weights": random_weights(seed, work), **PROBE}
     if way == "from scratch":
         return {"backbone": "nano", "weights": "none"}
     return {"weights": common.weights(common.MOBILENET), **PROBE}
 
 
-def random_weights(work: Path) -> str:
+def random_weights(seed: int, work: Path) -> str:
     """A file of Nano's initial weights, so that they can be frozen like others."""
     from tlkit.model.backbones import find
     from tlkit.model.body import build_body
 
-    path = work / "random.weights.h5"
+    path = work / f"random_{seed}.weights.h5"
     if not path.exists():
-        build_body(find("nano"), SIZE, seed=1).save_weights(path)
+        build_body(find("nano"), SIZE, seed=seed).save_weights(path)
     return str(path)
 
 
@@ -72,27 +76,40 @@ def measure(
     from tests.benchmarks.default import train
 
     drawn = accuracy.draw_sides(prepare(name, work), shots, seed)
-    found = train(drawn, SIZE, seed, work, **options_of(way, weights, work))
+    found = train(drawn, SIZE, seed, work, **options_of(way, weights, seed, work))
     right = found["scores"].argmax(axis=1) == drawn.targets(drawn.of("test"))
     seconds = sum(one["seconds"] for one in found["candidates"])
     return {"accuracy": float(right.mean()), "seconds": seconds}
 
 
 def table(found: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
-    """A row a cell: mean over seeds with its interval."""
+    """A row a cell: means over seeds, and of differences, with their intervals."""
     rows = []
     for name, shots in CELLS:
+        seen = {way: _by_seed(found, name, shots, way) for way in WAYS}
         row: dict[str, Any] = {"set": name, "a class": shots}
-        for way in WAYS:
-            start, end = f"{name}/{shots}/", f"/{way}"
-            those = [
-                one["accuracy"]
-                for key, one in found.items()
-                if key.startswith(start) and key.endswith(end)
-            ]
-            row[way] = common.mean_of(those) if those else ""
+        row |= {way: _told(list(those.values())) for way, those in seen.items()}
+        for other in AGAINST:
+            both = sorted(seen["nano"].keys() & seen[other].keys())
+            gains = [seen["nano"][seed] - seen[other][seed] for seed in both]
+            row[f"nano over {other}"] = _told(gains)
         rows.append(row)
     return rows
+
+
+def _by_seed(
+    found: dict[str, dict[str, float]], name: str, shots: int, way: str
+) -> dict[str, float]:
+    start, end = f"{name}/{shots}/", f"/{way}"
+    return {
+        key.removeprefix(start).removesuffix(end): one["accuracy"]
+        for key, one in found.items()
+        if key.startswith(start) and key.endswith(end)
+    }
+
+
+def _told(values: list[float]) -> str:
+    return common.mean_of(values) if values else ""
 
 
 def main() -> None:

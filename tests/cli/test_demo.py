@@ -37,8 +37,9 @@ def test_a_failing_step_ends_the_demo(tmp_path, monkeypatch, capfd):
 
 
 @pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
-def test_a_folder_that_is_no_demo_is_left_alone(tmp_path, overwrite):
+def test_a_folder_that_is_no_demo_is_left_alone(tmp_path, overwrite, capfd):
     (tmp_path / "thesis.txt").write_text("years of work")
     assert run(["demo", "--out", str(tmp_path), *overwrite]) == 2
+    assert "is no demo" in capfd.readouterr().err
     assert (tmp_path / "thesis.txt").exists()
     assert demo.MARKER not in {path.name for path in tmp_path.iterdir()}

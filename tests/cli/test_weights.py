@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import keras
 import pytest
 
@@ -32,11 +34,15 @@ def test_list(folder, capsys):
 def test_list_what_is_here_with_addresses(folder, capsys):
     folder.mkdir()
     name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    (folder / name).write_bytes(b"12345")
+    shutil.copyfile(NANO_FILE, folder / name)
+    other = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    (folder / other).write_bytes(NANO_FILE.read_bytes()[:1000])
     assert run(["weights", "list", "--here", "--urls"]) == 0
     shown = capsys.readouterr()
-    rows = [line.split()[0] for line in shown.out.splitlines()]
-    assert rows == ["backbone", "Nano", "VGG16"]
+    rows = [line.split() for line in shown.out.splitlines()]
+    assert [row[:1] + row[2:3] for row in rows[1:]] == [
+        ["Nano", "yes"], ["VGG16", "yes"], ["ResNet50", "damaged"],
+    ]  # fmt: skip
     assert (
         f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{name}"
         in (shown.out)
@@ -84,6 +90,8 @@ def test_add(folder, shared_weights, capsys):
     assert run(["weights", "add", "mobilenetv2", str(shared_weights / name)]) == 0
     assert (folder / name).is_file()
     said = capsys.readouterr().err.replace("\n", " ")
-    assert "shapes and values were checked" in said
+    assert "layout, shapes and values were checked" in said
+    assert run(["weights", "add", "mobilenetv2", str(shared_weights / name)]) == 0
+    assert "was here" in capsys.readouterr().err
     assert run(["weights", "add", "vgg16", str(shared_weights / name)]) == 1
     assert "does not fit VGG16" in capsys.readouterr().err.replace("\n", " ")

@@ -34,6 +34,21 @@ def test_all_faults_are_shown_at_once():
     assert caught.value.exit_code == 2
 
 
+def test_layers_of_a_recipe_are_those_of_its_network(tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("model: {backbone: vgg16, cut: block5_pool, freeze_to: none}\n")
+    with pytest.raises(ConfigError) as caught:
+        build_config(recipe=recipe, assignments=["model.backbone=nano"])
+    (fault,) = caught.value.faults
+    for word in ("cut: 'block5_pool'", "of VGG16", "--cut", "of Nano, such as stage4"):
+        assert word in fault
+    asked = {"backbone": "nano", "cut": "stage3"}
+    assert build_config(recipe=recipe, options=asked).model.cut == "stage3"
+    # What both networks have in common may stand, and what is no layer.
+    for options in ({"backbone": "VGG_16"}, {"backbone": "vgg19"}, {}):
+        assert build_config(recipe=recipe, options=options).model.cut == "block5_pool"
+
+
 def test_an_unknown_option_of_the_api_is_a_fault():
     with pytest.raises(ConfigError, match="batch"):
         build_config(options={"batch_size": 3})

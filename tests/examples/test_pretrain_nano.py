@@ -126,10 +126,10 @@ def test_an_object_has_its_colour():
             assert abs(off) <= 1
 
 
-def test_the_weights_of_the_package_are_those_of_the_log():
-    log = json.loads((ROOT / "examples" / "pretrain_nano" / "log.json").read_text())
+def test_the_weights_of_the_package_are_those_of_the_log(tmp_path):
+    log = json.loads((ROOT / "examples/pretrain_nano/nano.log.json").read_text())
     assert hashlib.sha256(NANO_FILE.read_bytes()).hexdigest() == log["sha256"]
-    usual = vars(parse(["--out", "nano.weights.h5"]))
+    usual = vars(parse(["--out", str(tmp_path / "nano.weights.h5")]))
     usual = {name: usual[name] for name in log["options"]}
     usual["sides"] = list(usual["sides"])
     assert usual == log["options"]
@@ -138,12 +138,36 @@ def test_the_weights_of_the_package_are_those_of_the_log():
     assert last["object_accuracy"] > 10 * first["object_accuracy"]
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--steps", "0"], "--steps: expected 1 or more, got 0"),
+        (["--batch", "-8"], "expected 2 or more"),
+        (["--sides", "64", "16"], "expected 32 or more, got 16"),
+        (["--out", "X.h5"], "expected NAME.weights.h5, got X.h5"),
+        (["--out", "here/a.weights.h5"], "here/a.weights.h5 exists already"),
+        (["--out", "here/b.weights.h5"], "here/b.log.json exists already"),
+        (["--out", "file/c.weights.h5"], "file cannot be written to"),
+    ],
+)
+def test_what_cannot_be_is_told_before_the_training(
+    tmp_path, monkeypatch, capsys, words, why
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    for name in ("here/a.weights.h5", "here/b.log.json", "file"):
+        (tmp_path / name).touch()
+    with pytest.raises(SystemExit):
+        parse(["--out", "nano.weights.h5", *words])
+    assert why in capsys.readouterr().err
+
+
 def test_what_the_processor_computes_in_is_said(tmp_path):
     small = "--steps 1 --batch 2 --classes 1 --views 1 --grounds 1 --sides 32"
     out = tmp_path / "nano.weights.h5"
     precision = "mixed_bfloat16"
     main(["--out", str(out), *small.split(), "--precision", precision])
-    log = json.loads((tmp_path / "log.json").read_text())
+    log = json.loads((tmp_path / "nano.log.json").read_text())
     assert log["options"]["precision"] == precision
     assert np.isfinite(log["log"][-1]["loss"])
 
@@ -163,15 +187,25 @@ def test_fused_normalization_is_batch_normalization():
     np.testing.assert_allclose(fused(drawn), plain(drawn), atol=1e-5)
 
 
+def test_fused_normalization_without_scale_and_centre():
+    """By numpy: (x - mean) / deviation, and nothing to learn."""
+    drawn = np.random.default_rng(0).normal(3, 2, (4, 5, 5, 2)).astype("float32")
+    fused = FusedNormalization(center=False, scale=False)
+    normed = np.asarray(fused(drawn, training=True))
+    flat = drawn.reshape(100, 2)
+    wanted = (drawn - flat.mean(0)) / np.sqrt(flat.var(0) + fused.epsilon)
+    np.testing.assert_allclose(normed, wanted, atol=1e-5)
+    assert not fused.trainable_weights
+
+
 def test_a_training_is_repeated_to_the_byte(tmp_path, capsys):
     small = "--steps 3 --batch 8 --classes 2 --views 2 --grounds 2 --sides 32 32"
     for name, workers in (("a", "0"), ("b", "1")):
         out = tmp_path / name / "nano.weights.h5"
-        out.parent.mkdir()
         main(["--out", str(out), *small.split(), "--seed", "7", "--workers", workers])
     first, second = (tmp_path / name / "nano.weights.h5" for name in "ab")
     assert first.read_bytes() == second.read_bytes()
-    log = json.loads((tmp_path / "a" / "log.json").read_text())
+    log = json.loads((tmp_path / "a" / "nano.log.json").read_text())
     assert log["sha256"] == hashlib.sha256(first.read_bytes()).hexdigest()
     assert log["log"][-1]["step"] == 3
     assert np.isfinite(log["log"][-1]["loss"])

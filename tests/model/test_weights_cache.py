@@ -87,7 +87,7 @@ def test_the_reason_is_told_without_what_keras_wraps_it_in(folder, monkeypatch):
             raise Exception(f"URL fetch failure on http://x: None -- {error}")  # noqa: B904
 
     monkeypatch.setattr(keras.utils, "get_file", get_file)
-    with pytest.raises(WeightsError, match=r"no_top\.h5: Name not known\n"):
+    with pytest.raises(WeightsError, match=r"no_top\.h5: Name not known\.\n"):
         imagenet_file(find("mobilenetv2"))
 
 
@@ -118,7 +118,7 @@ def test_what_came_instead_is_no_weights(folder, brought, monkeypatch, digest):
 def test_a_damaged_file_is_fetched_anew(folder, brought, monkeypatch, digest):
     publish(monkeypatch, digest=digest)
     small = find("small")
-    path = add(small, brought)
+    path, _ = add(small, brought)
     path.write_bytes(brought.read_bytes()[:5000])
     # Without network it stays: nothing that lies there is lost.
     with pytest.raises(WeightsError, match=r"not whole on this machine.*no route"):
@@ -161,10 +161,11 @@ def test_nano_comes_along():
 
 def test_added_by_hand(folder, brought):
     small = find("small")
-    path = add(small, brought)
-    assert path == folder / "small.weights.h5"
+    path, new = add(small, brought)
+    assert (path, new) == (folder / "small.weights.h5", True)
     assert path.read_bytes() == brought.read_bytes()
-    assert add(small, path) == path  # it lies there already
+    for same in (brought, path):
+        assert add(small, same) == (path, False)
     assert imagenet_file(small) == path
     assert fetch(small) == (path, False)
     assert [one.name for one in folder.iterdir()] == [path.name]
@@ -185,7 +186,7 @@ def test_another_file_is_not_added(folder, brought, monkeypatch):
 
 def test_without_a_published_digest_what_fits_is_taken(folder, brought, monkeypatch):
     publish(monkeypatch, digest="")
-    path = add(find("small"), brought)
+    path, _ = add(find("small"), brought)
     pixels = keras.Input((32, 32, 3))
     body = keras.Model(pixels, small_cnn(pixels))
     body.set_weights([np.full_like(one, np.nan) for one in body.get_weights()])
@@ -193,6 +194,54 @@ def test_without_a_published_digest_what_fits_is_taken(folder, brought, monkeypa
     with pytest.raises(WeightsError, match="NaN or infinite"):
         add(find("small"), brought)
     assert path.read_bytes() != brought.read_bytes()
+
+
+def test_a_file_that_could_be_used_is_replaced_only_if_told_to(
+    folder, brought, monkeypatch
+):
+    publish(monkeypatch, digest="")
+    small = find("small")
+    path, _ = add(small, brought)
+    first = path.read_bytes()
+    pixels = keras.Input((32, 32, 3))
+    keras.Model(pixels, small_cnn(pixels)).save_weights(brought)
+    with pytest.raises(UsageError, match="there already, is another file") as caught:
+        add(small, brought)
+    assert "--overwrite" in caught.value.hint
+    assert path.read_bytes() == first
+    assert add(small, brought, overwrite=True) == (path, True)
+    assert path.read_bytes() == brought.read_bytes()
+    # One that is damaged is nobody's loss.
+    path.write_bytes(first[:5000])
+    assert add(small, brought) == (path, True)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model:UserWarning")
+@pytest.mark.parametrize(
+    ("form", "top", "fault"),
+    [
+        ("old.h5", False, ""),
+        ("old.h5", True, "it has 5 layers with weights instead of 4"),
+        ("new.weights.h5", False, "it is in Keras' newer layout"),
+    ],
+)
+def test_what_keras_could_not_read_by_the_published_name(
+    tmp_path, monkeypatch, form, top, fault
+):
+    """Or every other program that shares the cache would fail."""
+    known = Published("small.h5", "x/small.h5", "")
+    monkeypatch.setitem(published.PUBLISHED, "SmallCNN", known)
+    pixels = keras.Input((32, 32, 3))
+    end = small_cnn(pixels)
+    model = keras.Model(pixels, keras.layers.Dense(2)(end) if top else end)
+    path = tmp_path / form
+    (model.save if form == "old.h5" else model.save_weights)(path)
+    if not fault:
+        assert add(find("small"), path)[1]
+        return
+    with pytest.raises(WeightsError, match=fault) as caught:
+        add(find("small"), path)
+    assert "--weights PATH" in caught.value.hint
 
 
 def test_digest(tmp_path):

@@ -169,10 +169,8 @@ def _print_table(found: Comparison) -> None:
     OUT.print(table)
     if len(shown) < len(measured):
         ERR.print(f"{len(measured) - len(shown)} rows more are in compare.csv")
-    for entry in found.entries:
-        if entry.failed:
-            name = f"{entry.backbone} {entry.size} px {entry.cut}".strip()
-            ERR.print(f"{name}: {entry.failed}", markup=False, highlight=False)
+    if failed := sum(bool(entry.failed) for entry in found.entries):
+        ERR.print(f"{failed} left out, for the reasons told above and in compare.csv")
 
 
 def _cells(entry: Entry) -> list[str]:

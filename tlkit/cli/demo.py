@@ -32,10 +32,14 @@ def demo(
     from tlkit.dataset.digits import write_digits
 
     if is_taken(out):
-        if not (overwrite and (out / MARKER).is_dir()):
+        if not (out / MARKER).is_dir():
+            raise UsageError(
+                f"{out} exists already, and is no demo.", hint="Choose another --out."
+            )
+        if not overwrite:
             raise UsageError(
                 f"{out} exists already.",
-                hint="Choose another --out, or add --overwrite to replace a demo.",
+                hint="Choose another --out, or add --overwrite to replace that demo.",
             )
         shutil.rmtree(out)
     began = time.perf_counter()

@@ -39,11 +39,11 @@ def list_(
     table.add_column("from", overflow="fold")
     found = [origin(backbone) for backbone in named(name)]
     for one in found:
-        if one.here or not here:
+        if one.here or one.damaged or not here:
             table.add_row(
                 one.backbone.name,
                 f"{one.bytes / 1e6:.1f}" if one.bytes else "",
-                "yes" if one.here else "",
+                "yes" if one.here else "damaged" if one.damaged else "",
                 _source(one, urls),
                 style="bold" if one.here else None,
             )
@@ -91,6 +91,9 @@ def fetch(
 def add(
     backbone: str = typer.Argument(..., help="A network; see tlkit backbones."),
     file: Path = typer.Argument(..., help="Its published weights, brought by hand."),
+    overwrite: bool = typer.Option(
+        False, "--overwrite", help="Replace another file that could be used."
+    ),
 ) -> None:
     """Add a published weights file by hand, its digest checked where one is known."""
     row = _row(backbone)
@@ -98,14 +101,14 @@ def add(
     from tlkit.model import weights_cache
     from tlkit.model.origins import origin
 
-    path = weights_cache.add(row, file)
+    path, new = weights_cache.add(row, file, overwrite=overwrite)
     published = origin(row).published
     checked = (
         "digest as published"
         if published and published.digest
-        else "no digest is published, so shapes and values were checked"
+        else "no digest is published: layout, shapes and values were checked"
     )
-    _say(f"{row.name}: {path} ({checked})")
+    _say(f"{row.name}: {path} ({checked}{'' if new else '; was here'})")
     next_step("tlkit", "finetune", "DATASET", "--backbone", row.name)
 
 

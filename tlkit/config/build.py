@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,19 @@ import yaml
 
 from tlkit.config.check import check_all
 from tlkit.config.sections import (
+    AUTO_CUT,
     SECTION_OF,
     SECTIONS,
     Config,
+    default_of,
 )
 from tlkit.errors import ConfigError, UsageError, unknown_name
+from tlkit.model import backbones
 from tlkit.recipe import read_recipe
 from tlkit.schema import one_line, to_dataclass
+
+# Of a freeze point: nothing is frozen.
+NO_LAYER = "none"
 
 
 def parse_assignment(text: str) -> tuple[str, str, Any]:
@@ -68,18 +75,62 @@ def build_config(
         read_from, layers = read_recipe(recipe)
         source = f"{read_from} and the options" if options or assignments else read_from
     faults: list[str] = []
+    written, given = _model(layers), set[str]()
     for name, value in (options or {}).items():
         if name != "data" and name not in SECTION_OF:
             faults.append(one_line(unknown_name("option", name, SECTION_OF)))
         elif value is not None:
             _put(layers, SECTION_OF.get(name, ""), name, value)
+            given.add(name)
     for text in assignments:
-        _put(layers, *parse_assignment(text))
+        section, name, value = parse_assignment(text)
+        _put(layers, section, name, value)
+        given.add(name)
+    alone = {k: v for k, v in written.items() if k == "backbone" or k not in given}
+    _check_layers(alone, _model(layers), str(recipe), faults)
     config = _config(layers, faults)
     check_all(config, faults)
     if faults:
         raise ConfigError(source, faults)
     return config
+
+
+def _model(layers: Mapping[str, Any]) -> dict[str, Any]:
+    section = layers.get("model")
+    return dict(section) if isinstance(section, dict) else {}
+
+
+def _check_layers(
+    written: dict[str, Any], now: dict[str, Any], recipe: str, faults: list[str]
+) -> None:
+    """Refuse layers that a recipe names of another network than is asked for.
+
+    Args:
+        written: What the recipe says of the model and nothing beside it does.
+        now: What is asked for.
+        recipe: Its name, for messages.
+        faults: Taken on.
+    """
+    there, here = (_network(one) for one in (written, now))
+    if there == here:
+        return
+    cuts = backbones.BACKBONES[here].cuts if here in backbones.BACKBONES else ()
+    for name in ("cut", "freeze_to"):
+        layer = written.get(name)
+        if layer and layer not in (AUTO_CUT, NO_LAYER, *cuts):
+            usual = f", such as {cuts[-1]}" if cuts else ""
+            faults.append(
+                f"{name}: {layer!r} in the recipe {recipe} is a layer of {there}; give "
+                f"--{name.replace('_', '-')}, too, with one of {here}{usual}"
+            )
+
+
+def _network(model: dict[str, Any]) -> str:
+    name = str(model.get("backbone") or default_of("backbone"))
+    # A wrong name is told of by check_all.
+    with contextlib.suppress(UsageError):
+        return name if backbones.is_own(name) else backbones.find(name).name
+    return name
 
 
 def _config(layers: Mapping[str, Any], faults: list[str]) -> Config:

@@ -187,7 +187,7 @@ _TABLE = (
         "Nano",
         TF,
         96,
-        698_912,
+        701_472,
         "stage1_block2:48 stage2_block3:128 stage3:384 stage4:896",
         builder=NANO,
     ),

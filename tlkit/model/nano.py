@@ -44,7 +44,8 @@ def nano(
     Separable as in MobileNet (Howard et al. 2017, arXiv 1704.04861), shortcuts as in
     ResNet (He et al. 2015, arXiv 1512.03385). The last stages hand on what came in, for
     what was learnt early carries over farther than what was learnt last (Evci et al.
-    2022, "Head2Toe", arXiv 2201.03529).
+    2022, "Head2Toe", arXiv 2201.03529); normalised, for a classifier on few pictures
+    heeds channels by their scale.
 
     Args:
         pixels: float32 [B, size, size, 3] in -1..1, size at least 32.
@@ -53,8 +54,9 @@ def nano(
     Returns:
         float32 [B, size / 32, size / 32, 896], rounded up: the 128, 256 and 512
         channels of the last three stages, the earlier ones averaged to the places of
-        the last. stageS_blockB is the output of a block, stage3 that of the third with
-        what it hands on.
+        the last, each of mean 0 and variance 1 over what it was taught on.
+        stageS_blockB is the output of a block, stage3 that of the third with what it
+        hands on.
     """
     x = keras.layers.Conv2D(
         STEM, 3, strides=2, padding="same", use_bias=False, name="stem_conv"
@@ -69,7 +71,8 @@ def nano(
             came = keras.layers.AveragePooling2D(
                 2, padding="same", name=f"stage{stage}_pool"
             )(came)
-            x = keras.layers.Concatenate(name=f"stage{stage}")([came, x])
+            x = keras.layers.Concatenate(name=f"stage{stage}_all")([came, x])
+            x = norm(center=False, scale=False, name=f"stage{stage}")(x)
     return x
 
 

@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
+
 from tlkit.model.backbones import NANO, Backbone
 from tlkit.model.published import PUBLISHED, Published
 
@@ -32,7 +34,25 @@ class Origin:
 
     @property
     def here(self) -> bool:
-        """Whether they are on this machine."""
+        """Whether they are on this machine, and not cut short."""
+        return self._lies and not self.damaged
+
+    @property
+    def damaged(self) -> bool:
+        """Whether what lies in their place is no HDF5, or cut short.
+
+        Other damage is found when they are used, or fetched.
+        """
+        if self.file is None or not self._lies:
+            return False
+        try:
+            h5py.File(self.file, "r").close()
+        except OSError:
+            return True
+        return False
+
+    @property
+    def _lies(self) -> bool:
         return self.file is not None and self.file.is_file()
 
     @property

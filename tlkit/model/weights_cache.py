@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import hashlib
 import shutil
 import socket
@@ -18,12 +19,13 @@ from tlkit.model.backbones import NANO, Backbone
 from tlkit.model.body import build_body, symbolic
 from tlkit.model.origins import NANO_FILE, origin
 from tlkit.model.published import Published
-from tlkit.model.weights_file import open_weights, read_pieces
+from tlkit.model.weights_file import keras_fault, open_weights, read_pieces
 
 # Seconds without an answer before a download counts as failed.
 TIMEOUT = 30.0
 # By the number of their hex digits.
 HASHES = {32: "md5", 64: "sha256"}
+OTHERS = "Weights of another training go by --weights PATH."
 
 
 def imagenet_file(backbone: Backbone) -> Path:
@@ -74,36 +76,53 @@ def fetch(backbone: Backbone) -> tuple[Path, bool]:
     if backbone.builder == NANO:
         return NANO_FILE, False
     published, wanted = _expected(backbone)
-    if wanted.exists():
-        with contextlib.suppress(WeightsError):
-            _check(backbone, published, wanted)
-            return wanted, False
+    if wanted.exists() and _whole(backbone, published, wanted):
+        return wanted, False
     _download(backbone, published, wanted)
     return wanted, True
 
 
-def add(backbone: Backbone, path: Path) -> Path:
+def add(
+    backbone: Backbone, path: Path, *, overwrite: bool = False
+) -> tuple[Path, bool]:
     """Put a file that was brought by hand where the published weights are looked for.
 
     Args:
         backbone: Row of the table.
         path: The published file, under any name.
+        overwrite: Whether it may replace another one that could be used; one that is
+            damaged is replaced in any case.
 
     Returns:
-        Its copy in the Keras cache; what lay there is replaced.
+        Its copy in the Keras cache, and whether it is new there.
 
     Raises:
         WeightsError: If none are published, or this is another file: its digest says
             so, or, where none is published, its content.
-        UsageError: If the cache cannot be written to.
+        UsageError: If the cache cannot be written to, or holds another file.
     """
     published, wanted = _expected(backbone)
     _check(backbone, published, path)
-    if wanted.exists() and wanted.samefile(path):
-        return wanted
+    if wanted.is_file():
+        if filecmp.cmp(path, wanted, shallow=False):
+            return wanted, False
+        if not overwrite and _whole(backbone, published, wanted):
+            raise UsageError(
+                f"{wanted} is there already, is another file than {path}, and fits "
+                f"{backbone.name}, too.",
+                hint="Add --overwrite to replace it.",
+            )
     with _draft(wanted) as draft:
         shutil.copyfile(path, draft)
-    return wanted
+    return wanted, True
+
+
+def _whole(backbone: Backbone, published: Published, path: Path) -> bool:
+    try:
+        _check(backbone, published, path)
+    except WeightsError:
+        return False
+    return True
 
 
 def _check(backbone: Backbone, published: Published, path: Path) -> None:
@@ -119,13 +138,19 @@ def _check(backbone: Backbone, published: Published, path: Path) -> None:
                     "weights.",
                     hint="Get the file anew.",
                 )
+        fault = "" if published.digest else keras_fault(file, published.file, body)
+    if fault:
+        raise WeightsError(
+            f"{path} is not the file {published.file} of {backbone.name} as published: "
+            f"{fault}.",
+            hint=f"{OTHERS} {published.url} has the published one.",
+        )
     if published.digest:
         raise _other(
             backbone,
             published,
             path,
-            advice="It is cut short, or of another training, whose weights go by "
-            "--weights PATH.",
+            advice=f"It is cut short, or of another training. {OTHERS}",
         )
 
 
@@ -209,7 +234,7 @@ def _download(backbone: Backbone, published: Published, wanted: Path) -> None:
         there = "not whole" if wanted.exists() else "not"
         raise WeightsError(
             f"The ImageNet weights of {backbone.name} are {there} on this machine, and "
-            f"could not be downloaded from {published.url}: {_reason(error)}",
+            f"could not be downloaded from {published.url}: {_reason(error)}.",
             hint=f"Bring that file by hand: tlkit weights add {backbone.name} FILE. Or "
             f"do without: tlkit finetune DATASET --backbone nano takes a small network "
             "that comes with tlkit, and knows less.",
@@ -221,6 +246,6 @@ def _download(backbone: Backbone, published: Published, wanted: Path) -> None:
 def _reason(error: Exception) -> str:
     """Why, without the address, which Keras tells along."""
     if isinstance(error, WeightsError):
-        return f"what came is not these weights. {error.message}"
+        return f"what came is not these weights. {error.message}".rstrip(".")
     cause = getattr(error.__context__, "reason", None) or error
-    return str(getattr(cause, "strerror", None) or cause)
+    return str(getattr(cause, "strerror", None) or cause).rstrip(".")

@@ -126,7 +126,7 @@ def read_pieces(
         WeightsError: If the layout is unknown or a layer does not fit.
     """
     group = file.get("model_weights", file)
-    if "layer_names" in group.attrs or "layer_names0" in group.attrs:
+    if _is_legacy(group):
         pieces = _legacy(group, path, backbone, body, cut_body)
     elif "layers" in group:
         pieces = _keras3(group["layers"], path, backbone, body, cut_body)
@@ -139,6 +139,34 @@ def read_pieces(
     for piece in pieces:
         _check_shapes(piece, path, backbone)
     return pieces
+
+
+def keras_fault(file: h5py.File, name: str, body: keras.Model) -> str:
+    """Why Keras itself could not read a file by this name.
+
+    It goes by the name, and counts layers, where `read_pieces` finds its way.
+
+    Args:
+        file: Weights that `read_pieces` may or may not take.
+        name: Which it is to have.
+        body: What it is to fill, to the last layer.
+
+    Returns:
+        What is wrong, empty if nothing is.
+    """
+    group = file.get("model_weights", file)
+    legacy = _is_legacy(group)
+    if legacy == name.endswith(".weights.h5"):
+        return f"it is in Keras' {'older' if legacy else 'newer'} layout"
+    if legacy:
+        stored, wanted = len(_stored(group)), len(_with_weights(body))
+        if stored != wanted:
+            return f"it has {stored} layers with weights instead of {wanted}"
+    return ""
+
+
+def _is_legacy(group: h5py.Group) -> bool:
+    return "layer_names" in group.attrs or "layer_names0" in group.attrs
 
 
 def _layers(model: keras.Model) -> list[keras.layers.Layer]:
@@ -155,11 +183,7 @@ def _legacy(
     cut_body: keras.Model,
 ) -> list[Piece]:
     # By order, as Keras reads this layout: names in it are not stable.
-    stored = []
-    for name in _attribute(group, "layer_names"):
-        names = _attribute(group[name], "weight_names")
-        if names:
-            stored.append((name, tuple(group[name][one] for one in names)))
+    stored = _stored(group)
     layers = _with_weights(body)
     if len(stored) != len(layers) and len(stored) == len(_with_weights(cut_body)):
         layers = _with_weights(cut_body)
@@ -178,6 +202,16 @@ def _legacy(
             hint="Is it the file of another backbone?",
         )
     return pieces
+
+
+def _stored(group: h5py.Group) -> list[tuple[str, tuple[h5py.Dataset, ...]]]:
+    """The layers with weights in Keras' older layout, in their order."""
+    stored = []
+    for name in _attribute(group, "layer_names"):
+        names = _attribute(group[name], "weight_names")
+        if names:
+            stored.append((name, tuple(group[name][one] for one in names)))
+    return stored
 
 
 def _attribute(group: h5py.Group, name: str) -> list[str]:

@@ -35,7 +35,7 @@ PIXELS = (
 )
 HINT = (
     "Name a file of the whole network with --similar-weights FILE, or leave --similar "
-    "away."
+    "away; --similar nano takes a small network that comes with tlkit."
 )
 SILENT = Silent()
 

@@ -20,6 +20,7 @@ import numpy as np
 from tlkit.config import Config, TrainConfig
 from tlkit.dataset.manifest import Manifest
 from tlkit.inputs.schedule import BALANCED
+from tlkit.model.cut import NOTHING
 from tlkit.model.phases import HALF, HEAD, LAST, PROBE, Phase
 from tlkit.progress import Progress
 from tlkit.run.clock import Clock
@@ -311,8 +312,9 @@ class Trainer:
             return
         layers = [self.network.trained.model.get_layer(name) for name in frozen]
         norms = sum(isinstance(x, keras.layers.BatchNormalization) for x in layers)
+        which = "" if point == NOTHING else f" up to {point}"
         self.progress.note(
-            f"Frozen layers are unchanged to the byte: {len(frozen)} up to {point}, "
+            f"Frozen layers are unchanged to the byte: {len(frozen)}{which}, "
             f"all {norms} batch normalisations among them"
         )
 

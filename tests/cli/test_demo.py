@@ -1,18 +1,17 @@
-import subprocess
-
 import pytest
 
+from tlkit import cli
 from tlkit.cli import demo, run
 
 
 def test_the_commands_are_the_five_steps(tmp_path, monkeypatch, capfd):
     called = []
 
-    def note(command, check):
-        called.append(command[3:])
-        return subprocess.CompletedProcess(command, 0)
+    def note(command):
+        called.append(command)
+        return 0
 
-    monkeypatch.setattr(subprocess, "run", note)
+    monkeypatch.setattr(cli, "run", note)
     place = tmp_path / "demo"
     assert run(["demo", "--out", str(place)]) == 0
     assert [command[0] for command in called] == [
@@ -26,14 +25,14 @@ def test_the_commands_are_the_five_steps(tmp_path, monkeypatch, capfd):
     assert run(["demo", "--out", str(place), "--overwrite"]) == 0
 
 
-def test_a_failing_step_ends_the_demo(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(
-        subprocess,
-        "run",
-        lambda command, check: subprocess.CompletedProcess(command, 1),
-    )
-    assert run(["demo", "--out", str(tmp_path / "demo")]) == 1
-    assert "tlkit prepare left with exit code 1" in capfd.readouterr().err
+@pytest.mark.parametrize(
+    ("code", "left", "said"),
+    [(1, 1, "tlkit prepare left with exit code 1"), (130, 130, "Interrupted.")],
+)
+def test_a_failing_step_ends_the_demo(tmp_path, monkeypatch, capfd, code, left, said):
+    monkeypatch.setattr(cli, "run", lambda command: code)
+    assert run(["demo", "--out", str(tmp_path / "demo")]) == left
+    assert said in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import typer
 
-from tlkit.cli.terminal import ERR
+from tlkit.cli.terminal import ERR, Interrupted
 from tlkit.errors import TlkitError, UsageError
 from tlkit.files import is_taken
 
@@ -75,11 +73,15 @@ def _say(text: str) -> None:
 
 
 def _tlkit(*arguments: str) -> None:
-    """Run one command as a newcomer would, in a process of its own."""
+    """Run one command as a newcomer would type it, but load TensorFlow only once."""
+    from tlkit import cli
+
     _say(f"\n$ {shlex.join(('tlkit', *arguments))}")
-    done = subprocess.run([sys.executable, "-m", "tlkit", *arguments], check=False)
-    if done.returncode:
+    code = cli.run(list(arguments))
+    if code == Interrupted.exit_code:
+        raise Interrupted("Interrupted.")
+    if code:
         raise TlkitError(
-            f"tlkit {arguments[0]} left with exit code {done.returncode}.",
+            f"tlkit {arguments[0]} left with exit code {code}.",
             hint="tlkit doctor may know why.",
         )

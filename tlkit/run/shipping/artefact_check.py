@@ -1,7 +1,8 @@
 """Run an exported SavedModel in a process that has never seen tlkit.
 
-Started by its path: python artefact_check.py ARTEFACT SAMPLES ANSWERS, where SAMPLES
-holds encoded pictures and pixels.npy. Imports TensorFlow and nothing of this package.
+Started by its path. Standard input has ARTEFACT, SAMPLES and ANSWERS as a JSON list,
+where SAMPLES holds encoded pictures and pixels.npy: so TensorFlow can be loaded while
+these are written. Imports that and nothing of this package.
 """
 
 from __future__ import annotations
@@ -45,4 +46,4 @@ def _plain(outputs: dict[str, tf.Tensor]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*json.load(sys.stdin))

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +26,8 @@ from tlkit.run.record import Run
 from tlkit.run.scoring.decision import decision_of
 from tlkit.run.scoring.evaluate import predict_pixels
 from tlkit.run.scoring.predict import predict
-from tlkit.run.shipping import artefact_check, serving
+from tlkit.run.shipping import serving
+from tlkit.run.shipping.fresh import FreshProcess
 
 SILENT = Silent()
 FORMATS = ("savedmodel",)
@@ -106,15 +104,18 @@ def export(
         )
     manifest = run.manifest(data)
     place = Path(out) if out else run.directory / "exports" / format
-    with files.replaced_directory(
-        place, marker="metadata.json", overwrite=overwrite, what="tlkit export"
-    ) as draft:
+    with (
+        FreshProcess() as fresh,
+        files.replaced_directory(
+            place, marker="metadata.json", overwrite=overwrite, what="tlkit export"
+        ) as draft,
+    ):
         progress.note("Writing the SavedModel")
         model = run.model()
         module, signatures = servable(model, run)
         tf.saved_model.save(module, str(draft), signatures=signatures)
         progress.note("Loading it in a fresh process and comparing it with predict")
-        exported = _compare(run, model, manifest, draft)
+        exported = _compare(run, model, manifest, draft, fresh)
         labels = "".join(f"{label}\n" for label in run.labels)
         files.write_text(draft / "labels.txt", labels)
         files.write_json(draft / "metadata.json", _metadata(run, exported))
@@ -169,7 +170,11 @@ def servable(
 
 
 def _compare(
-    run: Run, model: keras.Model, manifest: Manifest, artefact: Path
+    run: Run,
+    model: keras.Model,
+    manifest: Manifest,
+    artefact: Path,
+    fresh: FreshProcess,
 ) -> Exported:
     with tempfile.TemporaryDirectory(prefix="tlkit-export-") as scratch:
         samples = Path(scratch, "samples")
@@ -183,7 +188,7 @@ def _compare(
             [fit(images.decode(p.read_bytes()).pixels, run.size, resize) for p in names]
         )
         np.save(samples / "pixels.npy", pixels)
-        answers = _ask(artefact, samples, Path(scratch, "answers.json"))
+        answers = fresh.answers(artefact, samples)
     wanted = np.array([list(p.probabilities.values()) for p in expected])
     from_bytes, from_pixels = (
         np.abs(np.array(answers[name]["probabilities"]) - scores)
@@ -273,27 +278,6 @@ def _odd_versions(image: Image.Image) -> list[bytes]:
         version.save(buffer, kind, **options)
         encoded.append(buffer.getvalue())
     return encoded
-
-
-def _ask(artefact: Path, samples: Path, answers: Path) -> dict[str, Any]:
-    """The artefact's own answers, from a process that does not know tlkit."""
-    command: Sequence[str] = [
-        sys.executable,
-        "-I",
-        artefact_check.__file__,
-        str(artefact),
-        str(samples),
-        str(answers),
-    ]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        last = " ".join(done.stderr.strip().splitlines()[-2:])
-        raise RunError(f"The artefact cannot be loaded in a fresh process: {last}")
-    found: dict[str, Any] = json.loads(answers.read_text(encoding="utf-8"))
-    return found
 
 
 def _metadata(run: Run, measured: Exported) -> dict[str, Any]:

@@ -59,7 +59,8 @@ def train(
             clock=Clock(),
             progress=Silent(),
         )
-        trainer.probe()
+        if config.train.probe:
+            trainer.probe()
         follow(trainer)
         kept = trainer.best()
         trainer.put_back(kept)

@@ -33,8 +33,12 @@ def test_what_is_here_and_how_large(monkeypatch, tmp_path):
     assert not found.here
     assert found.bytes == 4 * 14_714_688
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / found.published.file).write_bytes(b"12345")
-    assert (found.here, found.bytes) == (True, 5)
+    place = tmp_path / "models" / found.published.file
+    place.write_bytes(NANO_FILE.read_bytes())
+    size = NANO_FILE.stat().st_size
+    assert (found.here, found.damaged, found.bytes) == (True, False, size)
+    place.write_bytes(NANO_FILE.read_bytes()[: size // 2])
+    assert (found.here, found.damaged) == (False, True)
     assert (origin(find("small")).here, origin(find("small")).bytes) == (False, 0)
 
 

@@ -1,9 +1,11 @@
+import shutil
 import socket
 
 import keras
 import pytest
 
 from tlkit.errors import RunError
+from tlkit.model.origins import NANO_FILE
 from tlkit.run import device, doctor
 
 
@@ -50,7 +52,7 @@ def test_doctor_says_what_to_do_where_weights_cannot_be_reached(monkeypatch):
 def test_doctor_lists_the_weights_that_are_there(monkeypatch, tmp_path):
     (tmp_path / "models").mkdir()
     name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    (tmp_path / "models" / name).touch()
+    shutil.copyfile(NANO_FILE, tmp_path / "models" / name)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     found = {check.name: check for check in doctor.examine()}
     assert "VGG16 in " in found["ImageNet weights on this machine"].found

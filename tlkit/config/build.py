@@ -112,16 +112,17 @@ def _check_layers(
         faults: Taken on.
     """
     there, here = (_network(one) for one in (written, now))
-    if there == here:
+    # The layers of a network of the user's own are known when it is loaded.
+    if there == here or here not in backbones.BACKBONES:
         return
-    cuts = backbones.BACKBONES[here].cuts if here in backbones.BACKBONES else ()
+    cuts = backbones.BACKBONES[here].cuts
     for name in ("cut", "freeze_to"):
         layer = written.get(name)
         if layer and layer not in (AUTO_CUT, NO_LAYER, *cuts):
-            usual = f", such as {cuts[-1]}" if cuts else ""
             faults.append(
                 f"{name}: {layer!r} in the recipe {recipe} is a layer of {there}; give "
-                f"--{name.replace('_', '-')}, too, with one of {here}{usual}"
+                f"--{name.replace('_', '-')}, too, with one of {here}, such as "
+                f"{cuts[-1]}"
             )
 
 

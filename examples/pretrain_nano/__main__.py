@@ -21,8 +21,6 @@ from examples.pretrain_nano.library import OBJECTS, draw_library
 from examples.pretrain_nano.training import Course, pretrain
 
 PRECISIONS = ("float32", "mixed_bfloat16")
-
-
 ENDING = ".weights.h5"
 # The network halves the side five times.
 LEAST = 32

@@ -137,19 +137,10 @@ def measure(
     manifest, size = prepare(name, work)
     pixels = pixels_of(manifest, size, work / f"{name}.npy")
     drawn = draw_sides(manifest, shots, seed)
-    examples = list(drawn.examples)
-    side = np.array([e.split for e in examples])
-    classes = drawn.targets(examples)
-    task = rivals.Task(
-        np.stack([pixels[e.id] for e in examples]),
-        classes,
-        np.flatnonzero(side == "train"),
-        np.flatnonzero(side == "test"),
-        "mobilenetv2",
-        common.weights(common.MOBILENET),
-        seed,
-    )
-    truth = classes[task.test]
+    side = np.array([e.split for e in drawn.examples])
+    weights = common.weights(common.MOBILENET)
+    task = rivals.task_of(drawn, pixels, "mobilenetv2", weights, seed)
+    truth = task.classes[task.test]
     maps = functools.cache(lambda: frozen_maps(task))
     more = np.flatnonzero((side == "train") | (side == "val"))
     ways: dict[str, Callable[[], np.ndarray]] = {

@@ -29,8 +29,6 @@ CELLS = (
 PROBE = {"phases": "probe"}
 SCRATCH = "from scratch"
 WAYS = ("nano", "random, frozen", SCRATCH, "ImageNet (MobileNetV2)")
-
-
 # What is told of each set beside the means: differences on the same draws.
 AGAINST = ("random, frozen", SCRATCH)
 
@@ -83,9 +81,8 @@ def measure(
     if way == SCRATCH:
         scores = from_scratch(name, manifest, drawn, seed, work)
     else:
-        scores = train(drawn, SIZE, seed, work, **options_of(way, weights, seed, work))[
-            "scores"
-        ]
+        options = options_of(way, weights, seed, work)
+        scores = train(drawn, SIZE, seed, work, **options)["scores"]
     right = scores.argmax(axis=1) == drawn.targets(drawn.of("test"))
     seconds = time.perf_counter() - began
     return {"accuracy": float(right.mean()), "seconds": seconds}
@@ -98,18 +95,7 @@ def from_scratch(
     from tests.benchmarks import rivals
 
     pixels = accuracy.pixels_of(manifest, SIZE, work / f"{name}_{SIZE}.npy")
-    examples = list(drawn.examples)
-    side = np.array([one.split for one in examples])
-    task = rivals.Task(
-        np.stack([pixels[one.id] for one in examples]),
-        drawn.targets(examples),
-        np.flatnonzero(side == "train"),
-        np.flatnonzero(side == "test"),
-        "nano",
-        "none",
-        seed,
-    )
-    return rivals.from_scratch(task)
+    return rivals.from_scratch(rivals.task_of(drawn, pixels, "nano", "none", seed))
 
 
 def table(found: dict[str, dict[str, float]]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from sklearn.linear_model import LogisticRegressionCV
 
+from tlkit.dataset.manifest import Manifest
 from tlkit.model import backbones
 from tlkit.model.classifier import (
     Classifier,
@@ -77,6 +78,27 @@ class Task:
             chosen = np.array(order[step * BATCH : (step + 1) * BATCH])
             chosen = chosen[: max(1, len(self.train))]
             yield chosen, rng.integers(1, self.pixels.shape[1], len(chosen))
+
+
+def task_of(
+    drawn: Manifest,
+    pixels: dict[str, np.ndarray],
+    backbone: str,
+    weights: str,
+    seed: int,
+) -> Task:
+    """A data set with sides, and the views of its pictures by name, as a task."""
+    examples = list(drawn.examples)
+    side = np.array([one.split for one in examples])
+    return Task(
+        np.stack([pixels[one.id] for one in examples]),
+        drawn.targets(examples),
+        np.flatnonzero(side == "train"),
+        np.flatnonzero(side == "test"),
+        backbone,
+        weights,
+        seed,
+    )
 
 
 def notebook(task: Task, maps: np.ndarray) -> np.ndarray:

@@ -75,8 +75,26 @@ def build_config(
         read_from, layers = read_recipe(recipe)
         source = f"{read_from} and the options" if options or assignments else read_from
     faults: list[str] = []
-    written, given = _model(layers), set[str]()
-    for name, value in (options or {}).items():
+    written = _model(layers)
+    given = _lay(layers, options or {}, assignments, faults)
+    alone = {k: v for k, v in written.items() if k == "backbone" or k not in given}
+    _check_layers(alone, _model(layers), str(recipe), faults)
+    config = _config(layers, faults)
+    check_all(config, faults)
+    if faults:
+        raise ConfigError(source, faults)
+    return config
+
+
+def _lay(
+    layers: dict[str, Any],
+    options: Mapping[str, Any],
+    assignments: Sequence[str],
+    faults: list[str],
+) -> set[str]:
+    """Put options and assignments over a recipe; returns the names of those given."""
+    given = set[str]()
+    for name, value in options.items():
         if name != "data" and name not in SECTION_OF:
             faults.append(one_line(unknown_name("option", name, SECTION_OF)))
         elif value is not None:
@@ -86,13 +104,7 @@ def build_config(
         section, name, value = parse_assignment(text)
         _put(layers, section, name, value)
         given.add(name)
-    alone = {k: v for k, v in written.items() if k == "backbone" or k not in given}
-    _check_layers(alone, _model(layers), str(recipe), faults)
-    config = _config(layers, faults)
-    check_all(config, faults)
-    if faults:
-        raise ConfigError(source, faults)
-    return config
+    return given
 
 
 def _model(layers: Mapping[str, Any]) -> dict[str, Any]:

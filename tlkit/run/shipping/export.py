@@ -105,10 +105,10 @@ def export(
     manifest = run.manifest(data)
     place = Path(out) if out else run.directory / "exports" / format
     with (
-        FreshProcess() as fresh,
         files.replaced_directory(
             place, marker="metadata.json", overwrite=overwrite, what="tlkit export"
         ) as draft,
+        FreshProcess() as fresh,
     ):
         progress.note("Writing the SavedModel")
         model = run.model()

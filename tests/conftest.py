@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,11 @@ def shared_folder(name: str) -> Path:
     if not place.is_dir():
         pytest.skip(f"no {place}: set TLKIT_SHARED to run this on real material")
     return place
+
+
+def pytest_collection_finish():
+    """Garbage is not looked for in what imports have made, a million of objects."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -25,6 +26,7 @@ COMMANDS = (
 )  # fmt: skip
 
 
+@functools.cache
 def reference() -> str:
     """The help of every command, as it is shown on 100 columns."""
     environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100"}

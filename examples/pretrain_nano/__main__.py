@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import keras
 import numpy as np
 
 from examples.pretrain_nano.library import OBJECTS, draw_library
-from examples.pretrain_nano.training import Course, pretrain
+from examples.pretrain_nano.training import TASKS, Course, pretrain
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 ENDING = ".weights.h5"
@@ -41,6 +42,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--sides", type=_least(LEAST), nargs="+", default=(64, 64, 96),
         help="of the scenes in pixels, in turn",
+    )  # fmt: skip
+    # Colour is easily learnt and easily forgotten, and with few pictures it is what
+    # tells most classes apart.
+    parser.add_argument(
+        "--counts", type=_share, nargs=len(TASKS), default=(1.0, 1.0, 3.0),
+        metavar=tuple(task.upper() for task in TASKS), help="what a mistake counts",
     )  # fmt: skip
     parser.add_argument(
         "--kinds", nargs="+", choices=OBJECTS, default=list(OBJECTS),
@@ -84,6 +91,13 @@ def _least(least: int) -> Callable[[str], int]:
     return number
 
 
+def _share(text: str) -> float:
+    value = float(text)
+    if not (0 <= value < math.inf):
+        raise argparse.ArgumentTypeError(f"expected 0 or more, got {text}")
+    return value
+
+
 def log_of(out: Path) -> Path:
     """Returns where the log of these weights lies."""
     return out.with_name(out.name.removesuffix(ENDING) + ".log.json")
@@ -108,6 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
         chosen.batch,
         chosen.rate,
         tuple(chosen.sides),
+        tuple(chosen.counts),
         chosen.seed,
         chosen.precision,
         chosen.workers,

@@ -14,9 +14,7 @@ from examples.pretrain_nano.scenes import HUES, stream
 from tlkit.model.nano import nano
 from tlkit.run.device import dtype_policy
 
-# What a mistake counts. Colour is easily learnt and easily forgotten, and with few
-# pictures it is what tells most classes apart.
-COUNTS = {"object": 1.0, "ground": 1.0, "hue": 3.0}
+TASKS = ("object", "ground", "hue")
 WEIGHT_DECAY = 0.02
 WARMUP = 0.05
 REPORT = 250
@@ -56,6 +54,7 @@ class Course:
         rate: The highest learning rate of AdamW; it rises over WARMUP of the steps and
             falls by a cosine.
         sides: Of the scenes, in pixels, taken in turn, batch by batch.
+        counts: What a mistake counts, in the order of TASKS.
         seed: Of the initial weights and of the scenes.
         precision: Name of a keras.DTypePolicy.
         workers: Processes that draw; 0 for none beside this one.
@@ -65,6 +64,7 @@ class Course:
     batch: int
     rate: float
     sides: tuple[int, ...]
+    counts: tuple[float, ...]
     seed: int
     precision: str
     workers: int
@@ -100,10 +100,10 @@ def pretrain(
     model.compile(
         optimizer=optimizer,
         loss=dict.fromkeys(
-            COUNTS, keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            TASKS, keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         ),
-        loss_weights=COUNTS,
-        metrics=dict.fromkeys(COUNTS, "accuracy"),
+        loss_weights=dict(zip(TASKS, course.counts, strict=True)),
+        metrics=dict.fromkeys(TASKS, "accuracy"),
         # XLA makes convolutions slower on a processor.
         jit_compile=False,
     )

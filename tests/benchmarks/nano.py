@@ -1,19 +1,22 @@
 """What the weights of Nano are worth: frozen, against random ones and from scratch.
 
-    python -m tests.benchmarks.nano [--work FOLDER] [--weights FILE --only nano]
+    python -m tests.benchmarks.nano [--work FOLDER] [--also FILE ...]
 
 scikit-learn's digits, and cells of the accuracy benchmark, at 96 px. For every seed the
 sides are drawn anew; a linear probe, the default head, on the frozen network; test
 accuracy. MobileNetV2 with ImageNet's weights in the same way says how far it is from
 these.
 
-What was computed is kept in FOLDER, and not computed again.
+What was computed is kept in FOLDER, and not computed again. Other weights of Nano are
+measured in the same way, under the names of their files.
 """
 
 from __future__ import annotations
 
 import itertools
+import statistics
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +36,17 @@ WAYS = ("nano", "random, frozen", SCRATCH, "ImageNet (MobileNetV2)")
 AGAINST = ("random, frozen", SCRATCH)
 
 
-def options_of(way: str, weights: str, seed: int, work: Path) -> dict[str, Any]:
+def options_of(
+    way: str, also: Mapping[str, Path], seed: int, work: Path
+) -> dict[str, Any]:
     """What `finetune` is told."""
+    if way == WAYS[-1]:
+        return {"weights": common.weights(common.MOBILENET), **PROBE}
     if way == "nano":
-        return {"backbone": "nano", "weights": weights, **PROBE}
-    if way == "random, frozen":
-        return {"backbone": "nano", "weights": random_weights(seed, work), **PROBE}
-    return {"weights": common.weights(common.MOBILENET), **PROBE}
+        weights = "own"
+    else:
+        weights = str(also[way]) if way in also else random_weights(seed, work)
+    return {"backbone": "nano", "weights": weights, **PROBE}
 
 
 def random_weights(seed: int, work: Path) -> str:
@@ -70,7 +77,7 @@ def prepare(name: str, work: Path) -> Any:
 
 
 def measure(
-    name: str, shots: int, seed: int, way: str, weights: str, work: Path
+    name: str, shots: int, seed: int, way: str, also: Mapping[str, Path], work: Path
 ) -> dict[str, float]:
     """Test accuracy of one way on one cell."""
     from tests.benchmarks.default import train
@@ -81,7 +88,7 @@ def measure(
     if way == SCRATCH:
         scores = from_scratch(name, manifest, drawn, seed, work)
     else:
-        options = options_of(way, weights, seed, work)
+        options = options_of(way, also, seed, work)
         scores = train(drawn, SIZE, seed, work, **options)["scores"]
     right = scores.argmax(axis=1) == drawn.targets(drawn.of("test"))
     seconds = time.perf_counter() - began
@@ -113,6 +120,19 @@ def table(found: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
     return rows
 
 
+def across(
+    found: dict[str, dict[str, float]], ways: Sequence[str]
+) -> list[dict[str, Any]]:
+    """A row a way: the mean of each set, and the mean of these."""
+    rows = []
+    for way in ways:
+        seen = {name: _by_seed(found, name, n, way).values() for name, n in CELLS}
+        means = {name: statistics.mean(those) for name, those in seen.items() if those}
+        row: dict[str, Any] = {"weights": way} | dict.fromkeys(seen, "") | means
+        rows.append(row | {"all": statistics.mean(means.values()) if means else ""})
+    return rows
+
+
 def _by_seed(
     found: dict[str, dict[str, float]], name: str, shots: int, way: str
 ) -> dict[str, float]:
@@ -129,21 +149,28 @@ def _told(values: list[float]) -> str:
 
 
 def main() -> None:
-    """Compute what is missing, and print the table."""
+    """Compute what is missing, and print the tables."""
     parser = common.going_on(__doc__, "ways")
-    parser.add_argument("--weights", default="own", help="others than the package's")
+    parser.add_argument(
+        "--also", type=Path, nargs="+", default=[], metavar="FILE",
+        help="other weights of Nano",
+    )  # fmt: skip
     options = parser.parse_args()
     work = common.kept_in(options.work)
-    ways = [way for way in WAYS if options.only in way]
-    wanted = itertools.product(range(options.seeds), CELLS, ways)
+    also = {path.name.removesuffix(".weights.h5"): path for path in options.also}
+    if len({*WAYS, *also}) < len(WAYS) + len(options.also):
+        parser.error("--also: every file needs a name of its own")
+    ways = [*WAYS, *also]
+    asked = [way for way in ways if options.only in way]
+    wanted = itertools.product(range(options.seeds), CELLS, asked)
     found = common.complete(
         work / "nano.json",
         ((*cell, seed, way) for seed, cell, way in wanted),
-        lambda name, shots, seed, way: measure(
-            name, shots, seed, way, options.weights, work
-        ),
+        lambda name, shots, seed, way: measure(name, shots, seed, way, also, work),
     )
     common.print_table(table(found), options.json)
+    print()
+    common.print_table(across(found, ways), None)
 
 
 if __name__ == "__main__":

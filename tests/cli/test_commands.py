@@ -237,7 +237,7 @@ def test_prepare_and_finetune_work_from_the_command_line(tmp_path, draw, capfd):
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGTERM")
 def test_being_ended_leaves_nothing_half_written(photo_folder, tmp_path):
-    root = photo_folder({"a": 150, "b": 150}, size=400)
+    root = photo_folder({"a": 40, "b": 40}, size=400)
     words = [sys.executable, "-m", "tlkit", "prepare", str(root)]
     with subprocess.Popen(
         [*words, "--out", str(tmp_path / "data"), "--workers", "1"],

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from examples.pretrain_nano import objects, scenes
+from examples.pretrain_nano import objects, scenes, training
 from examples.pretrain_nano.__main__ import main, parse
 from examples.pretrain_nano.fractals import attractor
 from examples.pretrain_nano.grounds import SIDE as GROUND
@@ -130,9 +130,8 @@ def test_the_weights_of_the_package_are_those_of_the_log(tmp_path):
     log = json.loads((ROOT / "examples/pretrain_nano/nano.log.json").read_text())
     assert hashlib.sha256(NANO_FILE.read_bytes()).hexdigest() == log["sha256"]
     usual = vars(parse(["--out", str(tmp_path / "nano.weights.h5")]))
-    usual = {name: usual[name] for name in log["options"]}
-    usual["sides"] = list(usual["sides"])
-    assert usual == log["options"]
+    made = {k: v for k, v in usual.items() if k not in ("out", "workers")}
+    assert json.loads(json.dumps(made)) == log["options"]
     first, last = log["log"][0], log["log"][-1]
     assert last["step"] == log["options"]["steps"]
     assert last["object_accuracy"] > 10 * first["object_accuracy"]
@@ -143,6 +142,8 @@ def test_the_weights_of_the_package_are_those_of_the_log(tmp_path):
     [
         (["--steps", "0"], "--steps: expected 1 or more, got 0"),
         (["--batch", "-8"], "expected 2 or more"),
+        (["--counts", "1", "-1", "3"], "expected 0 or more, got -1"),
+        (["--counts", "1", "nan", "3"], "expected 0 or more, got nan"),
         (["--sides", "64", "16"], "expected 32 or more, got 16"),
         (["--out", "X.h5"], "expected NAME.weights.h5, got X.h5"),
         (["--out", "here/a.weights.h5"], "here/a.weights.h5 exists already"),
@@ -162,14 +163,21 @@ def test_what_cannot_be_is_told_before_the_training(
     assert why in capsys.readouterr().err
 
 
-def test_what_the_processor_computes_in_is_said(tmp_path):
-    small = "--steps 1 --batch 2 --classes 1 --views 1 --grounds 1 --sides 32"
-    out = tmp_path / "nano.weights.h5"
-    precision = "mixed_bfloat16"
-    main(["--out", str(out), *small.split(), "--precision", precision])
-    log = json.loads((tmp_path / "nano.log.json").read_text())
-    assert log["options"]["precision"] == precision
-    assert np.isfinite(log["log"][-1]["loss"])
+def test_the_precision_is_that_of_the_network(tmp_path, monkeypatch):
+    class Built(Exception):
+        pass
+
+    def built(objects, grounds):
+        raise Built(keras.config.dtype_policy().name, objects, grounds)
+
+    monkeypatch.setattr(training, "build", built)
+    small = "--classes 1 --views 1 --grounds 2 --ground-views 1 --workers 0"
+    asked = ["--out", str(tmp_path / "nano.weights.h5"), *small.split()]
+    with pytest.raises(Built) as caught:
+        main([*asked, "--precision", "mixed_bfloat16"])
+    # A class of each kind of object.
+    assert caught.value.args == ("mixed_bfloat16", 4, 2)
+    assert keras.config.dtype_policy().name == "float32"
 
 
 def test_fused_normalization_is_batch_normalization():
@@ -200,6 +208,7 @@ def test_fused_normalization_without_scale_and_centre():
 
 def test_a_training_is_repeated_to_the_byte(tmp_path, capsys):
     small = "--steps 3 --batch 8 --classes 2 --views 2 --grounds 2 --sides 32 32"
+    small += " --counts 0 0.5 2"
     for name, workers in (("a", "0"), ("b", "1")):
         out = tmp_path / name / "nano.weights.h5"
         main(["--out", str(out), *small.split(), "--seed", "7", "--workers", workers])
@@ -208,7 +217,10 @@ def test_a_training_is_repeated_to_the_byte(tmp_path, capsys):
     log = json.loads((tmp_path / "a" / "nano.log.json").read_text())
     assert log["sha256"] == hashlib.sha256(first.read_bytes()).hexdigest()
     assert log["log"][-1]["step"] == 3
-    assert np.isfinite(log["log"][-1]["loss"])
+    assert log["options"]["counts"] == [0, 0.5, 2]
+    seen = log["log"][-1]
+    wanted = 0.5 * seen["ground_loss"] + 2 * seen["hue_loss"]
+    assert seen["loss"] == pytest.approx(wanted, rel=1e-3)
     assert log["sha256"] in capsys.readouterr().out
     with h5py.File(first) as file:
         assert "layers" in file

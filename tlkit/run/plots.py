@@ -321,9 +321,7 @@ def draw_gallery(pictures: np.ndarray, captions: Sequence[str], path: Path) -> N
         sheet.paste(picture, (left, top + height - TILE - gap))
     if not len(pictures):
         pen.text((gap, gap), "No mistakes", "black", font)
-    draft = files.aside(path)
-    sheet.save(draft, format="png", compress_level=3)
-    draft.replace(path)
+    _write(sheet, path)
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
@@ -341,9 +339,20 @@ def _plain(texts: Sequence[str]) -> list[str]:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    draft = files.aside(path)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(120)
+    canvas = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         # Class names may be in scripts that the bundled font lacks: a box is drawn.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(draft, format="png", dpi=120, pil_kwargs={"compress_level": 3})
+        # `savefig` lays out and draws everything twice.
+        canvas.draw()  # type: ignore[no-untyped-call]
+    drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    _write(Image.fromarray(drawn).convert("RGB"), path)
+
+
+def _write(picture: Image.Image, path: Path) -> None:
+    draft = files.aside(path)
+    picture.save(draft, format="png", compress_level=3)
     draft.replace(path)

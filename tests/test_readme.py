@@ -26,20 +26,28 @@ COMMANDS = (
 )  # fmt: skip
 
 
+SHOW = """
+import sys
+from tlkit import cli
+for command in sys.argv[1:]:
+    cli.run([*command.split(), "--help"])
+    print("\\0", end="")
+"""
+
+
 @functools.cache
 def reference() -> str:
     """The help of every command, as it is shown on 100 columns."""
-    environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100"}
+    shown = subprocess.run(
+        [sys.executable, "-c", SHOW, *COMMANDS],
+        env={**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     parts = []
-    for command in COMMANDS:
-        shown = subprocess.run(
-            [sys.executable, "-m", "tlkit", *command.split(), "--help"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        plain = "\n".join(line.rstrip() for line in shown.strip().splitlines())
+    for command, text in zip(COMMANDS, shown.split("\0")[:-1], strict=True):
+        plain = "\n".join(line.rstrip() for line in text.strip().splitlines())
         parts.append(f"### tlkit {command}\n\n```text\n{plain}\n```\n")
     return "\n".join(parts)
 

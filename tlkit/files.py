@@ -116,6 +116,13 @@ def aside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
 
 
+def not_a_file(path: Path) -> str:
+    """What is in the place of a file that should be there; empty if it is one."""
+    if path.is_file():
+        return ""
+    return "a folder" if path.is_dir() else "no file" if path.exists() else "not there"
+
+
 def make_directory(path: Path, advice: str = "Choose another --out.") -> None:
     """Make a directory and its parents.
 

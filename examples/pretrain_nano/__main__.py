@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import json
 import math
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ import keras
 import numpy as np
 
 from examples.pretrain_nano.library import OBJECTS, draw_library
-from examples.pretrain_nano.training import TASKS, Course, pretrain
+from examples.pretrain_nano.training import REPORT, TASKS, Course, pretrain
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 ENDING = ".weights.h5"
@@ -34,11 +35,16 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, required=True, help=f"NAME{ENDING}")
-    parser.add_argument("--seed", type=_least(0), default=0, help="of everything")
+    parser.add_argument(
+        "--out", type=Path, required=True, default=argparse.SUPPRESS,
+        help=f"NAME{ENDING}; a log is written beside it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=_least(0), default=0, help="of all that is random"
+    )
     parser.add_argument("--steps", type=_least(1), default=10_000, help="batches")
     parser.add_argument("--batch", type=_least(2), default=128, help="scenes in each")
-    parser.add_argument("--rate", type=float, default=2e-3, help="highest of AdamW")
+    parser.add_argument("--rate", type=_rate, default=2e-3, help="AdamW's highest")
     parser.add_argument(
         "--sides", type=_least(LEAST), nargs="+", default=(64, 64, 96),
         help="of the scenes in pixels, in turn",
@@ -47,11 +53,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     # tells most classes apart.
     parser.add_argument(
         "--counts", type=_share, nargs=len(TASKS), default=(1.0, 1.0, 3.0),
-        metavar=tuple(task.upper() for task in TASKS), help="what a mistake counts",
+        metavar=tuple(task.upper() for task in TASKS),
+        help="what a mistake about each counts in the loss, 0 for nothing",
     )  # fmt: skip
     parser.add_argument(
         "--kinds", nargs="+", choices=OBJECTS, default=list(OBJECTS),
-        help="of objects",
+        help="of objects in the scenes",
     )  # fmt: skip
     parser.add_argument("--classes", type=_least(1), default=150, help="of each kind")
     parser.add_argument("--views", type=_least(1), default=40, help="pictures of each")
@@ -65,9 +72,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         default=PRECISIONS[0],
         help="bfloat16 has been slower even where the processor computes in it",
     )
-    parser.add_argument("--workers", type=_least(0), default=2, help="that draw")
+    parser.add_argument(
+        "--workers", type=_least(0), default=2, help="processes that draw"
+    )
     chosen = parser.parse_args(arguments)
     # All this now, not after an hour of training.
+    if not any(chosen.counts):
+        parser.error("--counts: expected one above 0, or there is nothing to learn")
     if not chosen.out.name.endswith(ENDING):
         parser.error(f"--out: expected NAME{ENDING}, got {chosen.out}")
     for path in (chosen.out, log_of(chosen.out)):
@@ -98,6 +109,13 @@ def _share(text: str) -> float:
     return value
 
 
+def _rate(text: str) -> float:
+    value = float(text)
+    if not (0 < value < math.inf):
+        raise argparse.ArgumentTypeError(f"expected more than 0, got {text}")
+    return value
+
+
 def log_of(out: Path) -> Path:
     """Returns where the log of these weights lies."""
     return out.with_name(out.name.removesuffix(ENDING) + ".log.json")
@@ -107,6 +125,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Make the weights; the log lies beside them."""
     chosen = parse(arguments)
     began = time.monotonic()
+    print("Drawing the pictures that scenes are put together from", flush=True)
     library = draw_library(
         chosen.seed,
         chosen.kinds,
@@ -116,7 +135,14 @@ def main(arguments: list[str] | None = None) -> None:
         ground_views=chosen.ground_views,
         workers=chosen.workers,
     )
-    print(f"{library.objects.shape[:2]} objects, {library.grounds.shape[:2]} grounds")
+    (objects, views), (grounds, more) = (
+        drawn.shape[:2] for drawn in (library.objects, library.grounds)
+    )
+    print(
+        f"{objects} classes of objects in {views} pictures each, {grounds} of grounds "
+        f"in {more}. Training {chosen.steps} steps, with a line every {REPORT}",
+        flush=True,
+    )
     course = Course(
         chosen.steps,
         chosen.batch,
@@ -130,6 +156,8 @@ def main(arguments: list[str] | None = None) -> None:
     log: list[dict[str, float]] = []
 
     def tell(told: dict[str, float]) -> None:
+        if not math.isfinite(told["loss"]):
+            raise SystemExit("The loss is no number any more: choose a lower --rate.")
         log.append({**told, "seconds": round(time.monotonic() - began)})
         print(json.dumps(log[-1]), flush=True)
 
@@ -139,6 +167,7 @@ def main(arguments: list[str] | None = None) -> None:
     text = json.dumps({"options": options, "sha256": digest, "log": log}, indent=1)
     log_of(chosen.out).write_text(text + "\n")
     print(f"{chosen.out}: {chosen.out.stat().st_size / 1e6:.2f} MB, sha256 {digest}")
+    print(f"Next: tlkit finetune DATASET --backbone nano --weights {chosen.out}")
 
 
 def write_half(body: keras.Model, path: Path) -> None:
@@ -163,4 +192,8 @@ def write_half(body: keras.Model, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("Interrupted: nothing was written.", file=sys.stderr)
+        sys.exit(130)

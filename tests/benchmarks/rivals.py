@@ -207,9 +207,6 @@ def bit(task: Task, steps: int = 500) -> np.ndarray:
 def from_scratch(task: Task, steps: int = 300) -> np.ndarray:
     """All of the network from its initial weights, by Adam and a cosine from 0.001.
 
-    Batch normalisation forgets a tenth a step rather than a hundredth, for there are so
-    few of them: with statistics of the first steps the network answers by chance.
-
     Args:
         task: The data; its weights are "none".
         steps: Length.
@@ -218,9 +215,6 @@ def from_scratch(task: Task, steps: int = 300) -> np.ndarray:
         float [T, n].
     """
     whole = task.classifier("gap", "none")
-    for layer in whole.model._flatten_layers():
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.9
 
     def rate(step: int) -> float:
         return 1e-3 * (1 + math.cos(math.pi * step / steps)) / 2

@@ -35,6 +35,12 @@ def test_a_failing_step_ends_the_demo(tmp_path, monkeypatch, capfd, code, left, 
     assert said in capfd.readouterr().err
 
 
+def test_a_place_that_cannot_be_is_told(tmp_path, capfd):
+    (tmp_path / "file").touch()
+    assert run(["demo", "--out", str(tmp_path / "file" / "demo")]) == 2
+    assert "cannot be written to" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
 def test_a_folder_that_is_no_demo_is_left_alone(tmp_path, overwrite, capfd):
     (tmp_path / "thesis.txt").write_text("years of work")

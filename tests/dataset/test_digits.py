@@ -1,5 +1,5 @@
 import tlkit
-from tlkit.dataset.digits import NAMES, write_digits
+from tlkit.dataset.digits import NAMES, write_digits, write_new_digits
 
 
 def test_prepare_finds_every_planted_fault(tmp_path):
@@ -13,3 +13,12 @@ def test_prepare_finds_every_planted_fault(tmp_path):
         "not-an-image": planted.broken,
     }
     assert set(manifest.labels) == set(NAMES)
+
+
+def test_new_digits_are_none_of_the_others(tmp_path):
+    write_digits(tmp_path / "photos", each=30)
+    write_new_digits(tmp_path / "new", after=30)
+    new = sorted((tmp_path / "new").iterdir())
+    assert [path.name for path in new] == [f"a-{name}.png" for name in sorted(NAMES)]
+    known = {path.read_bytes() for path in (tmp_path / "photos").glob("*/*")}
+    assert not known & {path.read_bytes() for path in new}

@@ -144,6 +144,9 @@ def test_the_weights_of_the_package_are_those_of_the_log(tmp_path):
         (["--batch", "-8"], "expected 2 or more"),
         (["--counts", "1", "-1", "3"], "expected 0 or more, got -1"),
         (["--counts", "1", "nan", "3"], "expected 0 or more, got nan"),
+        (["--counts", "0", "0", "0"], "nothing to learn"),
+        (["--rate", "0"], "expected more than 0, got 0"),
+        (["--rate", "nan"], "expected more than 0, got nan"),
         (["--sides", "64", "16"], "expected 32 or more, got 16"),
         (["--out", "X.h5"], "expected NAME.weights.h5, got X.h5"),
         (["--out", "here/a.weights.h5"], "here/a.weights.h5 exists already"),
@@ -178,6 +181,17 @@ def test_the_precision_is_that_of_the_network(tmp_path, monkeypatch):
     # A class of each kind of object.
     assert caught.value.args == ("mixed_bfloat16", 4, 2)
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_what_has_come_to_nothing_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "examples.pretrain_nano.__main__.pretrain",
+        lambda library, course, tell: tell({"step": 1, "loss": float("nan")}),
+    )
+    small = "--classes 1 --views 1 --grounds 1 --ground-views 1 --workers 0"
+    with pytest.raises(SystemExit, match="choose a lower --rate"):
+        main(["--out", str(tmp_path / "nano.weights.h5"), *small.split()])
+    assert not list(tmp_path.iterdir())
 
 
 def test_fused_normalization_is_batch_normalization():

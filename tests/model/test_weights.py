@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.errors import WeightsError
+from tlkit.errors import UsageError, WeightsError
 from tlkit.model.backbones import Backbone, find, from_scratch
 from tlkit.model.body import build_body
 from tlkit.model.cut import body_operations, find_cut, output_of
@@ -195,10 +195,12 @@ def test_efficientnet_is_that_of_keras_with_imagenet(tmp_path, monkeypatch):
 
 
 def test_missing(tmp_path):
-    with pytest.raises(WeightsError, match=r"nowhere\.h5 is not there"):
+    with pytest.raises(UsageError, match=r"nowhere\.h5 is not there"):
         load(find("small"), tmp_path / "nowhere.h5")
-    with pytest.raises(WeightsError, match="is a folder"):
+    with pytest.raises(UsageError, match="is a folder"):
         load(find("small"), tmp_path)
+    with pytest.raises(UsageError, match="null is no file"):
+        load(find("small"), Path("/dev/null"))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from tlkit.errors import UsageError, WeightsError
 from tlkit.model import published
 from tlkit.model.backbones import find
-from tlkit.model.origins import NANO_FILE, cache_folder
+from tlkit.model.origins import NANO_FILE, cache_folder, origin
 from tlkit.model.published import PUBLISHED, Published
 from tlkit.model.scratch.small_cnn import small_cnn
 from tlkit.model.weights_cache import add, digest, fetch, imagenet_file
@@ -179,9 +179,21 @@ def test_another_file_is_not_added(folder, brought, monkeypatch):
     assert "--weights PATH" in e.value.hint
     with pytest.raises(WeightsError, match="of VGG16"):
         add(find("vgg16"), brought)
-    with pytest.raises(WeightsError, match="is not there"):
+    with pytest.raises(UsageError, match="is not there"):
         add(find("vgg16"), brought.with_name("gone.h5"))
     assert not folder.exists()
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(folder, brought, monkeypatch):
+    publish(monkeypatch, digest="")
+    where = folder / PUBLISHED["SmallCNN"].file
+    where.mkdir(parents=True)
+    for have in (lambda row: add(row, brought, overwrite=True), fetch, imagenet_file):
+        with pytest.raises(UsageError, match="is a folder, in the place") as e:
+            have(find("small"))
+        assert str(where) in e.value.message
+    assert origin(find("small")).damaged
+    assert [path.name for path in folder.iterdir()] == [where.name]
 
 
 def test_without_a_published_digest_what_fits_is_taken(folder, brought, monkeypatch):

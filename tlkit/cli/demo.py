@@ -11,9 +11,9 @@ import typer
 
 from tlkit.cli.terminal import ERR, Interrupted
 from tlkit.errors import TlkitError, UsageError
-from tlkit.files import is_taken
+from tlkit.files import is_taken, make_directory
 
-MARKER = "photos"
+MARKER, NEW = "photos", "new"
 # As large as the digits are; nano sees more in pictures of 96.
 SIZE = 64
 # So that it is soon over; without these, finetune finds out how deep to tune.
@@ -27,7 +27,7 @@ def demo(
     ),
 ) -> None:
     """Show the whole way on handwritten digits, in about a minute, offline."""
-    from tlkit.dataset.digits import write_digits
+    from tlkit.dataset.digits import write_digits, write_new_digits
 
     if is_taken(out):
         if not (out / MARKER).is_dir():
@@ -41,7 +41,9 @@ def demo(
             )
         shutil.rmtree(out)
     began = time.perf_counter()
+    make_directory(out)
     planted = write_digits(out / MARKER)
+    write_new_digits(out / NEW)
     _say(
         f"Wrote {planted.pictures} files of handwritten digits to {out / MARKER}, "
         f"among them {planted.copies} copies, {planted.conflicts} picture under two "
@@ -59,7 +61,8 @@ def demo(
         *("--size", str(SIZE), "--augment", "none", "--phases", PHASES),
     )
     _tlkit("evaluate", str(run))
-    _tlkit("predict", str(run), str(out / MARKER / "nine" / "nine-00*.png"))
+    _say(f"The digits in {out / NEW} are new: prepare has never seen them.")
+    _tlkit("predict", str(run), str(out / NEW))
     _tlkit("export", str(run), "--format", "savedmodel")
     _say(
         f"\nDone in {time.perf_counter() - began:.0f} s. Look at "

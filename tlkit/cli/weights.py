@@ -42,16 +42,17 @@ def list_(
         if one.here or one.damaged or not here:
             table.add_row(
                 one.backbone.name,
-                f"{one.bytes / 1e6:.1f}" if one.bytes else "",
+                f"{'' if one.here else '~'}{one.bytes / 1e6:.1f}" if one.bytes else "",
                 "yes" if one.here else "damaged" if one.damaged else "",
                 _source(one, urls),
                 style="bold" if one.here else None,
             )
     OUT.print(table)
     some = [one for one in found if one.file]
+    here_now = sum(one.here for one in some)
     _say(
-        f"{sum(one.here for one in some)} of {len(some)} are on this machine; what is "
-        f"published belongs into {cache_folder()} (KERAS_HOME changes the place)"
+        f"On this machine: {here_now} of {len(some)} pretrained; what is published "
+        f"belongs into {cache_folder()} (KERAS_HOME changes the place)"
     )
     if lacking := [one for one in some if not one.here]:
         wanted = lacking[0].backbone.name if name else "BACKBONE"
@@ -66,7 +67,7 @@ def fetch(
 
     What is here is checked, and fetched anew where it is damaged.
     """
-    rows = [_row(name) for name in backbones]
+    rows = list(dict.fromkeys(_row(name) for name in backbones))
     load_tensorflow()
     from tlkit.model import weights_cache
 

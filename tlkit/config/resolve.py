@@ -22,6 +22,7 @@ from tlkit.config.sections import (
     usual_plateau,
 )
 from tlkit.errors import UsageError
+from tlkit.files import not_a_file
 from tlkit.inputs import augment
 from tlkit.inputs.schedule import FRESH
 from tlkit.model import backbones, head, phases
@@ -248,8 +249,7 @@ def _weights(given: str | None, backbone: backbones.Backbone) -> str:
             hint="Leave --weights away.",
         )
     path = Path(given).expanduser().resolve()
-    if not path.is_file():
-        kind = "a folder" if path.is_dir() else "not there"
+    if kind := not_a_file(path):
         raise UsageError(
             f"The weights file {path} is {kind}.",
             hint=f"--weights takes {usual}, none or an .h5 or .weights.h5 file.",

@@ -11,6 +11,8 @@ from PIL import Image
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SIDE = 64
+# Of about 180 there are.
+EACH = 120
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Planted:
     broken: int
 
 
-def write_digits(folder: Path, *, each: int = 120) -> Planted:
+def write_digits(folder: Path, *, each: int = EACH) -> Planted:
     """Write the digits (Alpaydin and Kaynak 1998) as PNG files in class folders.
 
     Three exact copies, one picture under a second class, and one file that is no
@@ -52,6 +54,22 @@ def write_digits(folder: Path, *, each: int = 120) -> Planted:
     (folder / "nine" / "broken.png").write_text("This is no picture.\n")
     files = sum(1 for path in folder.glob("*/*") if path.is_file())
     return Planted(files, copies=3, conflicts=1, broken=1)
+
+
+def write_new_digits(folder: Path, *, after: int = EACH) -> None:
+    """Write one of each class that `write_digits` has left, named by what it is.
+
+    Args:
+        folder: Where to; made if it is not there.
+        after: Pictures a class that were written.
+    """
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    folder.mkdir(parents=True, exist_ok=True)
+    for label, name in enumerate(NAMES):
+        index = np.flatnonzero(digits.target == label)[after]
+        _save(digits.images[index], folder / f"a-{name}.png")
 
 
 def _save(values: np.ndarray, path: Path) -> None:

@@ -26,7 +26,14 @@ from tlkit.model.cut import (
     inputs_below,
     output_of,
 )
-from tlkit.model.head import BOTH, MAP_POOLINGS, HeadLayer, apply_head, layer_name
+from tlkit.model.head import (
+    BOTH,
+    MAP_POOLINGS,
+    MOMENTUM,
+    HeadLayer,
+    apply_head,
+    layer_name,
+)
 from tlkit.model.task import Task
 from tlkit.model.weights import layers_digest, load_weights, weights_digest
 
@@ -90,9 +97,9 @@ def build_classifier(
 
     Batch normalisation of a pretrained body stays as it is in every phase, above the
     freeze point too: moving its statistics on small batches undoes the pretraining.
-    One with random weights has nothing to keep and trains above that point. Dropout
-    inside the frozen part is switched off: what is frozen gives one answer for a
-    picture.
+    One with random weights has nothing to keep and trains above that point, with
+    statistics that forget a tenth a step. Dropout inside the frozen part is switched
+    off: what is frozen gives one answer for a picture.
 
     Args:
         backbone: Row of the table.
@@ -194,8 +201,12 @@ def _freeze(
         for part in layer._flatten_layers():
             if id(part) in dropouts:
                 part.rate = 0.0 if id(layer) in below else dropouts[id(part)]
-            if pretrained and isinstance(part, keras.layers.BatchNormalization):
+            if not isinstance(part, keras.layers.BatchNormalization):
+                continue
+            if pretrained:
                 part.trainable = False
+            else:
+                part.momentum = min(part.momentum, MOMENTUM)
         if layer.weights and not layer.trainable:
             frozen.append(layer.name)
     return tuple(frozen)

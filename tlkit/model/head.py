@@ -22,6 +22,10 @@ GAP, GMP, BOTH = "gap", "gmp", "gap_gmp"
 MAP_POOLINGS = (GAP, GMP, BOTH)
 POOLINGS = ("flatten", *MAP_POOLINGS)
 KINDS = (*POOLINGS, "dense", "dropout", "bn")
+# Of batch normalisation that begins with nothing, here or in a network with random
+# weights: statistics that follow the few steps of a small set. Keras' 0.99 and more lag
+# behind them, and the answers are by chance.
+MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)
@@ -194,4 +198,4 @@ def _keras_layer(layer: HeadLayer, name: str, seed: int) -> keras.layers.Layer:
         )
     if layer.kind == "dropout":
         return keras.layers.Dropout(layer.value, seed=seed, name=name)
-    return keras.layers.BatchNormalization(name=name)
+    return keras.layers.BatchNormalization(momentum=MOMENTUM, name=name)

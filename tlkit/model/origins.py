@@ -39,7 +39,7 @@ class Origin:
 
     @property
     def damaged(self) -> bool:
-        """Whether what lies in their place is no HDF5, or cut short.
+        """Whether what lies in their place is a folder, no HDF5, or cut short.
 
         Other damage is found when they are used, or fetched.
         """
@@ -53,7 +53,7 @@ class Origin:
 
     @property
     def _lies(self) -> bool:
-        return self.file is not None and self.file.is_file()
+        return self.file is not None and self.file.exists()
 
     @property
     def bytes(self) -> int:

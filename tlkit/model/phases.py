@@ -105,10 +105,12 @@ def check(
             f"phases: {halves[0]} with monitor {monitor}: both ends of a phase and the "
             f"mean are judged there anyway. Leave {HALF} away, or use monitor {LAST}."
         )
+    length = f"epochs {epochs}" if steps is None else f"steps {steps}"
     if epochs is not None or steps is not None:
         raise UsageError(
-            f"phases: {text!r} says how long each phase is; epochs and steps do not "
-            "go with it."
+            f"phases: {text!r} with {length}: the phases say themselves how long each "
+            "is, and a probe takes no steps. Leave one of both away; a recipe may have "
+            "brought the other."
         )
 
 

@@ -41,7 +41,7 @@ def imagenet_file(backbone: Backbone) -> Path:
         WeightsError: If none are published, or the file is neither in the cache nor
             can be downloaded, or what lies there has another digest than the published
             one.
-        UsageError: If the cache cannot be written to.
+        UsageError: If the cache cannot be written to, or has a folder in its place.
     """
     published, wanted = _expected(backbone)
     if not wanted.is_file():
@@ -71,12 +71,12 @@ def fetch(backbone: Backbone) -> tuple[Path, bool]:
     Raises:
         WeightsError: If none are published, or the file cannot be downloaded, or what
             came cannot be used; a file that lay there stays then.
-        UsageError: If the cache cannot be written to.
+        UsageError: If the cache cannot be written to, or has a folder in its place.
     """
     if backbone.builder == NANO:
         return NANO_FILE, False
     published, wanted = _expected(backbone)
-    if wanted.exists() and _whole(backbone, published, wanted):
+    if wanted.is_file() and _whole(backbone, published, wanted):
         return wanted, False
     _download(backbone, published, wanted)
     return wanted, True
@@ -99,7 +99,8 @@ def add(
     Raises:
         WeightsError: If none are published, or this is another file: its digest says
             so, or, where none is published, its content.
-        UsageError: If the cache cannot be written to, or holds another file.
+        UsageError: If there is no such file, or the cache cannot be written to, or
+            holds another file.
     """
     published, wanted = _expected(backbone)
     _check(backbone, published, path)
@@ -168,6 +169,11 @@ def _other(
 def _draft(wanted: Path) -> Iterator[Path]:
     """A name to write to, which takes its place once that has succeeded."""
     make_directory(wanted.parent, advice="KERAS_HOME names another place for weights.")
+    if wanted.is_dir():
+        raise UsageError(
+            f"{wanted} is a folder, in the place of a weights file.",
+            hint="Move it away.",
+        )
     draft = aside(wanted)
     try:
         yield draft
@@ -236,8 +242,8 @@ def _download(backbone: Backbone, published: Published, wanted: Path) -> None:
             f"The ImageNet weights of {backbone.name} are {there} on this machine, and "
             f"could not be downloaded from {published.url}: {_reason(error)}.",
             hint=f"Bring that file by hand: tlkit weights add {backbone.name} FILE. Or "
-            f"do without: tlkit finetune DATASET --backbone nano takes a small network "
-            "that comes with tlkit, and knows less.",
+            "do without: --backbone nano, as in tlkit finetune DATASET --backbone "
+            "nano, takes a small network that comes with tlkit, and knows less.",
         ) from error
     finally:
         socket.setdefaulttimeout(before)

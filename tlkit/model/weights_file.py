@@ -13,7 +13,8 @@ import h5py
 import keras
 import numpy as np
 
-from tlkit.errors import WeightsError
+from tlkit.errors import UsageError, WeightsError
+from tlkit.files import not_a_file
 from tlkit.model.body import snake_case, unique_name
 from tlkit.model.cut import body_operations
 
@@ -71,11 +72,11 @@ def open_weights(path: Path) -> Iterator[h5py.File]:
         The open file.
 
     Raises:
-        WeightsError: If there is no such file, or it is not HDF5.
+        UsageError: If there is no such file.
+        WeightsError: If it is not HDF5.
     """
-    if not path.is_file():
-        kind = "a folder" if path.is_dir() else "not there"
-        raise WeightsError(
+    if kind := not_a_file(path):
+        raise UsageError(
             f"The weights file {path} is {kind}.",
             hint="Expected an .h5 or .weights.h5 file.",
         )

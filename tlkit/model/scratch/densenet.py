@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import keras
 
-# Statistics that follow the few steps of a small set; Keras' 0.99 lags behind them.
-MOMENTUM = 0.9
 BLOCKS = 3
 
 
@@ -46,9 +44,7 @@ def _transition(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 
 def _active(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    x = keras.layers.BatchNormalization(
-        momentum=MOMENTUM, epsilon=1e-5, name=f"{name}_bn"
-    )(x)
+    x = keras.layers.BatchNormalization(epsilon=1e-5, name=f"{name}_bn")(x)
     return keras.layers.ReLU(name=f"{name}_relu")(x)
 
 

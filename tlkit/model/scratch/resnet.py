@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import keras
 
-# Statistics that follow the few steps of a small set; Keras' 0.99 lags behind them.
-MOMENTUM = 0.9
 WIDTHS = (16, 32, 64)
 BLOCKS = 3
 
@@ -54,9 +52,7 @@ def _shortcut(
 
 
 def _normalised(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    return keras.layers.BatchNormalization(
-        momentum=MOMENTUM, epsilon=1e-5, name=f"{name}_bn"
-    )(x)
+    return keras.layers.BatchNormalization(epsilon=1e-5, name=f"{name}_bn")(x)
 
 
 def _convolution(filters: int, strides: int, name: str) -> keras.layers.Layer:

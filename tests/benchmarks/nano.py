@@ -20,8 +20,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tests.benchmarks import accuracy, common
 
 SIZE = 96
@@ -30,6 +28,8 @@ CELLS = (
     (DIGITS, 20), ("hymenoptera", 20), ("bccd", 20), ("coins", 5), ("fruits", 5),
 )  # fmt: skip
 PROBE = {"phases": "probe"}
+# Epochs of two steps are too short to stop early by.
+ALL = {"steps": 300, "patience": 0}
 SCRATCH = "from scratch"
 WAYS = ("nano", "random, frozen", SCRATCH, "ImageNet (MobileNetV2)")
 # What is told of each set beside the means: differences on the same draws.
@@ -40,6 +40,8 @@ def options_of(
     way: str, also: Mapping[str, Path], seed: int, work: Path
 ) -> dict[str, Any]:
     """What `finetune` is told."""
+    if way == SCRATCH:
+        return {"backbone": "nano", "weights": "none", **ALL}
     if way == WAYS[-1]:
         return {"weights": common.weights(common.MOBILENET), **PROBE}
     if way == "nano":
@@ -85,24 +87,11 @@ def measure(
     manifest = prepare(name, work)
     drawn = accuracy.draw_sides(manifest, shots, seed)
     began = time.perf_counter()
-    if way == SCRATCH:
-        scores = from_scratch(name, manifest, drawn, seed, work)
-    else:
-        options = options_of(way, also, seed, work)
-        scores = train(drawn, SIZE, seed, work, **options)["scores"]
+    options = options_of(way, also, seed, work)
+    scores = train(drawn, SIZE, seed, work, **options)["scores"]
     right = scores.argmax(axis=1) == drawn.targets(drawn.of("test"))
     seconds = time.perf_counter() - began
     return {"accuracy": float(right.mean()), "seconds": seconds}
-
-
-def from_scratch(
-    name: str, manifest: Any, drawn: Any, seed: int, work: Path
-) -> np.ndarray:
-    """Class probabilities for the test side, float [T, n]."""
-    from tests.benchmarks import rivals
-
-    pixels = accuracy.pixels_of(manifest, SIZE, work / f"{name}_{SIZE}.npy")
-    return rivals.from_scratch(rivals.task_of(drawn, pixels, "nano", "none", seed))
 
 
 def table(found: dict[str, dict[str, float]]) -> list[dict[str, Any]]:

@@ -204,25 +204,6 @@ def bit(task: Task, steps: int = 500) -> np.ndarray:
     return _answer(whole.model, task.pixels[task.test, 0])
 
 
-def from_scratch(task: Task, steps: int = 300) -> np.ndarray:
-    """All of the network from its initial weights, by Adam and a cosine from 0.001.
-
-    Args:
-        task: The data; its weights are "none".
-        steps: Length.
-
-    Returns:
-        float [T, n].
-    """
-    whole = task.classifier("gap", "none")
-
-    def rate(step: int) -> float:
-        return 1e-3 * (1 + math.cos(math.pi * step / steps)) / 2
-
-    _train(task, whole.model, task.pixels, steps, keras.optimizers.Adam(), rate)
-    return _answer(whole.model, task.pixels[task.test, 0])
-
-
 def _train(
     task: Task,
     model: keras.Model,

@@ -111,7 +111,7 @@ def test_finetune_offers_every_option_of_the_configuration(capsys):
         (["weights", "list", "qqq"], 2, "List them with: tlkit backbones"),
         (["weights", "fetch", "incepton"], 2, "InceptionV3"),
         (["weights", "fetch", "lenet"], 1, "to be trained from scratch"),
-        (["weights", "add", "vgg16", "gone.h5"], 1, "gone.h5 is not there"),
+        (["weights", "add", "vgg16", "gone.h5"], 2, "gone.h5 is not there"),
         (["finetune", "x", "--backbone", "qqq"], 2, "List them with: tlkit backbones"),
         (["prepare", "/nowhere", "--out", "/tmp/x"], 1, "/nowhere"),
         (["prepare", "/nowhere"], 2, "--out"),

@@ -30,7 +30,8 @@ SHOW = """
 import sys
 from tlkit import cli
 for command in sys.argv[1:]:
-    cli.run([*command.split(), "--help"])
+    if code := cli.run([*command.split(), "--help"]):
+        sys.exit(code)
     print("\\0", end="")
 """
 

@@ -195,5 +195,5 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        print("Interrupted: nothing was written.", file=sys.stderr)
+        print("Interrupted. Weights are written at the end only.", file=sys.stderr)
         sys.exit(130)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from examples.pretrain_nano import objects, scenes, training
+from examples.pretrain_nano import objects, scenes
 from examples.pretrain_nano.__main__ import main, parse
 from examples.pretrain_nano.fractals import attractor
 from examples.pretrain_nano.grounds import SIDE as GROUND
@@ -166,21 +166,14 @@ def test_what_cannot_be_is_told_before_the_training(
     assert why in capsys.readouterr().err
 
 
-def test_the_precision_is_that_of_the_network(tmp_path, monkeypatch):
-    class Built(Exception):
-        pass
-
-    def built(objects, grounds):
-        raise Built(keras.config.dtype_policy().name, objects, grounds)
-
-    monkeypatch.setattr(training, "build", built)
-    small = "--classes 1 --views 1 --grounds 2 --ground-views 1 --workers 0"
-    asked = ["--out", str(tmp_path / "nano.weights.h5"), *small.split()]
-    with pytest.raises(Built) as caught:
-        main([*asked, "--precision", "mixed_bfloat16"])
-    # A class of each kind of object.
-    assert caught.value.args == ("mixed_bfloat16", 4, 2)
-    assert keras.config.dtype_policy().name == "float32"
+def test_what_the_processor_computes_in_is_said(tmp_path):
+    small = "--steps 1 --batch 2 --classes 1 --views 1 --grounds 1 --sides 32"
+    out = tmp_path / "nano.weights.h5"
+    precision = "mixed_bfloat16"
+    main(["--out", str(out), *small.split(), "--precision", precision])
+    log = json.loads((tmp_path / "nano.log.json").read_text())
+    assert log["options"]["precision"] == precision
+    assert np.isfinite(log["log"][-1]["loss"])
 
 
 def test_what_has_come_to_nothing_is_not_written(tmp_path, monkeypatch):

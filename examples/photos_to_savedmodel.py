@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     manifest = tlkit.prepare(options.photos, options.work / "data")
-    print(f"{len(manifest.examples)} pictures of {', '.join(manifest.labels)}")
+    print(f"{len(manifest.examples)} images of {', '.join(manifest.labels)}")
 
     run = tlkit.finetune(
         manifest.directory,

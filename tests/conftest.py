@@ -1,10 +1,11 @@
-"""Pictures drawn for tests, and the one way to the shared real ones."""
+"""Images drawn for tests, and the one way to the shared real ones."""
 
 from __future__ import annotations
 
 import gc
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def float32_engines(monkeypatch):
 
     For tests of what is exact; that of the engines has its tolerance for 8 bits.
     """
-    from tlkit.run.features.openvino_engine import OpenVinoEngine
+    from tlkit.features.engines.openvino import OpenVinoEngine
 
     monkeypatch.setattr(OpenVinoEngine, "_precision", lambda self, key: "float32")
 
@@ -66,11 +67,11 @@ def shared_weights() -> Path:
     return shared_folder("weights")
 
 
-def draw_picture(kind: int, seed: int, size: int = 64) -> np.ndarray:
-    """A picture [size, size, 3] uint8 whose class shows: a disc, a bar, a cross, ...
+def draw_image(kind: int, seed: int, size: int = 64) -> np.ndarray:
+    """An image [size, size, 3] uint8 whose class shows: a disc, a bar, a cross, ...
 
-    Pictures of one kind with different seeds are clearly different pictures: place,
-    size, colours and background texture all come from the seed.
+    Images of one kind with different seeds are clearly different images: place,
+    size, colors and background texture all come from the seed.
     """
     rng = np.random.default_rng([kind, seed])
     ground = rng.integers(0, 200, (8, 8, 3)).astype(np.uint8)
@@ -91,7 +92,7 @@ def draw_picture(kind: int, seed: int, size: int = 64) -> np.ndarray:
 
 @pytest.fixture
 def draw():
-    return draw_picture
+    return draw_image
 
 
 @pytest.fixture
@@ -103,8 +104,8 @@ def photo_folder(tmp_path):
         for kind, (name, count) in enumerate(counts.items()):
             (root / name).mkdir(parents=True, exist_ok=True)
             for i in range(count):
-                picture = Image.fromarray(draw_picture(kind, i, size))
-                picture.save(root / name / f"{name}_{i:03d}.png")
+                image = Image.fromarray(draw_image(kind, i, size))
+                image.save(root / name / f"{name}_{i:03d}.png")
         return root
 
     return make
@@ -132,8 +133,8 @@ def prepared(tmp_path_factory):
     for kind, name in enumerate(("disc", "bar", "cross")):
         (root / "photos" / name).mkdir(parents=True)
         for i in range(14):
-            picture = Image.fromarray(draw_picture(kind, i))
-            picture.save(root / "photos" / name / f"{name} {i:02d} é.png")
+            image = Image.fromarray(draw_image(kind, i))
+            image.save(root / "photos" / name / f"{name} {i:02d} é.png")
     return tlkit.prepare(root / "photos", root / "data", workers=0, near=False)
 
 
@@ -146,38 +147,38 @@ def finished(prepared, tmp_path_factory):
     return tlkit.finetune(prepared.directory, place, **SMALL)
 
 
-COLOURS = ("blue", "green", "red")
+COLORS = ("blue", "green", "red")
 
 
-def draw_several(colours: tuple[int, ...], seed: int) -> np.ndarray:
-    """A picture [64, 64, 3] uint8 in grey, with a patch of each of some colours."""
-    rng = np.random.default_rng([*colours, seed])
+def draw_several(colors: tuple[int, ...], seed: int) -> np.ndarray:
+    """An image [64, 64, 3] uint8 in gray, with a patch of each of some colors."""
+    rng = np.random.default_rng([*colors, seed])
     ground = rng.integers(40, 200, (8, 8)).astype(np.uint8)
-    grey = np.array(Image.fromarray(ground).resize((64, 64), Image.Resampling.BICUBIC))
-    pixels = np.stack([grey] * 3, axis=-1)
-    for colour, corner in zip(colours, rng.permutation(4), strict=False):
+    gray = np.array(Image.fromarray(ground).resize((64, 64), Image.Resampling.BICUBIC))
+    pixels = np.stack([gray] * 3, axis=-1)
+    for color, corner in zip(colors, rng.permutation(4), strict=False):
         y, x = 32 * (corner // 2) + 4, 32 * (corner % 2) + 4
         pixels[y : y + 24, x : x + 24] = rng.integers(0, 60, 3)
-        pixels[y : y + 24, x : x + 24, 2 - colour] = rng.integers(200, 256)
+        pixels[y : y + 24, x : x + 24, 2 - color] = rng.integers(200, 256)
     return pixels
 
 
 def several_photos(root: Path, count: int) -> Path:
-    """Pictures with one to three labels each, and the table that says which."""
+    """Images with one to three labels each, and the table that says which."""
     root.mkdir(parents=True)
     lines = ["path,label"]
     sets = [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
     for i in range(count):
         shown = sets[i % len(sets)]
         Image.fromarray(draw_several(shown, i)).save(root / f"{i:03d}.png")
-        lines.append(f"{i:03d}.png,{'|'.join(COLOURS[k] for k in shown)}")
+        lines.append(f"{i:03d}.png,{'|'.join(COLORS[k] for k in shown)}")
     (root / "labels.csv").write_text("\n".join(lines) + "\n")
     return root
 
 
 @pytest.fixture(scope="session")
 def several(tmp_path_factory):
-    """A small data set with several labels a picture; tests must not change it."""
+    """A small data set with several labels an image; tests must not change it."""
     import tlkit
 
     root = tmp_path_factory.mktemp("several")
@@ -199,3 +200,19 @@ def finished_several(several, tmp_path_factory):
 @pytest.fixture
 def small() -> dict[str, Any]:
     return dict(SMALL)
+
+
+@pytest.fixture
+def told():
+    """What was reported: a Progress with lists of notes, warnings and tasks."""
+    lines = SimpleNamespace(notes=[], warnings=[], tasks={}, done=0)
+
+    def start(task, total=None):
+        lines.tasks[task] = total
+
+    def advance(steps=1):
+        lines.done += steps
+
+    lines.start, lines.advance = start, advance
+    lines.note, lines.warn = lines.notes.append, lines.warnings.append
+    return lines

@@ -8,11 +8,11 @@ import tlkit
 
 def test_the_public_names_are_these():
     assert sorted(tlkit.__all__) == [
-        "Comparison", "Config", "Converted", "Curve", "Doubts", "Exported", "Folds",
-        "Manifest", "Prediction", "Progress", "Run", "TlkitError", "Tuned",
-        "annotate", "check", "compare", "convert", "cross_validate", "curve",
-        "doubts", "embedder", "evaluate", "export", "finetune", "lr_find", "predict",
-        "prepare", "resume", "tune",
+        "CVResult", "Comparison", "Config", "Converted", "Exported",
+        "LabelIssues", "LearningCurve", "Manifest", "Prediction", "Progress",
+        "Run", "SearchResult", "TlkitError", "annotate", "check", "compare",
+        "convert", "cross_validate", "curve", "doubts", "embedder", "evaluate",
+        "export", "finetune", "lr_find", "predict", "prepare", "resume", "tune"
     ]  # fmt: skip
     for name in tlkit.__all__:
         assert getattr(tlkit, name).__doc__

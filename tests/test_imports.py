@@ -22,8 +22,8 @@ def test_albumentations_comes_without_torch_and_openvino_without_telemetry(tmp_p
     code = (
         "import sys\n"
         "from tlkit.inputs.augment import import_albumentations\n"
-        "from tlkit.run.features.openvino_engine import OpenVinoEngine\n"
-        "from tlkit.run.features.machine import Memory\n"
+        "from tlkit.features.engines.openvino import OpenVinoEngine\n"
+        "from tlkit.features.machine import Memory\n"
         "from pathlib import Path\n"
         "import_albumentations()\n"
         f"OpenVinoEngine(None, Memory(Path({str(tmp_path)!r})))\n"

@@ -17,51 +17,51 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Comparison": "tlkit.run.study.comparison",
+    "CVResult": "tlkit.experiments.cv_result",
+    "Comparison": "tlkit.experiments.comparison",
     "Config": "tlkit.config",
-    "Converted": "tlkit.dataset.converted",
-    "Curve": "tlkit.run.study.curve",
-    "Doubts": "tlkit.run.study.doubtful",
-    "Exported": "tlkit.run.shipping.export",
-    "Folds": "tlkit.run.study.folds_record",
+    "Converted": "tlkit.dataset.convert.convert",
+    "Exported": "tlkit.exporting.savedmodel",
+    "LabelIssues": "tlkit.experiments.label_issues_dir",
+    "LearningCurve": "tlkit.experiments.learning_curve",
     "Manifest": "tlkit.dataset.manifest",
-    "Prediction": "tlkit.run.scoring.predict",
+    "Prediction": "tlkit.evaluation.predict",
     "Progress": "tlkit.progress",
-    "Run": "tlkit.run.record",
+    "Run": "tlkit.runs.result_dir",
+    "SearchResult": "tlkit.experiments.search",
     "TlkitError": "tlkit.errors",
-    "Tuned": "tlkit.run.study.tune",
-    "annotate": "tlkit.run.annotate",
-    "check": "tlkit.dataset.check",
-    "compare": "tlkit.run.study.compare",
-    "convert": "tlkit.dataset.convert",
-    "cross_validate": "tlkit.run.study.cross",
-    "curve": "tlkit.run.study.curve",
-    "doubts": "tlkit.run.study.doubts",
-    "embedder": "tlkit.run.features.embedding",
-    "evaluate": "tlkit.run.scoring.evaluate",
-    "export": "tlkit.run.shipping.export",
-    "finetune": "tlkit.run.train",
-    "lr_find": "tlkit.run.study.lr_find",
-    "predict": "tlkit.run.scoring.predict",
+    "annotate": "tlkit.experiments.annotate",
+    "check": "tlkit.dataset.check.check",
+    "compare": "tlkit.experiments.compare",
+    "convert": "tlkit.dataset.convert.convert",
+    "cross_validate": "tlkit.experiments.cross_validate",
+    "curve": "tlkit.experiments.learning_curve",
+    "doubts": "tlkit.experiments.label_issues",
+    "embedder": "tlkit.features.embedding",
+    "evaluate": "tlkit.evaluation.evaluate",
+    "export": "tlkit.exporting.savedmodel",
+    "finetune": "tlkit.training.finetune",
+    "lr_find": "tlkit.experiments.lr_find",
+    "predict": "tlkit.evaluation.predict",
     "prepare": "tlkit.dataset.prepare",
-    "resume": "tlkit.run.train",
-    "tune": "tlkit.run.study.tune",
+    "resume": "tlkit.training.finetune",
+    "tune": "tlkit.experiments.search",
 }
 
 __all__ = [
+    "CVResult",
     "Comparison",
     "Config",
     "Converted",
-    "Curve",
-    "Doubts",
     "Exported",
-    "Folds",
+    "LabelIssues",
+    "LearningCurve",
     "Manifest",
     "Prediction",
     "Progress",
     "Run",
+    "SearchResult",
     "TlkitError",
-    "Tuned",
     "annotate",
     "check",
     "compare",
@@ -82,29 +82,28 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tlkit.config import Config
-    from tlkit.dataset.check import check
-    from tlkit.dataset.convert import convert
-    from tlkit.dataset.converted import Converted
+    from tlkit.dataset.check.check import check
+    from tlkit.dataset.convert.convert import Converted, convert
     from tlkit.dataset.manifest import Manifest
     from tlkit.dataset.prepare import prepare
     from tlkit.errors import TlkitError
+    from tlkit.evaluation.evaluate import evaluate
+    from tlkit.evaluation.predict import Prediction, predict
+    from tlkit.experiments.annotate import annotate
+    from tlkit.experiments.compare import compare
+    from tlkit.experiments.comparison import Comparison
+    from tlkit.experiments.cross_validate import cross_validate
+    from tlkit.experiments.cv_result import CVResult
+    from tlkit.experiments.label_issues import doubts
+    from tlkit.experiments.label_issues_dir import LabelIssues
+    from tlkit.experiments.learning_curve import LearningCurve, curve
+    from tlkit.experiments.lr_find import lr_find
+    from tlkit.experiments.search import SearchResult, tune
+    from tlkit.exporting.savedmodel import Exported, export
+    from tlkit.features.embedding import embedder
     from tlkit.progress import Progress
-    from tlkit.run.annotate import annotate
-    from tlkit.run.features.embedding import embedder
-    from tlkit.run.record import Run
-    from tlkit.run.scoring.evaluate import evaluate
-    from tlkit.run.scoring.predict import Prediction, predict
-    from tlkit.run.shipping.export import Exported, export
-    from tlkit.run.study.compare import compare
-    from tlkit.run.study.comparison import Comparison
-    from tlkit.run.study.cross import cross_validate
-    from tlkit.run.study.curve import Curve, curve
-    from tlkit.run.study.doubtful import Doubts
-    from tlkit.run.study.doubts import doubts
-    from tlkit.run.study.folds_record import Folds
-    from tlkit.run.study.lr_find import lr_find
-    from tlkit.run.study.tune import Tuned, tune
-    from tlkit.run.train import finetune, resume
+    from tlkit.runs.result_dir import Run
+    from tlkit.training.finetune import finetune, resume
 
 
 def __getattr__(name: str) -> object:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tlkit.errors import UsageError
 
-# What is known of pictures that were read, a file a source.
-PICTURES = "pictures"
+# What is known of images that were read, a file a source.
+IMAGES = "images"
 DEFAULT_CAP_GB = 10.0
 
 

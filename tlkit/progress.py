@@ -15,7 +15,7 @@ class Progress(Protocol):
         """A piece of work begins.
 
         Args:
-            task: What is done, as in "Reading pictures".
+            task: What is done, as in "Reading images".
             total: Number of steps, None where it is not known.
         """
 
@@ -84,7 +84,7 @@ def track(
     Args:
         items: What is worked on.
         progress: Where to report.
-        task: What is done, as in "Reading pictures".
+        task: What is done, as in "Reading images".
         total: Number of items, None where it is not known.
 
     Yields:

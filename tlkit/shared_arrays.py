@@ -13,7 +13,7 @@ from types import TracebackType
 import numpy as np
 from loky.backend import resource_tracker
 
-# Memory for pictures between the workers and the network, however large they are.
+# Memory for images between the workers and the network, however large they are.
 MOST_BYTES = 256 << 20
 # A file system in memory, where the system has one.
 MEMORY = Path("/dev/shm")

@@ -1,4 +1,4 @@
-"""Worker processes for pictures: items in, results out in the same order, bounded.
+"""Worker processes for images: items in, results out in the same order, bounded.
 
 The processes are kept between calls, since starting one costs seconds of imports. They
 are started afresh (never forked), so that they hold neither TensorFlow nor its threads,
@@ -34,8 +34,8 @@ IDLE = 60
 # way of the process that trains.
 ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 
-KILLED = "A worker process was killed before it had finished a picture."
-KILLED_HINT = "Most often memory ran out: try fewer workers or smaller pictures."
+KILLED = "A worker process was killed before it had finished an image."
+KILLED_HINT = "Most often memory ran out: try fewer workers or smaller images."
 
 _pools: dict[int, ProcessPoolExecutor] = {}
 _lock = threading.Lock()
@@ -139,12 +139,7 @@ class Aside:
             self._pending.append(self._pool.submit(get_ready))
 
     def __call__(self, function: Callable[..., None], *arguments: object) -> None:
-        """Make a call, or have it made.
-
-        Args:
-            function: A module-level function.
-            *arguments: What can be sent to another process.
-        """
+        """Make a call, or have it made."""
         if self._pool:
             self._pending.append(self._pool.submit(function, *arguments))
         else:

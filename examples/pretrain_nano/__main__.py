@@ -49,7 +49,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--sides", type=_least(LEAST), nargs="+", default=(64, 64, 96),
         help="of the scenes in pixels, in turn",
     )  # fmt: skip
-    # Colour is easily learnt and easily forgotten, and with few pictures it is what
+    # Color is easily learned and easily forgotten, and with few images it is what
     # tells most classes apart.
     parser.add_argument(
         "--counts", type=_share, nargs=len(TASKS), default=(1.0, 1.0, 3.0),
@@ -61,10 +61,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="of objects in the scenes",
     )  # fmt: skip
     parser.add_argument("--classes", type=_least(1), default=150, help="of each kind")
-    parser.add_argument("--views", type=_least(1), default=40, help="pictures of each")
+    parser.add_argument("--views", type=_least(1), default=40, help="images of each")
     parser.add_argument("--grounds", type=_least(1), default=1_000, help="classes")
     parser.add_argument(
-        "--ground-views", type=_least(1), default=15, help="pictures of each"
+        "--ground-views", type=_least(1), default=15, help="images of each"
     )
     parser.add_argument(
         "--precision",
@@ -125,7 +125,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Make the weights; the log lies beside them."""
     chosen = parse(arguments)
     began = time.monotonic()
-    print("Drawing the pictures that scenes are put together from", flush=True)
+    print("Drawing the images that scenes are put together from", flush=True)
     library = draw_library(
         chosen.seed,
         chosen.kinds,
@@ -139,7 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
         drawn.shape[:2] for drawn in (library.objects, library.grounds)
     )
     print(
-        f"{objects} classes of objects in {views} pictures each, {grounds} of grounds "
+        f"{objects} classes of objects in {views} images each, {grounds} of grounds "
         f"in {more}. Training {chosen.steps} steps, with a line every {REPORT}",
         flush=True,
     )

@@ -66,13 +66,13 @@ class Body:
         limbs[:, 0] *= 0.5
         return cls(parts, limbs, int(rng.integers(1, 4)))
 
-    def picture(self, rng: np.random.Generator) -> np.ndarray:
+    def image(self, rng: np.random.Generator) -> np.ndarray:
         """Returns uint8 [SIDE, SIDE, 2], its parts moved and turned a little."""
-        cover, grey = empty(), empty()
+        cover, gray = empty(), empty()
         for limb in self.limbs:
             points = _pixels(limb + rng.normal(0, 0.02, limb.shape)) * 2**SUBPIXELS
             line = [points.astype("int32")]
-            for layer, tone in ((cover, FULL), (grey, 60)):
+            for layer, tone in ((cover, FULL), (gray, 60)):
                 cv2.polylines(layer, line, False, tone, self.width, FINE, SUBPIXELS)
         for part in self.parts:
             x, y = _pixels(part.middle + rng.normal(0, 0.02, 2))
@@ -83,10 +83,10 @@ class Body:
                 size = (long * share, long * share * part.aspect)
                 box = ((float(x), float(y)), size, angle)
                 light = int(FULL * part.tone * (0.55 + 0.15 * tone))
-                _fill(grey, box, light, part.square)
+                _fill(gray, box, light, part.square)
                 if tone == 0:
                     _fill(cover, box, FULL, part.square)
-        return pack(grey, cover)
+        return pack(gray, cover)
 
 
 def _pixels(points: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ class Contour:
             shade=rng.uniform(-1, 1, 3),
         )
 
-    def picture(self, rng: np.random.Generator) -> np.ndarray:
+    def image(self, rng: np.random.Generator) -> np.ndarray:
         """Returns uint8 [SIDE, SIDE, 2], a little another one every time."""
         outline = self._outline(rng)
         cover = empty()
@@ -65,12 +65,12 @@ class Contour:
         y, x = np.mgrid[:SIDE, :SIDE].astype("float32") / SIDE - 0.5
         a, b, c = self.shade
         light = 0.55 + 0.5 * (a * x + b * y) + 2 * c * (x * x + y * y)
-        grey = (FULL * light).clip(0, FULL).astype("uint8")
+        gray = (FULL * light).clip(0, FULL).astype("uint8")
         for ring in range(self.rings):
             points, width = _fine(outline * (0.7 - 0.3 * ring)), int(rng.integers(1, 4))
             tone = FULL * (ring % 2)
-            cv2.polylines(grey, [points], True, tone, width, FINE, SUBPIXELS)
-        return pack(grey, cover)
+            cv2.polylines(gray, [points], True, tone, width, FINE, SUBPIXELS)
+        return pack(gray, cover)
 
     def _outline(self, rng: np.random.Generator) -> np.ndarray:
         """Points [128, 2], pixels from the middle."""

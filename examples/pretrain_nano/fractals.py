@@ -42,7 +42,7 @@ class Fractal:
                 shifts = rng.uniform(-1, 1, (n, 2))
                 return cls(maps.astype("float32"), shifts.astype("float32"))
 
-    def picture(self, rng: np.random.Generator) -> np.ndarray:
+    def image(self, rng: np.random.Generator) -> np.ndarray:
         """Returns uint8 [SIDE, SIDE, 2], a little another one every time."""
         n = len(self.maps)
         maps = self.maps * rng.uniform(0.9, 1.05, (n, 1, 1)).astype("float32")
@@ -56,9 +56,9 @@ class Fractal:
         places = places[((places >= 0) & (places < SIDE)).all(axis=1)]
         flat = places[:, 1] * SIDE + places[:, 0]
         counts = np.bincount(flat, minlength=SIDE * SIDE).reshape(SIDE, SIDE)
-        grey = np.log1p(counts.astype("float32"))
+        gray = np.log1p(counts.astype("float32"))
         cover = cv2.GaussianBlur((counts > 0).astype("float32"), (3, 3), 0.6)
-        return pack(FULL * grey / max(1e-3, grey.max()), 1.4 * FULL * cover)
+        return pack(FULL * gray / max(1e-3, gray.max()), 1.4 * FULL * cover)
 
 
 def attractor(

@@ -1,4 +1,4 @@
-"""Grounds: coloured textures, of filtered noise, cells or waves."""
+"""Grounds: colored textures, of filtered noise, cells or waves."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Ground:
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> Ground:
-        """Returns a texture; half of them are of nearly one colour."""
+        """Returns a texture; half of them are of nearly one color."""
         palette = rng.uniform(0, 255, (3, 3))
         if rng.random() < 0.5:
             palette = palette.mean(0) + 0.35 * (palette - palette.mean(0))
@@ -66,7 +66,7 @@ class Ground:
             palette=palette,
         )
 
-    def picture(self, rng: np.random.Generator) -> np.ndarray:
+    def image(self, rng: np.random.Generator) -> np.ndarray:
         """Returns uint8 [SIDE, SIDE, 3], RGB, another one every time."""
         if self.kind == CELLS:
             field = _cells(rng.uniform(0, SIDE, (self.cells, 2)))
@@ -78,8 +78,8 @@ class Ground:
         low, middle, high = self.palette + rng.normal(0, 12, (3, 3))
         lower = low + 2 * share * (middle - low)
         upper = middle + 2 * (share - 0.5) * (high - middle)
-        colours: np.ndarray = np.where(share < 0.5, lower, upper)
-        return colours.clip(0, 255).astype("uint8")
+        colors: np.ndarray = np.where(share < 0.5, lower, upper)
+        return colors.clip(0, 255).astype("uint8")
 
     def _noise(self, rng: np.random.Generator) -> np.ndarray:
         waves = np.fft.rfft2(rng.standard_normal((SIDE, SIDE)))

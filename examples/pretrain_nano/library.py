@@ -1,4 +1,4 @@
-"""Many pictures of every class of objects and grounds, drawn once."""
+"""Many images of every class of objects and grounds, drawn once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Library:
     """All that scenes are put together from.
 
     Args:
-        objects: uint8 [C, V, SIDE, SIDE, 2], V pictures of every class.
+        objects: uint8 [C, V, SIDE, SIDE, 2], V images of every class.
         grounds: uint8 [G, W, SIDE, SIDE, 3], RGB.
     """
 
@@ -49,15 +49,15 @@ def draw_library(
     ground_views: int,
     workers: int,
 ) -> Library:
-    """Draw all pictures; the same ones for the same seed, by however many workers.
+    """Draw all images; the same ones for the same seed, by however many workers.
 
     Args:
         seed: Of everything.
         kinds: Names from OBJECTS.
         classes: Of each kind.
-        views: Pictures of each of these.
+        views: Images of each of these.
         grounds: Classes of grounds.
-        ground_views: Pictures of each of these.
+        ground_views: Images of each of these.
         workers: Processes; 0 for none beside this one.
 
     Returns:
@@ -78,7 +78,7 @@ def draw_library(
 
 
 def draw_class(seed: int, kind: str, views: int, number: int) -> np.ndarray:
-    """The pictures of one class.
+    """The images of one class.
 
     Args:
         seed: Of everything.
@@ -93,4 +93,4 @@ def draw_class(seed: int, kind: str, views: int, number: int) -> np.ndarray:
     place = [*OBJECTS, GROUNDS].index(kind)
     rng = np.random.default_rng([seed, place, number])
     shape = {**OBJECTS, GROUNDS: Ground}[kind].sample(rng)
-    return np.stack([shape.picture(rng) for _ in range(views)])
+    return np.stack([shape.image(rng) for _ in range(views)])

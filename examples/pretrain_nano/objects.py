@@ -1,4 +1,4 @@
-"""What all objects are drawn on: a grey layer and how much of it covers the ground."""
+"""What all objects are drawn on: a gray layer and how much of it covers the ground."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ FULL = 255
 
 
 class Shape(Protocol):
-    """A class of objects; every picture of it is a little another one."""
+    """A class of objects; every image of it is a little another one."""
 
-    def picture(self, rng: np.random.Generator) -> np.ndarray:
-        """Returns uint8 [SIDE, SIDE, 2], grey and cover."""
+    def image(self, rng: np.random.Generator) -> np.ndarray:
+        """Returns uint8 [SIDE, SIDE, 2], gray and cover."""
 
 
 def empty() -> np.ndarray:
@@ -25,15 +25,15 @@ def empty() -> np.ndarray:
     return np.zeros((SIDE, SIDE), "uint8")
 
 
-def pack(grey: np.ndarray, cover: np.ndarray) -> np.ndarray:
+def pack(gray: np.ndarray, cover: np.ndarray) -> np.ndarray:
     """Both layers as they are kept.
 
     Args:
-        grey: [SIDE, SIDE], 0..255, clipped.
+        gray: [SIDE, SIDE], 0..255, clipped.
         cover: The same, 255 where nothing of the ground is seen.
 
     Returns:
         uint8 [SIDE, SIDE, 2].
     """
-    packed: np.ndarray = np.stack([grey, cover], -1).clip(0, FULL).astype("uint8")
+    packed: np.ndarray = np.stack([gray, cover], -1).clip(0, FULL).astype("uint8")
     return packed

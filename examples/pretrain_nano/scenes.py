@@ -1,4 +1,4 @@
-"""Scenes: an object in some colour, size and place on a ground."""
+"""Scenes: an object in some color, size and place on a ground."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tlkit.workers import in_order
 
 HUES = 12
 LAYERS = [field.name for field in fields(Library)]
-# An object differs from its ground by so much in some colour, or nobody could see it.
+# An object differs from its ground by so much in some color, or nobody could see it.
 CONTRAST = 45
 
 
@@ -30,7 +30,7 @@ class Scenes:
         pixels: uint8 [B, side, side, 3], RGB.
         objects: int64 [B], the class of the object.
         grounds: int64 [B], that of the ground.
-        hues: int64 [B], the colour of the object, HUES for none.
+        hues: int64 [B], the color of the object, HUES for none.
     """
 
     pixels: np.ndarray
@@ -110,9 +110,9 @@ def _scene(
     side: int,
 ) -> np.ndarray:
     below = _patch(_any(library.grounds[ground], rng), rng, side)
-    grey, cover = _placed(_any(library.objects[thing], rng), rng, side)
-    dark, light = _colours(hue, rng)
-    above = dark + (light - dark) * grey
+    gray, cover = _placed(_any(library.objects[thing], rng), rng, side)
+    dark, light = _colors(hue, rng)
+    above = dark + (light - dark) * gray
     if rng.random() < 0.35:
         relief = _any(library.grounds[rng.integers(len(library.grounds))], rng)
         tone = cv2.cvtColor(_patch(relief, rng, side), cv2.COLOR_RGB2GRAY)[..., None]
@@ -129,7 +129,7 @@ def _any(views: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _mean(pixels: np.ndarray, cover: np.ndarray | None = None) -> np.ndarray:
-    """The mean colour, float [3], where half or more is covered."""
+    """The mean color, float [3], where half or more is covered."""
     mask = None if cover is None else (cover > 0.5).astype("uint8")
     return np.array(cv2.mean(pixels, mask)[:3])
 
@@ -148,7 +148,7 @@ def _patch(ground: np.ndarray, rng: np.random.Generator, side: int) -> np.ndarra
 def _placed(
     thing: np.ndarray, rng: np.random.Generator, side: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Grey and cover, float32 [side, side, 1] each, 0..1, turned, scaled and moved."""
+    """Gray and cover, float32 [side, side, 1] each, 0..1, turned, scaled and moved."""
     share = rng.uniform(0.55, 1.15)
     middle = objects.SIDE / 2
     turn = cv2.getRotationMatrix2D(
@@ -161,7 +161,7 @@ def _placed(
     return placed[..., :1], placed[..., 1:]
 
 
-def _colours(hue: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _colors(hue: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Two tones of a hue, for what is dark and what is light: float32 [3], 0..255."""
     saturation = 0.0 if hue == HUES else rng.uniform(0.35, 1)
     low = rng.uniform(0, 0.6)

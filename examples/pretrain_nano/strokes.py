@@ -34,7 +34,7 @@ class Strokes:
             )
         )
 
-    def picture(self, rng: np.random.Generator) -> np.ndarray:
+    def image(self, rng: np.random.Generator) -> np.ndarray:
         """Returns uint8 [SIDE, SIDE, 2], as another hand and pen would write it."""
         cover, width = empty(), int(rng.integers(2, 8))
         slant = np.array(

@@ -1,4 +1,4 @@
-"""The network learns to tell objects, grounds and colours of scenes apart."""
+"""The network learns to tell objects, grounds and colors of scenes apart."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from examples.pretrain_nano.library import Library
 from examples.pretrain_nano.scenes import HUES, stream
-from tlkit.model.nano import nano
-from tlkit.run.device import dtype_policy
+from tlkit.backbones.nano import nano
+from tlkit.device import dtype_policy
 
 TASKS = ("object", "ground", "hue")
 WEIGHT_DECAY = 0.02
@@ -21,7 +21,7 @@ REPORT = 250
 
 
 class FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """Normalises a batch by one operation of TensorFlow instead of Keras' several.
+    """Normalizes a batch by one operation of TensorFlow instead of Keras' several.
 
     A step of training takes half the time on a processor.
     """

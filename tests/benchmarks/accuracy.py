@@ -1,10 +1,10 @@
-"""The default of tlkit against what people do by hand, on few pictures.
+"""The default of tlkit against what people do by hand, on few images.
 
     python -m tests.benchmarks.accuracy [--work FOLDER] [--seeds 5] [--only bccd]
 
 Real sets from the shared data (TLKIT_SHARED, by default ../shared): hymenoptera, and
 crops of blood cells, coins, and fruits and nuts; MobileNetV2. For every seed the sides
-are drawn anew, whole photos together; N pictures a class are trained on, about N / 5
+are drawn again, whole photos together; N images a class are trained on, about N / 5
 more are the validation side that tlkit chooses by, and the rest is the test, that
 nothing has seen. The rivals (rivals.py) choose nothing by the validation side; one of
 them gets it for its training.
@@ -48,7 +48,7 @@ def cells(sets: list[str], seeds: int) -> Iterator[tuple[str, int, int]]:
 
 
 def draw_sides(manifest: Any, shots: int, seed: int) -> Any:
-    """The same pictures with sides of N a class, N / 5, and the rest, in whole groups.
+    """The same images with sides of N a class, N / 5, and the rest, in whole groups.
 
     Where the set comes with its own validation side, that is the test.
     """
@@ -83,7 +83,7 @@ def draw_sides(manifest: Any, shots: int, seed: int) -> Any:
 
 
 def pixels_of(manifest: Any, size: int, place: Path) -> dict[str, np.ndarray]:
-    """uint8 [V, S, S, 3] of every picture by id, kept in a file."""
+    """uint8 [V, S, S, 3] of every image by id, kept in a file."""
     from tlkit.inputs.augment import load_policy
     from tlkit.inputs.views import Asked, ViewMaker
 
@@ -97,7 +97,7 @@ def pixels_of(manifest: Any, size: int, place: Path) -> dict[str, np.ndarray]:
 
 
 def prepare(name: str, work: Path) -> tuple[Any, int]:
-    """The data set, and the side of its pictures."""
+    """The data set, and the side of its images."""
     from tlkit import Manifest
 
     folder, options, size, _ = SETS[name]
@@ -165,7 +165,7 @@ def measure(
         }
     missing = {way: answer for way, answer in ways.items() if way not in found}
     if missing:
-        # Reading all pictures is no part of any one method's time.
+        # Reading all images is no part of any one method's time.
         maps()
     for way, answer in missing.items():
         began = time.perf_counter()

@@ -16,13 +16,12 @@ import numpy as np
 
 import tlkit
 from tests.benchmarks import common
-from tlkit.dataset.digits import write_digits
+from tlkit.dataset.demo_digits import write_digits
+from tlkit.experiments.label_issues import groups_of
+from tlkit.experiments.learning_curve import extrapolate
+from tlkit.experiments.subsets import measure, nested_subsets
+from tlkit.features.embedding import embedding_config, features_of
 from tlkit.progress import Silent
-from tlkit.run.features.embedding import embedding_config, features_of
-from tlkit.run.study.curve import extrapolate
-from tlkit.run.study.doubts import groups_of
-from tlkit.run.study.measured import measure
-from tlkit.run.study.subsets import nested_subsets
 
 CELLS = common.SHARED / "data" / "bccd"
 SIZES = {"digits": 96, "hymenoptera": 224, "cells": 96}
@@ -69,14 +68,14 @@ def _row(name: str, times: int, quarters: list[Any], whole: Any) -> dict[str, An
     """Means over the quarters, and how many intervals hold what came."""
     points = [quarter.expected[times // 4] for quarter in quarters]
     seen = [
-        1 - np.interp(np.log(p.pictures), np.log(whole.sizes), whole.errors)
+        1 - np.interp(np.log(p.images), np.log(whole.sizes), whole.errors)
         for p in points
     ]
     off = [p.accuracy - s for p, s in zip(points, seen, strict=True)]
     held = sum(p.low <= s <= p.high for p, s in zip(points, seen, strict=True))
     return {
         "data": name,
-        "learnt from": round(np.mean([q.seen[-1].pictures for q in quarters])),
+        "learned from": round(np.mean([q.seen[-1].images for q in quarters])),
         "accuracy": float(np.mean([q.seen[-1].accuracy for q in quarters])),
         "times": times,
         "expected": float(np.mean([p.accuracy for p in points])),

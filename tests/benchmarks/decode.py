@@ -5,7 +5,7 @@
 Speed is of bytes to fitted pixels in one process, decoded whole and by the rule, on
 photos of the shared hymenoptera set (TLKIT_SHARED, by default ../shared), as they are
 and enlarged to 4000 x 3000 with grain; then on all shared photos that are large enough
-as they come. Change is against the picture decoded whole, in the last table at the
+as they come. Change is against the image decoded whole, in the last table at the
 worst size that a reduction is allowed for. Prints Markdown tables.
 """
 
@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tlkit.dataset import images
-from tlkit.dataset.fitted import REDUCTIONS, SPARE, decode_fitted, fit, reduction
+from tlkit.imaging import decode as decoding
+from tlkit.imaging.resize import REDUCTIONS, SPARE, decode_fitted, fit, reduction
 
 SHARED = Path(os.environ.get("TLKIT_SHARED", Path(__file__).parents[3] / "shared"))
 LARGE = (4000, 3000)
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     photos = [
-        images.decode(path.read_bytes()).pixels
+        decoding.decode(path.read_bytes()).pixels
         for path in sorted((SHARED / "data" / "hymenoptera").glob("*/*/*.jpg"))
     ]
     figures = {
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def speeds(photos: Sequence[np.ndarray], repeats: int) -> list[dict[str, object]]:
-    """Pictures a second, decoded whole and by the rule."""
+    """Images a second, decoded whole and by the rule."""
     middling = [p for p in photos if p.shape == (375, 500, 3)][:16]
     large = [enlarged(photo, seed) for seed, photo in enumerate(middling[:4])]
     kinds = {
@@ -73,8 +73,8 @@ def speeds(photos: Sequence[np.ndarray], repeats: int) -> list[dict[str, object]
                     "JPEG": kind,
                     "size": size,
                     "scale": f"1/{reduction(*sides, size, 'squash')}",
-                    "whole, pictures/s": round(plain, 1),
-                    "reduced, pictures/s": round(by_rule, 1),
+                    "whole, images/s": round(plain, 1),
+                    "reduced, images/s": round(by_rule, 1),
                     "ratio": round(by_rule / plain, 2),
                 }
             )
@@ -125,13 +125,13 @@ def changes(photos: Sequence[np.ndarray]) -> list[dict[str, object]]:
     subjects = [(f"{len(photos)} photos", spare, photos) for spare in (2, 3, 4)]
     subjects += [(name, SPARE, [pattern]) for name, pattern in patterns().items()]
     rows: list[dict[str, object]] = []
-    for name, spare, pictures in subjects:
-        files = [jpeg(p[: len(p) // 8 * 8, : p.shape[1] // 8 * 8]) for p in pictures]
+    for name, spare, images in subjects:
+        files = [jpeg(p[: len(p) // 8 * 8, : p.shape[1] // 8 * 8]) for p in images]
         for by in REDUCTIONS:
             change = np.concatenate([change_of(data, by, spare) for data in files])
             rows.append(
                 {
-                    "picture": name,
+                    "image": name,
                     "spare": spare,
                     "scale": f"1/{by}",
                     **summary(change),
@@ -153,14 +153,14 @@ def change_of(data: bytes, by: int, spare: int) -> np.ndarray:
     """Absolute differences, flat, at the largest size for which that much is spare."""
     with Image.open(io.BytesIO(data)) as image:
         size = min(image.size) // (spare * by)
-    reduced = images.decode(data, reduce=lambda width, height: by).pixels
+    reduced = decoding.decode(data, reduce=lambda width, height: by).pixels
     fitted = fit(reduced, size, "squash").astype(int)
     return np.asarray(np.abs(fitted - decode_whole(data, size))).ravel()
 
 
 def decode_whole(data: bytes, size: int) -> np.ndarray:
     """As it was before there was a rule."""
-    return fit(images.decode(data).pixels, size, "squash")
+    return fit(decoding.decode(data).pixels, size, "squash")
 
 
 def patterns(side: int = 960) -> dict[str, np.ndarray]:
@@ -169,7 +169,7 @@ def patterns(side: int = 960) -> dict[str, np.ndarray]:
     rings = 127.5 + 127.5 * np.cos(
         np.pi * ((xx - side / 2) ** 2 + (yy - side / 2) ** 2) / side
     )
-    grey = {
+    gray = {
         "stripes of 3 pixels": np.where(xx % 3 < 1, 255, 0),
         "hard edges": np.where(np.sin(xx * 0.031 + yy * 0.017) > 0, 255, 0),
         "zone plate": rings,
@@ -177,7 +177,7 @@ def patterns(side: int = 960) -> dict[str, np.ndarray]:
     noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
     return {"white noise": noise} | {
         name: np.repeat(plane[..., None], 3, axis=2).astype(np.uint8)
-        for name, plane in grey.items()
+        for name, plane in gray.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""What `tlkit finetune` does, in this process, on sides drawn anew."""
+"""What `tlkit finetune` does, in this process, on sides drawn again."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy as np
 
 from tlkit.config import build_config, resolve
 from tlkit.dataset.manifest import Manifest
+from tlkit.evaluation.evaluate import predict_pixels
 from tlkit.inputs.batches import plain_batches
 from tlkit.inputs.views import ViewMaker
-from tlkit.model.task import Task
 from tlkit.progress import Silent
-from tlkit.run.clock import Clock
-from tlkit.run.scoring.evaluate import predict_pixels
-from tlkit.run.training.budget import Budget
-from tlkit.run.training.learn import Trainer
-from tlkit.run.training.network import build_network
-from tlkit.run.training.plan import follow
+from tlkit.runs.timing import Clock
+from tlkit.tasks.task import Task
+from tlkit.training.callbacks import Budget
+from tlkit.training.network import build_network
+from tlkit.training.policy import follow
+from tlkit.training.trainer import Trainer
 
 
 def train(
@@ -31,7 +31,7 @@ def train(
 
     Args:
         manifest: With sides.
-        size: Of the pictures, pixels.
+        size: Of the images, pixels.
         seed: Of the run.
         work: Its cache is in there.
         weights: File of MobileNetV2's.

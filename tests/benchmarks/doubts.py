@@ -1,7 +1,7 @@
 """Plant wrong labels and see which are found: precision, recall, and what it is for.
 
 Hymenoptera (ants or bees) with some labels of its training side turned round, by moving
-pictures in a copy of the folder, and as many of the validation side for the table about
+images in a copy of the folder, and as many of the validation side for the table about
 tests. Every step is the command of tlkit itself.
 """
 
@@ -18,10 +18,10 @@ import numpy as np
 
 import tlkit as api
 from tests.benchmarks import common
+from tlkit.experiments.label_issues import groups_of
+from tlkit.features.embedding import embedding_config, features_of
 from tlkit.progress import Silent
-from tlkit.run.features.embedding import embedding_config, features_of
-from tlkit.run.study.doubts import groups_of
-from tlkit.run.training.probe import fit_probe
+from tlkit.training.probe import fit_probe
 
 CLASSES = ("ants", "bees")
 

@@ -10,9 +10,9 @@ duplicates and are in one group all the same.
 
 Then every sixth photo of hymenoptera is changed and put among all of them, one change
 at a time: the share of changed copies that are in one group with their photo, and false
-pairs, told between any two pictures that do not come from the same photo, over all of
-the changes. Last, what the threshold of similar pictures costs, on these and on sets
-whose pictures are all of one kind. Features: MobileNetV2, 224 px, shared weights.
+pairs, told between any two images that do not come from the same photo, over all of
+the changes. Last, what the threshold of similar images costs, on these and on sets
+whose images are all of one kind. Features: MobileNetV2, 224 px, shared weights.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from PIL import Image, ImageOps
 import tlkit
 from tests.benchmarks import common
 from tests.benchmarks.common import ANTS, MOBILENET, SHARED, print_table, weights
-from tlkit.dataset.duplicates import Components, Pair, find
-from tlkit.dataset.facts import Examined, examine
-from tlkit.dataset.ledger import Ledger
-from tlkit.dataset.similar import ABOVE, find_similar
-from tlkit.dataset.sources import Rejection
-from tlkit.dataset.turned import find_turned
+from tlkit.dataset.duplicates.find import Components, Pair, find
+from tlkit.dataset.duplicates.rotated import find_turned
+from tlkit.dataset.duplicates.similar import ABOVE, find_similar
+from tlkit.dataset.formats import Rejected
+from tlkit.dataset.inspection.cache import ImageCache
+from tlkit.dataset.inspection.image_info import Examined, examine
 from tlkit.workers import in_order
 
 WAYS = ("exact", "near", "turned", "similar")
@@ -75,7 +75,7 @@ class Search:
     def pairs(self, root: Path, looked_at: Sequence[Examined]) -> dict[str, list[Pair]]:
         """The pairs of each way, and of those before it."""
         facts = [one.facts for one in looked_at]
-        ledger = Ledger(Path(":memory:"))
+        ledger = ImageCache(Path(":memory:"))
         for one in looked_at:
             ledger.add(one, 1, 1)
         exact = find(facts, None)
@@ -87,7 +87,7 @@ class Search:
         return dict(zip(WAYS, found, strict=True))
 
     def cosines(self, root: Path, paths: Sequence[str]) -> np.ndarray:
-        """Of every picture with every other."""
+        """Of every image with every other."""
         rows = self.features(root, paths)
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows @ rows.T)
@@ -110,15 +110,15 @@ def main() -> None:
     print_table(thresholds(search, root, copies), None)
 
 
-def pictures(root: Path) -> list[str]:
+def images(root: Path) -> list[str]:
     """The paths of the photos below a folder."""
     suffixes = {".jpg", ".jpeg", ".png"}
     found = (p for p in root.rglob("*") if p.suffix.lower() in suffixes)
     return sorted(p.relative_to(root).as_posix() for p in found)
 
 
-def read(root: Path, paths: Sequence[str]) -> list[Examined | Rejection]:
-    """What is known of pictures."""
+def read(root: Path, paths: Sequence[str]) -> list[Examined | Rejected]:
+    """What is known of images."""
     return list(in_order(functools.partial(examine, root), paths))
 
 
@@ -131,7 +131,7 @@ def against_truth(search: Search) -> list[dict[str, Any]]:
     results = read(root, paths)
     good = [result for result in results if isinstance(result, Examined)]
     index = {one.facts.path: i for i, one in enumerate(good)}
-    sha256 = {r.file: r.sha256 for r in results if isinstance(r, Rejection)}
+    sha256 = {r.file: r.sha256 for r in results if isinstance(r, Rejected)}
     total = Counter(relation(row) for row in truth)
     rows = []
     for way, pairs in search.pairs(root, good).items():
@@ -165,7 +165,7 @@ def relation(row: dict[str, str]) -> str:
 
 def plant(root: Path, every: int) -> tuple[Path, dict[str, dict[str, str]]]:
     """Photos, and for each change the copies with the photo of each."""
-    originals = [path for path in pictures(ANTS) if not path.startswith(".")]
+    originals = [path for path in images(ANTS) if not path.startswith(".")]
     for path in originals:
         place = root / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +189,7 @@ def planted(
     search: Search, root: Path, copies: dict[str, dict[str, str]]
 ) -> list[dict[str, Any]]:
     """One row a change: the share that each way finds; last, the false pairs."""
-    originals = [path for path in pictures(root) if not path.startswith("copies/")]
+    originals = [path for path in images(root) if not path.startswith("copies/")]
     plain = [one for one in read(root, originals) if isinstance(one, Examined)]
     rows = []
     false: dict[str, set[frozenset[str]]] = {way: set() for way in WAYS}
@@ -232,7 +232,7 @@ def thresholds(
         for row, above in zip(rows, THRESHOLDS, strict=True):
             row[name] = float((cosines >= above).mean())
     for place in (ANTS, *(SHARED / "data" / name for name in ALIKE)):
-        paths = pictures(place)
+        paths = images(place)
         cosines = search.cosines(place, paths)[np.triu_indices(len(paths), 1)]
         for row, above in zip(rows, THRESHOLDS, strict=True):
             column = f"{place.name}, pairs of {len(cosines):,}"

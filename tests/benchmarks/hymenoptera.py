@@ -3,7 +3,7 @@
     python -m tests.benchmarks.hymenoptera [--work FOLDER] [--seeds 0 1 2]
 
 Needs the shared data and weights (TLKIT_SHARED, by default ../shared). Prints a
-Markdown table; the epoch is chosen on the same pictures, so the figures are on the
+Markdown table; the epoch is chosen on the same images, so the figures are on the
 bright side, as published ones for this set are.
 """
 

@@ -1,6 +1,6 @@
-"""Peak memory of `tlkit finetune` on few and on many generated pictures.
+"""Peak memory of `tlkit finetune` on few and on many generated images.
 
-    python -m tests.benchmarks.memory [--pictures 2000 20000] [--json FILE]
+    python -m tests.benchmarks.memory [--images 2000 20000] [--json FILE]
 
 All processes of the command together, sampled: memory that is theirs ("own": anonymous
 and shared between them), and pages of files that are mapped ("mapped": the features
@@ -30,7 +30,7 @@ KINDS = 4
 
 
 def draw(place: Path) -> None:
-    """One picture, unlike all others: coloured noise, coarser with its class."""
+    """One image, unlike all others: colored noise, coarser with its class."""
     kind, number = int(place.parent.name), int(place.stem)
     rng = np.random.default_rng([kind, number])
     coarse = rng.integers(0, 256, (4 + 4 * kind, 4 + 4 * kind, 3), dtype=np.uint8)
@@ -38,7 +38,7 @@ def draw(place: Path) -> None:
 
 
 def generate(folder: Path, count: int) -> None:
-    """So many pictures in class folders."""
+    """So many images in class folders."""
     for kind in range(KINDS):
         (folder / str(kind)).mkdir(parents=True)
     places = [folder / str(i % KINDS) / f"{i}.jpg" for i in range(count)]
@@ -89,19 +89,19 @@ def peak(words: list[str], cache: Path) -> tuple[int, int, float]:
 
 
 def main() -> None:
-    """Measure each number of pictures and print the table."""
+    """Measure each number of images and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, nargs="+", default=[2000, 20000])
+    parser.add_argument("--images", type=int, nargs="+", default=[2000, 20000])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    for count in options.pictures:
+    for count in options.images:
         with tempfile.TemporaryDirectory(prefix="tlkit-bench-") as folder:
             work = Path(folder)
-            generate(work / "pictures", count)
+            generate(work / "images", count)
             data, cache = work / "data", work / "cache"
             common.tlkit(
-                "prepare", work / "pictures", "--out", data, "--no-near", cache=cache
+                "prepare", work / "images", "--out", data, "--no-near", cache=cache
             )
             own, mapped, seconds = peak(
                 [
@@ -114,7 +114,7 @@ def main() -> None:
             held = sum(path.stat().st_size for path in cache.rglob("*.data"))
         rows.append(
             {
-                "pictures": count,
+                "images": count,
                 "own, peak MB": own / 1e6,
                 "more than with the fewest": own / 1e6
                 - (rows[0]["own, peak MB"] if rows else own / 1e6),

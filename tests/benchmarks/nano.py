@@ -3,7 +3,7 @@
     python -m tests.benchmarks.nano [--work FOLDER] [--also FILE ...]
 
 scikit-learn's digits, and cells of the accuracy benchmark, at 96 px. For every seed the
-sides are drawn anew; a linear probe, the default head, on the frozen network; test
+sides are drawn again; a linear probe, the default head, on the frozen network; test
 accuracy. MobileNetV2 with ImageNet's weights in the same way says how far it is from
 these.
 
@@ -53,8 +53,8 @@ def options_of(
 
 def random_weights(seed: int, work: Path) -> str:
     """A file of Nano's initial weights, so that they can be frozen like others."""
-    from tlkit.model.backbones import find
-    from tlkit.model.body import build_body
+    from tlkit.backbones.graph import build_body
+    from tlkit.backbones.registry import find
 
     path = work / f"random_{seed}.weights.h5"
     if not path.exists():
@@ -65,7 +65,7 @@ def random_weights(seed: int, work: Path) -> str:
 def prepare(name: str, work: Path) -> Any:
     """The data set."""
     from tlkit import Manifest
-    from tlkit.dataset.digits import write_digits
+    from tlkit.dataset.demo_digits import write_digits
 
     if name != DIGITS:
         return accuracy.prepare(name, work)[0]

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.prefix [--views 4] [--rounds 3] [--json FILE]
 
 For each network, by turns: tlkit from files on disk to rows in a store, all views of a
-picture from one decoding; OpenVINO alone on arrays that lie ready in memory; Keras'
+image from one decoding; OpenVINO alone on arrays that lie ready in memory; Keras'
 `predict` on the same arrays. Random weights: they cost as much as others.
 """
 
@@ -22,19 +22,19 @@ import numpy as np
 
 import tlkit
 from tests.benchmarks import common
+from tlkit.backbones.registry import find
 from tlkit.dataset.manifest import Manifest
+from tlkit.features.engines.openvino import OpenVinoEngine
+from tlkit.features.engines.traced import GROUP, Traced
+from tlkit.features.extractor import FeatureExtractor, Spending
+from tlkit.features.frozen import frozen_part
+from tlkit.features.machine import Memory, matmul_rate
 from tlkit.inputs.augment import load_policy
 from tlkit.inputs.views import ViewMaker, get_ready
-from tlkit.model.backbones import find
 from tlkit.model.classifier import build_classifier, split_at_freeze
 from tlkit.model.cost import flops
 from tlkit.model.head import parse_head
 from tlkit.progress import Silent
-from tlkit.run.features.collector import Collector, Spending
-from tlkit.run.features.frozen import frozen_part
-from tlkit.run.features.machine import Memory, matmul_rate
-from tlkit.run.features.openvino_engine import OpenVinoEngine
-from tlkit.run.features.traced import GROUP, Traced
 from tlkit.workers import warm_up
 
 # Name, cut, size, goal.
@@ -76,11 +76,11 @@ def timed(work: Callable[[], object]) -> float:
 def measure(
     traced: Traced, name: str, manifest: Manifest, views: int, rounds: int, folder: Path
 ) -> dict[str, Any]:
-    """Pictures a second of the three ways, medians over rounds, by turns."""
+    """Images a second of the three ways, medians over rounds, by turns."""
     size = traced.prefix.input_shape[1]
     count = round(ROUND_FLOPS / flops(traced.prefix) / views)
     examples = list(itertools.islice(itertools.cycle(manifest.examples), count))
-    # The same picture twice would be computed once.
+    # The same image twice would be computed once.
     examples = examples[: len(manifest.examples)]
     total = views * len(examples)
     maker = ViewMaker(manifest.source, size, "squash", load_policy("standard"))
@@ -105,7 +105,9 @@ def measure(
     spent = Spending()
     seconds: dict[str, list[float]] = {"tlkit": [], "openvino": [], "keras": []}
     for number in range(rounds):
-        collector = Collector(maker, frozen, folder / str(number), None, Silent())
+        collector = FeatureExtractor(
+            maker, frozen, folder / str(number), None, Silent()
+        )
         seconds["openvino"].append(timed(lambda: drain(0)))
         seconds["tlkit"].append(
             timed(lambda: collector.collect(examples, range(views), ""))  # noqa: B023
@@ -117,7 +119,7 @@ def measure(
     rate = {way: total / statistics.median(took) for way, took in seconds.items()}
     return {
         "network": f"{name} {size} px",
-        "views x pictures": f"{views} x {len(examples)}",
+        "views x images": f"{views} x {len(examples)}",
         "tlkit, images/s": rate["tlkit"],
         "OpenVINO alone": rate["openvino"],
         "Keras predict": rate["keras"],

@@ -1,10 +1,10 @@
-"""How fast prepare reads pictures and finds near copies, against the least it could do.
+"""How fast prepare reads images and finds near copies, against the least it could do.
 
     python -m tests.benchmarks.prepare [--work FOLDER] [--json FILE] [--rounds 5]
         [--sizes 10000 100000 1000000]
 
-Reading: pictures a second of what prepare does with each (decode, digests, thumbnails,
-hash) beside Pillow's decoding alone in as many processes, taken in turns. Pictures:
+Reading: images a second of what prepare does with each (decode, digests, thumbnails,
+hash) beside Pillow's decoding alone in as many processes, taken in turns. Images:
 hymenoptera of the shared data (TLKIT_SHARED, by default ../shared) and drawn ones of
 1600 x 1200. Searching: see `search`. Prints Markdown tables, writes JSON.
 """
@@ -30,7 +30,7 @@ from PIL import Image
 
 import tlkit
 from tests.benchmarks import search
-from tlkit.dataset.facts import examine
+from tlkit.dataset.inspection.image_info import examine
 from tlkit.workers import cpu_count, in_order
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def draw(folder: Path) -> Path:
-    """Pictures of the size telephones share them in: waves under noise, JPEG."""
+    """Images of the size telephones share them in: waves under noise, JPEG."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:1200, :1600] / 1200
@@ -83,7 +83,7 @@ def draw(folder: Path) -> Path:
 
 
 def decode_alone(root: Path, path: str) -> tuple[int, int]:
-    """The least that reading a picture takes."""
+    """The least that reading an image takes."""
     with Image.open(io.BytesIO((root / path).read_bytes())) as image:
         return image.convert("RGB").size
 
@@ -110,7 +110,7 @@ def timed(
 
 
 def read(root: Path, number: int, rounds: int) -> dict[str, Any]:
-    """Read pictures both ways in turns."""
+    """Read images both ways in turns."""
     paths = sorted(p.relative_to(root).as_posix() for p in root.rglob("*.jpg"))
     several = list(itertools.islice(itertools.cycle(paths), number))
     turns = []
@@ -130,7 +130,7 @@ def read(root: Path, number: int, rounds: int) -> dict[str, Any]:
 
 
 def prepare(source: Path, out: Path, rounds: int) -> dict[str, Any]:
-    """The whole of it, for orientation: of new pictures, and with nothing changed."""
+    """The whole of it, for orientation: of new images, and with nothing changed."""
     seconds: dict[str, list[float]] = {"new": [], "again": []}
     for turn in range(max(1, rounds // 2)):
         os.environ["TLKIT_CACHE"] = str(out.with_name(f"cache {turn}"))
@@ -143,8 +143,8 @@ def prepare(source: Path, out: Path, rounds: int) -> dict[str, Any]:
 
 
 def print_reading(reading: Mapping[str, Mapping[str, Any]]) -> None:
-    """A Markdown table of rates, and of processor time for one picture."""
-    print("| pictures | decode alone | examine | share | processor ms |")
+    """A Markdown table of rates, and of processor time for one image."""
+    print("| images | decode alone | examine | share | processor ms |")
     print("|---|---|---|---|---|")
     for name, row in reading.items():
         rates = " | ".join(f"{row[way]:.0f}/s" for way in ("decode", "examine"))

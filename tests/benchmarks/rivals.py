@@ -1,7 +1,7 @@
 """What people do by hand, in plain Keras and scikit-learn, for the accuracy benchmark.
 
-Each takes the same pictures, sides and weights, and answers the test side: uint8
-[N, V, S, S, 3] views of all pictures (view 0 is the plain one), int [N] classes, and
+Each takes the same images, sides and weights, and answers the test side: uint8
+[N, V, S, S, 3] views of all images (view 0 is the plain one), int [N] classes, and
 the indices of the training and the test side in; float [T, n] probabilities out.
 """
 
@@ -15,17 +15,13 @@ import keras
 import numpy as np
 from sklearn.linear_model import LogisticRegressionCV
 
+from tlkit.backbones import registry
 from tlkit.dataset.manifest import Manifest
-from tlkit.model import backbones
-from tlkit.model.classifier import (
-    Classifier,
-    build_classifier,
-    split_at_freeze,
-)
+from tlkit.model.classifier import Classifier, build_classifier, split_at_freeze
 from tlkit.model.head import parse_head
 from tlkit.model.optimizers import build, depth_factors
-from tlkit.model.task import probabilities
-from tlkit.run.training.network import Network
+from tlkit.tasks.task import probabilities
+from tlkit.training.network import Network
 
 BATCH = 32
 
@@ -50,7 +46,7 @@ class Task:
     def classifier(self, head: str, freeze_to: str | None) -> Classifier:
         """The network, as tlkit builds it: batch norm stays in inference mode."""
         return build_classifier(
-            backbones.find(self.backbone),
+            registry.find(self.backbone),
             size=self.pixels.shape[2],
             cut=None,
             freeze_to=freeze_to,
@@ -69,7 +65,7 @@ class Task:
         return shares
 
     def batches(self, steps: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Indices and views: every picture once before any comes again."""
+        """Indices and views: every image once before any comes again."""
         rng = np.random.default_rng(self.seed)
         order: list[int] = []
         while len(order) < steps * BATCH:
@@ -87,7 +83,7 @@ def task_of(
     weights: str,
     seed: int,
 ) -> Task:
-    """A data set with sides, and the views of its pictures by name, as a task."""
+    """A data set with sides, and the views of its images by name, as a task."""
     examples = list(drawn.examples)
     side = np.array([one.split for one in examples])
     return Task(

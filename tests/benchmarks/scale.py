@@ -1,9 +1,9 @@
-"""How `tlkit prepare` grows: seconds and memory on few and many generated pictures.
+"""How `tlkit prepare` grows: seconds and memory on few and many generated images.
 
-    python -m tests.benchmarks.scale [--pictures 10000 100000] [--copies .01] [--json F]
+    python -m tests.benchmarks.scale [--images 10000 100000] [--copies .01] [--json F]
 
 The command runs as a whole, twice: on a new folder, and again with nothing changed. Of
-the pictures a share are near copies of others (saved anew). Memory is that of all its
+the images a share are near copies of others (saved again). Memory is that of all its
 processes together, as in `memory`.
 """
 
@@ -22,7 +22,7 @@ from tests.benchmarks.memory import KINDS, generate, peak
 
 
 def copy_some(folder: Path, count: int, share: float) -> int:
-    """Save some of the pictures anew beside themselves, and say how many."""
+    """Save some of the images again beside themselves, and say how many."""
     copies = int(count * share)
     for i in range(copies):
         place = folder / str(i % KINDS) / f"{i}.jpg"
@@ -33,20 +33,20 @@ def copy_some(folder: Path, count: int, share: float) -> int:
 
 def measured(work: Path, count: int, share: float) -> dict[str, Any]:
     """Figures of both calls."""
-    generate(work / "pictures", count)
-    copies = copy_some(work / "pictures", count, share)
-    words = ["prepare", str(work / "pictures"), "--out", str(work / "data")]
+    generate(work / "images", count)
+    copies = copy_some(work / "images", count, share)
+    words = ["prepare", str(work / "images"), "--out", str(work / "data")]
     first = peak(words, work / "cache")
     again = peak(words, work / "cache")
     info = json.loads((work / "data" / "dataset.json").read_text())
     found = info["counts"]["near_groups"]
-    kept = (work / "cache" / "pictures").iterdir()
+    kept = (work / "cache" / "images").iterdir()
     if found < 0.9 * copies:
         raise RuntimeError(f"Only {found} of {copies} copies were found.")
     return {
-        "pictures": count + copies,
+        "images": count + copies,
         "seconds": first[2],
-        "pictures/s": (count + copies) / first[2],
+        "images/s": (count + copies) / first[2],
         "peak MB": sum(first[:2]) / 1e6,
         "again, seconds": again[2],
         "again, peak MB": sum(again[:2]) / 1e6,
@@ -56,14 +56,14 @@ def measured(work: Path, count: int, share: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure each number of pictures and print the table."""
+    """Measure each number of images and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--images", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--copies", type=float, default=0.01)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows = []
-    for count in options.pictures:
+    for count in options.images:
         with tempfile.TemporaryDirectory(prefix="tlkit-bench-") as folder:
             rows.append(measured(Path(folder), count, options.copies))
         common.print_table(rows[-1:], None)

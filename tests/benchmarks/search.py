@@ -1,7 +1,7 @@
 """How the search for near hashes grows; a part of `tests.benchmarks.prepare`.
 
 Hashes are made by pHash's rule, with near copies among them, and compared by
-`neighbours`, and up to BRUTE_FORCE of them by comparing all with all as well.
+`neighbors`, and up to BRUTE_FORCE of them by comparing all with all as well.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from tlkit.dataset.duplicates import MAX_DISTANCE
-from tlkit.dataset.neighbours import Found, neighbours
+from tlkit.dataset.duplicates.find import MAX_DISTANCE
+from tlkit.dataset.duplicates.neighbors import Found, neighbors
 from tlkit.workers import in_order
 
 BRUTE_FORCE = 10_000
@@ -37,11 +37,11 @@ def searched(size: int) -> dict[str, Any]:
     seconds = []
     for _ in range(3):
         began = time.perf_counter()
-        figures["pairs"] = count(neighbours(hashes, MAX_DISTANCE))
+        figures["pairs"] = count(neighbors(hashes, MAX_DISTANCE))
         seconds.append(time.perf_counter() - began)
     figures["seconds"] = statistics.median(seconds)
     tracemalloc.start()
-    count(neighbours(hashes, MAX_DISTANCE))
+    count(neighbors(hashes, MAX_DISTANCE))
     figures["bytes"] = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     if size <= BRUTE_FORCE:
@@ -54,7 +54,7 @@ def searched(size: int) -> dict[str, Any]:
 
 
 def generated(size: int) -> np.ndarray:
-    """Hashes uint64 [size] as of random pictures, a tenth of them copies of others.
+    """Hashes uint64 [size] as of random images, a tenth of them copies of others.
 
     pHash sets those of 64 coefficients that reach the median of the last 63; the first
     one, the mean, always does. Copies have up to eight bits changed.

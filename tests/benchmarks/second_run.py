@@ -33,7 +33,7 @@ WAYS = {
     ],
 }
 OTHER_HEAD = ("--head", "gmp,dense:64,dropout:0.5", "--epochs", "10")
-IMPORTS = "import tlkit.cli, tensorflow, keras, tlkit.run.train"
+IMPORTS = "import tlkit.cli, tensorflow, keras, tlkit.training.finetune"
 FIRST = re.compile(r"epoch +1/.* ([0-9.]+) s")
 
 

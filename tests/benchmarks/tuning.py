@@ -1,8 +1,8 @@
-"""What each part of the default tuning is worth, on few pictures.
+"""What each part of the default tuning is worth, on few images.
 
     python -m tests.benchmarks.tuning [--work FOLDER] [--seeds 5]
 
-Cells of the accuracy benchmark. From the same probe, on the same pictures: the tuning
+Cells of the accuracy benchmark. From the same probe, on the same images: the tuning
 of the upper two thirds as folds try it, and the same with one thing changed. Test
 accuracy, that nothing has been chosen by; all ways are run to the end.
 
@@ -43,17 +43,17 @@ TUNED: dict[str, dict[str, Any]] = {
 def measure(name: str, shots: int, seed: int, way: str, work: Path) -> dict[str, float]:
     """Test accuracy and log loss of one way on one cell, and its seconds of tuning."""
     from tests.benchmarks.default import train
-    from tlkit.run.scoring.confidence import least_losses
+    from tlkit.metrics.calibration import least_losses
 
     manifest, size = prepare(name, work)
     drawn = draw_sides(manifest, shots, seed)
-    pictures = len(drawn.of("train"))
+    images = len(drawn.of("train"))
     if way == "probe":
         options: dict[str, Any] = {"phases": "probe"}
     else:
         options = {**TUNED[way], "monitor": "last", "batch": BATCH}
         steps = options.pop("steps", STEPS)
-        epochs = -(-steps // -(-pictures // BATCH))
+        epochs = -(-steps // -(-images // BATCH))
         above, at, rate = options["phases"].partition("@")
         options["phases"] = f"{above}:{epochs}{at}{rate}"
     weights = common.weights(common.MOBILENET)

@@ -1,9 +1,9 @@
-"""How many views of a picture pay: accuracy and seconds for K kept views and fresh.
+"""How many views of an image pay: accuracy and seconds for K kept views and fresh.
 
     python -m tests.benchmarks.views [--seeds 0 1 2] [--only NAME] [--json FILE]
 
 Hymenoptera, its own split, each way and number of views with every seed and a store of
-its own. The epoch is chosen on the pictures that are scored, as published figures do.
+its own. The epoch is chosen on the images that are scored, as published figures do.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from PIL import Image
 
 import tlkit
 from tlkit.cli import run
-from tlkit.dataset import annotate
+from tlkit.dataset.annotate import annotate
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_it_says_what_to_do(data, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(annotate, "labelme_command", lambda work: None)
     assert run(["annotate", str(data), "--out", str(tmp_path / "work")]) == 0
     shown = capsys.readouterr()
-    assert "rejected: 2 pictures" in shown.out
+    assert "rejected: 2 images" in shown.out
     told = shown.err.replace("\n", "")
     assert "broken.jpg cannot be shown" in told
     assert '.venv/bin/pip install ".[annotate]"' in told
@@ -50,7 +50,7 @@ def test_it_names_what_is_not_offered(data, tmp_path, capsys):
     options = ["--out", str(tmp_path / "work"), "--no-start"]
     assert run(["annotate", str(data), *options]) == 0
     shown = capsys.readouterr()
-    assert shown.out == "rejected: 1 picture to look at\n"
+    assert shown.out == "rejected: 1 image to look at\n"
     assert "  1 empty: bar/bar_000.png\n" in shown.err
     assert "  12 duplicate: disc/twin 0.png, " in shown.err
     assert "disc/twin 9.png and 2 more\n" in shown.err
@@ -121,5 +121,5 @@ def test_corrections_are_taken_in(data, tmp_path, capsys):
     source = str(tmp_path / "photos")
     options = ("--out", str(data), "--no-near", "--corrections", str(work))
     assert run(["prepare", source, *options]) == 0
-    assert "0 pictures under two labels" in " ".join(capsys.readouterr().out.split())
+    assert "0 images under two labels" in " ".join(capsys.readouterr().out.split())
     assert run(["prepare", source, *options[:-1], str(tmp_path)]) == 2

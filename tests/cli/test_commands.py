@@ -125,7 +125,7 @@ def test_wrong_use_is_explained_without_a_traceback(arguments, code, words, capf
 
 
 def test_several_labels_from_evaluation_to_answers(finished_several, several, capfd):
-    place, picture = str(finished_several.directory), several.examples[0].path
+    place, image = str(finished_several.directory), several.examples[0].path
     assert run(["evaluate", place, "--workers", "0", "--split", "val"]) == 0
     out, err = capfd.readouterr()
     assert "mAP" in out
@@ -133,10 +133,10 @@ def test_several_labels_from_evaluation_to_answers(finished_several, several, ca
     assert "chose which weights were kept, and the thresholds" in err
     assert "classes.csv" in err
     assert "confusion" not in out + err
-    command = ["predict", place, str(several.source / picture), "--workers", "0"]
+    command = ["predict", place, str(several.source / image), "--workers", "0"]
     assert run(command) == 0
     out = capfd.readouterr().out
-    (answer,) = tlkit.predict(place, [several.source / picture], workers=0)
+    (answer,) = tlkit.predict(place, [several.source / image], workers=0)
     assert "labels" in out.splitlines()[0]
     for label in answer.labels:
         assert f"{label} {answer.probabilities[label]:.3f}" in out

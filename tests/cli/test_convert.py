@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.conftest import draw_picture
+from tests.conftest import draw_image
 from tlkit.cli import run
 
 
@@ -33,7 +33,7 @@ def test_convert_says_what_was_written_and_lost(photos, tmp_path, capsys):
     assert ["cat", "1"] in rows
     assert ["dog", "1"] in rows
     assert ["all", "3"] in rows
-    assert "pictures: 1 written, not used: 1 unknown-shape" in shown.out
+    assert "images: 1 written, not used: 1 unknown-shape" in shown.out
     assert "what coco cannot hold: 2 shape" in shown.out
     assert "shape, as 1.png, object 1: A circle, written as a polygon" in shown.out
     assert "lost.csv" in shown.err
@@ -45,7 +45,7 @@ def test_convert_says_what_was_written_and_lost(photos, tmp_path, capsys):
 def folder_of(place, *pages):
     """Labelme files: what is drawn on each, and which flags it has."""
     for number, (shapes, *flags) in enumerate(pages):
-        pixels = draw_picture(0, number)
+        pixels = draw_image(0, number)
         place.mkdir(exist_ok=True)
         Image.fromarray(pixels).save(place / f"{number}.png")
         drawn = [
@@ -119,8 +119,8 @@ def test_convert_tells_a_next_step_that_works(tmp_path, capsys, to, pages, expec
 
 
 @pytest.mark.parametrize("to", ["labelme", "coco", "yolo", "voc"])
-def test_convert_without_pictures_tells_where_they_belong(photos, tmp_path, capsys, to):
-    options = ["--out", str(tmp_path / "out"), "--pictures", "none"]
+def test_convert_without_images_tells_where_they_belong(photos, tmp_path, capsys, to):
+    options = ["--out", str(tmp_path / "out"), "--images", "none"]
     assert run(["convert", str(photos), "--to", to, *options]) == 0
     shown = capsys.readouterr()
     assert "Next:" not in shown.err

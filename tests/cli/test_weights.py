@@ -8,8 +8,8 @@ import shutil
 import keras
 import pytest
 
+from tlkit.backbones.weights.sources import NANO_FILE
 from tlkit.cli import run
-from tlkit.model.origins import NANO_FILE
 
 
 @pytest.fixture(autouse=True)

@@ -3,11 +3,7 @@ import dataclasses
 import pytest
 import yaml
 
-from tlkit.config import (
-    Config,
-    build_config,
-    resolve,
-)
+from tlkit.config import Config, build_config, resolve
 from tlkit.errors import UsageError
 from tlkit.inputs.augment import mirrors
 

@@ -20,12 +20,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import draw_picture
-from tests.dataset.test_images import INKS, adobe_jpeg, huge_png
-from tlkit.dataset import contents, images
+from tests.conftest import draw_image
+from tests.imaging.test_decode import INKS, adobe_jpeg, huge_png
 from tlkit.dataset.manifest import Manifest, read_example
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.sources.walk import shown
+from tlkit.imaging import decode as decoding
+from tlkit.imaging import safe_read
 from tlkit.progress import Silent
 
 pytestmark = pytest.mark.skipif(
@@ -33,8 +34,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def picture(seed: int, size: int = 48) -> Image.Image:
-    return Image.fromarray(draw_picture(seed, 1000 + seed, size))
+def image(seed: int, size: int = 48) -> Image.Image:
+    return Image.fromarray(draw_image(seed, 1000 + seed, size))
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
@@ -52,20 +53,20 @@ def holding(data: bytes) -> Callable[[Path], object]:
 
 
 def frames(seed: int, kind: str) -> Callable[[Path], object]:
-    more = [picture(seed + 1)]
-    return saved(picture(seed), kind, save_all=True, append_images=more)
+    more = [image(seed + 1)]
+    return saved(image(seed), kind, save_all=True, append_images=more)
 
 
 def turned(orientation: int) -> Callable[[Path], object]:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    upper = picture(20 + orientation).crop((0, 0, 48, 40))
+    upper = image(20 + orientation).crop((0, 0, 48, 40))
     return saved(upper, "JPEG", exif=exif, quality=95)
 
 
 def large_jpeg() -> bytes:
     """A JPEG whose header claims 60,000 x 60,000 pixels."""
-    data = bytearray(encoded(picture(30), "JPEG"))
+    data = bytearray(encoded(image(30), "JPEG"))
     start = data.index(b"\xff\xc0")
     data[start + 5 : start + 9] = (60_000).to_bytes(2, "big") * 2
     return bytes(data)
@@ -77,20 +78,20 @@ def floats(values: list[list[float]]) -> Callable[[Path], object]:
 
 
 def see_through(mode: str) -> Image.Image:
-    clear = picture(40 if mode == "RGBA" else 41).convert("RGBA")
+    clear = image(40 if mode == "RGBA" else 41).convert("RGBA")
     clear.putalpha(Image.linear_gradient("L").resize(clear.size))
     return clear.convert(mode)
 
 
 def palette() -> Image.Image:
-    image = picture(42).quantize(16)
-    image.info["transparency"] = 3
-    return image
+    colors = image(42).quantize(16)
+    colors.info["transparency"] = 3
+    return colors
 
 
-def folder_with_picture(path: Path) -> None:
+def folder_with_image(path: Path) -> None:
     path.mkdir()
-    picture(43).save(path / "1.png")
+    image(43).save(path / "1.png")
 
 
 def link(target: str) -> Callable[[Path], object]:
@@ -102,21 +103,21 @@ def foreign(path: Path) -> None:
     os.mkdir(place)  # noqa: PTH102 - bytes are the point here
     for name in (b"/\xfe.png", b"/1.png"):
         with open(place + name, "wb") as file:  # noqa: PTH123
-            file.write(encoded(picture(44), "PNG"))
+            file.write(encoded(image(44), "PNG"))
 
 
-JPEG = encoded(picture(1), "JPEG", quality=95)
+JPEG = encoded(image(1), "JPEG", quality=95)
 WIDE = np.random.default_rng(0).integers(0, 65536, (40, 40)).astype(np.uint16)
 YCCK = adobe_jpeg(255 - INKS, 2)
-GREY = picture(11).convert("L")
+GREY = image(11).convert("L")
 
 # In a class folder: its name, how it is made, and the outcome of each file it gives.
-PICTURES: dict[str, tuple[Callable[[Path], object], dict[str, str] | str]] = {
+IMAGES: dict[str, tuple[Callable[[Path], object], dict[str, str] | str]] = {
     "plain.jpg": (holding(JPEG), "used"),
     "cut.jpg": (holding(JPEG[: len(JPEG) // 2]), "rejected: truncated"),
     "cut early.jpg": (holding(JPEG[:30]), "rejected: truncated"),
     "cut.png": (
-        holding(encoded(picture(2), "PNG")[:1500]),
+        holding(encoded(image(2), "PNG")[:1500]),
         "rejected: truncated",
     ),
     "empty.jpg": (holding(b""), "rejected: empty"),
@@ -124,23 +125,23 @@ PICTURES: dict[str, tuple[Callable[[Path], object], dict[str, str] | str]] = {
     "page.jpg": (holding(b"<html>404</html>"), "rejected: not-an-image"),
     "drawing.svg": (holding(b"<svg xmlns='...'/>"), "rejected: not-an-image"),
     "notes.json": (holding(b"{}"), "rejected: not-an-image"),
-    "jpeg.png": (saved(picture(3), "JPEG"), "used: suffix .png is JPEG"),
-    "no suffix": (saved(picture(4), "PNG"), "used"),
+    "jpeg.png": (saved(image(3), "JPEG"), "used: suffix .png is JPEG"),
+    "no suffix": (saved(image(4), "PNG"), "used"),
     "alpha.png": (saved(see_through("RGBA"), "PNG"), "used: alpha-on-white"),
-    "grey alpha.png": (saved(see_through("LA"), "PNG"), "used: alpha-on-white"),
-    "opaque alpha.png": (saved(picture(5).convert("RGBA"), "PNG"), "used"),
+    "gray alpha.png": (saved(see_through("LA"), "PNG"), "used: alpha-on-white"),
+    "opaque alpha.png": (saved(image(5).convert("RGBA"), "PNG"), "used"),
     "palette.png": (saved(palette(), "PNG"), "used: alpha-on-white"),
-    "grey.png": (saved(GREY, "PNG"), "used"),
-    "1 bit.png": (saved(picture(12).convert("1"), "PNG"), "used"),
+    "gray.png": (saved(GREY, "PNG"), "used"),
+    "1 bit.png": (saved(image(12).convert("1"), "PNG"), "used"),
     "16 bit.png": (saved(Image.fromarray(WIDE), "PNG"), "used: 16-bit"),
     "16 bit.tif": (saved(Image.fromarray(WIDE.T.copy()), "TIFF"), "used: 16-bit"),
     "float.tif": (floats([[0, 0.5], [0.25, 1]]), "used: float"),
     "wide float.tif": (floats([[-100, 9], [7, 1e6]]), "used: float"),
     "nan.tif": (floats([[0, math.nan]]), "rejected: not-finite"),
     "infinite.tif": (floats([[0, math.inf]]), "rejected: not-finite"),
-    "cmyk.jpg": (saved(picture(6).convert("CMYK"), "JPEG"), "used: cmyk"),
+    "cmyk.jpg": (saved(image(6).convert("CMYK"), "JPEG"), "used: cmyk"),
     "ycck.jpg": (holding(YCCK), "used: cmyk, tiny"),
-    "progressive.jpg": (saved(picture(7), "JPEG", progressive=True), "used"),
+    "progressive.jpg": (saved(image(7), "JPEG", progressive=True), "used"),
     "animated.gif": (frames(50, "GIF"), "used: first-frame"),
     "animated.webp": (frames(52, "WEBP"), "used: first-frame"),
     "pages.tif": (frames(54, "TIFF"), "used: first-frame"),
@@ -160,12 +161,12 @@ PICTURES: dict[str, tuple[Callable[[Path], object], dict[str, str] | str]] = {
     "bomb.png": (holding(huge_png(60_000, 60_000)), "rejected: too-many-pixels"),
     "bomb.jpg": (holding(large_jpeg()), "rejected: too-many-pixels"),
     "large and cut.png": (holding(huge_png(9000, 9000)), "rejected: truncated"),
-    "new\nline\r.png": (saved(picture(8), "PNG"), "used"),
-    '  spaces, "quotes" .png': (saved(picture(9), "PNG"), "used"),
-    "-rf": (saved(picture(10), "PNG"), "used"),
-    "=cmd|'calc'!A0.png": (saved(picture(13), "PNG"), "used"),
-    "é 写真.png": (saved(picture(14), "PNG"), "used"),
-    ".hidden.png": (saved(picture(15), "PNG"), "rejected: junk"),
+    "new\nline\r.png": (saved(image(8), "PNG"), "used"),
+    '  spaces, "quotes" .png': (saved(image(9), "PNG"), "used"),
+    "-rf": (saved(image(10), "PNG"), "used"),
+    "=cmd|'calc'!A0.png": (saved(image(13), "PNG"), "used"),
+    "é 写真.png": (saved(image(14), "PNG"), "used"),
+    ".hidden.png": (saved(image(15), "PNG"), "rejected: junk"),
     "Thumbs.db": (holding(b""), "rejected: junk"),
     "foreign": (
         foreign,
@@ -174,7 +175,7 @@ PICTURES: dict[str, tuple[Callable[[Path], object], dict[str, str] | str]] = {
             "a/\\xff/1.png": "rejected: name-not-utf8",
         },
     ),
-    "folder.jpg": (folder_with_picture, {"a/folder.jpg/1.png": "used"}),
+    "folder.jpg": (folder_with_image, {"a/folder.jpg/1.png": "used"}),
     "loop": (link(".."), {"a/loop/": "rejected: link-loop"}),
     "itself.png": (link("itself.png"), "rejected: unreadable"),
     "gone.png": (link("nothing.png"), "rejected: missing"),
@@ -183,10 +184,10 @@ PICTURES: dict[str, tuple[Callable[[Path], object], dict[str, str] | str]] = {
     "passwd.jpg": (link("/etc/passwd"), "rejected: outside-source"),
     "endless.jpg": (link("/dev/zero"), "rejected: outside-source"),
     "pipe.jpg": (os.mkfifo, "rejected: not-a-file"),
-    "locked.png": (saved(picture(16), "PNG"), "rejected: no-permission"),
+    "locked.png": (saved(image(16), "PNG"), "rejected: no-permission"),
     "locked": (Path.mkdir, {"a/locked/": "rejected: no-permission"}),
-    "vanishes.png": (saved(picture(17), "PNG"), "rejected: missing"),
-    "changes.png": (saved(picture(18), "PNG"), "rejected: empty"),
+    "vanishes.png": (saved(image(17), "PNG"), "rejected: missing"),
+    "changes.png": (saved(image(18), "PNG"), "rejected: empty"),
 }
 
 
@@ -197,7 +198,7 @@ class Meddler(Silent):
         self.root = root
 
     def start(self, task: str, total: int | None = None) -> None:
-        if task == "Reading pictures":
+        if task == "Reading images":
             (self.root / "a" / "vanishes.png").unlink()
             (self.root / "a" / "changes.png").write_bytes(b"")
 
@@ -254,24 +255,24 @@ def check_every_file(root: Path, found: dict[str, str]) -> None:
     assert seen > 6
 
 
-def good_pictures(root: Path) -> dict[str, str]:
+def good_images(root: Path) -> dict[str, str]:
     for i, label in enumerate("ab"):
         (root / label).mkdir(parents=True)
         for j in range(4):
-            Image.fromarray(draw_picture(i, j)).save(root / label / f"good {j}.png")
+            Image.fromarray(draw_image(i, j)).save(root / label / f"good {j}.png")
     return {f"{label}/good {j}.png": "used" for label in "ab" for j in range(4)}
 
 
-def test_pictures(tmp_path, locked):
+def test_images(tmp_path, locked):
     root = tmp_path / "photos"
-    expected = good_pictures(root)
-    good_pictures(tmp_path / "outside")
-    picture(19).save(tmp_path / "outside" / "1.png")
-    for name, (make, outcome) in PICTURES.items():
+    expected = good_images(root)
+    good_images(tmp_path / "outside")
+    image(19).save(tmp_path / "outside" / "1.png")
+    for name, (make, outcome) in IMAGES.items():
         make(root / "a" / name)
         several = {f"a/{name}": outcome} if isinstance(outcome, str) else outcome
         expected |= several
-    assert len(expected) == len(PICTURES) + 9
+    assert len(expected) == len(IMAGES) + 9
     progress = Meddler(root)
     manifest = prepare(
         root, tmp_path / "data", near=False, workers=0, progress=progress
@@ -289,9 +290,9 @@ def test_pictures(tmp_path, locked):
 
 def test_outside_is_read_where_that_is_allowed(tmp_path):
     root = tmp_path / "photos"
-    expected = good_pictures(root)
+    expected = good_images(root)
     (tmp_path / "outside").mkdir()
-    picture(19).save(tmp_path / "outside" / "1.png")
+    image(19).save(tmp_path / "outside" / "1.png")
     (root / "a" / "out.png").symlink_to("../../outside/1.png")
     (root / "b" / "out").symlink_to("../../outside")
     (root / "a" / "passwd.jpg").symlink_to("/etc/passwd")
@@ -310,10 +311,10 @@ def test_heic(tmp_path, monkeypatch, installed):
     pillow_heif = pytest.importorskip("pillow_heif")
     pillow_heif.register_heif_opener()
     root = tmp_path / "photos"
-    expected = good_pictures(root)
-    picture(60, 64).save(root / "a" / "1.heic")
+    expected = good_images(root)
+    image(60, 64).save(root / "a" / "1.heic")
     if not installed:
-        monkeypatch.setattr(images, "_heic", lambda: ())
+        monkeypatch.setattr(decoding, "_heic", lambda: ())
     found = outcomes(prepare(root, tmp_path / "data", near=False))
     expected["a/1.heic"] = "used" if installed else "rejected: heic"
     assert found == expected
@@ -329,12 +330,12 @@ def page(**content: Any) -> bytes:
 
 
 def beside(content: bytes) -> Callable[[Path], object]:
-    """A JSON with a picture of its own name."""
+    """A JSON with an image of its own name."""
 
     def make(path: Path) -> None:
         path.write_bytes(content)
         seed = sum(map(ord, path.name))
-        picture(seed).save(path.with_suffix(".png"))
+        image(seed).save(path.with_suffix(".png"))
 
     return make
 
@@ -347,7 +348,7 @@ def drawn(points: Any, kind: Any = "rectangle", label: Any = "x") -> bytes:
 def enormous(path: Path) -> None:
     with path.open("wb") as file:
         file.write(b'{"imagePath": "1.png", "flags": {}, "x": "')
-        file.truncate(contents.MAX_JSON_BYTES + 1)
+        file.truncate(safe_read.MAX_JSON_BYTES + 1)
 
 
 def inside(data: bytes) -> bytes:
@@ -356,7 +357,7 @@ def inside(data: bytes) -> bytes:
 
 
 def masked(path: Path) -> None:
-    """A mask that claims 60,000 pixels a side, on a picture that EXIF turns."""
+    """A mask that claims 60,000 pixels a side, on an image that EXIF turns."""
     mask = base64.b64encode(huge_png(60_000, 60_000)).decode()
     shape = {"label": "x", "points": [[0, 0], [3, 3]], "shape_type": "mask"}
     size = {"imageWidth": 48, "imageHeight": 40, "imagePath": "mask.jpg"}
@@ -417,14 +418,14 @@ PAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "up": (holding(page(imagePath="../../etc/passwd")), "rejected: outside-source"),
     "root": (holding(page(imagePath="/etc/passwd")), "rejected: outside-source"),
     "windows": (holding(page(imagePath="C:\\x.png")), "rejected: outside-source"),
-    "nul": (holding(page(imagePath="a\0b.png")), "rejected: picture-missing"),
-    "long": (holding(page(imagePath="x" * 9999)), "rejected: picture-missing"),
-    "number": (holding(page(imagePath=7)), "rejected: picture-missing"),
-    "nothing": (holding(page(imagePath="")), "rejected: picture-missing"),
-    "itself": (holding(page(imagePath="itself.json")), "rejected: picture-missing"),
-    "folder": (holding(page(imagePath=".")), "rejected: picture-missing"),
+    "nul": (holding(page(imagePath="a\0b.png")), "rejected: image-missing"),
+    "long": (holding(page(imagePath="x" * 9999)), "rejected: image-missing"),
+    "number": (holding(page(imagePath=7)), "rejected: image-missing"),
+    "nothing": (holding(page(imagePath="")), "rejected: image-missing"),
+    "itself": (holding(page(imagePath="itself.json")), "rejected: image-missing"),
+    "folder": (holding(page(imagePath=".")), "rejected: image-missing"),
     "pipe": (holding(page(imagePath="pipe.png")), "rejected: not-a-file"),
-    "inside": (holding(inside(encoded(picture(61), "PNG"))), "used"),
+    "inside": (holding(inside(encoded(image(61), "PNG"))), "used"),
     "bomb inside": (
         holding(inside(huge_png(60_000, 60_000))),
         "rejected: too-many-pixels",
@@ -436,7 +437,7 @@ PAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "number inside": (
         holding(page(imageData=7, imagePath="none.png")),
-        "rejected: no-picture",
+        "rejected: no-image",
     ),
     "mask": (masked, "used; rejected: bad-mask"),
 }
@@ -452,7 +453,7 @@ def pages(tmp_path):
         (root / f"{i}.json").write_bytes(
             page(flags={label: True}, imagePath=f"{i}.png")
         )
-        Image.fromarray(draw_picture(i, i)).save(root / f"{i}.png")
+        Image.fromarray(draw_image(i, i)).save(root / f"{i}.png")
     for name, (make, _) in PAGES.items():
         make(root / f"{name}.json")
     os.mkfifo(root / "pipe.png")
@@ -466,7 +467,7 @@ def test_annotations(pages, tmp_path):
     expected = {f"{i}.json": "used" for i in range(8)}
     expected |= {f"{name}.json": outcome for name, (_, outcome) in PAGES.items()}
     assert {f: said for f, said in found.items() if f.endswith(".json")} == expected
-    # a picture goes as its annotation does
+    # an image goes as its annotation does
     for name, outcome in found.items():
         if name.endswith(".png") and name != "pipe.png":
             assert outcome[:4] == found[name.replace(".png", ".json")][:4]
@@ -480,7 +481,7 @@ def test_annotations(pages, tmp_path):
 
 
 def test_annotations_that_lead_out_where_that_is_allowed(pages, tmp_path):
-    picture(62).save(tmp_path / "out.png")
+    image(62).save(tmp_path / "out.png")
     for i, named in enumerate(("../../out.png", str(tmp_path / "out.png"))):
         (pages / f"out {i}.json").write_bytes(page(imagePath=named))
     options: dict[str, Any] = {"near": False, "workers": 0}

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlkit.dataset.contents import UnreadableImage
-from tlkit.dataset.fitted import fit
 from tlkit.dataset.manifest import (
     Example,
     Manifest,
@@ -20,6 +18,8 @@ from tlkit.dataset.manifest import (
     write_table,
 )
 from tlkit.errors import DatasetError
+from tlkit.imaging.resize import fit
+from tlkit.imaging.safe_read import UnreadableImage
 
 ODD = 'a, "b"\nc\r d é 写真.jpg'
 
@@ -239,7 +239,7 @@ def test_read_example(tmp_path, draw):
     with pytest.raises(UnreadableImage, match="prepare again") as caught:
         read_example(tmp_path, changed)
     assert caught.value.reason == "changed"
-    with pytest.raises(UnreadableImage, match="Put the picture back") as caught:
+    with pytest.raises(UnreadableImage, match="Put the image back") as caught:
         read_example(tmp_path, dataclasses.replace(whole, path="gone.png"))
     assert caught.value.reason == "missing"
 
@@ -268,6 +268,6 @@ def test_multi_label(written):
 def test_read_example_names_the_file(tmp_path):
     (tmp_path / "a.png").write_bytes(b"notes")
     digest = hashlib.sha256(b"notes").hexdigest()
-    with pytest.raises(UnreadableImage, match=r"a\.png: .*no picture") as caught:
+    with pytest.raises(UnreadableImage, match=r"a\.png: .*no image") as caught:
         read_example(tmp_path, example(path="a.png", sha256=digest))
     assert caught.value.reason == "not-an-image"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import tlkit.dataset.output
+import tlkit.dataset.output.write
 import tlkit.dataset.prepare as module
 from tlkit.dataset.manifest import Example, Manifest, read_example
 from tlkit.dataset.prepare import prepare
@@ -88,7 +88,7 @@ def test_class_folders(photo_folder, tmp_path, told):
     assert told.notes[0] == "Read as class folders."
     assert told.warnings == []
     assert told.tasks == {
-        "Reading pictures": 40,
+        "Reading images": 40,
         "Looking for copies": None,
         "Drawing the page": 40,
     }
@@ -181,7 +181,7 @@ def test_a_label_that_only_val_has(photo_folder, tmp_path, draw):
     for kind, name in enumerate(("A", "d")):
         (root / "val" / name).mkdir(parents=True)
         Image.fromarray(draw(kind, 99)).save(root / "val" / name / "1.png")
-    with pytest.raises(DatasetError, match="No pictures to train on for A, d"):
+    with pytest.raises(DatasetError, match="No images to train on for A, d"):
         prepare(root, tmp_path / "data")
     shutil.rmtree(root / "train")
     with pytest.raises(DatasetError, match="val, but no train folder"):
@@ -194,7 +194,7 @@ def test_copies_conflicts_and_broken_files(photo_folder, tmp_path, told, draw):
     Image.open(root / "a" / "a_001.png").save(root / "a" / "resaved 1.bmp")
     Image.open(root / "a" / "a_002.png").resize((50, 50)).save(root / "a" / "small.png")
     shutil.copy(root / "a" / "a_003.png", root / "b" / "other label.png")
-    Image.open(root / "b" / "b_004.png").convert("L").save(root / "a" / "grey 4.png")
+    Image.open(root / "b" / "b_004.png").convert("L").save(root / "a" / "gray 4.png")
     (root / "a" / "cut.png").write_bytes((root / "a" / "a_005.png").read_bytes()[:900])
     (root / "b" / "empty.jpg").write_bytes(b"")
     (root / "b" / "notes.jpg").write_text("notes")
@@ -209,7 +209,7 @@ def test_copies_conflicts_and_broken_files(photo_folder, tmp_path, told, draw):
         "a/a_003.png": "conflict",
         "a/copy of 0.png": "duplicate",
         "a/cut.png": "truncated",
-        "a/grey 4.png": "conflict",
+        "a/gray 4.png": "conflict",
         "a/resaved 1.bmp": "duplicate",
         "b/b_004.png": "conflict",
         "b/empty.jpg": "empty",
@@ -231,7 +231,7 @@ def test_copies_conflicts_and_broken_files(photo_folder, tmp_path, told, draw):
         ("a/small.png", "near", "grouped"),
         ("a/a_003.png", "conflict", "left out"),
         ("b/other label.png", "conflict", "left out"),
-        ("a/grey 4.png", "conflict", "left out"),
+        ("a/gray 4.png", "conflict", "left out"),
         ("b/b_004.png", "conflict", "left out"),
         ("b/notes.jpg", "exact", "unreadable"),
         ("b/same notes.jpg", "exact", "unreadable"),
@@ -251,13 +251,13 @@ def test_copies_conflicts_and_broken_files(photo_folder, tmp_path, told, draw):
     check_books(kept)
     groups = {e.path: e.group for e in kept.examples}
     assert groups["a/a_003.png"] == groups["b/other label.png"]
-    assert groups["a/grey 4.png"] == groups["b/b_004.png"]
+    assert groups["a/gray 4.png"] == groups["b/b_004.png"]
     assert any("under two labels, kept" in line for line in told.warnings)
 
     exact = prepare(root, tmp_path / "exact", near=False)
     check_books(exact)
     assert exact.info["counts"]["near_groups"] == 0
-    assert "a/grey 4.png" in {e.path for e in exact.examples}
+    assert "a/gray 4.png" in {e.path for e in exact.examples}
 
 
 def test_leaks_across_a_given_split(photo_folder, tmp_path, told):
@@ -355,9 +355,9 @@ def test_what_a_person_should_look_at(photo_folder, tmp_path, told, draw):
         (root / "bar" / f"{i}.jpg").write_text("notes")
     prepare(root, tmp_path / "data", progress=told)
     text = "\n".join(told.warnings)
-    assert "Bar: 3 picture(s) to train on are few." in text
+    assert "Bar: 3 image(s) to train on are few." in text
     assert "'Bar' and 'bar' are classes of their own" in text
-    assert "bar has 43 pictures to train on, Bar 3" in text
+    assert "bar has 43 images to train on, Bar 3" in text
     assert "20 file(s), bar/0.jpg, bar/1.jpg, bar/2.jpg, ...: cannot be used" in text
     assert "1 file(s), bar/odd.gif: GIF, unlike the others. Worth a look." in told.notes
 
@@ -368,7 +368,7 @@ def test_a_class_that_is_missing_from_a_side(photo_folder, tmp_path, told):
     (root / "val" / "a").mkdir(parents=True)
     shutil.move(root / "train" / "a" / "a_000.png", root / "val" / "a")
     manifest = prepare(root, tmp_path / "data", progress=told)
-    assert "b: no picture in val." in told.warnings
+    assert "b: no image in val." in told.warnings
     assert manifest.targets("train").tolist().count(1) == 12
 
 
@@ -384,7 +384,7 @@ def test_a_class_that_is_missing_from_a_side(photo_folder, tmp_path, told):
         ({"val": 0.9}, "nothing for train"),
         ({"workers": -1}, "workers is at least 0"),
         ({"seed": -1}, "seed is at least 0"),
-        ({"source": "folders", "label_by": "shapes"}, "give each picture one label"),
+        ({"source": "folders", "label_by": "shapes"}, "give each image one label"),
         ({"source": "folders", "multi_label": True}, "Leave it away"),
         ({"label_by": "shapes"}, "say by --from how"),
     ],
@@ -431,7 +431,7 @@ def test_nothing_is_lost_when_it_fails(photo_folder, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(tlkit.dataset.output, "write_table", fail)
+    monkeypatch.setattr(tlkit.dataset.output.write, "write_table", fail)
     with pytest.raises(OSError, match="disk full"):
         prepare(root, out, seed=1, overwrite=True)
     assert snapshot(out) == before
@@ -453,7 +453,7 @@ def test_places_that_must_not_be_written_to(photo_folder, tmp_path, monkeypatch)
 def test_no_permission_is_told_before_the_work(photo_folder, tmp_path, monkeypatch):
     root = photo_folder({"a": 3, "b": 3})
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr("tlkit.dataset.sources.detect", None)  # would fail otherwise
+    monkeypatch.setattr("tlkit.dataset.formats.detect", None)  # would fail otherwise
     with pytest.raises(UsageError):
         prepare(root, tmp_path / "file" / "data")
     monkeypatch.setattr(os, "access", lambda *_: False)
@@ -497,7 +497,7 @@ def test_moved_together(photo_folder, tmp_path):
 
 @pytest.fixture
 def pages(tmp_path, draw):
-    """A labelme folder: 8 photos with two things each, one with the picture inside."""
+    """A labelme folder: 8 photos with two things each, one with the image inside."""
     root = tmp_path / "pages"
     root.mkdir()
     for i in range(8):
@@ -531,7 +531,7 @@ def test_labelme_by_shapes(pages, tmp_path, told):
         label: {"train": 6, "val": 1, "test": 1} for label in ("bar", "disc")
     }
     assert "labelme" in told.notes[0]
-    assert list(told.tasks)[:2] == ["Reading annotations", "Reading pictures"]
+    assert list(told.tasks)[:2] == ["Reading annotations", "Reading images"]
     by_path: dict[str, list[Example]] = {}
     for example in manifest.examples:
         by_path.setdefault(example.path, []).append(example)
@@ -569,7 +569,7 @@ def test_labelme_that_cannot_be_used(pages, tmp_path):
     (pages / "2.png").write_bytes(b"notes")
     edit(pages / "3.json", imagePath="gone.png", shapes=[])
     (pages / "flags.txt").write_text("")
-    shutil.copy(pages / "4.png", pages / "unlabelled.png")
+    shutil.copy(pages / "4.png", pages / "unlabeled.png")
     manifest = prepare(pages, tmp_path / "data", label_by="shapes", test=0)
     check_books(manifest)
     rows = {
@@ -584,12 +584,12 @@ def test_labelme_that_cannot_be_used(pages, tmp_path):
         ("2.png", "not-an-image"),
         ("3.json", "no-shape"),
         ("3.png", "no-shape"),
-        ("flags.txt", "unlabelled"),
-        ("unlabelled.png", "unlabelled"),
+        ("flags.txt", "unlabeled"),
+        ("unlabeled.png", "unlabeled"),
     }
 
 
-def test_labelme_picture_beside_its_copy_in_the_json(pages, tmp_path):
+def test_labelme_image_beside_its_copy_in_the_json(pages, tmp_path):
     (pages / "x").mkdir()
     Image.new("RGB", (9, 9)).save(pages / "x" / "lost.png")
     manifest = prepare(pages, tmp_path / "data", label_by="shapes")
@@ -618,11 +618,11 @@ def test_labelme_without_labels(pages, tmp_path, told):
     with pytest.raises(DatasetError, match="16 shapes have labels here") as caught:
         prepare(pages, tmp_path / "data", progress=told)
     assert caught.value.hint.startswith("Say --label-by shapes for a crop of each")
-    assert "Reading pictures" not in told.tasks
+    assert "Reading images" not in told.tasks
     with pytest.raises(DatasetError, match="found none") as caught:
         prepare(pages, tmp_path / "data", label_by="image")
     # eight pages and the seven files that these lead to
-    assert "15 rejected as several-labels, as 0.json: Labelled as 'bar', 'disc'." in (
+    assert "15 rejected as several-labels, as 0.json: Labeled as 'bar', 'disc'." in (
         str(caught.value)
     )
     assert "--multi-label keeps them" in caught.value.hint
@@ -631,7 +631,7 @@ def test_labelme_without_labels(pages, tmp_path, told):
         edit(path, shapes=[])
     with pytest.raises(DatasetError, match="15 rejected as no-label") as caught:
         prepare(pages, tmp_path / "data")
-    assert caught.value.hint.startswith("Label the pictures")
+    assert caught.value.hint.startswith("Label the images")
     with pytest.raises(DatasetError, match="found none") as caught:
         prepare(pages, tmp_path / "data", label_by="shapes")
     assert caught.value.hint.startswith("Draw shapes")
@@ -642,12 +642,12 @@ def test_labelme_labels_of_the_other_way_are_pointed_to(pages, tmp_path):
         edit(path, flags={"cat": True})
     with pytest.raises(DatasetError, match="only one, 'cat'") as caught:
         prepare(pages, tmp_path / "data")
-    assert caught.value.hint == "16 shape(s) are drawn on pictures: --label-by shapes."
+    assert caught.value.hint == "16 shape(s) are drawn on images: --label-by shapes."
     for path in pages.glob("*.json"):
         edit(path, shapes=[])
     with pytest.raises(DatasetError, match="found none") as caught:
         prepare(pages, tmp_path / "data", label_by="shapes")
-    assert "8 picture(s) have a label of their own: --label-by image" in (
+    assert "8 image(s) have a label of their own: --label-by image" in (
         caught.value.hint
     )
 

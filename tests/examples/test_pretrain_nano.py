@@ -1,4 +1,4 @@
-"""The pictures that Nano learnt from, and that its training can be repeated."""
+"""The images that Nano learned from, and that its training can be repeated."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from examples.pretrain_nano.library import OBJECTS, Library, draw_class, draw_li
 from examples.pretrain_nano.strokes import bezier
 from examples.pretrain_nano.training import FusedNormalization
 from tests.conftest import ROOT
-from tlkit.model.backbones import find
-from tlkit.model.body import build_body
-from tlkit.model.origins import NANO_FILE
-from tlkit.model.weights import load_weights
+from tlkit.backbones.graph import build_body
+from tlkit.backbones.registry import find
+from tlkit.backbones.weights.load import load_weights
+from tlkit.backbones.weights.sources import NANO_FILE
 
 HALVES = np.stack([0.5 * np.eye(2, dtype="float32")] * 3)
 CORNERS = np.array([[0, 0], [0.5, 0], [0, 0.5]], "float32")
 
 
 def test_attractor_of_sierpinski():
-    """Three maps that halve towards (0, 0), (1, 0) and (0, 1)."""
+    """Three maps that halve toward (0, 0), (1, 0) and (0, 1)."""
     points = attractor(HALVES, CORNERS, np.random.default_rng(0))
     assert points.min() >= -1e-6
     assert points.sum(axis=1).max() <= 1 + 1e-6
@@ -57,7 +57,7 @@ def test_objects(kind):
     cover = first[..., 1].reshape(3, -1).mean(axis=1) / 255
     assert (cover > 0.005).all()
     assert (cover < 0.95).all()
-    # Pictures of a class differ, but less than the classes do.
+    # Images of a class differ, but less than the classes do.
     assert 0 < apart(first[0], first[1]) < apart(first[0], second[0])
     np.testing.assert_array_equal(first, draw_class(0, kind, 3, 0))
 
@@ -72,10 +72,10 @@ def test_grounds():
         rng = np.random.default_rng(seed)
         ground = Ground.sample(rng)
         kinds.add((ground.kind, ground.form))
-        picture = ground.picture(rng)
-        assert picture.shape == (GROUND, GROUND, 3)
-        assert picture.dtype == np.uint8
-        assert picture.std() > 1
+        image = ground.image(rng)
+        assert image.shape == (GROUND, GROUND, 3)
+        assert image.dtype == np.uint8
+        assert image.std() > 1
     assert len(kinds) > 10
 
 
@@ -111,13 +111,13 @@ def test_scenes(library, side):
     assert (drawn.pixels != other.pixels).any()
 
 
-def test_an_object_has_its_colour():
-    """All of the picture is the object: its hue is that of its class, or nearly so."""
+def test_an_object_has_its_color():
+    """All of the image is the object: its hue is that of its class, or nearly so."""
     full = np.full((1, 1, objects.SIDE, objects.SIDE, 2), 255, np.uint8)
-    grey = np.full((1, 1, GROUND, GROUND, 3), 128, np.uint8)
-    drawn = scenes.draw_scenes(Library(full, grey), 1, 0, 64, 64)
-    for picture, hue in zip(drawn.pixels, drawn.hues, strict=True):
-        red, green, blue = picture[28:36, 28:36].reshape(-1, 3).mean(axis=0)
+    gray = np.full((1, 1, GROUND, GROUND, 3), 128, np.uint8)
+    drawn = scenes.draw_scenes(Library(full, gray), 1, 0, 64, 64)
+    for image, hue in zip(drawn.pixels, drawn.hues, strict=True):
+        red, green, blue = image[28:36, 28:36].reshape(-1, 3).mean(axis=0)
         if hue == scenes.HUES:
             assert max(red, green, blue) - min(red, green, blue) < 5
         else:

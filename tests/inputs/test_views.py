@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import tlkit
-from tlkit.dataset import images
-from tlkit.dataset.contents import UnreadableImage
-from tlkit.dataset.fitted import fit
+from tlkit.imaging import decode as decoding
+from tlkit.imaging.resize import fit
+from tlkit.imaging.safe_read import UnreadableImage
 from tlkit.inputs.augment import augment, load_policy
 from tlkit.inputs.views import MIRRORED, PLAIN, Asked, ViewMaker
 
@@ -30,7 +30,7 @@ def views_of(maker, asked, workers=0):
 
 def plain(manifest, example):
     data = (manifest.source / example.path).read_bytes()
-    return fit(images.decode(data).pixels, 24, "pad")
+    return fit(decoding.decode(data).pixels, 24, "pad")
 
 
 def test_view_0_is_the_fitted_file_and_the_others_are_draws_of_it(manifest, maker):
@@ -45,7 +45,7 @@ def test_view_0_is_the_fitted_file_and_the_others_are_draws_of_it(manifest, make
     assert not np.array_equal(made[1], made[2])
 
 
-def test_the_mirror_image_is_the_plain_picture_turned_round(manifest, maker):
+def test_the_mirror_image_is_the_plain_image_turned_round(manifest, maker):
     example = manifest.of("train")[0]
     (made,) = views_of(maker, [Asked(example, (MIRRORED, PLAIN))])
     assert np.array_equal(made[0], made[1][:, ::-1])
@@ -120,9 +120,7 @@ def test_a_key_stands_for_the_pixels(manifest, maker):
     assert maker.key(renamed, 1) == base
 
 
-def test_the_key_of_a_plain_picture_does_not_depend_on_the_augmentation(
-    manifest, maker
-):
+def test_the_key_of_a_plain_image_does_not_depend_on_the_augmentation(manifest, maker):
     one = manifest.of("train")[0]
     for change in ({"seed": 6}, {"policy": load_policy("light")}, {"policy": ()}):
         assert dataclasses.replace(maker, **change).key(one, 0) == maker.key(one, 0)

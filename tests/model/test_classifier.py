@@ -10,14 +10,10 @@ import keras
 import numpy as np
 import pytest
 
+from tlkit.backbones.graph import build_body
+from tlkit.backbones.registry import find
 from tlkit.errors import UsageError
-from tlkit.model.backbones import find
-from tlkit.model.body import build_body
-from tlkit.model.classifier import (
-    Classifier,
-    build_classifier,
-    split_at_freeze,
-)
+from tlkit.model.classifier import Classifier, build_classifier, split_at_freeze
 from tlkit.model.head import parse_head
 
 # Backbone, size, cut, freeze_to: light bodies, one of each kind of trouble.
@@ -76,7 +72,7 @@ def train(classifier: Classifier, x: np.ndarray, steps: int = 2) -> None:
 @pytest.mark.parametrize(("name", "size", "cut", "freeze_to"), LIGHT)
 def test_conformance(tmp_path, name, size, cut, freeze_to):
     """Trains what it should and nothing else; splits, saves and reloads exactly."""
-    # A file, because only what was trained before keeps its batch normalisation.
+    # A file, because only what was trained before keeps its batch normalization.
     file = tmp_path / "body.weights.h5"
     build_body(find(name), size).save_weights(file)
     classifier = build(name, size, cut=cut, freeze_to=freeze_to, weights=str(file))
@@ -112,7 +108,7 @@ def assert_trained(
     assert norms - {"head2_bn"} <= set(classifier.frozen)
 
 
-def test_batch_normalisation_with_random_weights_trains_above_the_freeze_point():
+def test_batch_normalization_with_random_weights_trains_above_the_freeze_point():
     classifier = build(
         "MobileNetV2", 32, cut="block_2_add", freeze_to="block_1_project_BN"
     )
@@ -127,16 +123,16 @@ def test_batch_normalisation_with_random_weights_trains_above_the_freeze_point()
     ]
 
 
-def normalisations(model: keras.Model) -> list[keras.layers.BatchNormalization]:
+def normalizations(model: keras.Model) -> list[keras.layers.BatchNormalization]:
     return [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
 
 
 def test_statistics_of_random_weights_follow_few_steps():
     """Keras' MobileNetV2 keeps 0.999 of them a step."""
     classifier = build("MobileNetV2", 32, cut="block_2_add", freeze_to="none")
-    assert {layer.momentum for layer in normalisations(classifier.model)} == {0.9}
+    assert {layer.momentum for layer in normalizations(classifier.model)} == {0.9}
     pretrained = build("nano", 32, cut="stage2_block3", freeze_to="none", weights="own")
-    assert not any(layer.trainable for layer in normalisations(pretrained.body))
+    assert not any(layer.trainable for layer in normalizations(pretrained.body))
 
 
 def assert_splits(classifier: Classifier, x: np.ndarray, wanted: np.ndarray) -> None:
@@ -268,7 +264,7 @@ def test_what_is_told():
     assert classifier.head_parameters == 37_632 * 16 + 16 + 17
     assert classifier.model.outputs[0].shape == (None, 1)
     assert classifier.model.inputs[0].dtype == "uint8"
-    # 70 convolutions up to mixed7 and as many batch normalisations.
+    # 70 convolutions up to mixed7 and as many batch normalizations.
     assert len(classifier.frozen) == 140
     assert len([name for name in classifier.frozen if name.startswith("conv2d")]) == 70
     assert not [layer for layer in classifier.model.layers if hasattr(layer, "layers")]
@@ -343,7 +339,7 @@ for name in ("vgg16", "smallcnn"):
 
 
 def test_small_network_learns():
-    """A disc or a bar in a noisy picture, from scratch."""
+    """A disc or a bar in a noisy image, from scratch."""
     rng = np.random.default_rng(0)
     x = rng.integers(0, 100, (64, 32, 32, 3)).astype("uint8")
     y = np.arange(64) % 2

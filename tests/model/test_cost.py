@@ -1,8 +1,8 @@
 import keras
 import pytest
 
-from tlkit.model.backbones import find
-from tlkit.model.body import build_body, symbolic
+from tlkit.backbones.graph import build_body, symbolic
+from tlkit.backbones.registry import find
 from tlkit.model.cost import flops
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tlkit.errors import UsageError
 from tlkit.model.head import DEFAULT_HEAD, HeadLayer, apply_head, parse_head
-from tlkit.model.task import Task
+from tlkit.tasks.task import Task
 
 
 def test_parse():

@@ -5,13 +5,7 @@ import numpy as np
 import pytest
 
 from tlkit.errors import UsageError
-from tlkit.model.optimizers import (
-    OPTIMIZERS,
-    SCHEDULES,
-    build,
-    check,
-    depth_factors,
-)
+from tlkit.model.optimizers import OPTIMIZERS, SCHEDULES, build, check, depth_factors
 
 # Wrappers and bases, not optimizers one would name.
 NOT_NAMED = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer"}

@@ -2,11 +2,11 @@ import re
 
 import pytest
 
+from tlkit.backbones import registry
+from tlkit.backbones.cut_points import cut_points
 from tlkit.config import build_config, resolve
-from tlkit.model import backbones
-from tlkit.model.cut import cut_points
 from tlkit.recipe import recipe_folder, recipe_names
-from tlkit.run.train import finetune
+from tlkit.training.finetune import finetune
 
 TOLD = ("Data:", "Score:", "Time:", "Machine:")
 
@@ -24,7 +24,7 @@ def test_the_header_tells_command_data_score_time_and_machine(name):
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_recipe_names_a_known_layer_and_takes_a_step(name, prepared, tmp_path):
     config = resolve(build_config(recipe=name))
-    backbone = backbones.find(config.model.backbone)
+    backbone = registry.find(config.model.backbone)
     assert config.model.cut in {point.name for point in cut_points(backbone)}
     run = finetune(
         prepared.directory,

@@ -1,4 +1,4 @@
-"""tlkit annotate: pictures to correct in labelme."""
+"""tlkit annotate: images to correct in labelme."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import typer
 from tlkit.cli.terminal import ERR, OUT, next_step
 
 if TYPE_CHECKING:
-    from tlkit.dataset.sources.page import Rejection
+    from tlkit.dataset.records import Rejected
 
-# So many pictures that cannot be shown are named, and not offered for one reason.
+# So many images that cannot be shown are named, and not offered for one reason.
 NAMED = 10
 
 
@@ -24,7 +24,7 @@ def annotate(
     data: Path = typer.Argument(..., help="Data set directory."),
     out: Path = typer.Option(..., help="Work folder to make, outside of the photos."),
     what: str = typer.Option(
-        "rejected", help="rejected | conflicts | unlabelled | mistakes: which pictures."
+        "rejected", help="rejected | conflicts | unlabeled | mistakes: which images."
     ),
     run: Path = typer.Option(None, help="For mistakes: a run that was evaluated."),
     doubts: Path = typer.Option(
@@ -37,20 +37,20 @@ def annotate(
 ) -> None:
     """Correct labels in labelme; prepare --corrections takes them in."""
     import tlkit
-    from tlkit.dataset.again import source_words
-    from tlkit.dataset.annotate import labelme_command
+    from tlkit.dataset.annotate.annotate import labelme_command
+    from tlkit.dataset.rerun import source_words
 
     work = tlkit.annotate(
         data, out, what=what, run=run, doubts=doubts, overwrite=overwrite
     )
-    for picture in work.unseen[:NAMED]:
-        _warn(f"warning: {picture.file} cannot be shown: {picture.detail}")
+    for image in work.unseen[:NAMED]:
+        _warn(f"warning: {image.file} cannot be shown: {image.detail}")
     if (more := len(work.unseen) - NAMED) > 0:
         _warn(f"... and {more} more.")
-    number = "1 picture" if work.pictures == 1 else f"{work.pictures} pictures"
+    number = "1 image" if work.images == 1 else f"{work.images} images"
     OUT.print(f"{what}: {number} to look at", highlight=False)
     _tell_left(work.left)
-    if not work.pictures:
+    if not work.images:
         return
     command = labelme_command(work.directory)
     if command is None:
@@ -74,7 +74,7 @@ def annotate(
     next_step("tlkit", "prepare", source, *taken, *options)
 
 
-def _tell_left(left: Sequence[Rejection]) -> None:
+def _tell_left(left: Sequence[Rejected]) -> None:
     if not left:
         return
     ERR.print("Not offered, for labelme mends nothing about them:", highlight=False)

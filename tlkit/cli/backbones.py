@@ -11,7 +11,7 @@ from tlkit.cli.terminal import OUT, next_step
 from tlkit.errors import unknown_name
 
 if TYPE_CHECKING:
-    from tlkit.model.backbones import Backbone
+    from tlkit.backbones.registry import Backbone
 
 
 def backbones(
@@ -39,7 +39,7 @@ def backbones(
 
 def named(name: str) -> list[Backbone]:
     """The rows of the table with this in their name or an alias; an error if none."""
-    from tlkit.model.backbones import BACKBONES, LISTED_BY
+    from tlkit.backbones.registry import BACKBONES, LISTED_BY
 
     found = [
         backbone

@@ -11,7 +11,7 @@ from tlkit.cli.terminal import ERR, OUT
 
 cache = typer.Typer(
     help="List or clear what is kept for the next time: what the frozen layers gave, "
-    "and what prepare knows of pictures.",
+    "and what prepare knows of images.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -21,8 +21,8 @@ cache = typer.Typer(
 def list_() -> None:
     """List what is kept, the last used first."""
     from tlkit.cache_root import cache_root, cap_bytes, fault
-    from tlkit.dataset.ledger import ledgers
-    from tlkit.run.features.cache import contents
+    from tlkit.dataset.inspection.cache import ledgers
+    from tlkit.features.cache import contents
 
     root = cache_root()
     if wrong := fault(root):
@@ -36,7 +36,7 @@ def list_() -> None:
     for content in found:
         about = content.about
         table.add_row(
-            str(about.get("backbone", "pictures only" if about else "?")),
+            str(about.get("backbone", "images only" if about else "?")),
             str(about.get("end", "")),
             str(about.get("engine", "")),
             str(about.get("size", "")),
@@ -47,7 +47,7 @@ def list_() -> None:
     kept = ledgers(root)
     for ledger in kept:
         table.add_row(
-            "facts of pictures",
+            "facts of images",
             *("", "", "", ""),
             f"{ledger.bytes / 1e6:.1f}",
             time.strftime("%Y-%m-%d %H:%M", time.localtime(ledger.used)),
@@ -65,9 +65,9 @@ def list_() -> None:
 
 @cache.command()
 def clear() -> None:
-    """Remove all of it; the next run computes it anew."""
+    """Remove all of it; the next run computes it again."""
     from tlkit.cache_root import cache_root
-    from tlkit.run.features.cache import clear as remove
+    from tlkit.features.cache import clear as remove
 
     removed = remove(cache_root())
     ERR.print(f"Removed {removed / 1e6:.1f} MB", highlight=False)

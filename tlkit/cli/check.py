@@ -14,7 +14,7 @@ from tlkit.cli.terminal import ERR, OUT, Terminal
 from tlkit.errors import unknown_name
 
 if TYPE_CHECKING:
-    from tlkit.dataset.check import Checked
+    from tlkit.dataset.check.check import Checked
 
 # More lines than a screen or two are for --out.
 SHOWN = 40
@@ -26,7 +26,7 @@ def check(
         ..., help="What tlkit prepare made, or any folder with train, val, test."
     ),
     against: Path = typer.Option(
-        None, help="Another folder that is to have no picture in common with it."
+        None, help="Another folder that is to have no image in common with it."
     ),
     turned: bool = typer.Option(
         False, "--turned", help="Look for turned and mirrored copies, too."
@@ -40,12 +40,12 @@ def check(
     out: Path = typer.Option(None, help="CSV file to write all of it to."),
     workers: int = typer.Option(
         None,
-        help="Processes that read pictures, 0 for none.  [default: one a processor]",
+        help="Processes that read images, 0 for none.  [default: one a processor]",
     ),
 ) -> None:
     """Look for leaks in a finished split, whoever made it; nothing is changed.
 
-    Told are copies on different sides, groups on several sides, pictures under two
+    Told are copies on different sides, groups on several sides, images under two
     labels, and files that are missing or changed since prepare. Exit code 0: there is
     none of it; 1: there is, or the check failed.
     """

@@ -13,7 +13,7 @@ from tlkit.config import default_of
 from tlkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from tlkit.run.study.comparison import Comparison, Entry
+    from tlkit.experiments.comparison import Comparison, Entry
 
 # Rows that are shown; all are in compare.csv.
 SHOWN = 40
@@ -35,7 +35,7 @@ def compare(
         help=f"Network; see tlkit backbones. Repeatable.  [default: {BACKBONE}]",
     ),
     size: list[int] = typer.Option(
-        None, help="Side of the pictures in pixels; repeatable.  [default: the native]"
+        None, help="Side of the images in pixels; repeatable.  [default: the native]"
     ),
     cut: list[str] = typer.Option(
         ["good"],
@@ -71,7 +71,7 @@ def compare(
         None, help=f"How long each of these may train.  [default: {SCRATCH_MINUTES:g}]"
     ),
     resize: str = typer.Option(
-        default_of("resize"), help="squash | crop | pad: how pictures get square."
+        default_of("resize"), help="squash | crop | pad: how images get square."
     ),
     seed: int = typer.Option(default_of("seed"), help="Of the folds."),
     workers: int = typer.Option(
@@ -194,21 +194,21 @@ def _cells(entry: Entry) -> list[str]:
 def _print_advice(found: Comparison) -> None:
     ERR.print(
         "=: the interval of the difference to the best has 0 in it, chance can explain "
-        "it. ms: one picture, float32 Keras, this machine.",
+        "it. ms: one image, float32 Keras, this machine.",
         highlight=False,
     )
     if any(entry.trained == "scratch" for entry in found.entries):
         ERR.print(
             "scratch: trained from random weights on one fold, and held against the "
-            "best on the pictures of that fold.",
+            "best on the images of that fold.",
             highlight=False,
         )
-    for what, number, optimism in (
-        ("Best", found.best, found.optimism[0]),
+    for what, number, optimizm in (
+        ("Best", found.best, found.optimizm[0]),
         (
             f"Cheapest ({found.cost}) within one standard error of it",
             found.cheapest,
-            found.optimism[1],
+            found.optimizm[1],
         ),
     ):
         entry = found.entries[number]
@@ -218,7 +218,7 @@ def _print_advice(found: Comparison) -> None:
         ERR.print(
             f"{what}: {entry.backbone} at {entry.size} px up to {entry.cut}, "
             f"{entry.pooling}. Accuracy {entry.accuracy.value:.3f}, by which it was "
-            f"chosen: on new pictures expect {entry.accuracy.value - optimism:.3f}",
+            f"chosen: on new images expect {entry.accuracy.value - optimizm:.3f}",
             markup=False,
             highlight=False,
         )

@@ -24,7 +24,7 @@ def convert(
     source_format: str = typer.Option(
         "auto", "--from", help="How the photos are annotated, as for prepare."
     ),
-    pictures: str = typer.Option(
+    images: str = typer.Option(
         "copy", help="copy | none: whether copies of the photos are put beside."
     ),
     attribute: str = typer.Option(
@@ -37,7 +37,7 @@ def convert(
     ),
     workers: int = typer.Option(
         None,
-        help="Processes that read pictures, 0 for none.  [default: one a processor]",
+        help="Processes that read images, 0 for none.  [default: one a processor]",
     ),
     overwrite: bool = typer.Option(
         False, "--overwrite", help="Replace an earlier converted folder in --out."
@@ -52,7 +52,7 @@ def convert(
             out,
             to=to,
             source=source_format,
-            pictures=pictures,
+            images=images,
             attribute=attribute,
             allow_outside=allow_outside,
             workers=workers,
@@ -60,7 +60,7 @@ def convert(
             progress=progress,
         )
     _print_summary(converted)
-    if pictures == "none":
+    if images == "none":
         ERR.print(
             "The photos are not beside: names.csv says where each one belongs.",
             markup=False,
@@ -73,7 +73,7 @@ def convert(
 def _print_next(converted: Converted, out: Path) -> None:
     """Tell of the next step, if there is one that can work."""
     if converted.format == "labelme":
-        if converted.pictures:
+        if converted.images:
             next_step("labelme", out)
     elif converted.format == "yolo":
         if any(converted.objects.values()):
@@ -95,7 +95,7 @@ def _print_summary(converted: Converted) -> None:
     refused = Counter(rejection.reason for rejection in converted.rejected)
     reasons = ", ".join(f"{n} {reason}" for reason, n in refused.most_common())
     OUT.print(
-        f"pictures: {converted.pictures} written, not used: {reasons or 'none'}",
+        f"images: {converted.images} written, not used: {reasons or 'none'}",
         highlight=False,
         markup=False,
     )

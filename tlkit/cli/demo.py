@@ -14,7 +14,7 @@ from tlkit.errors import TlkitError, UsageError
 from tlkit.files import is_taken, make_directory
 
 MARKER, NEW = "photos", "new"
-# As large as the digits are; nano sees more in pictures of 96.
+# As large as the digits are; nano sees more in images of 96.
 SIZE = 64
 # So that it is soon over; without these, finetune finds out how deep to tune.
 PHASES = "head:8"
@@ -27,7 +27,7 @@ def demo(
     ),
 ) -> None:
     """Show the whole way on handwritten digits, in about a minute, offline."""
-    from tlkit.dataset.digits import write_digits, write_new_digits
+    from tlkit.dataset.demo_digits import write_digits, write_new_digits
 
     if is_taken(out):
         if not (out / MARKER).is_dir():
@@ -45,9 +45,9 @@ def demo(
     planted = write_digits(out / MARKER)
     write_new_digits(out / NEW)
     _say(
-        f"Wrote {planted.pictures} files of handwritten digits to {out / MARKER}, "
-        f"among them {planted.copies} copies, {planted.conflicts} picture under two "
-        f"names and {planted.broken} file that is no picture. Watch prepare find them."
+        f"Wrote {planted.images} files of handwritten digits to {out / MARKER}, "
+        f"among them {planted.copies} copies, {planted.conflicts} image under two "
+        f"names and {planted.broken} file that is no image. Watch prepare find them."
     )
     data, run = out / "data", out / "run"
     _tlkit("prepare", str(out / MARKER), "--out", str(data))

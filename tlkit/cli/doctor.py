@@ -10,7 +10,7 @@ from tlkit.cli.terminal import OUT, load_tensorflow
 def doctor() -> None:
     """Check versions, devices, caches and weights; say what to do."""
     load_tensorflow()
-    from tlkit.run.doctor import examine
+    from tlkit.runs.doctor import examine
 
     checks = examine()
     for check in checks:

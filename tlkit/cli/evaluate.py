@@ -1,4 +1,4 @@
-"""tlkit evaluate: numbers with intervals, pictures of them."""
+"""tlkit evaluate: numbers with intervals, images of them."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def evaluate(
     ),
     unknown_by: str = typer.Option(
         "confidence",
-        help="confidence | distance (from the training pictures): what tells that.",
+        help="confidence | distance (from the training images): what tells that.",
     ),
     data: Path = typer.Option(None, help="Where the data set lies now, if moved."),
     tta: int = typer.Option(
         None,
-        help="Score answers averaged over so many views of each picture, too: 2 is "
+        help="Score answers averaged over so many views of each image, too: 2 is "
         "plain and mirrored, more are lightly changed ones besides.",
     ),
     workers: int = typer.Option(
         None,
-        help="Processes that read pictures, 0 for none.  [default: one a processor]",
+        help="Processes that read images, 0 for none.  [default: one a processor]",
     ),
 ) -> None:
     """Score a run: accuracy with its interval, figures a class, mistakes."""
@@ -60,7 +60,7 @@ def evaluate(
         if (folder / name).exists():
             ERR.print(f"{folder / name}: {what}", markup=False, highlight=False)
     ERR.print(f"{run / 'curves.png'}: loss and accuracy", highlight=False)
-    next_step("tlkit", "predict", run, "PICTURES")
+    next_step("tlkit", "predict", run, "IMAGES")
     next_step("tlkit", "export", run)
 
 
@@ -82,22 +82,20 @@ def print_score(metrics: dict[str, Any]) -> None:
     ]
     if chosen:
         ERR.print(
-            f"These pictures chose {', and '.join(chosen)}, so the score is on the "
+            f"These images chose {', and '.join(chosen)}, so the score is on the "
             "bright side; a test split that training never saw would be the fair "
             "judge.",
             style="yellow",
         )
     if metrics["split"] == "train":
-        ERR.print(
-            "These pictures were trained on: no measure of skill.", style="yellow"
-        )
+        ERR.print("These images were trained on: no measure of skill.", style="yellow")
 
 
 def _of_one_label(metrics: dict[str, Any]) -> str:
     low, high = metrics["accuracy_ci95"]
     return (
         f"accuracy {metrics['accuracy']:.3f} "
-        f"(95 % interval {low:.3f} to {high:.3f}) on {metrics['n']} pictures, "
+        f"(95 % interval {low:.3f} to {high:.3f}) on {metrics['n']} images, "
         f"macro F1 {metrics['macro_f1']:.3f}, loss {metrics['loss']:.3f}"
     )
 
@@ -107,7 +105,7 @@ def _of_labels(metrics: dict[str, Any]) -> str:
         f"mAP {_figure(metrics, 'map')}, macro F1 {_figure(metrics, 'macro_f1')}, "
         f"micro F1 {_figure(metrics, 'micro_f1')}, all labels right "
         f"{_figure(metrics, 'subset_accuracy')} (95 % intervals) on {metrics['n']} "
-        f"pictures, loss {metrics['loss']:.3f}"
+        f"images, loss {metrics['loss']:.3f}"
     )
 
 
@@ -135,12 +133,12 @@ def print_certainty(metrics: dict[str, Any]) -> None:
     if not (unknown := metrics.get("unknown")):
         return
     kept = metrics["n"] - unknown["n"]
-    line = f"Unknown, by {unknown['means']}: {unknown['n']} of {metrics['n']} pictures"
+    line = f"Unknown, by {unknown['means']}: {unknown['n']} of {metrics['n']} images"
     if kept:
         line += f"; accuracy of the other {kept} {_figure(unknown, 'accuracy')}"
     OUT.print(line, highlight=False, markup=False)
     if unknown["chose_the_limit"]:
-        ERR.print("These pictures chose that limit.", style="yellow")
+        ERR.print("These images chose that limit.", style="yellow")
 
 
 def print_views(metrics: dict[str, Any]) -> None:
@@ -174,7 +172,7 @@ COLUMNS = {
     "recall": "recall",
     "f1": "F1",
     "threshold": "threshold",
-    "support": "pictures",
+    "support": "images",
 }
 
 

@@ -1,4 +1,4 @@
-"""tlkit export: an artefact that takes raw pictures and answers with class names."""
+"""tlkit export: an artefact that takes raw images and answers with class names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def export(
         )  # fmt: skip
     OUT.print(
         f"{exported.directory}: reloaded in a fresh process and compared with predict "
-        f"on {exported.samples} pictures, EXIF-turned and CMYK ones among them.\n"
+        f"on {exported.samples} images, EXIF-turned and CMYK ones among them.\n"
         f"Largest difference of a probability: {exported.pixel_difference:.1e} from "
         f"pixels, {exported.bytes_difference:.1e} from encoded bytes.",
         highlight=False,

@@ -8,13 +8,13 @@ from typing import Any
 
 import typer
 
+from tlkit.backbones.registry import is_own
+from tlkit.cli.cross_validate import print_folds
 from tlkit.cli.evaluate import print_score
-from tlkit.cli.folds import print_folds
 from tlkit.cli.options import given, with_options
 from tlkit.cli.terminal import ERR, Terminal, load_tensorflow, next_step
 from tlkit.config import Config, build_config, resolve
 from tlkit.errors import UsageError
-from tlkit.model.backbones import is_own
 from tlkit.recipe import recipe_names
 
 
@@ -39,7 +39,7 @@ def finetune(
     folds: int = typer.Option(
         None,
         help="Measure by so many folds of training and validation side, in place of "
-        "one run: mean, interval, and answers for every picture.",
+        "one run: mean, interval, and answers for every image.",
     ),
     repeats: int = typer.Option(
         None, help="Draw the folds so many times.  [default: 1]"
@@ -104,7 +104,7 @@ def finetune(
 
 
 def _holds_folds(directory: Path) -> bool:
-    from tlkit.run.study.folds_record import MARKER
+    from tlkit.experiments.cv_result import MARKER
 
     return (directory / MARKER).is_file()
 
@@ -112,11 +112,11 @@ def _holds_folds(directory: Path) -> bool:
 def _start_workers(config: Config) -> None:
     """Let the workers import while TensorFlow loads, if they are likely to be needed.
 
-    Where features of this network are kept, the pictures may not even be read.
+    Where features of this network are kept, the images may not even be read.
     """
     from tlkit.cache_root import cache_root
+    from tlkit.features.cache import holds
     from tlkit.inputs.views import get_ready
-    from tlkit.run.features.cache import holds
     from tlkit.workers import warm_up
 
     model, inputs = config.model, config.inputs

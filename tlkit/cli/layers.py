@@ -13,18 +13,19 @@ def layers(
         ..., help="A network; see tlkit backbones. Or PATH.keras, or hub:PRESET."
     ),
     size: int = typer.Option(
-        None, help="Side of the pictures in pixels.  [default: the native one]"
+        None, help="Side of the images in pixels.  [default: the native one]"
     ),
 ) -> None:
     """List the layers a network can be cut at."""
-    from tlkit.model import backbones
+    from tlkit.backbones import registry
 
     # A wrong name is told before anything slow begins.
-    found = None if backbones.is_own(backbone) else backbones.find(backbone)
+    found = None if registry.is_own(backbone) else registry.find(backbone)
     load_tensorflow()
-    from tlkit.model import cut, own
+    from tlkit.backbones import custom
+    from tlkit.backbones import cut_points as cut
 
-    found = found or own.look_at(backbone, size)
+    found = found or custom.look_at(backbone, size)
 
     table = Table(box=None, header_style="bold")
     table.add_column("layer")

@@ -27,7 +27,7 @@ HELP = {
     "caffe | torch; not needed if it scales them itself.",
     "weights": "imagenet | own | none | FILE.h5: what the network knows already.  "
     "[default: own if it brings some, as nano and networks of yours, else imagenet]",
-    "size": "Side of the pictures in pixels; else the native one.",
+    "size": "Side of the images in pixels; else the native one.",
     "cut": "Last layer that is used, see tlkit layers, or auto: found out on the "
     "training side; else the last.",
     "freeze_to": "Frozen up to this layer, or none; else it is found out how deep "
@@ -41,18 +41,18 @@ HELP = {
     "minutes": f"Training ends after so long.  [default: {DEFAULT_MINUTES:g} with "
     "phases auto]",
     "head": "Layers on top: flatten, gap, gmp, gap_gmp, dense:N, dropout:P, bn.",
-    "resize": "squash | crop | pad: how pictures get square.",
+    "resize": "squash | crop | pad: how images get square.",
     "augment": "none | light | standard | strong | FILE.yaml of albumentations.",
     "mirror": "Whether a mirror image still belongs to its class; else found out from "
-    "the class names and the training pictures.",
-    "views": "Augmented views a picture, computed once and kept; fresh draws anew "
+    "the class names and the training images.",
+    "views": "Augmented views an image, computed once and kept; fresh draws again "
     f"every epoch.  [default: {DEFAULT_VIEWS}; 1 without augmentation; fresh with "
     "--mix or if nothing is frozen]",
     "mix": "none | mixup | cutmix | randaugment | augmix, by keras-cv.",
     "sampling": "as-is | balanced: balanced shows all classes equally often, in an "
     "epoch as long as before.",
-    "batch": "Pictures a step.",
-    "workers": "Processes that read pictures, 0 for none; else one a processor.",
+    "batch": "Images a step.",
+    "workers": "Processes that read images, 0 for none; else one a processor.",
     "optimizer": "Any of Keras' optimizers.",
     "lr": "Learning rate of the head, or of all above --freeze-to; that of another "
     f"phase stands in --phases.  [default: {HEAD_RATE:g}; {TUNE_RATE:g} for pretrained "
@@ -65,7 +65,7 @@ HELP = {
     "schedule": "auto | constant | cosine | exponential | linear | onecycle: the rate "
     "over time; auto is constant for a head, a cosine for pretrained layers.",
     "warmup": "Share of the steps to warm up, with cosine.  [default: 0]",
-    "epochs": "Passes over the pictures, at most, in each phase.  [default: "
+    "epochs": "Passes over the images, at most, in each phase.  [default: "
     f"{HEAD_EPOCHS}; as the data want for pretrained layers]",
     "steps": "Batches to train on, at most, instead of epochs.",
     "label_smoothing": "Share of each target that is spread over all classes.  "

@@ -1,4 +1,4 @@
-"""tlkit predict: class names for new pictures."""
+"""tlkit predict: class names for new images."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ FORMATS = ("table", "csv", "json")
 
 def predict(
     run: Path = typer.Argument(..., help="The --out folder of a tlkit finetune."),
-    pictures: list[str] = typer.Argument(..., help="Files, folders or patterns."),
+    images: list[str] = typer.Argument(..., help="Files, folders or patterns."),
     format: str = typer.Option("table", help="table | csv | json, on standard output."),
     tta: int = typer.Option(
         None,
-        help="Average answers over so many views of each picture, as for evaluate.",
+        help="Average answers over so many views of each image, as for evaluate.",
     ),
     workers: int = typer.Option(
         None,
-        help="Processes that read pictures, 0 for none.  [default: one a processor]",
+        help="Processes that read images, 0 for none.  [default: one a processor]",
     ),
 ) -> None:
-    """Classify pictures; the exit code is 1 if some could not be read."""
+    """Classify images; the exit code is 1 if some could not be read."""
     import tlkit
 
     if format not in FORMATS:
@@ -42,7 +42,7 @@ def predict(
     load_tensorflow()
     with Terminal() as progress:
         predictions = tlkit.predict(
-            run, pictures, tta=tta, workers=workers, progress=progress
+            run, images, tta=tta, workers=workers, progress=progress
         )
     {"table": _print_table, "csv": _print_csv, "json": _print_json}[format](predictions)
     failed = sum(prediction.error is not None for prediction in predictions)
@@ -56,7 +56,7 @@ def predict(
 def _print_table(predictions: list[Prediction]) -> None:
     several = all(p.probability is None for p in predictions)
     table = Table(box=None, header_style="bold")
-    table.add_column("picture", overflow="fold")
+    table.add_column("image", overflow="fold")
     table.add_column("labels" if several else "label")
     if not several:
         table.add_column("probability", justify="right")

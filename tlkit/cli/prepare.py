@@ -23,16 +23,16 @@ def prepare(
     source_format: str = typer.Option(
         "auto",
         "--from",
-        help="How the photos are labelled: auto | folders | labelme | coco | yolo | "
+        help="How the photos are labeled: auto | folders | labelme | coco | yolo | "
         "voc | via | masks | csv | quickdraw.",
     ),
     label_by: str = typer.Option(
         None,
-        help="image | shapes: an example a picture, or a crop for each shape.  "
-        "[default: image, if pictures have labels]",
+        help="image | shapes: an example an image, or a crop for each shape.  "
+        "[default: image, if images have labels]",
     ),
     multi_label: bool = typer.Option(
-        False, "--multi-label", help="Keep several labels of a picture."
+        False, "--multi-label", help="Keep several labels of an image."
     ),
     pad: float = typer.Option(
         0.0, help="Margin around a shape, as a share of its longer side."
@@ -74,7 +74,7 @@ def prepare(
     similar: str = typer.Option(
         None,
         metavar="BACKBONE",
-        help="Keep pictures together that show nearly the same, by the features of "
+        help="Keep images together that show nearly the same, by the features of "
         "this network.",
     ),
     similar_weights: str = typer.Option(
@@ -83,24 +83,24 @@ def prepare(
         "it brings some, as nano, else imagenet]",
     ),
     similar_above: float = typer.Option(
-        0.9, help="Cosine of the features of two such pictures, at least."
+        0.9, help="Cosine of the features of two such images, at least."
     ),
     keep_conflicts: bool = typer.Option(
         False,
         "--keep-conflicts",
-        help="Keep pictures that stand under two labels.",
+        help="Keep images that stand under two labels.",
     ),
     corrections: Path = typer.Option(
         None, help="A work folder of tlkit annotate: take in what was changed there."
     ),
     workers: int = typer.Option(
         None,
-        help="Processes that read pictures, 0 for none.  [default: one a processor]",
+        help="Processes that read images, 0 for none.  [default: one a processor]",
     ),
     overwrite: bool = typer.Option(
         False,
         "--overwrite",
-        help="Draw the split of an earlier data set in --out anew; else it is kept.",
+        help="Draw the split of an earlier data set in --out again; else it is kept.",
     ),
 ) -> None:
     """Check, deduplicate and split photos; they stay where they are."""
@@ -178,10 +178,10 @@ def _print_summary(manifest: Manifest) -> None:
         if manifest.info["options"][kind]
     )
     OUT.print(
-        f"files: {counts['found']} found, {counts['used']} used (pictures and "
+        f"files: {counts['found']} found, {counts['used']} used (images and "
         f"annotations), rejected: {reasons or 'none'}\n"
         f"copies: {counts['exact_copies']} exact left out, {counts['near_groups']} "
-        f"groups of near ones kept together, {more}{counts['conflicts']} pictures "
+        f"groups of near ones kept together, {more}{counts['conflicts']} images "
         f"under two labels, {counts['leaks']} removed as leaks",
         highlight=False,
     )

@@ -12,8 +12,8 @@ from tlkit.cli.terminal import ERR, OUT, load_tensorflow, next_step
 from tlkit.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
-    from tlkit.model.backbones import Backbone
-    from tlkit.model.origins import Origin
+    from tlkit.backbones.registry import Backbone
+    from tlkit.backbones.weights.sources import Origin
 
 weights = typer.Typer(
     help="List, fetch or add pretrained weights, as for a machine without network.",
@@ -29,8 +29,8 @@ def list_(
     urls: bool = typer.Option(False, "--urls", help="Whole addresses, not file names."),
 ) -> None:
     """List where the weights of each network come from, and which are here."""
+    from tlkit.backbones.weights.sources import cache_folder, origin
     from tlkit.cli.backbones import named
-    from tlkit.model.origins import cache_folder, origin
 
     table = Table(box=None, header_style="bold")
     table.add_column("backbone", no_wrap=True)
@@ -65,11 +65,11 @@ def fetch(
 ) -> None:
     """Fetch published weights, so that later nothing needs the network.
 
-    What is here is checked, and fetched anew where it is damaged.
+    What is here is checked, and fetched again where it is damaged.
     """
     rows = list(dict.fromkeys(_row(name) for name in backbones))
     load_tensorflow()
-    from tlkit.model import weights_cache
+    from tlkit.backbones.weights import download as weights_cache
 
     failed: dict[str, WeightsError] = {}
     for row in rows:
@@ -99,8 +99,8 @@ def add(
     """Add a published weights file by hand, its digest checked where one is known."""
     row = _row(backbone)
     load_tensorflow()
-    from tlkit.model import weights_cache
-    from tlkit.model.origins import origin
+    from tlkit.backbones.weights import download as weights_cache
+    from tlkit.backbones.weights.sources import origin
 
     path, new = weights_cache.add(row, file, overwrite=overwrite)
     published = origin(row).published
@@ -114,7 +114,7 @@ def add(
 
 
 def _row(name: str) -> Backbone:
-    from tlkit.model.backbones import find, is_own
+    from tlkit.backbones.registry import find, is_own
 
     if is_own(name):
         raise UsageError(

@@ -4,9 +4,8 @@ The sections mirror the stages. YAML is only their saved form; a key that does n
 or a value that cannot be meant is a fault, and all faults are shown at once.
 """
 
-from tlkit.config.build import build_config, parse_assignment
-from tlkit.config.resolve import resolve, without_mirror_images
-from tlkit.config.sections import (
+from tlkit.config.load import build_config, parse_assignment
+from tlkit.config.options import (
     AUTO_CUT,
     COURSE,
     DEFAULT_MINUTES,
@@ -25,6 +24,7 @@ from tlkit.config.sections import (
     without_head_options,
     without_steps,
 )
+from tlkit.config.resolve import resolve, without_mirror_images
 
 __all__ = [
     "AUTO_CUT",

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tlkit.config.sections import (
+from tlkit.backbones import registry
+from tlkit.config.options import (
     AUTO_CUT,
     DEFAULT_MINUTES,
     DEFAULT_VIEWS,
@@ -24,31 +25,20 @@ from tlkit.config.sections import (
 from tlkit.errors import UsageError
 from tlkit.files import not_a_file
 from tlkit.inputs import augment
-from tlkit.inputs.schedule import FRESH
-from tlkit.model import backbones, head, phases
+from tlkit.inputs.sampler import FRESH
+from tlkit.model import head, phases
 
 
 def resolve(config: Config) -> Config:
-    """Spell out what the defaults leave to the backbone and the policy names.
-
-    Args:
-        config: A checked configuration.
-
-    Returns:
-        The same run with canonical names, and no option left open that decides
-        what is computed; `workers` stays open, it belongs to the machine.
-
-    Raises:
-        UsageError: A value that the backbone rules out, or no such weights file.
-    """
+    """Spell out what the defaults leave to the backbone and the policy names."""
     model, inputs, train = config.model, config.inputs, config.train
     backbone = model.row
     cut = model.cut or backbone.cuts[-1]
     weights = _weights(model.weights, backbone)
     size = model.size or backbone.native
-    backbones.check_size(backbone, size)
-    own = backbone.builder == backbones.OWN
-    named = own and backbone.preprocessing.name in backbones.NAMED
+    registry.check_size(backbone, size)
+    own = backbone.builder == registry.OWN
+    named = own and backbone.preprocessing.name in registry.NAMED
     train = _resolve_training(config.train, model, weights, cut)
     model = dataclasses.replace(
         model,
@@ -84,15 +74,7 @@ def resolve(config: Config) -> Config:
 def _resolve_training(
     train: TrainConfig, model: ModelConfig, weights: str, cut: str
 ) -> TrainConfig:
-    """Spell out how long, how fast and in which phases, where nobody has said.
-
-    Returns:
-        The section.
-
-    Raises:
-        UsageError: Both the phases and a freeze point were given, or phases for
-            random weights.
-    """
+    """Spell out how long, how fast and in which phases, where nobody has said."""
     pretrained = weights != "none"
     whole_body = model.freeze_to not in (None, cut)
     given = train.phases
@@ -197,7 +179,7 @@ def _check_probe_alone(config: Config, policy: augment.Policy) -> None:
     if named:
         raise UsageError(
             f"{', '.join(named)} would do nothing: a probe is solved, in no steps and "
-            "from the plain pictures. Leave it away, or use other phases."
+            "from the plain images. Leave it away, or use other phases."
         )
 
 
@@ -213,14 +195,7 @@ def _first(given: Any, otherwise: Any) -> Any:
 
 
 def without_mirror_images(inputs: InputsConfig) -> InputsConfig:
-    """The same inputs for data that a mirror image would be wrong of.
-
-    Args:
-        inputs: Resolved.
-
-    Returns:
-        With `mirror` off, and no flips in the augmentation.
-    """
+    """The same inputs for data that a mirror image would be wrong of."""
     policy = augment.without_flips(augment.load_policy(inputs.augment))
     return dataclasses.replace(inputs, augment=policy, mirror=False)
 
@@ -228,7 +203,7 @@ def without_mirror_images(inputs: InputsConfig) -> InputsConfig:
 def _default_views(
     model: ModelConfig, inputs: InputsConfig, policy: augment.Policy
 ) -> int | str:
-    """How many views: what can be kept is kept, what cannot is drawn anew."""
+    """How many views: what can be kept is kept, what cannot is drawn again."""
     if inputs.mix != "none":
         return FRESH
     if not policy:
@@ -236,15 +211,15 @@ def _default_views(
     return FRESH if model.freeze_to == "none" else DEFAULT_VIEWS
 
 
-def _weights(given: str | None, backbone: backbones.Backbone) -> str:
+def _weights(given: str | None, backbone: registry.Backbone) -> str:
     """A word that stands for weights as it is, a file's path absolute."""
     usual = backbone.usual_weights
-    if given is None or given in {usual, backbones.RANDOM}:
+    if given is None or given in {usual, registry.RANDOM}:
         return given or usual
-    if given in {backbones.IMAGENET, backbones.BROUGHT}:
+    if given in {registry.IMAGENET, registry.BROUGHT}:
         raise UsageError(
             f"--weights {given}: {backbone.name} brings its own weights along."
-            if usual == backbones.BROUGHT
+            if usual == registry.BROUGHT
             else f"--weights {given}: {backbone.name} brings no weights along.",
             hint="Leave --weights away.",
         )

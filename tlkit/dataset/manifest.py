@@ -1,11 +1,11 @@
 """A data set directory in, a Manifest out, and back: who is in it, and as what.
 
 manifest.csv    one row per example, columns as the fields of Example
-objects.jsonl   what was drawn on its pictures, whole; only where anything was
+objects.jsonl   what was drawn on its images, whole; only where anything was
 labels.txt      the class order, one label a line
 corrections.jsonl   what was corrected, where anything was; it holds ever after
 rejected.csv    every file that is not used, with its reason
-notes.csv       what decoding did to pictures that are used, a line for each remark
+notes.csv       what decoding did to images that are used, a line for each remark
 duplicates.csv  copies, near copies and what was done about them
 dataset.json    source, options, seed, counts, versions, digest
 report.html     all of it to look at
@@ -27,11 +27,12 @@ from typing import Any
 
 import numpy as np
 
-from tlkit.dataset import contents, images
-from tlkit.dataset.candidate import BETWEEN
-from tlkit.dataset.contents import UnreadableImage
-from tlkit.dataset.fitted import crop, decode_fitted
+from tlkit.dataset.splitting.examples import BETWEEN
 from tlkit.errors import DatasetError
+from tlkit.imaging import decode as decoding
+from tlkit.imaging import safe_read as contents
+from tlkit.imaging.resize import crop, decode_fitted
+from tlkit.imaging.safe_read import UnreadableImage
 
 SPLITS = ("train", "val", "test")
 FORMAT = 2
@@ -44,19 +45,19 @@ AGAIN = "Run tlkit prepare again with --overwrite."
 
 @dataclass(frozen=True)
 class Example:
-    """One thing to classify: a picture, or a box of one.
+    """One thing to classify: an image, or a box of one.
 
     Attributes:
         id: Unique in its manifest; the same for the same path, box and label.
-        path: POSIX, relative to the source root. A JSON holds its picture inside.
-        sha256: Of the encoded picture.
-        width: Of the whole picture, upright, in pixels.
+        path: POSIX, relative to the source root. A JSON holds its image inside.
+        sha256: Of the encoded image.
+        width: Of the whole image, upright, in pixels.
         height: Likewise.
         label: One of the labels; of a multi-label data set several, "|" between.
         split: One of SPLITS.
         group: Examples of one group are never parted by a split.
-        box: x0, y0, x1, y1 in pixels of the upright picture, x1 and y1 outside of it;
-            None for the whole picture.
+        box: x0, y0, x1, y1 in pixels of the upright image, x1 and y1 outside of it;
+            None for the whole image.
         shape: What was drawn, as JSON; "" where nothing was.
         annotation: Path of the annotation, relative to the source root; "" for none.
     """
@@ -91,7 +92,7 @@ def read_example(
         resize: One of RESIZES.
 
     Returns:
-        uint8 [size, size, 3], or [H, W, 3] of the picture or of its box.
+        uint8 [size, size, 3], or [H, W, 3] of the image or of its box.
 
     Raises:
         UnreadableImage: It cannot be read, or is not what it was at prepare.
@@ -99,21 +100,21 @@ def read_example(
     try:
         data = contents.read_bytes(source / example.path)
     except UnreadableImage as error:
-        hint = f"Put the picture back. Or: {AGAIN}"
+        hint = f"Put the image back. Or: {AGAIN}"
         raise UnreadableImage(
             error.reason, error.detail, file=error.file, hint=hint
         ) from error
     if hashlib.sha256(data).hexdigest() != example.sha256:
         raise UnreadableImage(
             "changed",
-            "It is not the picture it was when the data set was prepared.",
+            "It is not the image it was when the data set was prepared.",
             file=str(source / example.path),
             hint=AGAIN,
         )
     try:
         if size is not None:
             return decode_fitted(data, size, resize, example.box)
-        pixels = images.decode(data).pixels
+        pixels = decoding.decode(data).pixels
     except UnreadableImage as error:
         file = str(source / example.path)
         raise UnreadableImage(error.reason, error.detail, file=file) from error
@@ -214,14 +215,14 @@ class Manifest:
         Args:
             directory: What prepare wrote.
             as_it_is: Take it even if it was changed since, or parts a group.
-            find_source: Look whether its pictures are still there.
+            find_source: Look whether its images are still there.
 
         Returns:
             The manifest.
 
         Raises:
             DatasetError: No such directory, or it was changed since prepare, or its
-                pictures are no longer where they were.
+                images are no longer where they were.
         """
         directory = Path(directory)
         info = _read_info(directory)
@@ -242,15 +243,7 @@ class Manifest:
 
 
 def digest_of(labels: Sequence[str], examples: Iterable[Example]) -> str:
-    """The digest of a data set's content, whatever its place and file format.
-
-    Args:
-        labels: The class order.
-        examples: In the order of the manifest.
-
-    Returns:
-        sha256 in hexadecimal.
-    """
+    """The digest of a data set's content, whatever its place and file format."""
     digest = hashlib.sha256(json.dumps([FORMAT, *labels]).encode())
     for example in examples:
         digest.update(b"\n" + json.dumps(_values(example)).encode())
@@ -260,13 +253,7 @@ def digest_of(labels: Sequence[str], examples: Iterable[Example]) -> str:
 def write_contents(
     directory: Path, labels: Sequence[str], examples: Iterable[Example]
 ) -> None:
-    """Write manifest.csv and labels.txt.
-
-    Args:
-        directory: Where to; it exists.
-        labels: The class order.
-        examples: In the order to keep.
-    """
+    """Write manifest.csv and labels.txt."""
     text = "".join(f"{label}\n" for label in labels)
     (directory / LABELS).write_text(text, encoding="utf-8", newline="\n")
     write_table(directory / MANIFEST, COLUMNS, map(_row, examples))
@@ -424,7 +411,7 @@ def _find_source(directory: Path, info: dict[str, Any]) -> Path:
     candidates = [Path(absolute)] if absolute else []
     candidates += [(directory / relative).resolve()] if relative else []
     if candidates and directory.resolve() in candidates[-1].parents:
-        candidates.reverse()  # it has its pictures inside
+        candidates.reverse()  # it has its images inside
     for candidate in candidates:
         if candidate.is_dir():
             return candidate

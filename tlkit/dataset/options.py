@@ -6,10 +6,10 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tlkit.dataset import sources
-from tlkit.dataset.labelling import Labelling
-from tlkit.dataset.similar import ABOVE
-from tlkit.dataset.sources import Page, Reading
+from tlkit.dataset import formats as sources
+from tlkit.dataset.duplicates.similar import ABOVE
+from tlkit.dataset.formats import ImageRecord, ReaderOptions
+from tlkit.dataset.splitting.examples import Labeling
 from tlkit.errors import DatasetError, UsageError, unknown_name
 
 VAL = 0.15
@@ -21,8 +21,8 @@ class Options:
     """What was asked for, as `prepare` takes it."""
 
     source: str = "auto"
-    labelling: Labelling = field(default_factory=Labelling)
-    reading: Reading = field(default_factory=Reading)
+    labeling: Labeling = field(default_factory=Labeling)
+    reading: ReaderOptions = field(default_factory=ReaderOptions)
     val: float | None = None
     test: float | None = None
     seed: int = 0
@@ -35,23 +35,16 @@ class Options:
     corrections: str | None = None
 
     def check(self, workers: int | None) -> None:
-        """Refuse what cannot be meant, before anything slow starts.
-
-        Args:
-            workers: Number of processes, or None.
-
-        Raises:
-            UsageError: A wrong name or number.
-        """
+        """Refuse what cannot be meant, before anything slow starts."""
         known = ("auto", *sources.SOURCES)
         if self.source not in known:
             error = unknown_name("source", self.source, known)
             raise error
-        self.labelling.check()
+        self.labeling.check()
         for side, share in (("val", self.val), ("test", self.test)):
             if share is not None and not 0 <= share < 1:
                 raise UsageError(
-                    f"{side} is a share of the pictures, at least 0 and below 1. "
+                    f"{side} is a share of the images, at least 0 and below 1. "
                     f"Received: {share}."
                 )
         val = VAL if self.val is None else self.val
@@ -84,27 +77,16 @@ class Options:
             raise UsageError(f"workers is at least 0. Received: {workers}.")
 
 
-def fractions(place: Path, pages: Iterable[Page], options: Options) -> dict[str, float]:
-    """Decide what to draw.
-
-    Args:
-        place: What was named as the source, for messages.
-        pages: What it says.
-        options: What was asked for.
-
-    Returns:
-        The shares to draw for val and test, but for a side that the source gives.
-
-    Raises:
-        DatasetError: It gives sides to be judged by, and none to train on.
-        UsageError: A share was asked for of a side that it gives.
-    """
+def fractions(
+    place: Path, pages: Iterable[ImageRecord], options: Options
+) -> dict[str, float]:
+    """Decide what to draw."""
     given = {page.split for page in pages} - {None}
     for side, share in (("val", options.val), ("test", options.test)):
         if share is not None and side in given:
             raise UsageError(
                 f"{place} gives the {side} side itself, so no share can be given.",
-                hint=f"Leave --{side} away, or make those pictures train ones.",
+                hint=f"Leave --{side} away, or make those images train ones.",
             )
     if given and "train" not in given:
         sides = " and ".join(sorted(map(str, given)))
@@ -119,12 +101,5 @@ def fractions(place: Path, pages: Iterable[Page], options: Options) -> dict[str,
 
 
 def usual_shares(given: Container[str | None]) -> dict[str, float]:
-    """The shares that are drawn where none were asked for.
-
-    Args:
-        given: The sides that the source gives.
-
-    Returns:
-        Those of val and test; what is given is not drawn, whatever its share here.
-    """
+    """The shares that are drawn where none were asked for."""
     return {"val": VAL, "test": 0.0 if "val" in given else TEST}

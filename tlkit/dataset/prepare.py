@@ -1,6 +1,6 @@
 """A folder of photos in, a data set directory out.
 
-sources -> survey -> duplicates -> upright -> groups -> labelling -> previous -> copies
+sources -> survey -> duplicates -> upright -> groups -> labeling -> previous -> copies
 -> accounts -> split -> output, report
 """
 
@@ -11,29 +11,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tlkit.dataset import sources
-from tlkit.dataset.accounts import accounted, check_labels, check_lost
-from tlkit.dataset.copies import decide
-from tlkit.dataset.corrections import Correction, corrected, gathered, kept
-from tlkit.dataset.duplicates import Pair, find
-from tlkit.dataset.facts import Facts
-from tlkit.dataset.groups import grouped
-from tlkit.dataset.labelling import MIN_SIZE, Labelling, label, settled
-from tlkit.dataset.ledger import Ledger, open_ledger
+from tlkit.dataset import formats as sources
+from tlkit.dataset.annotate.corrections import Correction, corrected, gathered, kept
+from tlkit.dataset.annotations.orient import upright_pages
+from tlkit.dataset.duplicates.find import Pair, find
+from tlkit.dataset.duplicates.resolve import decide
+from tlkit.dataset.duplicates.rotated import find_turned
+from tlkit.dataset.duplicates.similar import ABOVE, Features, find_similar
+from tlkit.dataset.formats import ParsedSource, ReaderOptions, Source
+from tlkit.dataset.formats.table_frame import placed
+from tlkit.dataset.inspection.cache import ImageCache, open_ledger
+from tlkit.dataset.inspection.image_info import ImageInfo
+from tlkit.dataset.inspection.run import survey
 from tlkit.dataset.manifest import INFO, Manifest
 from tlkit.dataset.options import Options, fractions
-from tlkit.dataset.output import PICTURES, Prepared, check_place, write
-from tlkit.dataset.previous import read_previous, settle
-from tlkit.dataset.report import write_report
-from tlkit.dataset.review import review
-from tlkit.dataset.similar import ABOVE, Features, find_similar
-from tlkit.dataset.sources import Reading, Scan, Source
-from tlkit.dataset.sources.page import in_natural_order
-from tlkit.dataset.sources.table.frame import placed
-from tlkit.dataset.split import sides_of
-from tlkit.dataset.survey import survey
-from tlkit.dataset.turned import find_turned
-from tlkit.dataset.upright import upright_pages
+from tlkit.dataset.output.accounting import accounted, check_labels, check_lost
+from tlkit.dataset.output.write import IMAGES, Prepared, check_place, write
+from tlkit.dataset.quality.messages import review
+from tlkit.dataset.records import in_natural_order
+from tlkit.dataset.report.report import write_report
+from tlkit.dataset.splitting.assign import sides_of
+from tlkit.dataset.splitting.examples import MIN_SIZE, Labeling, label, settled
+from tlkit.dataset.splitting.groups import grouped
+from tlkit.dataset.splitting.keep import read_previous, settle
 from tlkit.errors import UsageError
 from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent
@@ -73,7 +73,7 @@ def prepare(
     overwrite: bool = False,
     progress: Progress = SILENT,
 ) -> Manifest:
-    """Check, deduplicate and split labelled photos; they stay as and where they are.
+    """Check, deduplicate and split labeled photos; they stay as and where they are.
 
     Args:
         src: A folder of photos, an annotation file beside them, a zip or tar of
@@ -81,33 +81,33 @@ def prepare(
         out: The data set directory to make, outside of the folder of photos.
         root: For a DataFrame, the folder that its paths start from; the working
             directory unless given.
-        source: "auto", or how they are labelled, one of sources.SOURCES.
-        label_by: "image" for one example a picture, "shapes" to make each shape an
-            example of its own; None for pictures, if any of them has a label.
-        multi_label: Keep several labels of a picture.
+        source: "auto", or how they are labeled, one of sources.SOURCES.
+        label_by: "image" for one example an image, "shapes" to make each shape an
+            example of its own; None for images, if any of them has a label.
+        multi_label: Keep several labels of an image.
         pad: Margin around a shape on each side, as a share of its longer side.
         min_size: Shapes of fewer pixels across are left out.
         attribute: For VIA, the attribute that is the label.
         separator: For tables, what stands between several labels.
         columns: For tables, the columns that are "path", "label", "split" or "group".
-        limit: Of generated pictures, at most so many a class.
+        limit: Of generated images, at most so many a class.
         allow_outside: Read what links and annotations name outside of `src`.
-        val: Share of the pictures that chooses the epoch, 0.15 unless the source has
+        val: Share of the images that chooses the epoch, 0.15 unless the source has
             such a folder or both other ones.
         test: Share that is held back, 0.15 unless the source has a val or test folder.
         seed: Another seed, another split.
-        group_by: Pictures to keep on one side: "folder", "burst", a column, or a
+        group_by: Images to keep on one side: "folder", "burst", a column, or a
             regular expression, see `groups`.
-        keep_conflicts: Keep pictures that stand under two labels.
+        keep_conflicts: Keep images that stand under two labels.
         near: Look for near copies, too.
         turned: Look for near copies that are turned by quarters or mirrored, too.
-        similar: Look for pictures that show nearly the same, too, by such features,
-            as `tlkit.embedder` has them; 20,000 pictures at most.
-        similar_above: Cosine of the features of two such pictures, at least.
+        similar: Look for images that show nearly the same, too, by such features,
+            as `tlkit.embedder` has them; 20,000 images at most.
+        similar_above: Cosine of the features of two such images, at least.
         corrections: A work folder of `annotate`, to take in what was changed there.
-        workers: Processes that read pictures, 0 for none; one a processor where it is
+        workers: Processes that read images, 0 for none; one a processor where it is
             None and there is enough to read.
-        overwrite: Draw the split anew where `out` is an earlier data set; otherwise all
+        overwrite: Draw the split again where `out` is an earlier data set; else all
             that it has keeps its side.
         progress: Where to report.
 
@@ -123,8 +123,8 @@ def prepare(
     """
     options = Options(
         source=source,
-        labelling=Labelling(label_by, multi_label, pad, min_size),
-        reading=Reading(
+        labeling=Labeling(label_by, multi_label, pad, min_size),
+        reading=ReaderOptions(
             attribute=attribute,
             separator=separator,
             columns=tuple(sorted((columns or {}).items())),
@@ -156,7 +156,7 @@ def prepare(
             workers=workers,
             progress=progress,
             frame=frame,
-            made=draft / PICTURES,
+            made=draft / IMAGES,
             leave={draft, place},
         )
         again = None if overwrite else place
@@ -188,15 +188,15 @@ def _prepare(
     known = {fact.path: fact for fact in facts}
     pages, unfit = upright_pages(scan.pages, known, unreadable)
     pages = grouped(pages, facts, options.group_by, progress)
-    candidates, unlabelled = label(pages, known, options.labelling)
+    candidates, unlabeled = label(pages, known, options.labeling)
     shares = {s: v for s in ("val", "test") if (v := getattr(options, s)) is not None}
     if previous:
         candidates = settle(candidates, previous, list(shares), progress)
     outcome = decide(candidates, facts, pairs, keep_conflicts=options.keep_conflicts)
     rejected = accounted(
-        scan, outcome, [*scan.rejected, *unreadable, *unfit, *unlabelled]
+        scan, outcome, [*scan.rejected, *unreadable, *unfit, *unlabeled]
     )
-    check_labels(source.place, kind, scan, outcome, rejected, options.labelling)
+    check_labels(source.place, kind, scan, outcome, rejected, options.labeling)
     check_lost(candidates, outcome)
     prepared = Prepared(
         root=root,
@@ -217,15 +217,15 @@ def _prepare(
 
 def _read(
     source: Source, earlier: Path | None, options: Options, progress: Progress
-) -> tuple[str, Scan, Options, dict[str, Correction]]:
+) -> tuple[str, ParsedSource, Options, dict[str, Correction]]:
     # what kind of source it is, what it says, all that was left open, decided, and
     # what was corrected
-    kind = _recognise(source, options)
+    kind = _recognize(source, options)
     scan = sources.read(source, kind)
     progress.note(scan.note)
     for line in scan.warnings:
         progress.warn(line)
-    how = settled(scan.pages, options.labelling)
+    how = settled(scan.pages, options.labeling)
     before = kept(earlier) if earlier else {}
     place = Path(options.corrections) if options.corrections else None
     made, lines = gathered(scan, before, place, progress)
@@ -233,15 +233,15 @@ def _read(
     scan = dataclasses.replace(scan, warnings=(*scan.warnings, *lines))
     shares = fractions(source.place, scan.pages, options)
     decided = dataclasses.replace(
-        options, labelling=how, val=shares.get("val"), test=shares.get("test")
+        options, labeling=how, val=shares.get("val"), test=shares.get("test")
     )
     return kind, scan, decided, made
 
 
 def _pairs(
     root: Path,
-    facts: Sequence[Facts],
-    ledger: Ledger,
+    facts: Sequence[ImageInfo],
+    ledger: ImageCache,
     options: Options,
     similar: Features | None,
     progress: Progress,
@@ -262,16 +262,16 @@ def _name_of(similar: Features | None) -> str:
     return str(name) if similar else ""
 
 
-def _recognise(source: Source, options: Options) -> str:
-    by = options.labelling.label_by
+def _recognize(source: Source, options: Options) -> str:
+    by = options.labeling.label_by
     kind = options.source
     if source.frame is not None:
         kind = "csv"
     if kind == "auto":
         kind = sources.detect(source, by)
-    if kind == "folders" and (by == "shapes" or options.labelling.multi_label):
+    if kind == "folders" and (by == "shapes" or options.labeling.multi_label):
         raise UsageError(
-            "Class folders give each picture one label, and no shapes "
+            "Class folders give each image one label, and no shapes "
             f"(--label-by shapes, --multi-label); {source.place} is read as these.",
             hint="Leave it away, or say by --from how the photos are annotated.",
         )

@@ -1,6 +1,6 @@
-"""One picture in, one randomly changed picture out: albumentations policies.
+"""One image in, one randomly changed image out: albumentations policies.
 
-A draw is a pure function of (policy, picture digest, draw number, seed), so that any
+A draw is a pure function of (policy, image digest, draw number, seed), so that any
 view can be made again, alone, in any order, on any machine.
 """
 
@@ -27,7 +27,7 @@ _FLIP = {"HorizontalFlip": {"p": 0.5}}
 # Transforms that may leave a mirror image, turned or not.
 MIRRORING = ("HorizontalFlip", "VerticalFlip", "Transpose", "D4", "SquareSymmetry")
 
-# Borders are mirrored: a turned picture in a black frame would teach the network the
+# Borders are mirrored: a turned image in a black frame would teach the network the
 # frame. No vertical flips: photos have an up and a down.
 POLICIES: dict[str, Policy] = {
     "none": (),
@@ -64,7 +64,7 @@ POLICIES: dict[str, Policy] = {
         },
     ),
     # The ranges of the copied notebooks' ImageDataGenerator: rotation 40, shifts .2,
-    # shear, zoom .2, flip; and colour on top.
+    # shear, zoom .2, flip; and color on top.
     "strong": (
         _FLIP,
         {
@@ -125,7 +125,7 @@ def is_packaged(policy: Policy) -> bool:
 
 
 def mirrors(policy: Policy) -> bool:
-    """Whether a policy may give the mirror image of a picture."""
+    """Whether a policy may give the mirror image of an image."""
     return any(name in MIRRORING for step in policy for name in step)
 
 
@@ -137,18 +137,7 @@ def without_flips(policy: Policy) -> Policy:
 def augment(
     pixels: np.ndarray, policy: Policy, *, digest: str, draw: int, seed: int
 ) -> np.ndarray:
-    """Change a picture as the policy's dice fall for this draw.
-
-    Args:
-        pixels: uint8 [H, W, 3], 0 to 255.
-        policy: From `load_policy`; an empty one gives the picture back.
-        digest: The picture's SHA-256, part of the dice.
-        draw: Number of the draw, 0 and up; another draw is another view.
-        seed: Seed of the run.
-
-    Returns:
-        uint8 [H', W', 3]; the size changes only where the policy changes it.
-    """
+    """Change an image as the policy's dice fall for this draw."""
     if not policy:
         return pixels
     dice = hashlib.sha256(f"{digest}/{draw}/{seed}".encode()).digest()

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tlkit.dataset.manifest import Example
-from tlkit.inputs.mix import mix_batch
-from tlkit.inputs.schedule import Schedule
+from tlkit.inputs.mixing import mix_batch
+from tlkit.inputs.sampler import Schedule
 from tlkit.inputs.views import PLAIN, Asked, ViewMaker
 
 
@@ -22,7 +22,7 @@ class PixelBatches:
     a later epoch gives what an uninterrupted one would have given.
 
     Attributes:
-        maker: Reads and augments the pictures.
+        maker: Reads and augments the images.
         examples: What is trained on.
         shares: float32 [N, n], the class shares of each example.
         schedule: Order and views.
@@ -74,21 +74,21 @@ class PixelBatches:
             epoch += 1
 
 
-def grouped(pictures: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
+def grouped(images: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
     """Arrays put together in groups.
 
     Args:
-        pictures: Of one shape; copied before the next is asked for.
+        images: Of one shape; copied before the next is asked for.
         size: Arrays a group; the last may have fewer.
 
     Yields:
         [size, *shape], new memory each.
     """
     group, filled = np.empty(0), 0
-    for picture in pictures:
+    for image in images:
         if not filled:
-            group = np.empty((size, *picture.shape), picture.dtype)
-        group[filled] = picture
+            group = np.empty((size, *image.shape), image.dtype)
+        group[filled] = image
         filled += 1
         if filled == size:
             yield group
@@ -100,12 +100,12 @@ def grouped(pictures: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
 def plain_batches(
     maker: ViewMaker, examples: Sequence[Example], size: int, *, workers: int | None
 ) -> Iterator[np.ndarray]:
-    """The plain pictures of some examples.
+    """The plain images of some examples.
 
     Args:
         maker: How they are read.
         examples: Which ones.
-        size: Pictures a batch; the last may have fewer.
+        size: Images a batch; the last may have fewer.
         workers: Number of processes; None is one a processor, 0 none.
 
     Returns:

@@ -1,7 +1,7 @@
-"""A picture and view numbers in, uint8 pixels as the network sees them out.
+"""An image and view numbers in, uint8 pixels as the network sees them out.
 
-View 0 is the plain picture, view -1 its mirror image. View 1 and up are augmented, each
-a pure function of (the picture, the number, policy, seed): they can be made in any
+View 0 is the plain image, view -1 its mirror image. View 1 and up are augmented, each
+a pure function of (the image, the number, policy, seed): they can be made in any
 order, alone, anywhere.
 """
 
@@ -20,8 +20,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tlkit.dataset import contents, fitted
 from tlkit.dataset.manifest import Example, read_example
+from tlkit.imaging import resize as fitted
+from tlkit.imaging import safe_read
 from tlkit.inputs.augment import Policy, augment, import_albumentations
 from tlkit.workers import arrays_in_order
 
@@ -32,7 +33,7 @@ DECODE_POLICY = 1
 
 
 class Asked(NamedTuple):
-    """A picture, and which views of it."""
+    """An image, and which views of it."""
 
     example: Example
     views: tuple[int, ...]
@@ -52,7 +53,7 @@ def get_ready() -> None:
 
 @dataclass(frozen=True)
 class ViewMaker:
-    """How the pictures of a data set become what the network sees.
+    """How the images of a data set become what the network sees.
 
     Attributes:
         source: The root that the paths of the examples start from.
@@ -72,7 +73,7 @@ class ViewMaker:
         """What stands for the pixels of a view: the same pixels, if the same key.
 
         Args:
-            example: Which picture.
+            example: Which image.
             view: Which view of it.
 
         Returns:
@@ -97,7 +98,7 @@ class ViewMaker:
         return json.dumps([self.policy, self.seed, *versions])
 
     def make(self, asked: Asked, out: np.ndarray) -> Spent:
-        """Read a picture once and make the views asked for; runs in a worker.
+        """Read an image once and make the views asked for; runs in a worker.
 
         Args:
             asked: What to make.
@@ -114,7 +115,7 @@ class ViewMaker:
             self.source, asked.example, size=self.size, resize=self.resize
         )
         decoded = time.thread_time()
-        # The box is part of the dice: two crops of one photo are two pictures.
+        # The box is part of the dice: two crops of one photo are two images.
         digest = f"{asked.example.sha256}{asked.example.box or ''}"
         self._draw(plain, digest, asked.views, out)
         return Spent(decoded - began, time.thread_time() - decoded)
@@ -125,15 +126,15 @@ class ViewMaker:
         Args:
             path: The file.
             out: uint8 [K, size, size, 3], one for each of the views; written to.
-            views: Which ones; the same pixels as `make` gives for the whole picture.
+            views: Which ones; the same pixels as `make` gives for the whole image.
 
         Returns:
             Why it cannot be read, "" if it could.
         """
         try:
-            data = contents.read_bytes(path)
+            data = safe_read.read_bytes(path)
             plain = fitted.decode_fitted(data, self.size, self.resize)
-        except contents.UnreadableImage as error:
+        except safe_read.UnreadableImage as error:
             return f"{error.reason}: {error.detail}" if error.detail else error.reason
         self._draw(plain, hashlib.sha256(data).hexdigest(), views, out)
         return ""
@@ -159,12 +160,12 @@ class ViewMaker:
 
         Args:
             asked: What to make; may be endless, is drawn as needed.
-            most: No picture is asked for more views than this.
+            most: No image is asked for more views than this.
             workers: Number of processes; None is one a processor, 0 none.
 
         Yields:
             uint8 [K, size, size, 3], good until the next is asked for, the views of a
-            picture in the order asked for; and what they cost.
+            image in the order asked for; and what they cost.
         """
         shape = (most, self.size, self.size, 3)
         counts: deque[int] = deque()

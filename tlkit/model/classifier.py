@@ -16,9 +16,7 @@ from typing import NamedTuple
 
 import keras
 
-from tlkit.model.backbones import RANDOM, Backbone
-from tlkit.model.body import build_body, symbolic
-from tlkit.model.cut import (
+from tlkit.backbones.cut_points import (
     NOTHING,
     body_operations,
     find_cut,
@@ -26,6 +24,9 @@ from tlkit.model.cut import (
     inputs_below,
     output_of,
 )
+from tlkit.backbones.graph import build_body, symbolic
+from tlkit.backbones.registry import RANDOM, Backbone
+from tlkit.backbones.weights.load import layers_digest, load_weights, weights_digest
 from tlkit.model.head import (
     BOTH,
     MAP_POOLINGS,
@@ -34,8 +35,7 @@ from tlkit.model.head import (
     apply_head,
     layer_name,
 )
-from tlkit.model.task import Task
-from tlkit.model.weights import layers_digest, load_weights, weights_digest
+from tlkit.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class Classifier:
         cut: Name of the layer where the body ends and the head begins.
         freeze_to: Name of the layer up to which nothing trains, "none" if all does.
         frozen: Names of the layers with weights that never change: all up to
-            `freeze_to`, and every batch normalisation of a pretrained body.
+            `freeze_to`, and every batch normalization of a pretrained body.
         weights_digest: SHA-256 of names and values of the body as loaded.
         head_parameters: Of the layers above the cut.
         feature_shape: At the cut, (height, width, channels).
         head: The layers above the cut.
-        head_inputs: How many numbers a picture gives to the first dense layer.
+        head_inputs: How many numbers an image gives to the first dense layer.
         body: The same layers up to the cut.
         pretrained: Whether the body was given weights.
         dropouts: Rates of the body's own dropout where it is not frozen, by layer.
@@ -95,11 +95,11 @@ def build_classifier(
 ) -> Classifier:
     """Put a classifier together.
 
-    Batch normalisation of a pretrained body stays as it is in every phase, above the
+    Batch normalization of a pretrained body stays as it is in every phase, above the
     freeze point too: moving its statistics on small batches undoes the pretraining.
     One with random weights has nothing to keep and trains above that point, with
     statistics that forget a tenth a step. Dropout inside the frozen part is switched
-    off: what is frozen gives one answer for a picture.
+    off: what is frozen gives one answer for an image.
 
     Args:
         backbone: Row of the table.
@@ -109,7 +109,7 @@ def build_classifier(
             nothing.
         head: As `parse_head` gives it.
         n_classes: At least 2.
-        multi_label: Whether a picture may be of several of them.
+        multi_label: Whether an image may be of several of them.
         weights: "imagenet", "none", "own" for a network of the user's own, or the path
             of a weights file.
         seed: Of random initial weights and dropout. Python, NumPy and the backend keep
@@ -170,7 +170,7 @@ def refreeze(classifier: Classifier, freeze_to: str | None) -> Classifier:
         freeze_to: As `build_classifier` takes it.
 
     Returns:
-        The classifier with what is frozen now; to be compiled anew.
+        The classifier with what is frozen now; to be compiled again.
 
     Raises:
         UsageError: If the layer is unknown or the graph does not split there.
@@ -247,7 +247,7 @@ def split_at_freeze(classifier: Classifier) -> Parts:
     Returns:
         Both; suffix(pooling(prefix(x))) equals model(x). Layers of the suffix then
         have a second inbound node, so ask `model` for tensors inside it by
-        `tlkit.model.cut.output_of`.
+        `tlkit.backbones.cut_points.output_of`.
     """
     model = classifier.model
     if classifier.freeze_to == NOTHING:

@@ -6,11 +6,11 @@ import math
 
 import keras
 
-from tlkit.model.cut import output_of
+from tlkit.backbones.cut_points import output_of
 
 
 def flops(model: keras.Model) -> int:
-    """Floating point operations for one picture, a multiplication with addition as two.
+    """Floating point operations for one image, a multiplication with addition as two.
 
     Convolutions and dense layers count, the rest is small beside them.
 
@@ -24,14 +24,7 @@ def flops(model: keras.Model) -> int:
 
 
 def layer_flops(layer: keras.layers.Layer) -> int:
-    """What a layer adds to `flops`.
-
-    Args:
-        layer: Of such a graph.
-
-    Returns:
-        The number of operations for one picture.
-    """
+    """What a layer adds to `flops`."""
     # A kernel has two axes or more and is used once at every output position; biases,
     # scales and statistics have one.
     kernels = [w for w in layer.weights if len(w.shape) >= 2]

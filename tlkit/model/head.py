@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from tlkit.errors import UsageError, unknown_name
-from tlkit.model.task import Task
+from tlkit.tasks.task import Task
 
 if TYPE_CHECKING:
     import keras
@@ -22,7 +22,7 @@ GAP, GMP, BOTH = "gap", "gmp", "gap_gmp"
 MAP_POOLINGS = (GAP, GMP, BOTH)
 POOLINGS = ("flatten", *MAP_POOLINGS)
 KINDS = (*POOLINGS, "dense", "dropout", "bn")
-# Of batch normalisation that begins with nothing, here or in a network with random
+# Of batch normalization that begins with nothing, here or in a network with random
 # weights: statistics that follow the few steps of a small set. Keras' 0.99 and more lag
 # behind them, and the answers are by chance.
 MOMENTUM = 0.9
@@ -51,7 +51,7 @@ def parse_head(text: str) -> tuple[HeadLayer, ...]:
         text: Layers from the cut up, separated by commas: `flatten`, `gap` (global
             average pooling), `gmp` (global maximum pooling), `gap_gmp` (both, one after
             the other), `dense:UNITS` (ReLU), `dropout:RATE`, `bn` (batch
-            normalisation). Exactly one of the first four. The output layer comes by
+            normalization). Exactly one of the first four. The output layer comes by
             itself.
 
     Returns:
@@ -59,7 +59,7 @@ def parse_head(text: str) -> tuple[HeadLayer, ...]:
 
     Raises:
         UsageError: If a layer is unknown, lacks its value or has one it cannot take,
-            or if the layers do not make features of one vector a picture.
+            or if the layers do not make features of one vector an image.
 
     Example:
         >>> [str(layer) for layer in parse_head("flatten,dense:1024,dropout:0.2")]
@@ -130,21 +130,7 @@ def is_linear(layers: tuple[HeadLayer, ...]) -> bool:
 def apply_head(
     x: keras.KerasTensor, layers: tuple[HeadLayer, ...], task: Task, seed: int
 ) -> keras.KerasTensor:
-    """Put a head and the output layer on features.
-
-    Args:
-        x: Features at the cut, [B, H, W, C].
-        layers: As `parse_head` gives them.
-        task: Decides the output layer.
-        seed: Of initial weights and dropout; each layer gets a seed of its own from it.
-
-    Returns:
-        float32 probabilities [B, units]: by a softmax over the classes; by a sigmoid
-        of the second class for 2 of them, and of each where there are several labels.
-
-    Raises:
-        UsageError: If the features at the cut are not [B, H, W, C].
-    """
+    """Put a head and the output layer on features."""
     import keras
 
     if len(x.shape) != 4:

@@ -139,11 +139,7 @@ def build(
 
 @functools.cache
 def _discriminating(kind: Any, factors: tuple[float, ...]) -> Any:
-    """An optimizer of this kind that gives every variable a rate of its own.
-
-    Returns:
-        The same class for the same factors, so that two can be told to be alike.
-    """
+    """An optimizer of this kind that gives every variable a rate of its own."""
 
     class Discriminating(kind):  # type: ignore[misc]
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:

@@ -26,7 +26,7 @@ HEAD_RATE, HEAD_EPOCHS = 1e-3, 30
 # For layers that are pretrained: slowly, and all alike. Twice this, falling to a tenth
 # for the lowest layer, gains nothing; tests/benchmarks/tuning.py compares them.
 TUNE_RATE = 2.5e-4
-# Tuned without it, a network soon answers its few pictures with a certainty that it
+# Tuned without it, a network soon answers its few images with a certainty that it
 # does not have on others.
 SMOOTHING = 0.1
 
@@ -39,7 +39,7 @@ class Phase:
         above: What trains: "head" all above the cut, "top" and "deep" the upper third
             and two thirds of the computing as well, "all" everything; or all above
             the layer of this name.
-        epochs: Passes over the pictures, at most.
+        epochs: Passes over the images, at most.
         lr: Learning rate; None for that of the training.
         half: Whether what comes of it is the mean of the weights before and after.
         ended: Behind how many steps it has to end, as a run did whose time was up; the

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.conftest import draw_picture
+from tests.conftest import draw_image
 from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.prepare import prepare
 
@@ -48,7 +48,7 @@ class Tag:
         return found
 
 
-class Page(HTMLParser):
+class ImageRecord(HTMLParser):
     """HTML in, a tree of it out; strict about what is opened and closed."""
 
     def __init__(self, html: str) -> None:
@@ -74,7 +74,9 @@ class Page(HTMLParser):
 
 
 def read_page(manifest: Manifest) -> Tag:
-    return Page((manifest.directory / "report.html").read_text(encoding="utf-8")).root
+    return ImageRecord(
+        (manifest.directory / "report.html").read_text(encoding="utf-8")
+    ).root
 
 
 SCRIPT = "<script>alert('x')<\u2215script>&amp;\"'"
@@ -86,13 +88,11 @@ def make_mess(root: Path) -> None:
         folder = root / label
         folder.mkdir(parents=True)
         for i in range(20):
-            picture = Image.fromarray(draw_picture(kind, i, 128))
-            picture.save(folder / f"{i} <b>'{kind}'.png")
+            image = Image.fromarray(draw_image(kind, i, 128))
+            image.save(folder / f"{i} <b>'{kind}'.png")
     first = root / SCRIPT
     Image.new("RGB", (128, 128), (4, 4, 4)).save(first / "night.png")
-    Image.fromarray(draw_picture(0, 50, 128)).resize((700, 128)).save(
-        first / "long.png"
-    )
+    Image.fromarray(draw_image(0, 50, 128)).resize((700, 128)).save(first / "long.png")
     shutil.copy(first / "3 <b>'0'.png", first / "twin\nof 3.png")
     shutil.copy(first / "5 <b>'0'.png", root / "b\u202egnp & co" / "conflict.png")
     (first / "notes.jpg").write_text("notes")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.dataset.report.conftest import SCRIPT, Tag, read_page
 from tlkit.dataset.manifest import Manifest
-from tlkit.dataset.output import write
+from tlkit.dataset.output.write import write
 from tlkit.dataset.prepare import prepare
 
 
@@ -46,7 +46,7 @@ def test_structure(mess):
         "Warnings and remarks",
         "Classes",
         "Contact sheets",
-        "Pictures that stand out",
+        "Images that stand out",
         "Copies and conflicts",
         "Not used",
         "Sizes",
@@ -116,7 +116,7 @@ def test_numbers_are_those_of_the_manifest(mess):
     assert len(tiles) == len(mess.examples) == 41
     badges = Counter(b.text for b in page.section("sheets").all("span", where="badge"))
     assert badges == {s: len(mess.of(s)) for s in ("val", "test")}
-    assert "41 pictures of 2 classes" in page.all("header")[0].text
+    assert "41 images of 2 classes" in page.all("header")[0].text
     assert mess.digest[:12] in page.all("header")[0].text
     charts = page.section("sizes").all("svg")
     # 40 of 128 x 128 and one of 700 x 128
@@ -153,14 +153,14 @@ def test_copies_side_by_side(mess):
     ]
     assert told == [
         (
-            "The same picture under two labels 2 pictures",
+            "The same image under two labels 2 images",
             [
                 f"5 <b>'0'.png {SCRIPT} left out",
                 "conflict.png b\\u202egnp & co left out",
             ],
         ),
         (
-            "Exact copies 2 pictures",
+            "Exact copies 2 images",
             [f"3 <b>'0'.png {SCRIPT} kept", f"twin\\nof 3.png {SCRIPT} dropped"],
         ),
     ]
@@ -210,7 +210,7 @@ def test_a_clean_set(photo_folder, tmp_path, told):
     assert not [tag for tag in page.all("section") if tag.get("id") == "odd"]
     # 24 of 40, evenly: 0, 1, 3, 5, 6, 8, ...
     sheet = page.section("sheets").all("details")[0]
-    assert sheet.all("summary")[0].text == "a 24 of 40 pictures"
+    assert sheet.all("summary")[0].text == "a 24 of 40 images"
     names = [name.text for name in sheet.all("figure")[0].all("bdi")]
     assert names == ["a_000.png"]
     shown = [tile.all("bdi")[0].text for tile in sheet.all("figure")]
@@ -254,7 +254,7 @@ def test_long_lists_are_cut(tmp_path):
         (root / "class 0" / f"{i}.jpg").write_text("notes")
     manifest = prepare(root, tmp_path / "data", near=False)
     page = read_page(manifest)
-    # 480 pictures on the sheets of all classes, four each at least
+    # 480 images on the sheets of all classes, four each at least
     assert len(page.section("sheets").all("details")) == 120
     assert len(page.section("sheets").all("figure")) == 480
     assert "... and 5 more classes" in page.section("sheets").text
@@ -264,7 +264,7 @@ def test_long_lists_are_cut(tmp_path):
     assert (manifest.directory / "report.html").stat().st_size < 3e6
 
 
-def test_a_picture_that_has_gone_meanwhile(photo_folder, tmp_path, monkeypatch):
+def test_a_image_that_has_gone_meanwhile(photo_folder, tmp_path, monkeypatch):
     import tlkit.dataset.prepare as module
 
     root = photo_folder({"a": 12, "b": 12})

@@ -72,15 +72,15 @@ def test_all_of_it_is_seen(chromium, manifest):
     for entry in ("browser", "performance"):
         chromium.get_log(entry)
     show(chromium, manifest)
-    pictures = chromium.execute_async_script(
+    images = chromium.execute_async_script(
         """
         const done = arguments[0];
         Promise.all([...document.images].map(i => i.decode().catch(() => null)))
           .then(() => done([...document.images].map(i => i.naturalWidth)));
         """
     )
-    assert len(pictures) >= min(len(manifest.examples), 24 * len(manifest.labels))
-    assert all(width > 0 for width in pictures)
+    assert len(images) >= min(len(manifest.examples), 24 * len(manifest.labels))
+    assert all(width > 0 for width in images)
     assert chromium.get_log("browser") == []
     loaded = chromium.execute_script(
         "return performance.getEntriesByType('resource').map(e => e.name)"
@@ -110,15 +110,15 @@ def test_it_fits_the_screen(chromium, manifest, width):
 
 
 def test_it_is_dark_where_that_is_wished(chromium, mess):
-    colours = {}
+    colors = {}
     for scheme in ("light", "dark"):
         feature = {"name": "prefers-color-scheme", "value": scheme}
         chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
         show(chromium, mess)
-        colours[scheme] = chromium.execute_script(CONTRASTS)
+        colors[scheme] = chromium.execute_script(CONTRASTS)
     (light, light_ratio, number), (dark, dark_ratio, _) = (
-        colours["light"],
-        colours["dark"],
+        colors["light"],
+        colors["dark"],
     )
     assert light > 0.8
     assert dark < 0.05
@@ -130,15 +130,15 @@ def test_it_is_dark_where_that_is_wished(chromium, mess):
 # The luminance of the ground; the least contrast of a text with what is behind it;
 # how many texts there are.
 CONTRASTS = """
-const luminance = colour => {
-  const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)
+const luminance = color => {
+  const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)
     .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
 const behind = element => {
   for (let e = element; e; e = e.parentElement) {
-    const colour = getComputedStyle(e).backgroundColor;
-    if (!colour.endsWith(', 0)')) return colour;
+    const color = getComputedStyle(e).backgroundColor;
+    if (!color.endsWith(', 0)')) return color;
   }
 };
 const ratios = [...document.querySelectorAll('body *')]
@@ -173,7 +173,7 @@ def test_what_is_written_is_what_is_in_the_manifest(chromium, mess):
     assert rows == [
         [*row.values(), sum(row.values())] for row in mess.counts().values()
     ]
-    assert texts("#copies h3 span") == ["2 pictures", "2 pictures"]
+    assert texts("#copies h3 span") == ["2 images", "2 images"]
     # a link from the warning leads to what it is about
     chromium.find_element("css selector", "#warnings a").click()
     place = chromium.execute_script(

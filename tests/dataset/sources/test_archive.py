@@ -13,8 +13,9 @@ import zipfile
 import pytest
 
 from tlkit.dataset.sources import archive
-from tlkit.dataset.sources.archive import members, unpack
-from tlkit.dataset.sources.archive.members import archive_kind
+from tlkit.dataset.sources import archive_members as members
+from tlkit.dataset.sources.archive import unpack
+from tlkit.dataset.sources.archive_members import archive_kind
 from tlkit.errors import DatasetError
 from tlkit.progress import Silent
 
@@ -292,7 +293,7 @@ def test_dates_that_mean_nothing(tmp_path, monkeypatch):
         raise OverflowError("mktime argument out of range")
 
     path = make_zip(tmp_path / "x.zip", {"a": b"1"})
-    monkeypatch.setattr("tlkit.dataset.sources.archive.members.time.mktime", refuse)
+    monkeypatch.setattr("tlkit.dataset.sources.archive_members.time.mktime", refuse)
     root, rejected = unpack(path, tmp_path / "out", Silent())
     assert (below(root), rejected) == ({"a": b"1"}, [])
     assert (root / "a").stat().st_mtime > WHEN
@@ -352,7 +353,7 @@ def test_kinds_by_content(tmp_path):
     with pytest.raises(DatasetError, match=r"\.rar is not read"):
         unpack(tmp_path / "x", tmp_path / "out", Silent())
     assert archive_kind(tmp_path) == archive_kind(tmp_path / "none") == ""
-    # A spreadsheet is a zip, but not one of pictures.
+    # A spreadsheet is a zip, but not one of images.
     assert archive_kind(make_zip(tmp_path / "x.xlsx", {"a": b""})) == ""
 
 

@@ -6,21 +6,14 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 from tlkit.dataset.manifest import SPLITS
-from tlkit.dataset.output import Prepared
-from tlkit.dataset.report.markup import name, node
+from tlkit.dataset.output.write import Prepared
+from tlkit.reports.html import name, node
 
 MOST_ROWS = 200
 
 
 def classes(prepared: Prepared) -> Element:
-    """The table of classes and sides.
-
-    Args:
-        prepared: What was prepared.
-
-    Returns:
-        A section.
-    """
+    """The table of classes and sides."""
     sides = [s for s in SPLITS if any(e.split == s for e in prepared.examples)]
     rows = {
         label: [prepared.numbers[label, side] for side in sides]
@@ -43,8 +36,8 @@ def classes(prepared: Prepared) -> Element:
             node("tfoot", node("tr", node("th", "all", scope="row"), total)),
         ),
         node("p", f"... and {hidden:,} more classes in labels.txt") if hidden else None,
-        node("p", "A picture of several classes counts for each of them.")
-        if prepared.options.labelling.multi_label
+        node("p", "An image of several classes counts for each of them.")
+        if prepared.options.labeling.multi_label
         else None,
         id="classes",
     )

@@ -6,29 +6,29 @@ from collections import defaultdict
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
-from tlkit.dataset.output import Prepared
-from tlkit.dataset.report.album import Album
-from tlkit.dataset.report.markup import name, node
-from tlkit.dataset.report.tiles import grid, tile
-from tlkit.dataset.sources import Rejection
+from tlkit.dataset.formats import Rejected
+from tlkit.dataset.output.write import Prepared
+from tlkit.reports.html import name, node
+from tlkit.reports.thumbnails import Thumbnails
+from tlkit.reports.tiles import grid, tile
 
 # What the words of rejected.csv mean; those left out say it themselves.
 MEANINGS = {
-    "duplicate": "A copy of a picture that is used",
-    "conflict": "The same picture under two labels",
+    "duplicate": "A copy of an image that is used",
+    "conflict": "The same image under two labels",
     "leak": "A copy is on another side of the split",
     "truncated": "Cut off",
-    "not-an-image": "No picture",
+    "not-an-image": "No image",
     "no-label": "Without a label",
-    "unlabelled": "No annotation leads to it",
+    "unlabeled": "No annotation leads to it",
     "several-labels": "Several labels, where one is asked for",
     "ignored": "Marked to be ignored",
     "crowd": "Stands for a crowd of things",
     "no-shape": "Nothing is drawn on it",
     "no-area": "Shapes without area",
     "too-small": "Shapes that are too small",
-    "size-mismatch": "Drawn on a picture of another size",
-    "embedded-copy": "The annotation holds the picture itself",
+    "size-mismatch": "Drawn on an image of another size",
+    "embedded-copy": "The annotation holds the image itself",
     "no-class-folder": "Not in the folder of a class",
     "too-many-pixels": "Too many pixels",
     "not-a-file": "No ordinary file",
@@ -37,35 +37,27 @@ MEANINGS = {
 }
 # Those of copies stand side by side elsewhere on the page.
 ELSEWHERE = {"duplicate", "conflict", "leak"}
-MOST_ROWS, ROWS_EACH, MOST_PICTURES = 200, 50, 6
-MOST_REASONS_WITH_PICTURES = 10
+MOST_ROWS, ROWS_EACH, MOST_IMAGES = 200, 50, 6
+MOST_REASONS_WITH_IMAGES = 10
 FEW = 12
 
 
-def rejected(prepared: Prepared, album: Album) -> Element:
-    """The files that are not used.
-
-    Args:
-        prepared: What was prepared.
-        album: Where pictures are asked for.
-
-    Returns:
-        A section.
-    """
-    reasons: dict[str, list[Rejection]] = defaultdict(list)
+def rejected(prepared: Prepared, album: Thumbnails) -> Element:
+    """The files that are not used."""
+    reasons: dict[str, list[Rejected]] = defaultdict(list)
     for rejection in prepared.rejected:
         reasons[rejection.reason].append(rejection)
-    pictures = {fact.path: fact.path for fact in prepared.facts}
+    images = {fact.path: fact.path for fact in prepared.facts}
     for page in prepared.scan.pages:
-        if page.path in pictures:
-            pictures.setdefault(page.file, page.path)
+        if page.path in images:
+            images.setdefault(page.file, page.path)
     ordered = sorted(reasons.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     left = MOST_ROWS
     parts = []
     for i, (reason, rows) in enumerate(ordered):
         shown = rows[: min(left, ROWS_EACH)]
         left -= len(shown)
-        seen = {} if i >= MOST_REASONS_WITH_PICTURES else pictures
+        seen = {} if i >= MOST_REASONS_WITH_IMAGES else images
         parts.append(_reason(reason, rows, shown, seen, album))
     text = (
         "Every file that is not used, with the reason; rejected.csv has them all. The "
@@ -84,18 +76,18 @@ def rejected(prepared: Prepared, album: Album) -> Element:
 
 def _reason(
     reason: str,
-    rows: Sequence[Rejection],
-    shown: Sequence[Rejection],
-    pictures: dict[str, str],
-    album: Album,
+    rows: Sequence[Rejected],
+    shown: Sequence[Rejected],
+    images: dict[str, str],
+    album: Thumbnails,
 ) -> Element:
     title = MEANINGS.get(reason, reason.replace("-", " ").capitalize())
     visible = dict.fromkeys(
-        (row.file, pictures[row.file]) for row in rows if row.file in pictures
+        (row.file, images[row.file]) for row in rows if row.file in images
     )
     tiles = [
-        tile(album.picture(path, None, f"{file}: {reason}"), file)
-        for file, path in list(visible)[:MOST_PICTURES]
+        tile(album.image(path, None, f"{file}: {reason}"), file)
+        for file, path in list(visible)[:MOST_IMAGES]
         if reason not in ELSEWHERE
     ]
     hidden = len(rows) - len(shown)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from xml.etree.ElementTree import Element
 
-from tlkit.dataset.output import Prepared
-from tlkit.dataset.quality import size_of
-from tlkit.dataset.report.charts import bars, histogram
-from tlkit.dataset.report.markup import node
+from tlkit.dataset.output.write import Prepared
+from tlkit.dataset.quality.outliers import size_of
+from tlkit.reports.charts import bars, histogram
+from tlkit.reports.html import node
 
 SIDES = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 SIDE_NAMES = (
@@ -31,14 +31,7 @@ RATIO_NAMES = (
 
 
 def sizes(prepared: Prepared) -> Element:
-    """The histograms of short side and aspect ratio.
-
-    Args:
-        prepared: What was prepared.
-
-    Returns:
-        A section.
-    """
+    """The histograms of short side and aspect ratio."""
     all_sizes = [size_of(example) for example in prepared.examples]
     short = sorted(min(size) for size in all_sizes)
     charts = (

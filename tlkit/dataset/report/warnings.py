@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
-from tlkit.dataset.output import Prepared
-from tlkit.dataset.report.markup import node
+from tlkit.dataset.output.write import Prepared
+from tlkit.reports.html import node
 
 MOST = 200
 
 
 def warnings(prepared: Prepared) -> Element:
-    """The section of warnings and remarks.
-
-    Args:
-        prepared: What was prepared.
-
-    Returns:
-        A section.
-    """
+    """The section of warnings and remarks."""
     shown = {f.text: f"#odd-{f.kind}" for f in prepared.findings if f.odd}
     lines = [("warning", line) for line in prepared.scan.warnings]
     lines += [("warning", line) for line in prepared.warnings]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlkit.dataset.sources.page import Rejection, natural_key
+from tlkit.dataset.records import Rejected, natural_key
 
 # What systems and notebooks leave behind. Dot-files and dot-folders are junk as well.
 JUNK_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information"}
@@ -26,24 +26,15 @@ class Found:
     """
 
     files: tuple[str, ...]
-    rejected: tuple[Rejection, ...]
+    rejected: tuple[Rejected, ...]
 
 
 def walk(
     root: Path, *, allow_outside: bool = False, leave: Collection[Path] = ()
 ) -> Found:
-    """List the files below a folder, links followed, each folder of a loop once.
-
-    Args:
-        root: An existing folder.
-        allow_outside: Follow links that lead out of it as well.
-        leave: Folders that are passed over, as they lie below the root.
-
-    Returns:
-        The files.
-    """
+    """List the files below a folder, links followed, each folder of a loop once."""
     files: list[str] = []
-    rejected: list[Rejection] = []
+    rejected: list[Rejected] = []
     # A folder is a loop if it is among the folders above itself.
     stack = [("", frozenset[tuple[int, int]]())]
     inside = None if allow_outside else root.resolve()
@@ -77,14 +68,7 @@ def walk(
 
 
 def folders(root: Path) -> Iterator[str]:
-    """The names of the folders right in a folder, junk aside.
-
-    Args:
-        root: An existing folder.
-
-    Yields:
-        Names, in natural order; none where there is no permission.
-    """
+    """The names of the folders right in a folder, junk aside."""
     try:
         names = [entry.name for entry in os.scandir(root) if _is_folder(entry)]
     except OSError:  # `walk` reports it
@@ -95,14 +79,7 @@ def folders(root: Path) -> Iterator[str]:
 
 
 def upwards(folder: str) -> Iterator[str]:
-    """List a folder and those above it.
-
-    Args:
-        folder: POSIX, relative to the root.
-
-    Yields:
-        Their paths, "" for the root at last.
-    """
+    """List a folder and those above it."""
     while folder:
         yield folder
         folder = posixpath.dirname(folder)
@@ -110,14 +87,7 @@ def upwards(folder: str) -> Iterator[str]:
 
 
 def shown(path: str) -> str:
-    """Make a path fit for writing.
-
-    Args:
-        path: As the system gave it.
-
-    Returns:
-        The same if it is UTF-8, else with foreign bytes as escapes.
-    """
+    """Make a path fit for writing."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -133,31 +103,22 @@ def _identity(folder: Path) -> tuple[int, int]:
     return facts.st_dev, facts.st_ino
 
 
-def junk(path: str, name: str, is_folder: bool) -> Rejection | None:
-    """Say of what systems and notebooks leave behind that it is.
-
-    Args:
-        path: Relative to the source root.
-        name: Its last part.
-        is_folder: Whether it is a folder.
-
-    Returns:
-        What it is, or None for anything else.
-    """
+def junk(path: str, name: str, is_folder: bool) -> Rejected | None:
+    """Say of what systems and notebooks leave behind that it is."""
     names = JUNK_FOLDERS if is_folder else JUNK_FILES
     if name.startswith(".") or name.lower() in names:
         ending = "/" if is_folder else ""
         what = "Hidden" if name.startswith(".") else "Not photos, by its name"
         detail = f"{what}; left out."
-        return Rejection(shown(path) + ending, "junk", detail)
+        return Rejected(shown(path) + ending, "junk", detail)
     return None
 
 
-def _refusal(path: str, name: str, is_folder: bool) -> Rejection | None:
+def _refusal(path: str, name: str, is_folder: bool) -> Rejected | None:
     if found := junk(path, name, is_folder):
         return found
     if not is_folder and shown(path) != path:
-        return Rejection(shown(path), "name-not-utf8", "The name is not UTF-8.")
+        return Rejected(shown(path), "name-not-utf8", "The name is not UTF-8.")
     return None
 
 
@@ -170,20 +131,20 @@ def _leads_out(entry: os.DirEntry[str], inside: Path) -> bool:
         return False
 
 
-def _outside(path: str, is_folder: bool) -> Rejection:
+def _outside(path: str, is_folder: bool) -> Rejected:
     detail = "A link out of the source (--allow-outside follows it)."
-    return Rejection(shown(path) + "/" * is_folder, "outside-source", detail)
+    return Rejected(shown(path) + "/" * is_folder, "outside-source", detail)
 
 
-def _loop(folder: str) -> Rejection:
-    return Rejection(
+def _loop(folder: str) -> Rejected:
+    return Rejected(
         shown(folder) + "/", "link-loop", "A link to a folder that it lies in."
     )
 
 
-def _refused(folder: str, error: OSError) -> Rejection:
+def _refused(folder: str, error: OSError) -> Rejected:
     denied = isinstance(error, PermissionError)
     reason = "no-permission" if denied else "unreadable"
-    return Rejection(
+    return Rejected(
         shown(folder) + "/", reason, f"The folder cannot be read: {error.strerror}."
     )

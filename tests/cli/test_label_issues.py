@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+import tlkit
+from tests.experiments.test_label_issues import seen
+from tlkit.cli import run
+from tlkit.experiments import label_issues
+
+NETWORK = (
+    "--backbone", "smallcnn", "--weights", "none", "--size", "32", "--workers", "0",
+)  # fmt: skip
+
+
+@pytest.fixture
+def data(photo_folder, tmp_path):
+    root = photo_folder({"disc": 20, "bar": 20})
+    for i in (3, 4):
+        (root / "disc" / f"disc_{i:03d}.png").rename(root / "bar" / f"disc_{i:03d}.png")
+    tlkit.prepare(root, tmp_path / "data", near=False, workers=0, test=0.4)
+    return tmp_path / "data"
+
+
+def test_the_worst_are_printed_and_the_next_step_works(
+    data, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(label_issues, "features_of", seen)
+    out = tmp_path / "doubts"
+    assert run(["doubts", str(data), "--out", str(out), *NETWORK]) == 0
+    shown = capsys.readouterr()
+    assert "doubts: 2 of 40 examples probably have a wrong label" in shown.out
+    assert shown.out.count("bar/disc_00") == 2
+    told = shown.err.replace("\n", "")
+    next_step = f"tlkit annotate {data} --what mistakes --doubts {out} --out work"
+    assert next_step in told
+    in_test = sum("bar/disc" in e.path for e in tlkit.Manifest.read(data).of("test"))
+    assert ("leave none of them out" in told) == (in_test > 0)
+    work = ["--what", "mistakes", "--doubts", str(out), "--out", str(tmp_path / "w")]
+    assert run(["annotate", str(data), *work, "--no-start"]) == 0
+    assert "mistakes: 2 images to look at" in capsys.readouterr().out
+
+
+def test_with_a_real_network(data, tmp_path, capsys, own_store):
+    out = tmp_path / "doubts"
+    assert run(["doubts", str(data), "--out", str(out), *NETWORK]) == 0
+    assert "of 40 examples" in capsys.readouterr().out
+    assert (out / "doubts.html").is_file()
+    assert run(["doubts", str(data), "--out", str(out), *NETWORK]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+
+
+def test_nothing_to_doubt(photo_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(label_issues, "features_of", seen)
+    root = photo_folder({"disc": 10, "bar": 10})
+    tlkit.prepare(root, tmp_path / "data", near=False, workers=0)
+    out = tmp_path / "doubts"
+    assert run(["doubts", str(tmp_path / "data"), "--out", str(out), *NETWORK]) == 0
+    shown = capsys.readouterr()
+    assert "doubts: 0 of 20" in shown.out
+    assert "Next: tlkit finetune" in shown.err

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tlkit.dataset.annotations.objects_file import OBJECTS, read_objects, write_objects
+from tlkit.dataset.annotations.shapes import KINDS, Shape, mask_shape, rectangle
+from tlkit.dataset.formats import Annotation_, ImageRecord
+from tlkit.errors import DatasetError
+
+POINTS = ((1.0, 2.0), (30.5, 4.0), (5.0, 60.25), (-7.0, 8.0))
+
+
+def every_kind() -> list[Shape]:
+    shapes = [Shape(kind, POINTS[:least]) for kind, least in KINDS.items()]
+    inside = np.eye(5, 7, dtype=bool)
+    return [*shapes, Shape("linestrip", POINTS), mask_shape(inside, 3, 4)]
+
+
+PAGES = [
+    ImageRecord("a/1.jpg", labels=("a",)),
+    ImageRecord(
+        'b/写真, "2"\n.jpg',
+        file="b/2.json",
+        labels=("x", "y z"),
+        things=(
+            Annotation_("cat", tuple(every_kind())),
+            Annotation_(
+                "",
+                (rectangle((1, 2, 3, 4)),),
+                told=(0.5, 2.0, 3.25, 4.0),
+                attributes={"difficult": 1, "flags": {"é": True}, "deep": [[{}], None]},
+            ),
+        ),
+        split="val",
+        group="clip 7",
+        size=(640, 480),
+        attributes={"flags": {"x": True}, "odd": "\ud800 line\u2028end"},
+    ),
+    ImageRecord(
+        "c.jpg", file="2.json", things=(Annotation_("dog", (rectangle((0, 0, 9, 9)),)),)
+    ),
+]
+
+
+def test_what_was_written_is_read(tmp_path):
+    write_objects(tmp_path, iter(PAGES))
+    assert list(read_objects(tmp_path)) == PAGES[1:]
+
+
+def test_each_line_is_plain_json(tmp_path):
+    write_objects(tmp_path, PAGES)
+    text = (tmp_path / OBJECTS).read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.removesuffix("\n").split("\n")]
+    assert [line["path"] for line in lines] == [PAGES[1].path, "c.jpg"]
+    assert lines[1] == {
+        "path": "c.jpg",
+        "file": "2.json",
+        "labels": [],
+        "split": None,
+        "group": "",
+        "size": None,
+        "attributes": {},
+        "things": [
+            {
+                "label": "dog",
+                "attributes": {},
+                "told": None,
+                "shapes": [{"shape_type": "rectangle", "points": [[0, 0], [9, 9]]}],
+            }
+        ],
+    }
+
+
+def test_nothing_was_drawn(tmp_path):
+    write_objects(tmp_path, PAGES[:1])
+    assert not (tmp_path / OBJECTS).exists()
+    assert list(read_objects(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("{", ""),
+        ('"rectangle"', '"blob"'),
+        ("[9.0, 9.0]", "[9.0]"),
+        ('"things"', '"thing"'),
+        ('[{"label"', '[7, {"label"'),
+        ('"size": null', '"size": 7'),
+        ("dog", "\x00"),
+        (": [{", ": 7, [{"),
+    ],
+)
+def test_a_line_that_was_changed(tmp_path, change):
+    write_objects(tmp_path, PAGES)
+    path = tmp_path / OBJECTS
+    first, last, _ = path.read_text(encoding="utf-8").split("\n")
+    assert change[0] in last
+    path.write_text(f"{first}\n{last.replace(*change)}\n", encoding="utf-8")
+    pages = read_objects(tmp_path)
+    assert next(pages) == PAGES[1]
+    with pytest.raises(DatasetError, match="line 2 is not what prepare") as caught:
+        next(pages)
+    assert "--overwrite" in caught.value.hint
+
+
+def test_bytes_that_are_no_text(tmp_path):
+    (tmp_path / OBJECTS).write_bytes(b"\xff\xfe\n")
+    with pytest.raises(DatasetError, match="not what prepare wrote"):
+        list(read_objects(tmp_path))

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlkit.dataset.annotations.shapes import Shape, mask_shape, rectangle
+from tlkit.dataset.convert import labelme
+from tlkit.dataset.convert.records import Sheet
+from tlkit.dataset.formats import labelme as reader
+from tlkit.dataset.records import Annotation_, ImageRecord
+from tlkit.dataset.sources.open import open_source
+
+BOX = rectangle((1, 2, 5, 9))
+DOT = Shape("point", ((3, 4),))
+ELLIPSE = Shape("ellipse", ((20, 20), (30, 20), (20, 25)))
+
+
+@pytest.fixture
+def written(tmp_path):
+    """What is written of things on one page, what is lost, and what is read again."""
+
+    def write(*things: Annotation_, **page):
+        sheet = Sheet(ImageRecord("x/a.png", things=things, **page), "b/a.png", 64, 48)
+        losses = labelme.write(tmp_path, [sheet], ["cat"])
+        content = json.loads((tmp_path / "b" / "a.json").read_text(encoding="utf-8"))
+        Image.new("RGB", (64, 48)).save(tmp_path / "b" / "a.png")
+        scan = reader.read(open_source(tmp_path, workers=0))
+        (again,) = scan.pages
+        assert scan.rejected == ()
+        return content, losses, again
+
+    return write
+
+
+def lost(losses):
+    return [(loss.thing, loss.field) for loss in losses]
+
+
+def test_a_box(written):
+    content, losses, again = written(Annotation_("cat é", (BOX,)))
+    assert content == {
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": [
+            {
+                "label": "cat é",
+                "points": [[1, 2], [5, 9]],
+                "description": "",
+                "flags": {},
+                "group_id": None,
+                "shape_type": "rectangle",
+                "mask": None,
+            }
+        ],
+        "imagePath": "a.png",
+        "imageData": None,
+        "imageHeight": 48,
+        "imageWidth": 64,
+    }
+    assert losses == []
+    assert again.things == (Annotation_("cat é", (BOX,)),)
+
+
+def test_shapes_of_one_thing_have_one_group(written):
+    things = [
+        Annotation_("cat", (BOX, DOT)),
+        Annotation_("cat", (DOT,), attributes={"group_id": 4}),
+        Annotation_("dog", (DOT, BOX), attributes={"group_id": 4}),
+        Annotation_("cat", (DOT,), attributes={"group_id": 4}),
+        Annotation_("cat", (BOX, BOX)),
+        Annotation_("cat", (DOT,)),
+        Annotation_("cat", (DOT,), attributes={"group_id": "four"}),
+    ]
+    content, _, again = written(*things)
+    groups = [shape["group_id"] for shape in content["shapes"]]
+    assert groups == [5, 5, 4, 4, 4, 6, 7, 7, None, None]
+    assert [thing.shapes for thing in again.things] == [t.shapes for t in things]
+    assert again.things[-1].attributes == {"group_id": "four"}
+
+
+def test_shapes_that_labelme_does_not_draw(written):
+    whole = Shape("mask", ((2, 3), (5, 4)))
+    eye = mask_shape(np.eye(3, dtype=bool), 7, 8)
+    content, losses, again = written(
+        Annotation_("cat", (ELLIPSE,)),
+        Annotation_("cat", (whole,)),
+        Annotation_("cat", (eye,)),
+    )
+    ellipse, filled, mask = content["shapes"]
+    assert (ellipse["shape_type"], len(ellipse["points"])) == ("polygon", 64)
+    for x, y in ellipse["points"]:
+        assert math.isclose(((x - 20) / 10) ** 2 + ((y - 20) / 5) ** 2, 1)
+    assert lost(losses) == [(1, "shape")]
+    assert filled["mask"]
+    assert again.things[1].shapes[0].pixels().shape == (2, 4)
+    assert again.things[1].shapes[0].pixels().all()
+    assert (mask["points"], mask["mask"]) == ([[7, 8], [9, 10]], eye.mask)
+
+
+def test_attributes(written):
+    attributes = {
+        "flags": {"old": True},
+        "description": "small",
+        "difficult": 1,
+        "label": "other",
+    }
+    odd = {"flags": {"old": 1}, "description": 3}
+    content, losses, again = written(
+        Annotation_("cat", (BOX, DOT), attributes=attributes),
+        Annotation_("cat", (BOX,), attributes=odd),
+    )
+    one, part, two = content["shapes"]
+    assert (one["label"], one["flags"]) == ("cat", {"old": True})
+    assert (one["description"], one["difficult"]) == ("small", 1)
+    assert one["tlkit"] == {"attributes": {"label": "other"}}
+    assert (part["flags"], part["description"]) == ({"old": True}, "")
+    assert (two["flags"], two["description"]) == ({}, "")
+    assert again.things[0].attributes == {**attributes, "group_id": 1}
+    assert again.things[1].attributes == odd
+    assert lost(losses) == [(1, "attributes"), (2, "attributes")]
+    assert losses[0].detail.startswith("difficult, label: ")
+
+
+def test_a_box_of_its_own(written):
+    _, losses, _ = written(
+        Annotation_("cat", (BOX,), told=(0, 1, 6, 10)),
+        Annotation_("cat", (BOX,), told=(0, 0, 6, 9)),
+    )
+    assert lost(losses) == [(2, "box")]
+
+
+def test_of_the_image(written):
+    content, losses, again = written(
+        Annotation_("cat", (DOT,)),
+        labels=("wet",),
+        split="val",
+        group="clip",
+        attributes={"flags": {"wet": False, "cold": False}, "by": "x", "version": 3},
+    )
+    assert content["flags"] == {"wet": True, "cold": False}
+    assert (content["version"], content["by"]) == ("5.5.0", "x")
+    assert content["tlkit"] == {
+        "split": "val",
+        "group": "clip",
+        "attributes": {"version": 3},
+    }
+    assert (again.labels, again.split, again.group) == (("wet",), "val", "clip")
+    assert again.attributes["by"] == "x"
+    assert again.attributes["version"] == 3
+    assert lost(losses) == [(0, "split"), (0, "group"), (0, "attributes")]
+
+
+def test_flags_that_labelme_would_refuse(written):
+    content, losses, _ = written(attributes={"flags": {"wet": 1}})
+    assert content["flags"] == {}
+    assert lost(losses) == [(0, "flags")]

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlkit.dataset.annotations.shapes import Shape, mask_shape, rectangle
+from tlkit.dataset.convert import voc
+from tlkit.dataset.convert.convert import convert
+from tlkit.dataset.convert.records import Sheet
+from tlkit.dataset.formats import open_source, read
+from tlkit.dataset.records import Annotation_, ImageRecord
+
+BOX = rectangle((1, 2, 5, 9.125))
+DOT = Shape("point", ((3, 4),))
+TRIANGLE = Shape("polygon", ((10, 10), (20.3, 10), (15, 20)))
+
+
+def layout_of(folder: Path) -> None:
+    """Check a folder as torchvision's VOCDetection goes through it."""
+    sets = folder / "ImageSets" / "Main"
+    images = {path.stem for path in (folder / "JPEGImages").iterdir()}
+    assert {path.stem for path in (folder / "Annotations").iterdir()} == images
+    listed = (
+        [p.read_text().split() for p in sets.glob("*.txt")] if sets.is_dir() else []
+    )
+    assert images.issuperset(name for names in listed for name in names)
+    for name in images:
+        tree = ElementTree.parse(folder / "Annotations" / f"{name}.xml").getroot()
+        assert (folder / "JPEGImages" / (tree.findtext("filename") or "")).is_file()
+        assert all(int(tree.findtext(f"size/{key}") or 0) for key in ("width", "depth"))
+        for element in tree.iterfind("object"):
+            assert element.findtext("name")
+            assert element.findtext("difficult") in {"0", "1"}
+            corners = [element.findtext(f"bndbox/{key}") for key in ("xmin", "ymax")]
+            assert all(corner and float(corner) is not None for corner in corners)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """What is written of some pages, what is lost, and what is read again."""
+
+    def write(*pages: ImageRecord):
+        names = [f"s/{number}.png" for number in range(len(pages))]
+        sheets = [Sheet(p, n, 64, 48) for p, n in zip(pages, names, strict=True)]
+        losses = voc.write(tmp_path, sheets, ["cat", "dog"])
+        (tmp_path / "JPEGImages").mkdir()
+        for sheet in sheets:
+            Image.new("RGB", (64, 48)).save(tmp_path / voc.place(sheet))
+        layout_of(tmp_path)
+        scan = read(open_source(tmp_path, workers=0), "voc")
+        assert scan.rejected == ()
+        return losses, scan
+
+    return write
+
+
+def page(*things, **rest):
+    return ImageRecord("x.png", things=things, **rest)
+
+
+def lost(losses):
+    return [(loss.thing, loss.field) for loss in losses]
+
+
+EXPECTED = """<annotation>
+	<folder>JPEGImages</folder>
+	<filename>s+0.png</filename>
+	<source>
+		<database>Unknown</database>
+	</source>
+	<size>
+		<width>64</width>
+		<height>48</height>
+		<depth>3</depth>
+	</size>
+	<segmented>0</segmented>
+	<object>
+		<name>cat &lt;é</name>
+		<pose>Unspecified</pose>
+		<truncated>0</truncated>
+		<difficult>1</difficult>
+		<bndbox>
+			<xmin>1</xmin>
+			<ymin>2</ymin>
+			<xmax>5</xmax>
+			<ymax>9.125</ymax>
+		</bndbox>
+	</object>
+</annotation>"""
+
+
+def test_a_box(written, tmp_path):
+    thing = Annotation_("cat <é", (BOX,), attributes={"difficult": True})
+    losses, scan = written(page(thing), page())
+    text = (tmp_path / "Annotations" / "s+0.xml").read_text(encoding="utf-8")
+    assert text == EXPECTED
+    assert losses == []
+    assert [p.things for p in scan.pages] == [(thing,), ()]
+    assert scan.pages[0].size == (64, 48)
+    assert not (tmp_path / "ImageSets").exists()
+
+
+def test_outlines(written):
+    parts = [{"name": "head", "box": [1.5, 2, 3, 4]}]
+    told = {"pose": "Left", "truncated": 1, "occluded": 1, "parts": parts}
+    things = (
+        Annotation_("cat", (TRIANGLE,), attributes=told),
+        Annotation_("cat", (TRIANGLE,), told=(9, 9, 21, 21)),
+        Annotation_("dog", (TRIANGLE, TRIANGLE)),
+    )
+    losses, scan = written(page(*things))
+    assert scan.pages[0].things == things
+    assert lost(losses) == [(1, "shape"), (2, "shape"), (3, "shape")]
+    assert "many programs read only that" in losses[0].detail
+
+
+def test_other_shapes(written):
+    inside = np.zeros((4, 4), bool)
+    inside[0, 0] = inside[2:, 2:] = True
+    things = [
+        Annotation_("cat", (mask_shape(inside, 30, 20),)),
+        Annotation_("cat", (Shape("circle", ((40, 20), (43, 24))),)),
+        Annotation_("dog", (DOT,)),
+        Annotation_("dog", (Shape("linestrip", ((-3, 4), (70, 8))),)),
+    ]
+    losses, scan = written(page(*things))
+    again = scan.pages[0].things
+    assert [t.bounds for t in again] == [t.bounds for t in things]
+    assert [len(t.shapes) for t in again] == [2, 1, 1, 1]
+    kinds = [t.shapes[0].kind for t in again]
+    assert kinds == ["polygon", "polygon", "rectangle", "rectangle"]
+    assert [loss.detail for loss in losses if "beside" not in loss.detail] == [
+        "A mask, written as its outline, holes filled.",
+        "A circle, written as an outline of many corners.",
+        "A point, written as its box.",
+        "A linestrip, written as its box.",
+    ]
+
+
+def test_sides(written, tmp_path):
+    sides = ("train", "val", "test", None, "train")
+    _, scan = written(*(page(split=side) for side in sides))
+    assert [p.split for p in scan.pages] == list(sides)
+    lists = (tmp_path / "ImageSets" / "Main").iterdir()
+    assert {path.name: path.read_text().split() for path in lists} == {
+        "train.txt": ["s+0", "s+4"],
+        "val.txt": ["s+1"],
+        "trainval.txt": ["s+0", "s+1", "s+4"],
+        "test.txt": ["s+2"],
+    }
+
+
+def test_what_else_is_lost(written):
+    bad = [{"name": "a", "box": "x"}]
+    told = {"confidence": 0.5, "parts": bad, "difficult": [1]}
+    thing = Annotation_("cat", (BOX,), told=(0, 0, 9, 9), attributes=told)
+    odd = page(thing, labels=("cat",), group="g", attributes={"a": 1})
+    losses, scan = written(odd)
+    assert [(loss.thing, loss.field, loss.detail) for loss in losses] == [
+        (0, "labels", "cat: only objects have labels."),
+        (0, "group", "g: left out."),
+        (0, "attributes", "a: left out."),
+        (1, "box", "The given box is not that around the shape; left out."),
+        (1, "attributes", "confidence, parts, difficult: left out."),
+    ]
+    assert scan.pages[0].things == (Annotation_("cat", (BOX,)),)
+
+
+def test_text_that_xml_cannot_hold(written):
+    thing = Annotation_("cat", (BOX,), attributes={"pose": "a\x01\ud800b"})
+    _, scan = written(page(thing))
+    assert scan.pages[0].things[0].attributes == {"pose": "a\ufffd\ufffdb"}
+
+
+@pytest.mark.parametrize(("name", "count"), [("yolo", 87), ("bccd", 1870)])
+def test_shared_boxes_come_back(shared_data, tmp_path, name, count):
+    kind = {"bccd": "voc"}.get(name, name)
+    place = shared_data / name
+    convert(place, tmp_path / "out", to="voc", workers=0)
+    layout_of(tmp_path / "out")
+    before = {Path(p.path).name: p for p in read(open_source(place), kind).pages}
+    after = read(open_source(tmp_path / "out"), "voc").pages
+    number = 0
+    for page in after:
+        other = before.pop(Path(page.path).name)
+        assert page.split == other.split
+        assert page.things == other.things
+        number += len(page.things)
+    assert (number, before) == (count, {})

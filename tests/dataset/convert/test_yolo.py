@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from tlkit.dataset.annotations.coco_segmentation import polygon_area
+from tlkit.dataset.annotations.shapes import Shape, mask_shape, rectangle
+from tlkit.dataset.convert import yolo
+from tlkit.dataset.convert.convert import convert
+from tlkit.dataset.convert.records import Sheet, flat
+from tlkit.dataset.formats import open_source, read
+from tlkit.dataset.records import Annotation_, ImageRecord
+
+BOX = rectangle((1, 2, 5, 9.5))
+DOT = Shape("point", ((3, 4),))
+TRIANGLE = Shape("polygon", ((10, 10), (20, 10), (15, 20)))
+
+
+def layout_of(folder: Path) -> dict[str, int]:
+    """Check a folder against Ultralytics' rules as its documentation has them.
+
+    Places in data.yaml are relative to it; the label file of an image has "images"
+    replaced by "labels"; lines are a class and 4 numbers or 3 corners and more, within
+    0 and 1, all of a file alike. Returns the number of lines by side.
+    """
+    content = yaml.safe_load((folder / "data.yaml").read_text(encoding="utf-8"))
+    assert {"train", "val", "names"} <= content.keys()
+    assert "path" not in content
+    assert list(content["names"]) == list(range(len(content["names"])))
+    counts = {}
+    for side in content.keys() & {"train", "val", "test"}:
+        place = folder / content[side]
+        assert place.is_dir()
+        counts[side] = 0
+        for image in filter(Path.is_file, place.rglob("*")):
+            before, after = str(image).rsplit("/images/", 1)
+            label = Path(f"{before}/labels/{after}").with_suffix(".txt")
+            lines = [line.split() for line in label.read_text().splitlines()]
+            assert len({len(line) == 5 for line in lines}) < 2
+            for number, *shares in lines:
+                assert 0 <= int(number) < len(content["names"])
+                assert len(shares) == 4 or (len(shares) >= 6 and len(shares) % 2 == 0)
+                assert all(0 <= float(share) <= 1 for share in shares)
+            counts[side] += len(lines)
+    return counts
+
+
+@pytest.fixture
+def written(tmp_path):
+    """What is written of some pages, what is lost, and what is read again."""
+
+    def write(*pages: ImageRecord, labels=("cat", "dog")):
+        names = [f"s/{number}.png" for number in range(len(pages))]
+        sheets = [Sheet(p, n, 64, 48) for p, n in zip(pages, names, strict=True)]
+        losses = yolo.write(tmp_path, sheets, labels)
+        for sheet in sheets:
+            path = tmp_path / yolo.place(sheet)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (64, 48)).save(path)
+        layout_of(tmp_path)
+        scan = read(open_source(tmp_path, workers=0), "yolo")
+        assert scan.rejected == ()
+        return losses, scan
+
+    return write
+
+
+def page(*things, **rest):
+    return ImageRecord("x.png", things=things, **rest)
+
+
+def lost(losses):
+    return [(loss.name, loss.thing, loss.field) for loss in losses]
+
+
+NO_AREA = "Its row has no area: its width or height is 0."
+OUTSIDE = "It lies outside of the image; a row without area at its edge stands for it."
+NO_SPLIT = [("data.yaml", 0, "split")] * 2
+
+
+def test_boxes(written, tmp_path):
+    reaching = rectangle((-4, 40, 32, 60))
+    things = [
+        Annotation_("dog", (BOX,)),
+        Annotation_("cat", (DOT,)),
+        Annotation_("cat", (reaching,)),
+    ]
+    losses, scan = written(page(*things), page())
+    text = (tmp_path / "labels" / "s+0.txt").read_text()
+    assert text == (
+        "1 0.046875 0.119791667 0.0625 0.15625\n"
+        "0 0.046875 0.083333333 0 0\n"
+        "0 0.25 0.916666667 0.5 0.166666667\n"
+    )
+    assert (tmp_path / "labels" / "s+1.txt").read_text() == ""
+    assert (tmp_path / "data.yaml").read_text() == (
+        "# Written by tlkit.\ntrain: images\nval: images\nnames:\n  0: cat\n  1: dog\n"
+    )
+    shape = [("s/0.png", number, "shape") for number in (2, 2, 3)]
+    assert lost(losses) == [*shape, *NO_SPLIT]
+    assert [loss.detail for loss in losses[:3]] == [
+        "A point, written as its box.",
+        NO_AREA,
+        "It reaches out of the image; cut at its edge.",
+    ]
+    again, empty = scan.pages
+    assert [thing.label for thing in again.things] == ["dog", "cat", "cat"]
+    found = [thing.bounds for thing in again.things]
+    expected = [(1, 2, 5, 9.5), (3, 4, 3, 4), (0, 40, 32, 48)]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert (empty.things, again.split, scan.classes) == ((), None, ("cat", "dog"))
+
+
+def test_outlines(written, tmp_path):
+    inside = np.zeros((4, 4), bool)
+    inside[0, 0] = inside[2:, 2:] = True
+    things = [
+        Annotation_("cat", (TRIANGLE,)),
+        Annotation_("cat", (BOX,)),
+        Annotation_("dog", (mask_shape(inside, 30, 20),)),
+        Annotation_("dog", (TRIANGLE, BOX)),
+        Annotation_("dog", (DOT,)),
+        Annotation_("cat", (Shape("circle", ((40, 20), (45, 20))),)),
+    ]
+    losses, scan = written(page(*things))
+    assert lost(losses) == [
+        *[("s/0.png", number, "shape") for number in (2, 3, 3, 4, 4, 5, 5, 6)],
+        *NO_SPLIT,
+    ]
+    assert [loss.detail for loss in losses[:7]] == [
+        "A rectangle, written as its four corners.",
+        "A mask, written as its outline, holes filled.",
+        "2 outlines, joined to one by lines of no width.",
+        "A rectangle, written as its four corners.",
+        "2 outlines, joined to one by lines of no width.",
+        "A point, written as its box.",
+        NO_AREA,
+    ]
+    again = scan.pages[0].things
+    assert {thing.shapes[0].kind for thing in again} == {"polygon"}
+    np.testing.assert_allclose(again[0].shapes[0].points, TRIANGLE.points, atol=1e-6)
+    for thing, other in zip(things, again, strict=True):
+        assert thing.label == other.label
+        np.testing.assert_allclose(thing.bounds, other.bounds, atol=1e-6)
+    areas = [polygon_area(thing.shapes[0].points) for thing in again[:5]]
+    np.testing.assert_allclose(areas, [50, 30, 5, 80, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("others", [(), (TRIANGLE,)], ids=["boxes", "outlines"])
+def test_what_is_outside_of_the_image(written, others):
+    details = {
+        rectangle((300, 30, 350, 40)): [OUTSIDE],
+        rectangle((-9, 30, 0, 40)): [OUTSIDE],
+        rectangle((30, -9, 40, -1)): [OUTSIDE],
+        rectangle((-9, 30, 1, 40)): ["It reaches out of the image; cut at its edge."],
+        Shape("point", ((64, 48),)): [NO_AREA],
+        Shape("point", ((64, 49),)): [OUTSIDE],
+        Shape("line", ((0, -9), (0, 9))): [
+            "It reaches out of the image; cut at its edge.",
+            NO_AREA,
+        ],
+    }
+    losses, scan = written(
+        page(*(Annotation_("cat", (s,)) for s in (*details, *others)))
+    )
+    for number, expected in enumerate(details.values(), 1):
+        found = [loss.detail for loss in losses if loss.thing == number]
+        assert [detail for detail in found if "written" not in detail] == expected
+    corner = scan.pages[0].things[0].bounds
+    np.testing.assert_allclose(corner, (64, 30, 64, 40), atol=1e-6)
+
+
+def test_the_box_of_a_mask_with_a_margin(written):
+    inside = np.zeros((30, 40), bool)
+    inside[5:20, 3:33] = True
+    buffer = io.BytesIO()
+    Image.fromarray(inside).save(buffer, "PNG")
+    text = base64.b64encode(buffer.getvalue()).decode()
+    mask = Shape("mask", ((10, 8), (49, 37)), text)
+    losses, scan = written(
+        page(Annotation_("cat", (mask,)), Annotation_("cat", (TRIANGLE,)))
+    )
+    np.testing.assert_allclose(
+        scan.pages[0].things[0].bounds, (13, 13, 43, 28), atol=1e-6
+    )
+    assert [(loss.thing, loss.detail) for loss in losses if loss.field == "box"] == [
+        (1, "Its box was 10 8 50 38; that around what is written is 13 13 43 28.")
+    ]
+
+
+def test_joined_outlines():
+    square = [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)]
+    right = [(5.0, 0.0), (5.0, 2.0), (4.0, 2.0), (4.0, 0.0)]
+    path = yolo.joined([square, right])
+    # over from the right upper corner to the nearest, round, and back
+    assert path == [
+        *square[:2],
+        *[(4.0, 0.0), (5.0, 0.0), (5.0, 2.0), (4.0, 2.0), (4.0, 0.0)],
+        *square[1:],
+    ]
+    assert yolo.joined([square]) == square
+    many = [[(x + i, y) for x, y in square] for i in range(0, 1200, 4)]
+    path = yolo.joined(many)
+    assert polygon_area(path) == pytest.approx(300 * 4)
+    assert {*path} == {point for part in many for point in part}
+
+
+def test_joined_outlines_of_many_corners(monkeypatch):
+    monkeypatch.setattr(yolo, "AT_ONCE", 8)
+    angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    one = [(float(np.cos(a)), float(np.sin(a))) for a in angles]
+    other = [(x + 3, y) for x, y in one]
+    path = yolo.joined([one, other])
+    assert path[0] == one[0]
+    assert path[1] == other[20]
+    assert len(path) == 82
+
+
+def test_sides(written, tmp_path):
+    sides = ("train", "test", None)
+    losses, scan = written(*(page(Annotation_("cat", (BOX,)), split=s) for s in sides))
+    content = yaml.safe_load((tmp_path / "data.yaml").read_text())
+    del content["names"]
+    train = "images/train"
+    assert content == {"train": train, "val": train, "test": "images/test"}
+    assert [(loss.name, loss.detail) for loss in losses] == [
+        ("data.yaml", "There is no val: data.yaml has images/train for it."),
+        ("s/2.png", "On no side of the split: data.yaml does not lead to it."),
+    ]
+    assert {p.path: p.split for p in scan.pages} == {
+        "images/train/s+0.png": "train",
+        "images/test/s+1.png": "test",
+        "images/s+2.png": None,
+    }
+
+
+def test_what_else_is_lost(tmp_path):
+    thing = Annotation_(
+        "cat", (BOX,), told=(0, 0, 9, 9), attributes={"confidence": 0.5}
+    )
+    odd = page(thing, labels=("cat",), group="g", attributes={"a": 1}, split="train")
+    losses = yolo.write(tmp_path, [Sheet(odd, "a.gif", 9, 40)], ["cat"])
+    assert [(loss.thing, loss.field, loss.detail) for loss in losses[:-1]] == [
+        (1, "box", "Its box was 0 0 9 9; that around what is written is 1 2 5 9.5."),
+        (1, "attributes", "confidence: left out."),
+        (0, "labels", "cat: only objects have labels."),
+        (0, "group", "g: left out."),
+        (0, "attributes", "a: left out."),
+        (0, "image", "Ultralytics opens no .gif."),
+        (0, "image", "Ultralytics opens none of fewer than 10 pixels across."),
+    ]
+
+
+def test_names_that_yaml_would_take_for_something_else(written):
+    labels = ("no", "1e3", "a: b", "é", "#x", "null")
+    things = [Annotation_(label, (BOX,)) for label in labels]
+    _, scan = written(page(*things), labels=labels)
+    assert [thing.label for thing in scan.pages[0].things] == list(labels)
+    assert scan.classes == labels
+
+
+def test_flat_names():
+    assert flat("a.b.png") == "a.b.png"
+    assert flat("images/a/b.png") == "images+a+b.png"
+    names = ["a/b.png", "a+b.png", "a+/b.png", "a/+b.png", f"{'é' * 120}.png"]
+    names.append(f"{'é' * 120}x.png")
+    made = [flat(name) for name in names]
+    assert len(set(made)) == len(names)
+    assert all("/" not in name and len(name.encode()) < 230 for name in made)
+
+
+@pytest.mark.parametrize(("name", "count"), [("yolo", 87), ("bccd", 1870)])
+def test_shared_boxes_come_back(shared_data, tmp_path, name, count):
+    kind = {"bccd": "voc"}.get(name, name)
+    place = shared_data / name
+    convert(place, tmp_path / "out", to="yolo", workers=0)
+    assert sum(layout_of(tmp_path / "out").values()) >= count
+    before = {Path(p.path).name: p for p in read(open_source(place), kind).pages}
+    after = read(open_source(tmp_path / "out"), "yolo").pages
+    number = 0
+    for page in after:
+        other = before.pop(Path(page.path).name)
+        assert page.split == other.split
+        for one, two in zip(page.things, other.things, strict=True):
+            assert one.label == two.label
+            inside = np.clip(two.bounds, 0, 2 * (page.size or ()))
+            np.testing.assert_allclose(one.bounds, inside, atol=1e-3)
+            number += 1
+    assert (number, before) == (count, {})

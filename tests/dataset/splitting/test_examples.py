@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from tlkit.dataset.annotations.shapes import Shape, rectangle
+from tlkit.dataset.formats import Annotation_, ImageRecord, Rejected
+from tlkit.dataset.inspection.image_info import ImageInfo
+from tlkit.dataset.splitting.examples import (
+    Candidate,
+    Labeling,
+    is_ignored,
+    label,
+    settled,
+)
+from tlkit.errors import DatasetError, UsageError
+
+IMAGE, SHAPES = Labeling("image"), Labeling("shapes")
+MULTI = Labeling("image", multi_label=True)
+
+
+def facts_of(path="1.jpg", width=100, height=80, orientation=1) -> ImageInfo:
+    return ImageInfo(
+        *(path, "", "", width, height, "JPEG"),
+        orientation=orientation,
+    )
+
+
+def boxed(name: str, box=(10, 10, 50, 40), **rest) -> Annotation_:
+    return Annotation_(name, (rectangle(box),), **rest)
+
+
+def page(*things: Annotation_, path="1.jpg", **rest) -> ImageRecord:
+    return ImageRecord(path, file=path.replace("jpg", "json"), things=things, **rest)
+
+
+def labeled(
+    how: Labeling, *pages: ImageRecord
+) -> tuple[list[Candidate], list[Rejected]]:
+    return label(pages, {p.path: facts_of(p.path) for p in pages}, how)
+
+
+def names(how: Labeling, *pages: ImageRecord) -> list[tuple[str, tuple[str, ...]]]:
+    candidates, rejected = labeled(how, *pages)
+    assert rejected == []
+    return [(candidate.path, candidate.labels) for candidate in candidates]
+
+
+def refused(how: Labeling, *pages: ImageRecord) -> list[tuple[str, str, str]]:
+    candidates, rejected = labeled(how, *pages)
+    assert candidates == []
+    return [(r.file, r.reason, r.detail) for r in rejected]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label_by": "shape"}, "Did you mean shapes"),
+        ({"pad": -0.1}, "pad is a share from 0 to 10"),
+        ({"pad": 11}, "pad is a share from 0 to 10"),
+        ({"pad": math.nan}, "pad is a share from 0 to 10"),
+        ({"min_size": 0}, "min_size is at least 1"),
+        ({"label_by": "shapes", "multi_label": True}, "Leave one of them away"),
+        ({"label_by": "image", "pad": 0.1}, "Add --label-by shapes"),
+        ({"min_size": 9}, "Add --label-by shapes"),
+    ],
+)
+def test_what_cannot_be_meant(options, message):
+    with pytest.raises(UsageError, match=message):
+        Labeling(**options).check()
+
+
+@pytest.mark.parametrize(
+    "how", [Labeling(), IMAGE, SHAPES, MULTI, Labeling("shapes", pad=0.1, min_size=1)]
+)
+def test_what_can_be_meant(how):
+    how.check()
+
+
+def test_labels_of_images_are_the_default():
+    pages = [page(boxed("cat")), page(labels=("dog",), path="2.jpg")]
+    assert settled(pages, Labeling()) == IMAGE
+    assert settled([], Labeling()) == IMAGE
+    assert settled(pages, SHAPES) == SHAPES
+
+
+def test_labels_of_shapes_alone_have_to_be_asked_for():
+    pages = [page(boxed("cat"), boxed("dog")), page(path="2.jpg")]
+    with pytest.raises(DatasetError, match="2 shapes have labels") as caught:
+        settled(pages, Labeling())
+    for option in ("--label-by shapes", "--label-by image", "--multi-label"):
+        assert option in caught.value.hint
+    assert settled(pages, Labeling(multi_label=True)) == MULTI
+    assert settled(pages, IMAGE) == IMAGE
+
+
+def test_a_image_by_its_own_label():
+    one = page(boxed("bus"), labels=("cat",), split="val", group="g")
+    ((candidate,), rejected) = labeled(IMAGE, one)
+    assert rejected == []
+    assert candidate == Candidate(
+        facts_of(),
+        ("cat",),
+        split="val",
+        box=None,
+        shape="",
+        annotation="1.json",
+        shown="1.json",
+        group="g",
+    )
+    (folder,), _ = labeled(IMAGE, ImageRecord("a/1.jpg", labels=("a",)))
+    assert (folder.annotation, folder.shown) == ("", "a/1.jpg")
+
+
+def test_a_image_by_the_one_label_of_its_shapes():
+    things = (boxed("cat"), boxed("cat"), boxed(""), boxed("_background_"))
+    assert names(IMAGE, page(*things)) == [("1.jpg", ("cat",))]
+
+
+def test_labels_of_images_and_of_shapes_are_not_mixed():
+    pages = [page(labels=("cat",)), page(boxed("bus"), path="2.jpg")]
+    candidates, rejected = labeled(IMAGE, *pages)
+    assert [c.path for c in candidates] == ["1.jpg"]
+    assert [(r.file, r.reason, r.detail) for r in rejected] == [
+        ("2.json", "no-label", "The image itself has no label.")
+    ]
+
+
+def test_several_labels_are_not_chosen_from():
+    two = page(boxed("dog 10"), boxed("dog 9"))
+    assert refused(IMAGE, two) == [
+        ("1.json", "several-labels", "Labeled as 'dog 9', 'dog 10'.")
+    ]
+    assert names(MULTI, two) == [("1.jpg", ("dog 9", "dog 10"))]
+    flagged = page(labels=("b", "a", "b"))
+    assert [r[1] for r in refused(IMAGE, flagged)] == ["several-labels"]
+    assert names(MULTI, flagged) == [("1.jpg", ("a", "b"))]
+    (candidate,), _ = labeled(MULTI, flagged)
+    assert candidate.label == "a|b"
+
+
+def test_a_label_that_holds_what_stands_between_labels():
+    odd = page(labels=("a|b",))
+    assert names(IMAGE, odd) == [("1.jpg", ("a|b",))]
+    assert [r[:2] for r in refused(MULTI, odd)] == [("1.json", "bad-label")]
+
+
+def test_more_labels_than_a_field_holds():
+    labels = tuple(f"{i:0200}" for i in range(500))
+    ((file, reason, detail),) = refused(MULTI, page(labels=labels))
+    assert (file, reason, detail) == ("1.json", "bad-label", "500 labels are too many.")
+    assert len(names(MULTI, page(labels=labels[:400]))[0][1]) == 400
+
+
+@pytest.mark.parametrize("how", [IMAGE, MULTI])
+def test_images_without_label(how):
+    expected = [("1.json", "no-label", "Neither it nor anything on it has a label.")]
+    assert refused(how, page()) == expected
+    assert refused(how, page(boxed(""))) == expected
+
+
+def test_images_marked_to_be_ignored():
+    marked = page(labels=("cat", "__ignore__"))
+    assert refused(IMAGE, marked) == [("1.json", "ignored", "Marked as __ignore__.")]
+    assert refused(MULTI, marked) == [("1.json", "ignored", "Marked as __ignore__.")]
+
+
+def test_things_marked_to_be_ignored():
+    flagged = boxed("cat", attributes={"flags": {"__ignore__": True}})
+    assert is_ignored(flagged)
+    assert is_ignored(boxed("__ignore__"))
+    assert is_ignored(boxed("_background_"))
+    assert not is_ignored(boxed("cat", attributes={"flags": {"__ignore__": False}}))
+    assert not is_ignored(boxed("cat", attributes={"flags": None}))
+    assert names(IMAGE, page(flagged, boxed("dog"))) == [("1.jpg", ("dog",))]
+
+
+def test_an_example_a_shape():
+    polygon = Annotation_(
+        "cat", (Shape.make("polygon", [[20, 10], [60.2, 12], [30, 50]]),)
+    )
+    one = page(polygon, boxed("dog", (0, 0, 30, 20)), split="train", group="g")
+    (cat, dog), rejected = labeled(SHAPES, one)
+    assert rejected == []
+    assert (cat.labels, cat.box, dog.labels, dog.box) == (
+        *(("cat",), (20, 10, 61, 50)),
+        *(("dog",), (0, 0, 30, 20)),
+    )
+    assert json.loads(cat.shape) == polygon.shapes[0].json()
+    for candidate in (cat, dog):
+        assert (candidate.split, candidate.group) == ("train", "g")
+        assert (candidate.annotation, candidate.shown) == ("1.json", "1.json")
+
+
+def test_a_thing_of_several_parts_is_one_example():
+    parts = (rectangle((0, 0, 10, 10)), rectangle((30, 5, 40, 20)))
+    (candidate,), _ = labeled(SHAPES, page(Annotation_("cat", parts)))
+    assert candidate.box == (0, 0, 40, 20)
+    assert json.loads(candidate.shape) == [part.json() for part in parts]
+
+
+def test_the_box_that_is_told_counts():
+    thing = boxed("cat", (10, 10, 50, 40), told=(5, 6, 55, 46))
+    (candidate,), _ = labeled(SHAPES, page(thing))
+    assert candidate.box == (5, 6, 55, 46)
+
+
+@pytest.mark.parametrize(
+    ("pad", "box", "expected"),
+    [
+        (0, (10.4, 10.6, 50.4, 40.6), (10, 10, 51, 41)),
+        # drawn to a thousandth of the edge
+        (0, (9.9995, 10.0004, 50.0004, 39.9995), (10, 10, 50, 40)),
+        # a tenth of the longer side, 40
+        (0.1, (10, 20, 50, 40), (6, 16, 54, 44)),
+        (0.25, (2, 3, 12, 13), (0, 0, 15, 16)),
+        (0, (-30, -5, 20, 300), (0, 0, 20, 80)),
+        (1, (90, 70, 100, 80), (80, 60, 100, 80)),
+    ],
+)
+def test_boxes_are_whole_pixels_within_the_image(pad, box, expected):
+    how = Labeling("shapes", pad=pad)
+    (candidate,), _ = labeled(how, page(boxed("cat", box)))
+    assert candidate.box == expected
+
+
+@pytest.mark.parametrize(
+    ("thing", "reason", "detail"),
+    [
+        (
+            boxed("__ignore__"),
+            "ignored",
+            "__ignore__ at (10, 10, 50, 40): marked to be ignored.",
+        ),
+        (
+            boxed(""),
+            "no-label",
+            "A shape without label at (10, 10, 50, 40): has no label.",
+        ),
+        (
+            boxed("cat", attributes={"iscrowd": 1}),
+            "crowd",
+            "cat at (10, 10, 50, 40): stands for a crowd of them.",
+        ),
+        (
+            Annotation_("cat", (Shape.make("point", [[5, 5]]),)),
+            "no-area",
+            "cat at (5, 5, 5, 5): without width or height.",
+        ),
+        (
+            Annotation_("cat", (Shape.make("line", [[5, 5], [50, 5]]),)),
+            "no-area",
+            "cat at (5, 5, 50, 5): without width or height.",
+        ),
+        (
+            Annotation_("cat", (Shape.make("circle", [[5, 5], [5, 5]]),)),
+            "no-area",
+            "cat at (5, 5, 5, 5): without width or height.",
+        ),
+        (
+            boxed("cat", (10, 10, 50, 17.5)),
+            "too-small",
+            "cat at (10, 10, 50, 17.5): 40 x 7.5 pixels, below --min-size 8.",
+        ),
+        (
+            boxed("cat", (100, 0, 120, 20)),
+            "no-area",
+            "cat at (100, 0, 120, 20): outside",
+        ),
+        (
+            boxed("cat", (-20, 0, 0, 20)),
+            "no-area",
+            "cat at (-20, 0, 0, 20): outside of",
+        ),
+        (
+            boxed("cat", (0, 80, 20, 99)),
+            "no-area",
+            "cat at (0, 80, 20, 99): outside of",
+        ),
+    ],
+)
+def test_shapes_that_give_no_example(thing, reason, detail):
+    ((file, found, said),) = refused(SHAPES, page(thing))
+    assert (file, found) == ("1.json", reason)
+    assert said.startswith(detail)
+
+
+def test_the_least_size_can_be_set():
+    small = page(boxed("cat", (10, 10, 13, 14)), boxed("dog", (10, 10, 18, 18)))
+    candidates, rejected = labeled(SHAPES, small)
+    assert [c.labels for c in candidates] == [("dog",)]
+    assert [r.reason for r in rejected] == ["too-small"]
+    assert len(names(Labeling("shapes", min_size=3), small)) == 2
+
+
+def test_a_image_without_shapes():
+    assert refused(SHAPES, page(labels=("cat",))) == [
+        ("1.json", "no-shape", "Nothing is drawn on it.")
+    ]
+
+
+def test_an_outline_too_long_for_a_csv_field():
+    points = [[math.cos(i) * 40 + 50, math.sin(i) * 40 + 40] for i in range(5000)]
+    thing = Annotation_("cat", (Shape.make("polygon", points),))
+    (candidate,), _ = labeled(SHAPES, page(thing))
+    assert json.loads(candidate.shape) == {"shape_type": "polygon"}
+    assert candidate.box == (10, 0, 90, 80)
+
+
+def test_the_order_of_candidates():
+    boxes = [(50, 0, 90, 40), (5, 0, 45, 40)]
+    pages = [page(*(boxed("b", box) for box in boxes), path=p) for p in ("10", "9")]
+    candidates, _ = labeled(SHAPES, *pages)
+    ordered = sorted(candidates, key=lambda candidate: candidate.key)
+    expected = [(path, box) for path in ("9", "10") for box in boxes[::-1]]
+    assert [(c.path, c.box) for c in ordered] == expected

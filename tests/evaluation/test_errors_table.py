@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+import tlkit
+from tlkit.errors import RunError
+from tlkit.evaluation.errors_table import mistakes
+
+
+def write(directory, side, *rows):
+    folder = directory / "evaluation" / side
+    folder.mkdir(parents=True)
+    lines = ["id,path,label,predicted,probability,p_cat", *rows]
+    (folder / "predictions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_mistakes_of_all_evaluations(tmp_path):
+    write(tmp_path, "val", "1,a.jpg,cat,dog,0.7,0.3", "2,b.jpg,cat,cat,0.9,0.9")
+    write(tmp_path, "test", '3,"c,d.jpg",dog,cat,0.8,0.8', "4,a.jpg,dog,cat,0.6,0.6")
+    assert mistakes(tmp_path) == ["c,d.jpg", "a.jpg"]
+
+
+def test_no_evaluation(tmp_path):
+    with pytest.raises(RunError, match="tlkit evaluate"):
+        mistakes(tmp_path)
+
+
+def test_a_table_that_was_changed(tmp_path):
+    write(tmp_path, "val", "1,a.jpg,cat,dog,often,0.3")
+    with pytest.raises(RunError, match="not as it was written"):
+        mistakes(tmp_path)
+
+
+def test_a_work_folder_of_mistakes(finished, tmp_path):
+    run = shutil.copytree(finished.directory, tmp_path / "run")
+    shutil.rmtree(run / "evaluation")
+    example = finished.manifest().examples[0]
+    write(run, "val", f"{example.id},{example.path},{example.label},other,0.7,0.3")
+    data = finished.config.data
+    made = tlkit.annotate(data, tmp_path / "work", what="mistakes", run=run)
+    assert made.images == 1
+    assert example.path in (made.directory / "work.json").read_text(encoding="utf-8")

@@ -1,0 +1,195 @@
+import csv
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import tlkit
+from tests.conftest import SMALL, draw_image
+from tlkit.cli import run as command
+from tlkit.errors import RunError, UsageError
+from tlkit.evaluation.familiarity import FILE, Familiarity
+from tlkit.exporting.savedmodel import export
+from tlkit.metrics.calibration import tempered
+
+KINDS = ("disc", "bar")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run that has learned discs and bars, with images of neither beside it."""
+    root = tmp_path_factory.mktemp("unknown")
+    for kind, name in enumerate((*KINDS, "cross")):
+        folder = root / ("strange" if name == "cross" else f"photos/{name}")
+        folder.mkdir(parents=True)
+        for i in range(60 if name != "cross" else 30):
+            Image.fromarray(draw_image(kind, i)).save(folder / f"{i}.png")
+    manifest = tlkit.prepare(
+        root / "photos", root / "data", workers=0, near=False, val=0.3, test=0.3
+    )
+    settings = {**SMALL, "epochs": 20, "lr": 3e-3, "augment": "none", "patience": 0}
+    return tlkit.finetune(manifest.directory, root / "run", **settings)
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """A copy of it, to be told what is unknown."""
+    place = shutil.copytree(trained.directory, tmp_path / "run")
+    return tlkit.Run.read(place)
+
+
+def reread(run):
+    return tlkit.Run.read(run.directory)
+
+
+def rejected(run, files):
+    answers = tlkit.predict(reread(run), files, workers=0)
+    assert {a.label for a in answers if a.labels} <= set(KINDS)
+    assert {a.label for a in answers if not a.labels} <= {"unknown"}
+    assert {a.guess for a in answers} <= set(KINDS)
+    return np.mean([a.label == "unknown" for a in answers])
+
+
+@pytest.mark.parametrize("by", ["confidence", "distance"])
+def test_a_class_held_out_of_training_is_rejected_more(run, by):
+    metrics = tlkit.evaluate(run, unknown="coverage:0.9", unknown_by=by, workers=0)
+    unknown = metrics["unknown"]
+    assert (unknown["rule"], unknown["by"]) == ("coverage:0.9", by)
+    assert not unknown["chose_the_limit"]
+    assert 0.6 < unknown["coverage"] <= 1
+    low, high = unknown["accuracy_ci95"]
+    assert low <= unknown["accuracy"] <= high
+    manifest = run.manifest()
+    familiar = [manifest.source / e.path for e in manifest.of("test")]
+    assert rejected(run, familiar) == pytest.approx(1 - unknown["coverage"])
+    assert rejected(run, [manifest.directory.parent / "strange"]) > 2 * rejected(
+        run, familiar
+    )
+
+
+def test_the_limit_keeps_what_was_asked_for_and_says_who_chose_it(run):
+    metrics = tlkit.evaluate(run, split="val", unknown="coverage:0.8", workers=0)
+    assert metrics["unknown"]["chose_the_limit"]
+    assert metrics["calibration"]["chose_the_temperature"]
+    assert metrics["unknown"]["coverage"] == pytest.approx(0.8, abs=0.03)
+    again = tlkit.evaluate(reread(run), split="test", workers=0)
+    assert again["unknown"]["rule"] == "coverage:0.8"
+    folder = run.directory / "evaluation" / "test"
+    table = pd.read_csv(folder / "predictions.csv")
+    assert (~table["known"]).sum() == again["unknown"]["n"]
+    assert set(table["predicted"]) <= set(KINDS)
+    scores = table[[f"p_{label}" for label in run.labels]].to_numpy()
+    temperature = run.info["decision"]["temperature"]
+    np.testing.assert_allclose(
+        table["confidence"], tempered(scores, temperature).max(axis=1), rtol=1e-5
+    )
+    curve = pd.read_csv(folder / "coverage.csv")
+    assert set(curve["by"]) == {"confidence"}
+    assert curve["coverage"].iloc[-1] == 1
+    assert curve["accuracy"].iloc[-1] == again["accuracy"]
+    assert (folder / "coverage.png").read_bytes().startswith(b"\x89PNG")
+    ended = tlkit.evaluate(reread(run), unknown="none", workers=0)
+    assert ended["unknown"] is None
+    image = run.manifest().source / run.manifest().examples[0].path
+    assert tlkit.predict(reread(run), [image], workers=0)[0].guess is None
+
+
+def test_both_measures_are_in_the_curve_where_distance_tells(run):
+    rule = "coverage:0.9"
+    metrics = tlkit.evaluate(run, unknown=rule, unknown_by="distance", workers=0)
+    assert set(metrics["risk_area"]) == {"confidence", "distance"}
+    table = pd.read_csv(run.directory / "evaluation" / "test" / "predictions.csv")
+    limit = -reread(run).info["decision"]["unknown"]["limit"]
+    assert (table["known"] == (table["distance"] <= limit)).all()
+    (run.directory / FILE).write_bytes(b"")
+    with pytest.raises(RunError, match=r"familiarity\.npy cannot be read"):
+        tlkit.evaluate(reread(run), workers=0)
+
+
+def test_the_artefact_says_what_is_unknown(run, tmp_path):
+    tlkit.evaluate(run, unknown="coverage:0.7", workers=0)
+    run = reread(run)
+    exported = export(run, out=tmp_path / "artefact")
+    folder = run.manifest().directory.parent / "strange"
+    files = sorted(folder.iterdir())
+    loaded = tf.saved_model.load(str(exported.directory))
+    said = loaded.signatures["serving_default"](
+        image_bytes=tf.constant([f.read_bytes() for f in files])
+    )
+    answers = tlkit.predict(run, files, workers=0)
+    labels = [label.decode() for label in said["label"].numpy()]
+    assert labels == [a.label for a in answers]
+    assert "unknown" in labels
+    assert [g.decode() for g in said["guess"].numpy()] == [a.guess for a in answers]
+    known = said["confidence"].numpy() >= said["unknown_below"].numpy()
+    np.testing.assert_array_equal(said["known"].numpy(), known)
+    metadata = json.loads((exported.directory / "metadata.json").read_text())
+    assert set(metadata["outputs"]) == set(said)
+
+
+def test_the_command_line_tells_what_is_unknown(run, capfd):
+    place, rule = str(run.directory), ("--unknown", "coverage:0.7")
+    assert command(["evaluate", place, *rule, "--workers", "0"]) == 0
+    out, err = capfd.readouterr()
+    assert "Unknown, by confidence below 0." in out
+    assert "at temperature" in out
+    assert "coverage.png" in err
+    assert "chose that limit" not in err
+    files = sorted((run.manifest().directory.parent / "strange").iterdir())
+    ask = ["predict", place, *map(str, files), "--workers", "0"]
+    assert command([*ask, "--format", "csv"]) == 0
+    rows = list(csv.DictReader(capfd.readouterr().out.splitlines()))
+    unknown = [row for row in rows if row["label"] == "unknown"]
+    assert 0 < len(unknown) < len(rows)
+    assert {row["guess"] for row in rows} <= set(KINDS)
+    assert command([*ask, "--format", "json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert [row["guess"] for row in found] == [row["guess"] for row in rows]
+    assert command(ask) == 0
+    shown = capfd.readouterr().out.splitlines()[1:]
+    assert sum(line.split()[1] == "unknown" for line in shown) == len(unknown)
+    assert command(["evaluate", place, "--split", "val", "--workers", "0"]) == 0
+    assert "chose that limit" in capfd.readouterr().err
+
+
+def test_an_artefact_cannot_tell_distances(run, tmp_path):
+    tlkit.evaluate(run, unknown="coverage:0.9", unknown_by="distance", workers=0)
+    with pytest.raises(UsageError, match="does not hold"):
+        export(reread(run), out=tmp_path / "artefact")
+
+
+def test_what_cannot_be_meant(run, finished_several):
+    for rule, by, message in (
+        ("coverage:0.9", "distances", "distance"),
+        ("confidence:0.9", "distance", "Nothing is left"),
+        (None, "distance", "none is asked"),
+        ("all", "confidence", "coverage:SHARE"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            tlkit.evaluate(run, unknown=rule, unknown_by=by, workers=0)
+    with pytest.raises(UsageError, match="With several labels"):
+        tlkit.evaluate(finished_several, unknown="coverage:0.9", workers=0)
+
+
+def test_a_class_of_that_name_is_in_the_way(prepared, small, photo_folder, tmp_path):
+    source = photo_folder({"unknown": 9, "bar": 9})
+    data = tlkit.prepare(source, tmp_path / "data", workers=0, near=False)
+    run = tlkit.finetune(data.directory, tmp_path / "run", **{**small, "epochs": 1})
+    with pytest.raises(UsageError, match="class 'unknown' already"):
+        tlkit.evaluate(run, unknown="coverage:0.9", workers=0)
+
+
+def test_distances_by_hand():
+    known = np.eye(8, dtype=np.float32)[:6]
+    network = lambda pixels, training: np.array([[3.0, *[0] * 7], [0] * 7 + [2]])  # noqa: E731
+    far = Familiarity(network, known).distances(np.empty(2))
+    # The fifth nearest of the first is at a right angle, as all are of the second.
+    np.testing.assert_allclose(far, [2**0.5, 2**0.5], rtol=1e-6)
+    near = Familiarity(network, np.repeat(known[:1], 5, axis=0))
+    np.testing.assert_allclose(near.distances(np.empty(2)), [0, 2**0.5], atol=1e-6)
+    trained = near.distances(np.empty(2), trained_on=True)
+    np.testing.assert_allclose(trained, [0, 2**0.5], atol=1e-6)

@@ -1,0 +1,59 @@
+import shutil
+import socket
+
+import keras
+import pytest
+
+from tlkit import device
+from tlkit.backbones.weights.sources import NANO_FILE
+from tlkit.errors import RunError
+from tlkit.runs import doctor
+
+
+def test_a_gpu_is_taken_where_there_is_one(monkeypatch):
+    monkeypatch.setattr(device, "gpus", lambda: ["/physical_device:GPU:0"])
+    assert device.choose_device("auto") == "gpu:0"
+    assert device.choose_device("gpu") == "gpu:0"
+    assert device.choose_device("cpu") == "cpu:0"
+    monkeypatch.setattr(device, "gpus", list)
+    assert device.choose_device("auto") == "cpu:0"
+    with pytest.raises(RunError, match="doctor"):
+        device.choose_device("gpu")
+
+
+def test_precision_follows_the_device():
+    assert device.choose_precision("auto", "gpu:0") == "mixed_float16"
+    assert device.choose_precision("auto", "cpu:0") == "float32"
+    assert device.choose_precision("mixed_bfloat16", "cpu:0") == "mixed_bfloat16"
+
+
+def fail_within(policy):
+    with device.dtype_policy(policy):
+        assert keras.config.dtype_policy().name == policy
+        raise RuntimeError
+
+
+def test_the_policy_comes_back_after_a_failure():
+    with pytest.raises(RuntimeError):
+        fail_within("mixed_bfloat16")
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_doctor_says_what_to_do_where_weights_cannot_be_reached(monkeypatch):
+    def refuse(*_, **__):
+        raise OSError("no route")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    check = doctor.examine()[-1]
+    assert not check.fine
+    assert not check.needed
+    assert "--weights" in check.advice
+
+
+def test_doctor_lists_the_weights_that_are_there(monkeypatch, tmp_path):
+    (tmp_path / "models").mkdir()
+    name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    shutil.copyfile(NANO_FILE, tmp_path / "models" / name)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    found = {check.name: check for check in doctor.examine()}
+    assert "VGG16 in " in found["ImageNet weights on this machine"].found

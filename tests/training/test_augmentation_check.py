@@ -1,0 +1,209 @@
+import json
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image, ImageDraw
+
+import tlkit
+from tests.conftest import SMALL
+from tlkit.features.cache import contents
+from tlkit.features.mirror_rows import sample
+from tlkit.inputs.augment import POLICIES, load_policy, mirrors
+from tlkit.model.phases import ONE
+from tlkit.progress import Silent
+from tlkit.training.augmentation_check import judge_names, judge_rows
+from tlkit.training.finetune import resume
+
+
+class Told(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+@pytest.mark.parametrize(
+    ("labels", "word"),
+    [
+        (("turn_left", "turn_right"), "'turn_left' mirrored would be 'turn_right'"),
+        (("LeftHand", "RightHand", "foot"), "'LeftHand'"),
+        (("L", "R"), "'L' mirrored would be 'R'"),
+        (("a left b", "a right b"), "mirrored"),
+        (("0", "1", "2"), "numbers"),
+        (("1", "2", "5", "10"), "numbers"),
+        (("A", "B", "z"), "letters"),
+        (("ж", "ш", "я"), "letters"),
+    ],
+)
+def test_names_that_forbid_mirroring(labels, word):
+    verdict = judge_names(labels)
+    assert verdict is not None
+    assert not verdict.harmless
+    assert word in verdict.reason
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("ants", "bees"),
+        ("0", "1"),  # as often a no and a yes as a nought and a one
+        ("left", "straight"),
+        ("bright", "leftover"),
+        ("1 cent", "2 cents", "5 cents"),
+        ("a", "b"),
+        ("left_left", "Left Left"),
+    ],
+)
+def test_names_that_say_nothing(labels):
+    assert judge_names(labels) is None
+
+
+def rows(n, *, swapped, seed=0):
+    """Two classes, one number tells them; a mirror image has its sign turned or not."""
+    rng = np.random.default_rng(seed)
+    targets = np.arange(n) % 2
+    plain = rng.normal(size=(n, 6)).astype(np.float32)
+    plain[:, 0] += 4.0 * (2 * targets - 1)
+    mirrored = plain + 0.1 * rng.normal(size=plain.shape).astype(np.float32)
+    if swapped:
+        mirrored[:, 0] *= -1
+    return plain, mirrored, targets
+
+
+def test_a_side_that_turns_is_harm_and_one_that_stays_is_none():
+    for swapped in (True, False):
+        plain, mirrored, targets = rows(60, swapped=swapped)
+        verdict = judge_rows(plain, mirrored, targets, np.arange(60))
+        numbers = verdict.numbers
+        assert verdict.harmless is not swapped
+        assert numbers["accuracy"] > 0.95
+        assert (numbers["mirrored_accuracy"] < 0.05) is swapped
+        assert numbers["images"] == 60
+        if swapped:
+            # All lost, none gained: the exact test is a coin that falls one way.
+            assert numbers["gained"] == 0
+            assert numbers["p"] == pytest.approx(0.5 ** numbers["lost"])
+
+
+def test_groups_are_not_parted():
+    """Where each answer is only known from its own group, nothing can be told."""
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(20, 40)).astype(np.float32)
+    plain = np.repeat(base, 4, axis=0)
+    targets, groups = np.repeat(np.arange(20) % 2, 4), np.repeat(np.arange(20), 4)
+    parted = judge_rows(plain, plain, targets, np.arange(80))
+    together = judge_rows(plain, plain, targets, groups)
+    assert parted.numbers["accuracy"] == 1
+    assert together.numbers["accuracy"] < 0.8
+
+
+def test_too_few_images_tell_nothing():
+    plain, mirrored, targets = rows(3, swapped=True)
+    verdict = judge_rows(plain, mirrored, targets, np.arange(3))
+    assert verdict.harmless
+    assert "too few" in verdict.reason
+    assert not verdict.numbers
+
+
+def test_the_sample_has_as_many_of_each_class(prepared, monkeypatch):
+    monkeypatch.setattr("tlkit.features.mirror_rows.IMAGES", 12)
+    chosen = sample(prepared, seed=1)
+    assert [e.label for e in chosen].count("disc") == 4
+    assert len({e.id for e in chosen}) == 12
+    assert {e.split for e in chosen} == {"train"}
+    assert chosen == sample(prepared, seed=1) != sample(prepared, seed=2)
+
+
+@pytest.fixture(scope="module")
+def arrows(tmp_path_factory):
+    """Arrows that point east or west, large and always in the same place."""
+    root = tmp_path_factory.mktemp("arrows")
+    for side, name in ((1, "east"), (-1, "west")):
+        (root / "photos" / name).mkdir(parents=True)
+        for i in range(20):
+            rng = np.random.default_rng([side + 1, i])
+            ground = rng.integers(0, 60, (32, 32, 3)).astype(np.uint8)
+            image = Image.fromarray(ground)
+            tip, tail = 16 + 10 * side, 16 - 10 * side
+            pen = ImageDraw.Draw(image)
+            pen.polygon([(tip, 16), (tail, 6), (tail, 26)], fill=(230, 230, 230))
+            image.save(root / "photos" / name / f"{i}.png")
+    return tlkit.prepare(root / "photos", root / "data", workers=0, near=False)
+
+
+OPEN = {**SMALL, "mirror": None, "epochs": 1}
+
+
+@pytest.mark.parametrize("weights", ["none", "file"])
+def test_arrows_are_not_mirrored_and_the_run_says_why(
+    arrows, finished, tmp_path, own_store, weights
+):
+    settings = dict(OPEN)
+    if weights == "file":
+        model = finished.model()
+        model.save_weights(tmp_path / "net.weights.h5")
+        settings |= {"weights": str(tmp_path / "net.weights.h5"), "freeze_to": "block2"}
+    told = Told()
+    run = tlkit.finetune(arrows.directory, tmp_path / "run", progress=told, **settings)
+    (line,) = [note for note in told.notes if note.startswith("Mirror images: no.")]
+    assert "lost" in line
+    saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["inputs"]
+    assert saved["mirror"] is False
+    assert not mirrors(saved["augment"])
+    assert len(saved["augment"]) == len(POLICIES["light"]) - 1
+    info = json.loads((tmp_path / "run" / "run.json").read_text())["mirror"]
+    assert info["harmless"] is False
+    assert info["numbers"]["p"] < 0.01
+    assert run.config.inputs.mirror is False
+    again = tlkit.finetune(recipe=tmp_path / "run/config.yaml", out=tmp_path / "again")
+    assert again.config == run.config
+    assert "mirror" not in again.info
+
+
+def test_drawings_that_may_be_mirrored_are(prepared, tmp_path, own_store):
+    run = tlkit.finetune(prepared.directory, tmp_path / "run", **OPEN)
+    assert run.config.inputs.mirror is True
+    assert run.info["mirror"]["harmless"]
+    assert mirrors(load_policy(run.config.inputs.augment))
+
+
+def test_what_was_said_is_not_found_out(prepared, tmp_path, own_store, monkeypatch):
+    monkeypatch.setattr("tlkit.training.augmentation_check.judge_rows", None)
+    run = tlkit.finetune(
+        prepared.directory, tmp_path / "run", **{**OPEN, "mirror": False}
+    )
+    assert run.config.inputs.mirror is False
+    assert not mirrors(load_policy(run.config.inputs.augment))
+
+
+def test_rows_of_mirror_images_are_kept(finished, prepared, tmp_path, own_store):
+    finished.model().save_weights(tmp_path / "net.weights.h5")
+    weights = str(tmp_path / "net.weights.h5")
+    settings = {**OPEN, "weights": weights, "augment": "none", "head": "gap"}
+    settings |= {"phases": ONE}
+    images = len(prepared.of("train"))
+    for place in ("first", "second"):
+        run = tlkit.finetune(prepared.directory, tmp_path / place, **settings)
+        # Those of the plain images serve the training, too.
+        assert run.info["features"]["train"]["views"] == 0
+    kept = sum(content.rows for content in contents(own_store))
+    assert kept == 2 * images + len(prepared.of("val"))
+
+
+class Stop(BaseException):
+    pass
+
+
+def test_a_resumed_run_keeps_the_decision(arrows, tmp_path, own_store, monkeypatch):
+    def die(self, epoch, logs=None):
+        if epoch == 1:
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tlkit.training.checkpoint.Checkpoint.on_epoch_begin", die)
+        with pytest.raises(Stop):
+            tlkit.finetune(arrows.directory, tmp_path / "run", **{**OPEN, "epochs": 2})
+    monkeypatch.setattr("tlkit.training.augmentation_check.judge_rows", None)
+    assert resume(tmp_path / "run").config.inputs.mirror is False

@@ -1,0 +1,258 @@
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+import tlkit
+from tests.conftest import SMALL
+from tlkit.features import agreement, extractor
+from tlkit.features.cache import contents
+from tlkit.features.frozen import as_input
+from tlkit.training import data as feed
+from tlkit.training.finetune import resume
+
+# Frozen up to block2, so that there is something to keep.
+FROZEN = {**SMALL, "freeze_to": "block2", "epochs": 2}
+
+
+def finetune(prepared, place, **changes):
+    return tlkit.finetune(prepared.directory, place, **{**FROZEN, **changes})
+
+
+def weights_of(run):
+    return b"".join(np.asarray(w).tobytes() for w in run.model().weights)
+
+
+def probabilities_of(run, prepared):
+    folder = [prepared.source / "disc", prepared.source / "bar"]
+    return np.array(
+        [list(a.probabilities.values()) for a in tlkit.predict(run, folder, workers=0)]
+    )
+
+
+def features_of(run):
+    return json.loads((run.directory / "run.json").read_text())["features"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"augment": "none"},
+        {"views": 2},
+        {"freeze_to": None, "head": "gap,dropout:0.2", "views": 2},
+        {"freeze_to": None, "head": "flatten,dense:8", "views": 2},
+        {"freeze_to": "none", "views": 2},
+    ],
+    ids=["plain", "partly", "pooled", "flat", "nothing frozen"],
+)
+def test_the_store_changes_nothing(prepared, tmp_path, own_store, monkeypatch, changes):
+    """With it, again with it filled, without, and where not even memory is enough."""
+    runs = [
+        finetune(prepared, tmp_path / "filling", **changes),
+        finetune(prepared, tmp_path / "filled", **changes),
+        finetune(prepared, tmp_path / "without", store=False, **changes),
+    ]
+    monkeypatch.setattr(extractor, "memory_bytes", lambda: 0)
+    runs.append(finetune(prepared, tmp_path / "streamed", store=False, **changes))
+    kept = [features_of(run)["train"]["kept"] for run in runs]
+    assert kept == [True, True, True, False]
+    computed = [features_of(run)["train"]["views"] for run in runs[:2]]
+    views = changes.get("views", 1)
+    assert computed == [views * len(prepared.of("train")), 0]
+    answers = [probabilities_of(run, prepared) for run in runs]
+    for other in answers[1:]:
+        # Only the order of float32 sums may differ, in the passes over each batch.
+        np.testing.assert_allclose(other, answers[0], rtol=0, atol=1e-5)
+    # What is looked up is what was computed, to the bit.
+    assert weights_of(runs[0]) == weights_of(runs[1]) == weights_of(runs[2])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"head": "gmp,dense:4"},
+        {"optimizer": "sgd", "lr": 0.1},
+        {"epochs": 1},
+        {"batch": 5},
+    ],
+    ids=str,
+)
+def test_another_head_or_optimizer_never_runs_the_prefix(
+    prepared, tmp_path, own_store, monkeypatch, change
+):
+    settings = {"freeze_to": None, "head": "gap", "augment": "none"}
+    finetune(prepared, tmp_path / "first", **settings)
+
+    def never(self, groups, images=0):
+        raise AssertionError("the frozen part was computed again")
+
+    for engine in ("keras.KerasEngine", "openvino.OpenVinoEngine"):
+        monkeypatch.setattr(f"tlkit.features.engines.{engine}.run", never)
+    finetune(prepared, tmp_path / "second", **{**settings, **change})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"size": 40}, {"freeze_to": "block1"}, {"resize": "crop"}, {"seed": 1},
+     {"engine": "keras"}],
+    ids=str,
+)  # fmt: skip
+def test_what_changes_the_rows_is_computed_again(prepared, tmp_path, own_store, change):
+    """The seed changes the random weights of this network, and so its digest."""
+    finetune(prepared, tmp_path / "first", augment="none")
+    second = finetune(prepared, tmp_path / "second", augment="none", **change)
+    assert features_of(second)["train"]["views"] == len(prepared.of("train"))
+
+
+def test_the_engines_lead_to_the_same_answers(
+    prepared, tmp_path, own_store, float32_engines
+):
+    runs = [
+        finetune(prepared, tmp_path / name, engine=name, augment="none")
+        for name in ("keras", "openvino")
+    ]
+    assert [features_of(run)["engine"] for run in runs] == ["keras", "openvino"]
+    answers = [probabilities_of(run, prepared) for run in runs]
+    np.testing.assert_allclose(answers[0], answers[1], rtol=0, atol=2e-2)
+    assert features_of(runs[1])["worst_cosine"] > 0.999
+    assert features_of(runs[0])["worst_cosine"] is None
+
+
+def test_engines_that_disagree_end_the_run(prepared, tmp_path, own_store, monkeypatch):
+    monkeypatch.setattr(agreement, "LEAST_COSINE", 1.1)
+    with pytest.raises(tlkit.TlkitError, match="--engine keras"):
+        finetune(prepared, tmp_path / "run", engine="openvino")
+
+
+def test_the_score_of_the_kept_epoch_is_that_of_the_saved_model(
+    prepared, tmp_path, own_store
+):
+    run = finetune(prepared, tmp_path / "run", freeze_to=None, head="gap,dropout:0.2")
+    told = run.metrics()
+    again = tlkit.evaluate(run, split="val", workers=0)
+    assert again["loss"] == pytest.approx(told["loss"], abs=1e-6)
+    assert again["confusion"] == told["confusion"]
+
+
+def test_fresh_views_go_through_the_frozen_part(prepared, tmp_path, own_store):
+    runs = [
+        finetune(prepared, tmp_path / name, views="fresh", workers=workers)
+        for name, workers in (("one", 0), ("two", 2))
+    ]
+    assert not features_of(runs[0])["train"]["kept"]
+    assert features_of(runs[0])["val"]["kept"]
+    assert weights_of(runs[0]) == weights_of(runs[1])
+    # Nothing of the training side was stored.
+    held = len(prepared.of("val"))
+    assert [content.rows for content in contents(own_store)] == [held]
+
+
+class Stop(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("views", [2, "fresh"])
+def test_a_resumed_run_on_features_ends_as_if_uninterrupted(
+    prepared, tmp_path, own_store, monkeypatch, views
+):
+    settings = {"views": views, "epochs": 4, "optimizer": "rmsprop"}
+    whole = finetune(prepared, tmp_path / "whole", **settings)
+
+    def die(self, epoch, logs=None):
+        if epoch == 2:
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tlkit.training.checkpoint.Checkpoint.on_epoch_begin", die)
+        with pytest.raises(Stop):
+            finetune(prepared, tmp_path / "part", **settings)
+    assert weights_of(resume(tmp_path / "part")) == weights_of(whole)
+
+
+def test_a_damaged_cache_is_made_again(prepared, tmp_path, own_store):
+    first = finetune(prepared, tmp_path / "first", augment="none")
+    for path in own_store.glob("features/*/*.data"):
+        path.write_bytes(path.read_bytes()[:-7])
+    second = finetune(prepared, tmp_path / "second", augment="none")
+    assert features_of(second)["train"]["views"] == 1
+    assert weights_of(first) == weights_of(second)
+
+
+def test_inputs_of_the_trainable_part():
+    rows = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+    assert as_input(rows, "gap").tolist() == [[0, 1, 2], [6, 7, 8]]
+    assert as_input(rows, "gmp").tolist() == [[3, 4, 5], [9, 10, 11]]
+    assert as_input(rows, "") is rows
+    assert as_input(rows.astype(np.uint8), "").dtype == np.uint8
+    assert as_input(rows.astype(np.float16), "").dtype == np.float32
+
+
+def test_the_worst_cosine():
+    a = np.array([[1.0, 0.0], [0.0, 2.0]])
+    assert agreement.worst_cosine(a, a) == pytest.approx(1)
+    turned = np.array([[3.0, 3.0], [0.0, 1.0]])
+    assert agreement.worst_cosine(a, turned) == pytest.approx(0.5**0.5)
+    # Networks with random weights may give next to nothing.
+    tiny = (1e-20 * a).astype(np.float32)
+    assert agreement.worst_cosine(tiny, tiny) == pytest.approx(1)
+    nothing = np.zeros((2, 2))
+    assert agreement.worst_cosine(nothing, nothing) == 1
+    assert agreement.worst_cosine(nothing, a) == 0
+
+
+def test_a_feed_has_every_example_once_an_epoch(prepared, tmp_path, own_store):
+    run = finetune(prepared, tmp_path / "run", epochs=1)
+    from tlkit.progress import Silent
+    from tlkit.training.network import build_network
+
+    network = build_network(run.config, run.task, "cpu:0", "float32")
+    made = feed.build_feed(
+        run.config,
+        prepared,
+        network.trained,
+        network.reference,
+        device="cpu:0",
+        progress=Silent(),
+    )
+    steps = made.schedule.steps
+    taken = list(itertools.islice(made.training(0), 2 * steps))
+    for epoch in (taken[:steps], taken[steps:]):
+        counts = np.concatenate([y for _, y in epoch]).sum(axis=0)
+        wanted = [prepared.counts()[label]["train"] for label in prepared.labels]
+        assert counts.tolist() == wanted
+    assert not np.array_equal(taken[0][0], taken[steps][0])
+
+
+@pytest.mark.parametrize("views", [2, "fresh"])
+def test_balanced_sampling_shows_classes_equally_often_and_resumes(
+    photo_folder, tmp_path, own_store, monkeypatch, views
+):
+    source = photo_folder({"disc": 24, "bar": 6})
+    data = tlkit.prepare(source, tmp_path / "data", workers=0, near=False)
+    settings = {"sampling": "balanced", "views": views, "epochs": 3}
+    drawn: list[np.ndarray] = []
+
+    def training(self, first_epoch):
+        for inputs, targets in whole_training(self, first_epoch):
+            drawn.append(np.array(targets))
+            yield inputs, targets
+
+    whole_training = feed.Feed.training
+    with monkeypatch.context() as patch:
+        patch.setattr(feed.Feed, "training", training)
+        whole = finetune(data, tmp_path / "whole", **settings)
+    images = len(data.of("train"))
+    shown = np.concatenate(drawn[: -(-images // SMALL["batch"])])
+    assert len(shown) == images
+    assert abs(shown.sum() - images / 2) <= 1
+
+    def die(self, epoch, logs=None):
+        if epoch == 2:
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tlkit.training.checkpoint.Checkpoint.on_epoch_begin", die)
+        with pytest.raises(Stop):
+            finetune(data, tmp_path / "part", **settings)
+    assert weights_of(resume(tmp_path / "part")) == weights_of(whole)

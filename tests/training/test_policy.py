@@ -1,0 +1,399 @@
+"""Phases: as listed, or found out; what they start from, and what is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.training.test_finetune import weights_of
+from tlkit.backbones import registry
+from tlkit.backbones.graph import build_body
+from tlkit.backbones.weights.load import load_weights
+from tlkit.errors import UsageError
+from tlkit.progress import Silent
+from tlkit.runs.result_dir import Run
+from tlkit.training import policy
+from tlkit.training.callbacks import Budget
+from tlkit.training.checkpoint import Checkpoint
+from tlkit.training.finetune import finetune, resume
+from tlkit.training.probe import fit_probe
+from tlkit.training.trainer import Trainer
+
+PRETRAINED: dict[str, Any] = {
+    "backbone": "nano", "cut": "stage2_block3", "size": 32, "augment": "light",
+    "views": 2, "batch": 8, "workers": 0, "head": "gap,dropout:0.3",
+    "precision": "float32",
+}  # fmt: skip
+
+
+@pytest.fixture
+def judged():
+    """As if the validation side were large enough to judge by."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(policy, "LEAST_JUDGES", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def found(prepared, tmp_path_factory):
+    """A run that has found out by itself how deep to tune."""
+    place = tmp_path_factory.mktemp("found") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(policy, "LEAST_JUDGES", 1)
+        return finetune(prepared.directory, place, epochs=4, **PRETRAINED)
+
+
+def test_what_was_found_out_is_told_and_can_be_repeated(found, tmp_path):
+    names = [one["name"] for one in found.info["candidates"]]
+    # 36 images: 60 steps of 8 are 12 passes
+    assert names[:4] == ["probe", "head", "top", "top/2"]
+    phases = found.config.train.phases
+    assert phases.startswith("head:4@0.001,top:")
+    assert Run.read(found.directory).config.train.phases == phases
+    named = {one["name"]: one for one in found.info["candidates"]}
+    kept = min(named, key=lambda name: named[name]["tempered"])
+    assert found.info["kept"] == kept
+    assert found.metrics()["loss"] == pytest.approx(named[kept]["loss"], abs=1e-4)
+    again = finetune(recipe=found.directory / "config.yaml", out=tmp_path / "again")
+    for a, b in zip(weights_of(found), weights_of(again), strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_the_history_counts_through_all_phases(found):
+    history = pd.read_csv(found.directory / "history.csv")
+    assert history["epoch"].tolist() == list(range(1, len(history) + 1))
+    assert history["phase"].unique()[:2].tolist() == ["head", "top"]
+    assert (history["phase"] == "head").sum() == 4
+    best = found.info["best_epoch"]
+    assert 0 <= best <= len(history)
+
+
+def test_a_listed_run_is_resumed_in_its_second_phase(prepared, tmp_path, monkeypatch):
+    settings = {**PRETRAINED, "phases": "head:2,top:3@1e-3"}
+    whole = finetune(prepared.directory, tmp_path / "whole", **settings)
+
+    class Stop(BaseException):
+        pass
+
+    def die(self, epoch, logs=None):
+        if self.phase == "top" and epoch == 2:
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tlkit.training.checkpoint.Checkpoint.on_epoch_begin", die)
+        with pytest.raises(Stop):
+            finetune(prepared.directory, tmp_path / "part", **settings)
+    resumed = resume(tmp_path / "part")
+    for a, b in zip(weights_of(whole), weights_of(resumed), strict=True):
+        assert a.tobytes() == b.tobytes()
+    tables = [(r.directory / "history.csv").read_text() for r in (whole, resumed)]
+    assert tables[0] == tables[1]
+
+
+def test_what_lies_below_a_phase_does_not_change(prepared, tmp_path):
+    """The upper third begins behind stage2_block2 here; what is below stays."""
+    run = finetune(
+        prepared.directory, tmp_path / "run", phases="top:2@1e-2", probe=False,
+        **PRETRAINED, monitor="val_accuracy",
+    )  # fmt: skip
+    body = build_body(registry.find("nano"), 32)
+    load_weights(registry.find("nano"), body, body, "own")
+    model = run.model()
+    for place in ("stem", "stage1_block1", "stage2_block2", "stage2_block3"):
+        name = f"{place}_{'conv' if place == 'stem' else 'pointwise'}"
+        before, after = (
+            np.asarray(one.get_layer(name).kernel) for one in (body, model)
+        )
+        assert (before == after).all() == (place != "stage2_block3"), name
+
+
+def test_the_probe_is_the_output_layer_when_nothing_beats_it(prepared, tmp_path):
+    """At a rate of next to nothing, no phase has less loss than the probe."""
+    run = finetune(
+        prepared.directory, tmp_path / "run", lr=1e-12,
+        phases="head:1", **{**PRETRAINED, "head": "gap"},
+    )  # fmt: skip
+    losses = [one["loss"] for one in run.info["candidates"]]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+    assert run.info["choice"]["against"] in ("", "probe")
+
+
+def test_a_head_that_is_not_linear_does_not_start_from_the_probe(prepared, tmp_path):
+    run = finetune(
+        prepared.directory, tmp_path / "run", phases="head:2",
+        **{**PRETRAINED, "head": "gap,dense:8"},
+    )  # fmt: skip
+    assert [one["name"] for one in run.info["candidates"]] == ["head"]
+
+
+def test_no_time_no_tuning(judged, prepared, tmp_path):
+    run = finetune(
+        prepared.directory, tmp_path / "run", minutes=0.01, epochs=2,
+        **PRETRAINED,
+    )  # fmt: skip
+    assert "top" not in {one["name"] for one in run.info["candidates"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"phases": "head"}, "ABOVE:EPOCHS"),
+        ({"phases": "head:0"}, "ABOVE:EPOCHS"),
+        ({"phases": "head:3@nan"}, "ABOVE:EPOCHS"),
+        ({"phases": "head:3", "epochs": 4}, "with epochs 4: the phases say"),
+        ({"phases": "probe", "epochs": 4}, "with epochs 4: the phases say"),
+        ({"phases": "probe", "label_smoothing": 0.1}, "label_smoothing would do not"),
+        ({"phases": "probe", "augment": "strong"}, "augment, .*would do nothing"),
+        ({"phases": "probe", "lr": 1e-3}, "would do nothing"),
+        ({"phases": "probe", "probe": False}, "leaves nothing to train"),
+        ({"phases": "probe", "head": "gap,dense:4"}, "is none"),
+        ({"phases": "deep/2:3"}, "are judged there anyway"),
+        ({"phases": "head/2:3", "monitor": "last"}, "ABOVE:EPOCHS"),
+        ({"phases": "head:3", "freeze_to": "stage1_block2"}, "say what is frozen"),
+        ({"epochs": 3, "steps": 9}, "give one of both"),
+        ({"phases": "head:3@1e-3", "lr": 1e-4}, "would do nothing"),
+        ({"phases": "head:3@1e-3,top:2", "lr": 1e-4}, "lr would do nothing"),
+        ({"phases": "top:2", "lr": 1e-4}, "no phase for the head"),
+        ({"phases": "deep:2@1e-3", "patience": 3}, "patience would do nothing"),
+        ({"phases": "deep:2", "patience": 0, "plateau": 2}, "patience, plateau would"),
+        ({"freeze_to": "stage2_block3", "depth_decay": 0.1}, "would do nothing"),
+        ({"phases": "head:3", "depth_decay": 0.5}, "would do nothing"),
+    ],
+)
+def test_phases_that_cannot_be_meant(prepared, tmp_path, options, word):
+    with pytest.raises(UsageError, match=word):
+        finetune(
+            prepared.directory, tmp_path / "run",
+            **{**PRETRAINED, **options},
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def judged_by_folds(prepared, tmp_path_factory):
+    """A run whose validation side is too small to judge by."""
+    place = tmp_path_factory.mktemp("folds") / "run"
+    return finetune(prepared.directory, place, **PRETRAINED)
+
+
+def test_folds_of_the_training_side_judge_where_val_is_small(judged_by_folds, prepared):
+    run = judged_by_folds
+    assert len(prepared.of("val")) < policy.LEAST_JUDGES
+    held = {one["name"]: one for one in run.info["held_out"]}
+    assert list(held) == ["probe", "deep", "deep/2"]
+    least = min(held, key=lambda name: held[name]["tempered"])
+    chosen_by = run.info["choice"]["chosen_by"]
+    assert chosen_by.startswith("folds" if run.info["kept"] == least else "the default")
+    # Each image of the training side is held out once.
+    mistakes = (1 - held["probe"]["accuracy"]) * len(prepared.of("train"))
+    assert mistakes == pytest.approx(round(mistakes))
+    assert not (run.directory / "folds").exists()
+
+
+@pytest.mark.parametrize("most", [{"steps": 6}, {"epochs": 2}], ids=str)
+def test_what_is_said_of_the_length_is_the_most_of_every_phase(
+    prepared, tmp_path, monkeypatch, most
+):
+    """29 images in batches of 8: 6 steps are 2 epochs, begun ones counted."""
+    monkeypatch.setattr(policy, "choose", lambda candidates, *_: candidates[1])
+    run = finetune(prepared.directory, tmp_path / "run", **PRETRAINED, **most)
+    assert str(run.config.train.phases).startswith("deep:2@")
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_what_only_a_head_takes_is_told_of_where_folds_judge(
+    prepared, tmp_path, monkeypatch, kept
+):
+    monkeypatch.setattr(policy, "choose", lambda candidates, *_: candidates[kept])
+    warnings: list[str] = []
+
+    class Listener(Silent):
+        def warn(self, message: str) -> None:
+            warnings.append(message)
+
+    run = finetune(
+        prepared.directory, tmp_path / "run", progress=Listener(),
+        **PRETRAINED, lr=10.0, patience=3, steps=4,
+    )  # fmt: skip
+    (said,) = [one for one in warnings if "of no effect" in one]
+    assert said.startswith("lr 10, patience 3: of no effect")
+    assert (run.config.train.lr, run.config.train.patience) == (None, 8)
+    again = finetune(
+        prepared.directory, tmp_path / "again", recipe=run.directory / "config.yaml"
+    )
+    for a, b in zip(weights_of(run), weights_of(again), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_folds_have_chosen_is_repeated_to_the_byte(judged_by_folds, tmp_path):
+    again = finetune(
+        recipe=judged_by_folds.directory / "config.yaml", out=tmp_path / "again"
+    )
+    assert again.info["kept"] == judged_by_folds.info["kept"]
+    assert not again.info["held_out"]
+    for a, b in zip(weights_of(judged_by_folds), weights_of(again), strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_a_run_that_is_resumed_does_not_train_its_folds_again(
+    judged_by_folds, prepared, tmp_path, monkeypatch
+):
+    class Stop(BaseException):
+        pass
+
+    def dying(self, epoch, logs=None):
+        if "folds" not in str(self.directory) and epoch == 2:
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "on_epoch_begin", dying, raising=False)
+        patch.setattr(policy, "choose", lambda candidates, *_: candidates[-1])
+        with pytest.raises(Stop):
+            finetune(prepared.directory, tmp_path / "run", **PRETRAINED)
+    trained = []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Checkpoint, "on_epoch_begin",
+            lambda self, epoch, logs=None: trained.append(str(self.directory)),
+            raising=False,
+        )  # fmt: skip
+        patch.setattr(policy, "choose", lambda candidates, *_: candidates[-1])
+        run = resume(tmp_path / "run")
+    assert trained
+    assert not any("folds" in place for place in trained)
+    assert run.info["kept"] == "deep/2"
+    ours, theirs = ({c["name"]: c["loss"] for c in one.info["held_out"]}
+                    for one in (run, judged_by_folds))  # fmt: skip
+    assert ours == theirs
+    assert not (run.directory / "folds").exists()
+
+
+@pytest.mark.parametrize("chosen", ["probe", "deep", "deep/2"])
+def test_what_folds_choose_is_what_comes_out(prepared, tmp_path, monkeypatch, chosen):
+    def told(trainer, tune, least):
+        fold = trainer.beside(trainer.manifest, tmp_path / "fold", 9.0, Silent())
+        fold.probe()
+        tune(fold)
+        trainer.network.put_back({})
+        return [
+            dataclasses.replace(
+                one,
+                tempered=float(one.name != chosen),
+                losses=np.full_like(one.losses, one.name != chosen),
+            )
+            for one in fold.candidates
+        ]
+
+    monkeypatch.setattr(policy, "held_out", told)
+    run = finetune(prepared.directory, tmp_path / "run", **PRETRAINED)
+    assert run.info["kept"] == chosen
+    # 29 images in batches of 8: 32 times each is 116 steps, 12 times less than 60.
+    if chosen != "probe":
+        epochs = {one["name"]: one["epochs"] for one in run.info["candidates"]}
+        assert epochs["deep"] * 4 == pytest.approx(116, abs=4)
+        assert run.config.train.monitor == "last"
+    phases = str(run.config.train.phases)
+    assert phases.startswith(f"{chosen}:" if chosen != "probe" else "probe")
+    again = finetune(recipe=run.directory / "config.yaml", out=tmp_path / "again")
+    for a, b in zip(weights_of(run), weights_of(again), strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_too_few_for_folds_keep_the_mean(prepared, tmp_path, monkeypatch):
+    """Half way between the probe's network and the tuned one, whatever val says."""
+    monkeypatch.setattr("tlkit.training.fold_selection.FOLDS", 1)
+    run = finetune(prepared.directory, tmp_path / "run", **PRETRAINED)
+    names = [one["name"] for one in run.info["candidates"]]
+    assert names == ["probe", "deep", "deep/2"]
+    assert run.info["kept"] == "deep/2"
+    assert str(run.config.train.phases).startswith("deep/2:")
+    assert run.info["best_epoch"] == run.info["epochs"]
+
+
+def test_a_probe_alone(prepared, tmp_path):
+    run = finetune(
+        prepared.directory, tmp_path / "run", phases="probe",
+        **{**PRETRAINED, "batch": None, "views": None, "augment": None},
+    )  # fmt: skip
+    assert run.info["kept"] == "probe"
+    assert not run.metrics()["chose_the_epoch"]
+    assert run.info["best_epoch"] == 0
+    assert run.metrics()["n"] == len(prepared.of("val"))
+
+
+@pytest.mark.parametrize(
+    "options", [{"class_weights": "balanced"}, {"sampling": "balanced"}, {}], ids=str
+)
+def test_classes_weigh_the_same_in_a_probe_if_they_are_to(
+    prepared, tmp_path, monkeypatch, options
+):
+    asked = []
+
+    def listening(*args, balanced, **more):
+        asked.append(balanced)
+        return fit_probe(*args, balanced=balanced, **more)
+
+    monkeypatch.setattr("tlkit.training.trainer.fit_probe", listening)
+    settings: dict[str, Any] = {**PRETRAINED, "phases": "probe", **options}
+    for name in ("batch", "views", "augment"):
+        del settings[name]
+    finetune(prepared.directory, tmp_path / "run", **settings)
+    assert asked == [bool(options)]
+
+
+def test_a_probe_alone_is_for_one_label(several, tmp_path):
+    common: dict[str, Any] = {
+        **PRETRAINED,
+        "batch": None,
+        "views": None,
+        "augment": None,
+    }
+    with pytest.raises(UsageError, match="for one label an image"):
+        finetune(
+            several.directory, tmp_path / "run", phases="probe",
+            **common,
+        )  # fmt: skip
+
+
+def test_a_place_that_is_none_is_refused_before_anything_slow(
+    prepared, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Trainer, "probe", None)
+    with pytest.raises(UsageError, match="nolayer"):
+        finetune(
+            prepared.directory, tmp_path / "run",
+            phases="head:1,nolayer:1", **PRETRAINED,
+        )  # fmt: skip
+
+
+def test_a_run_whose_time_was_up_is_repeated_to_the_byte(
+    prepared, tmp_path, monkeypatch
+):
+    """The clock stands still until the 14th step, and is then over."""
+    steps = 0
+
+    def count(self, batch, logs=None):
+        nonlocal steps
+        steps += 1
+
+    with monkeypatch.context() as patch:
+        patch.setattr(policy, "LEAST_JUDGES", 1)
+        patch.setattr("tlkit.training.callbacks.EpochLines.on_train_batch_end", count)
+        patch.setattr(Budget, "left", property(lambda _: 100.0 if steps < 14 else -1.0))
+        run = finetune(prepared.directory, tmp_path / "run", **PRETRAINED)
+    assert "#" in str(run.config.train.phases)
+    again = finetune(recipe=run.directory / "config.yaml", out=tmp_path / "again")
+    assert again.info["kept"] == run.info["kept"]
+    for a, b in zip(weights_of(run), weights_of(again), strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_a_mean_needs_something_before_it(prepared, tmp_path):
+    with pytest.raises(UsageError, match="no trained network before it"):
+        finetune(
+            prepared.directory, tmp_path / "run", phases="deep/2:1",
+            probe=False, monitor="last", **PRETRAINED,
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Pretrained networks: the table, building, cutting, weights."""

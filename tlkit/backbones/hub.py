@@ -1,0 +1,93 @@
+"""A KerasHub preset in, its backbone and what it says of its pixels out."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tlkit.backbones.graph import renumber
+from tlkit.backbones.registry import HUB, HUB_INSTALL, HUB_PACKAGE, NONE, Preprocessing
+from tlkit.errors import UsageError
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What a preset says of the images it was made for.
+
+    Attributes:
+        size: Their side in pixels, None if it does not say.
+        preprocessing: What becomes of pixels 0..255, None if it does not say.
+    """
+
+    size: int | None = None
+    preprocessing: Preprocessing | None = None
+
+
+def full_name(name: str) -> str:
+    """The name of a preset, a directory as an absolute path."""
+    preset = Path(name.removeprefix(HUB)).expanduser()
+    return f"{HUB}{preset.resolve()}" if preset.is_dir() else name
+
+
+def stamp(name: str) -> tuple[int, ...]:
+    """What changes with the files of a directory; a published preset stays as it is."""
+    folder = Path(name.removeprefix(HUB))
+    found = [path.stat() for path in sorted(folder.glob("*")) if folder.is_dir()]
+    return tuple(n for facts in found for n in (facts.st_mtime_ns, facts.st_size))
+
+
+def open_model(name: str, *, weights: bool) -> keras.Model:
+    """The backbone of a preset."""
+    preset = name.removeprefix(HUB)
+    backbone = _library("models").Backbone
+    try:
+        model = backbone.from_preset(preset, load_weights=weights)
+    # Each place that presets come from has errors of its own.
+    except Exception as error:
+        raise UsageError(
+            f"The KerasHub preset {preset!r} cannot be had: {str(error)[:300]}",
+            hint="Expected a directory that save_to_preset wrote, or the name of a "
+            "preset whose files are on this machine or can be downloaded.",
+        ) from error
+    renumber(model)
+    return model
+
+
+def facts(name: str) -> ImageInfo:
+    """What a preset says of its images."""
+    try:
+        converter = _library("layers").ImageConverter.from_preset(
+            name.removeprefix(HUB)
+        )
+    # A preset without one: KerasHub has no error of its own for that.
+    except (ValueError, FileNotFoundError, KeyError):
+        return ImageInfo()
+    sides = set(converter.image_size or ())
+    size = sides.pop() if len(sides) == 1 else None
+    if converter.scale is None and converter.offset is None:
+        return ImageInfo(size, NONE)
+    scale, offset = _each(converter.scale, 1.0), _each(converter.offset, 0.0)
+    return ImageInfo(size, Preprocessing("preset", "rgb", scale, offset))
+
+
+def _each(value: Any, missing: float) -> tuple[float, float, float]:
+    """One number a channel, of one for all, one each, or None."""
+    if value is None:
+        return (missing,) * 3
+    values = [float(one) for one in keras.tree.flatten(value)]
+    first, second, third = values * 3 if len(values) == 1 else values
+    return first, second, third
+
+
+def _library(part: str) -> Any:
+    try:
+        return importlib.import_module(f"{HUB_PACKAGE}.{part}")
+    except ImportError as error:
+        raise UsageError(
+            f"--backbone {HUB}PRESET needs the library KerasHub: {error}.",
+            hint=HUB_INSTALL,
+        ) from error

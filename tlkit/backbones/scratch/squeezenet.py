@@ -1,0 +1,42 @@
+"""SqueezeNet 1.1 (Iandola et al., arXiv:1602.07360, 2016; 1.1 as its authors released).
+
+The classification top of the original, dropout and a 1x1 convolution, is the head's.
+"""
+
+from __future__ import annotations
+
+import keras
+
+# Squeeze and expand widths of fire2 to fire9; a pooling stands before these.
+FIRES = {
+    2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128),
+    6: (48, 192), 7: (48, 192), 8: (64, 256), 9: (64, 256),
+}  # fmt: skip
+POOLED = (2, 4, 6)
+
+
+def squeezenet(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    """A convolution and eight fire modules: squeeze to few channels, expand to many."""
+    x = _convolution(64, 3, "conv1", strides=2, padding="valid")(pixels)
+    for number, (squeeze, expand) in FIRES.items():
+        if number in POOLED:
+            x = keras.layers.MaxPooling2D(3, strides=2, name=f"pool{number - 1}")(x)
+        x = _convolution(squeeze, 1, f"fire{number}_squeeze1x1")(x)
+        near = _convolution(expand, 1, f"fire{number}_expand1x1")(x)
+        wide = _convolution(expand, 3, f"fire{number}_expand3x3")(x)
+        x = keras.layers.Concatenate(name=f"fire{number}")([near, wide])
+    return x
+
+
+def _convolution(
+    filters: int, kernel: int, name: str, strides: int = 1, padding: str = "same"
+) -> keras.layers.Layer:
+    return keras.layers.Conv2D(
+        filters,
+        kernel,
+        strides=strides,
+        padding=padding,
+        activation="relu",
+        kernel_initializer="he_normal",
+        name=name,
+    )

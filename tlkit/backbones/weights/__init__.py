@@ -1,0 +1,1 @@
+"""Weights files: where they come from, download, reading, loading."""

@@ -1,0 +1,1 @@
+"""Images to correct in labelme, and the corrections back."""

@@ -1,0 +1,243 @@
+"""What was changed in a work folder of `tlkit annotate` in, a corrected scan out.
+
+A correction replaces what the source says of an image: its labels by the flags that
+are true, where they were changed and any is; what is drawn, where that was changed. A
+image flagged "__ignore__" is left out. What was not touched stays as it is.
+
+A data set keeps the corrections it was made with, in corrections.jsonl, so that they
+hold when it is prepared again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tlkit.dataset.annotate.folder import IGNORE, changed, faults_of, read_index
+from tlkit.dataset.annotations.objects_file import page_content, page_of
+from tlkit.dataset.formats.labelme import parse_sheet
+from tlkit.dataset.records import SPLIT_NAMES, ImageRecord, ParsedSource, Rejected
+from tlkit.dataset.splitting.examples import Labeling, is_ignored
+from tlkit.errors import DatasetError
+from tlkit.imaging.safe_read import read_json
+from tlkit.progress import Progress
+
+KEPT = "corrections.jsonl"
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What was changed of an image.
+
+    Attributes:
+        page: What its JSON says now, its path that in the source.
+        labels: Whether the flags were changed.
+        shapes: Whether what is drawn was.
+        rejected: Shapes that cannot be used.
+    """
+
+    page: ImageRecord
+    labels: bool
+    shapes: bool
+    rejected: tuple[Rejected, ...] = ()
+
+    @property
+    def ignored(self) -> bool:
+        """Whether the image is to be left out."""
+        return self.labels and IGNORE in self.page.labels
+
+    def after(self, earlier: Correction | None) -> Correction:
+        """Add what was corrected before and is not corrected again."""
+        if earlier is None:
+            return self
+        flags = self if self.labels else earlier
+        drawn = self if self.shapes else earlier
+        page = replace(
+            drawn.page,
+            labels=flags.page.labels,
+            attributes={**drawn.page.attributes, **flags.page.attributes},
+        )
+        return Correction(
+            page,
+            self.labels or earlier.labels,
+            self.shapes or earlier.shapes,
+            drawn.rejected,
+        )
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """The corrections of a work folder.
+
+    Attributes:
+        place: The folder.
+        made: By the image's path in the source.
+        broken: What is no correction, though a person may have meant it as one.
+    """
+
+    place: Path
+    made: Mapping[str, Correction]
+    broken: tuple[Rejected, ...] = ()
+
+
+def read_corrections(place: Path) -> Corrections:
+    """Read a work folder."""
+    made = {}
+    broken: list[Rejected] = []
+    for entry in read_index(place):
+        shown = f"{entry.name} ({entry.path})"
+        sheet = parse_sheet(place, entry.name)
+        if not sheet.usable:
+            detail = f"{sheet.rejected[0].detail} It is passed over."
+            broken.append(Rejected(shown, sheet.rejected[0].reason, detail))
+            continue
+        content = read_json(place / entry.name)
+        for fault in faults_of(content, entry):
+            broken.append(Rejected(shown, "no-correction", fault))
+        labels, shapes = changed(content, entry)
+        if labels or shapes:
+            page = replace(sheet.page, path=entry.path, file="")
+            made[entry.path] = Correction(page, labels, shapes, sheet.rejected)
+    return Corrections(place, made, tuple(broken))
+
+
+def keep(directory: Path, made: Mapping[str, Correction]) -> None:
+    """Write corrections into a data set directory, if there are any."""
+    if not made:
+        return
+    with (directory / KEPT).open("w", encoding="utf-8", newline="\n") as file:
+        for correction in made.values():
+            faults = [(r.file, r.reason, r.detail) for r in correction.rejected]
+            content = {
+                "labels": correction.labels,
+                "shapes": correction.shapes,
+                "rejected": faults,
+                "page": page_content(correction.page),
+            }
+            file.write(json.dumps(content) + "\n")
+
+
+def kept(directory: Path) -> dict[str, Correction]:
+    """Read the corrections that a data set was made with."""
+    path = directory / KEPT
+    if not path.is_file():
+        return {}
+    made = {}
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            content = json.loads(line)
+            page = page_of(content["page"])
+            faults = tuple(Rejected(*fault) for fault in content["rejected"])
+            made[page.path] = Correction(
+                page, bool(content["labels"]), bool(content["shapes"]), faults
+            )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{path} is not what prepare wrote: {error!r}.",
+            hint="Run tlkit prepare again with --overwrite, and --corrections again.",
+        ) from error
+    return made
+
+
+def gathered(
+    scan: ParsedSource,
+    earlier: Mapping[str, Correction],
+    place: Path | None,
+    progress: Progress,
+) -> tuple[dict[str, Correction], list[str]]:
+    """Gather the corrections that hold, and tell of them."""
+    known = {*scan.files, *(page.path for page in scan.pages)}
+    made = {path: each for path, each in earlier.items() if path in known}
+    if made:
+        progress.note(f"{len(made)} image(s) stay corrected as they were before.")
+    if place is None:
+        return made, []
+    corrections = read_corrections(place)
+    missing = [path for path in corrections.made if path not in known]
+    if missing and len(missing) == len(corrections.made):
+        raise DatasetError(
+            f"None of the {len(missing)} image(s) corrected in {place} is in the "
+            f"source, as {missing[0]}.",
+            hint="Name the folder of photos that the data set was prepared from.",
+        )
+    lines = [f"{place / r.file}: {r.detail}" for r in corrections.broken]
+    lines += [f"{path}, corrected in {place}, is no longer there." for path in missing]
+    for line in lines:
+        progress.warn(line)
+    new = {path: each for path, each in corrections.made.items() if path in known}
+    progress.note(f"{len(new)} image(s) corrected by {place}.")
+    made |= {path: each.after(made.get(path)) for path, each in new.items()}
+    return made, lines
+
+
+def corrected(
+    scan: ParsedSource, made: Mapping[str, Correction], how: Labeling
+) -> ParsedSource:
+    """Replace what a source says of images."""
+    pages = list(scan.pages)
+    own = any(page.labels for page in pages)
+    if how.label_by == "image" and not own and any(c.labels for c in made.values()):
+        # From now on images have labels of their own: let all of them have some.
+        pages = [_labeled(page) for page in pages]
+    about: dict[str, list[ImageRecord]] = defaultdict(list)
+    for page in pages:
+        about[page.path].append(page)
+    mended: set[str] = set()
+    rejected: list[Rejected] = []
+    kept = [page for page in pages if page.path not in made]
+    for path, correction in made.items():
+        page = _merged(path, about[path], _side(path, pages))
+        mended |= {path, page.shown} if correction.shapes else {path}
+        if correction.ignored:
+            detail = f"Marked as {IGNORE} in the corrections."
+            rejected.append(Rejected(page.shown, "ignored", detail))
+            continue
+        rejected += [
+            Rejected(page.shown, fault.reason, f"In the corrections: {fault.detail}")
+            for fault in correction.rejected
+        ]
+        kept.append(_corrected(page, correction))
+    left = [each for each in scan.rejected if each.file not in mended]
+    return replace(scan, pages=tuple(kept), rejected=(*left, *rejected))
+
+
+def _labeled(page: ImageRecord) -> ImageRecord:
+    labels = dict.fromkeys(
+        t.label for t in page.things if t.label and not is_ignored(t)
+    )
+    return replace(page, labels=tuple(labels))
+
+
+def _side(path: str, pages: Iterable[ImageRecord]) -> str | None:
+    above, _, name = path.partition("/")
+    given = any(page.split for page in pages)
+    return SPLIT_NAMES.get(above.lower()) if given and name else None
+
+
+def _merged(path: str, pages: Sequence[ImageRecord], split: str | None) -> ImageRecord:
+    """What all pages say of an image."""
+    if not pages:
+        return ImageRecord(path, split=split)
+    labels = dict.fromkeys(label for page in pages for label in page.labels)
+    return replace(
+        pages[0],
+        labels=tuple(labels),
+        things=tuple(thing for page in pages for thing in page.things),
+        split=next((page.split for page in pages if page.split), split),
+        group=next((page.group for page in pages if page.group), ""),
+    )
+
+
+def _corrected(page: ImageRecord, correction: Correction) -> ImageRecord:
+    now = correction.page
+    if correction.labels:
+        page = replace(page, labels=now.labels)
+        if "flags" in page.attributes:
+            flags = now.attributes.get("flags", {})
+            page = replace(page, attributes={**page.attributes, "flags": flags})
+    if correction.shapes:
+        page = replace(page, things=now.things, size=now.size)
+    return page

@@ -1,0 +1,241 @@
+"""The work folder of `tlkit annotate`: images and their labelme JSON, and back.
+
+    WORK/0001 photo.jpg     a link to the image, or a copy where labelme or the system
+                            could not do with one
+    WORK/0001 photo.json    what is known of it, to be corrected in labelme
+    WORK/flags.txt          what an image may be, for labelme's --flags
+    WORK/labels.txt         the classes, for labelme's --labels
+    WORK/work.json          which image of the source each JSON is about, and as what
+                            it was written, so that what was changed can be told
+
+labelme lists the images of a folder, not its JSON, so that they have to be there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tlkit.dataset.convert import labelme
+from tlkit.dataset.convert.records import Sheet
+from tlkit.dataset.records import ImageRecord, Rejected
+from tlkit.errors import UsageError
+from tlkit.files import write_json, write_text
+from tlkit.imaging import decode as decoding
+from tlkit.imaging import safe_read as contents
+from tlkit.imaging.decode import DecodedImage
+from tlkit.imaging.safe_read import UnreadableImage
+
+WORK = "work.json"
+FLAGS, LABELS = "flags.txt", "labels.txt"
+IGNORE = "__ignore__"
+FORMAT = 1
+# What labelme opens under which suffix, where nothing else is odd about an image.
+PLAIN = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",)}
+LONGEST = 80
+# So much is quoted of what makes no sense.
+BRIEF = 30
+
+
+@dataclass(frozen=True)
+class State:
+    """What a JSON says, as far as a correction may change it.
+
+    Attributes:
+        flags: Those that are true.
+        shapes: A digest of what is drawn.
+    """
+
+    flags: tuple[str, ...]
+    shapes: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image of a work folder.
+
+    Attributes:
+        name: Of its JSON.
+        path: Of the image, relative to the source root.
+        state: As it was written.
+        label_by: What has the labels, "image" or "shapes", and is alone shown to be
+            corrected; "" where that was not written down.
+    """
+
+    name: str
+    path: str
+    state: State
+    label_by: str = ""
+
+
+def state_of(content: Any) -> State:
+    """Take from a labelme JSON what a correction may change."""
+    content = content if isinstance(content, Mapping) else {}
+    shapes = content.get("shapes")
+    shapes = shapes if isinstance(shapes, list) else []
+    drawn = sorted(json.dumps(_drawn(shape)) for shape in shapes)
+    digest = hashlib.sha256("\n".join(drawn).encode()).hexdigest()
+    return State(_true(content.get("flags")), digest)
+
+
+def changed(content: Mapping[str, Any], entry: Entry) -> tuple[bool, bool]:
+    """Find out what was corrected."""
+    now = state_of(content)
+    flags = now.flags != entry.state.flags and bool(now.flags)
+    shapes = now.shapes != entry.state.shapes and isinstance(
+        content.get("shapes"), list
+    )
+    counts = entry.label_by != "shapes" or IGNORE in now.flags
+    return flags and counts, shapes and entry.label_by != "image"
+
+
+def faults_of(content: Mapping[str, Any], entry: Entry) -> Iterator[str]:
+    """Find what a person may have meant as a correction, and is none."""
+    flags, shapes = content.get("flags"), content.get("shapes")
+    now, before = state_of(content), entry.state
+    if not isinstance(flags, Mapping):
+        what = json.dumps(flags)[:BRIEF]
+        yield f"Its flags are {what}, as labelme writes none; the label stays."
+    elif odd := [name for name, value in flags.items() if not isinstance(value, bool)]:
+        yield f"Its flag {odd[0]!r} is neither true nor false; it counts as not set."
+    elif before.flags and not now.flags:
+        yield f"No flag is set any more; the label stays. Set {IGNORE} to leave it out."
+    if entry.label_by == "shapes" and set(now.flags) - {*before.flags, IGNORE}:
+        yield f"Shapes have the labels here; of flags, {IGNORE} alone says anything."
+    if not isinstance(shapes, list):
+        what = json.dumps(shapes)[:BRIEF]
+        yield f"Its shapes are {what}, as labelme writes none; what was drawn stays."
+    elif entry.label_by == "image" and now.shapes != before.shapes:
+        yield "Images have the labels here; what is drawn changes nothing: set flags."
+
+
+def _true(flags: Any) -> tuple[str, ...]:
+    flags = flags if isinstance(flags, Mapping) else {}
+    return tuple(sorted(name for name, value in flags.items() if value is True))
+
+
+def _drawn(shape: Any) -> Any:
+    if not isinstance(shape, Mapping):
+        return shape
+    try:
+        points: Any = [[round(x, 1) + 0.0 for x in point] for point in shape["points"]]
+    except (KeyError, TypeError, ValueError, OverflowError):
+        points = repr(shape.get("points"))
+    told = [shape.get(name) for name in ("label", "shape_type", "group_id")]
+    return [*told, _true(shape.get("flags")), points]
+
+
+def write_images(
+    folder: Path, root: Path, pages: Iterable[ImageRecord], *, flags: Sequence[str]
+) -> tuple[list[Entry], list[Rejected]]:
+    """Write images and their JSON."""
+    entries: list[Entry] = []
+    unseen = []
+    for page in pages:
+        try:
+            data = contents.read_bytes(root / page.path)
+            image = decoding.decode(data)
+        except UnreadableImage as error:
+            unseen.append(Rejected(page.path, error.reason, error.detail))
+            continue
+        stem = f"{len(entries) + 1:04d} {_tame(page.path)}"
+        name = _show(folder, stem, root / page.path, data, image)
+        chosen = dict.fromkeys((*flags, *page.labels), False)
+        chosen |= dict.fromkeys(page.labels, True)
+        height, width = image.pixels.shape[:2]
+        sheet = Sheet(
+            ImageRecord(page.path, things=page.things, attributes={"flags": chosen}),
+            name,
+            width,
+            height,
+        )
+        labelme.write(folder, [sheet], ())
+        state = state_of(contents.read_json(folder / f"{stem}.json"))
+        entries.append(Entry(f"{stem}.json", page.path, state))
+    return entries, unseen
+
+
+def _tame(path: str) -> str:
+    stem = posixpath.splitext(posixpath.basename(path))[0]
+    plain = "".join(
+        c if c.isprintable() and c not in '<>:"\\|?*' else "_" for c in stem
+    )
+    # A dot or a space at the end of a name does not last on Windows.
+    return plain[:LONGEST].rstrip(". ") or "_"
+
+
+def _show(folder: Path, stem: str, path: Path, data: bytes, image: DecodedImage) -> str:
+    suffixes = PLAIN.get(image.format, ())
+    odd = [note for note in image.notes if not note.startswith("exif-orientation")]
+    embedded = path.suffix.lower() == ".json"
+    if odd or not (embedded or path.suffix.lower() in suffixes) or not suffixes:
+        # labelme would show it otherwise than it is read here, or not at all.
+        buffer = io.BytesIO()
+        Image.fromarray(image.pixels).save(buffer, "PNG")
+        (folder / f"{stem}.png").write_bytes(buffer.getvalue())
+        return f"{stem}.png"
+    place = folder / (stem + suffixes[0])
+    try:
+        if embedded:
+            place.write_bytes(data)
+        else:
+            place.symlink_to(path.resolve())
+    except OSError:  # not every system lets everybody make links
+        place.write_bytes(data)
+    return place.name
+
+
+def write_index(
+    folder: Path,
+    entries: Iterable[Entry],
+    *,
+    labels: Sequence[str],
+    flags: Sequence[str],
+    **about: str,
+) -> None:
+    """Write what labelme is started with, and work.json."""
+    write_text(folder / LABELS, "".join(f"{name}\n" for name in labels))
+    write_text(folder / FLAGS, "".join(f"{name}\n" for name in flags))
+    images = {
+        entry.name: {
+            "path": entry.path,
+            "flags": list(entry.state.flags),
+            "shapes": entry.state.shapes,
+        }
+        for entry in entries
+    }
+    write_json(folder / WORK, {"format": FORMAT, **about, "images": images})
+
+
+def read_index(folder: Path) -> list[Entry]:
+    """Read work.json."""
+    try:
+        content = contents.read_json(folder / WORK)
+        entries = [
+            Entry(
+                name,
+                told["path"],
+                State(tuple(told["flags"]), told["shapes"]),
+                str(content.get("label_by", "")),
+            )
+            for name, told in content["images"].items()
+        ]
+        # Only what lies in the folder itself is ever read.
+        names = [e.name for e in entries if Path(e.name).name != e.name]
+        fault = f"it names {names[0]!r}" if names else ""
+    except (UnreadableImage, KeyError, TypeError, AttributeError) as error:
+        fault = error.detail if isinstance(error, UnreadableImage) else repr(error)
+    if fault:
+        raise UsageError(
+            f"{folder} is not a work folder, for its {WORK}: {fault}",
+            hint="Make one with tlkit annotate.",
+        )
+    return entries

@@ -1,0 +1,1 @@
+"""Shapes, masks and the files that hold them."""

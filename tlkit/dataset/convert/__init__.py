@@ -1,0 +1,1 @@
+"""Annotations of one program converted to those of another."""

@@ -1,0 +1,1 @@
+"""Exact, near, rotated and similar duplicates: found and resolved."""

@@ -1,0 +1,191 @@
+"""COCO JSON in, pages out: boxes, polygons and masks, whoever wrote them.
+
+    {"images": [{"id": 7, "file_name": "a/1.jpg", "width": 640, "height": 480}],
+     "categories": [{"id": 3, "name": "cat"}],
+     "annotations": [{"id": 1, "image_id": 7, "category_id": 3,
+                      "bbox": [x, y, width, height], "segmentation": ...}]}
+
+A file's name gives the side of a split ("instances_val2017.json"), else the folders do
+that the image lies in.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tlkit.dataset.formats.coco_objects import (
+    EMPTY,
+    EXTRA,
+    Category,
+    Id,
+    image_size,
+    named,
+    read_categories,
+    read_images,
+    read_things,
+)
+from tlkit.dataset.formats.common import Faults
+from tlkit.dataset.records import (
+    SPLIT_NAMES,
+    Annotation_,
+    ImageRecord,
+    ParsedSource,
+    Rejected,
+    is_label,
+)
+from tlkit.dataset.sources.image_paths import Images
+from tlkit.dataset.sources.open import Source
+from tlkit.imaging.safe_read import MAX_JSON_BYTES, UnreadableImage, glance, read_json
+from tlkit.progress import track
+
+# What becomes a part of Page.
+KNOWN = {"id", "file_name", "width", "height", EXTRA}
+CHUNK = 1 << 20
+DIGITS = "0123456789"
+
+
+def claims(source: Source) -> int:
+    """How many images are listed in files that look like COCO's."""
+    files = [source.root / file for file in source.ending(".json")]
+    return sum(max(_listed(file), 1) for file in files if _looks_like_it(file))
+
+
+def _looks_like_it(path: Path) -> bool:
+    text = glance(path)
+    # The key of a list may stand in the middle, too far from both ends to be seen.
+    signs = (
+        (b'"images"', b'"file_name"'),
+        (b'"annotations"', b'"category_id"'),
+        (b'"categories"', b'"supercategory"'),
+    )
+    seen = sum(any(key in text for key in keys) for keys in signs)
+    return seen > 1 and b'"imagePath"' not in text
+
+
+def _listed(path: Path) -> int:
+    key, number, end = b'"file_name"', 0, b""
+    try:
+        with path.open("rb") as file:
+            for _ in range(MAX_JSON_BYTES // CHUNK):
+                text = end + file.read(CHUNK)
+                number += text.count(key)
+                end = text[1 - len(key) :]
+    except OSError:
+        return 0
+    return number
+
+
+def read(source: Source) -> ParsedSource:
+    """List what COCO's JSON files in a folder say."""
+    index = source.images()
+    names = source.ending(".json")
+    pages: list[ImageRecord] = []
+    rejected = list(source.rejected)
+    consumed = set()
+    classes: list[str] = []
+    for file in track(names, source.progress, "Reading annotations", len(names)):
+        try:
+            content = read_json(source.root / file)
+        except UnreadableImage as error:
+            rejected.append(Rejected(file, error.reason, error.detail))
+            continue
+        if not isinstance(content, dict) or not isinstance(content.get("images"), list):
+            detail = "JSON, but without COCO's list of images."
+            rejected.append(Rejected(file, "not-coco", detail))
+            continue
+        consumed.add(file)
+        faults = Faults(file)
+        categories = read_categories(content, faults)
+        classes += [category.label for category in categories.values()]
+        for found in _pages(content, categories, faults, index):
+            if isinstance(found, ImageRecord):
+                pages.append(found)
+            else:
+                rejected.append(found)
+        rejected += faults.rejections()
+    number = sum(len(page.things) for page in pages)
+    return ParsedSource(
+        files=source.files,
+        pages=tuple(pages),
+        rejected=tuple(rejected),
+        note=f"Read as COCO annotations, {number} objects on {len(pages)} images.",
+        named=index.named,
+        consumed=frozenset(consumed),
+        classes=tuple(dict.fromkeys(classes)),
+    )
+
+
+def _pages(
+    content: Mapping[str, Any],
+    categories: Mapping[Id, Category],
+    faults: Faults,
+    index: Images,
+) -> Iterable[ImageRecord | Rejected]:
+    file = faults.file
+    images = read_images(content, faults)
+    things = read_things(content, images, categories, faults)
+    stem = posixpath.splitext(posixpath.basename(file))[0]
+    words = re.findall("[a-z]+[0-9]*", stem.lower())
+    for key, entry in images.items():
+        path = _find(named(entry), file, words, index)
+        if isinstance(path, Rejected):
+            yield path
+        else:
+            yield _page(entry, path, file, words, things.get(key, ()))
+
+
+def _find(name: str, file: str, words: Iterable[str], index: Images) -> str | Rejected:
+    path = index.find(name, file, shared=True)
+    if isinstance(path, str) or path.reason != "image-ambiguous":
+        return path
+    # The sides of a split may have images of the same name, as in train2017/1.jpg.
+    sides = [form for word in words for form in (word, word.rstrip(DIGITS))]
+    for folder in (*sides, "images"):
+        found = index.find(f"{folder}/{name}", file, shared=True)
+        if isinstance(found, str):
+            return found
+    return path
+
+
+def _side(path: str, words: Iterable[str]) -> str | None:
+    folders = path.lower().split("/")[-2::-1]
+    for word in (*words, *folders):
+        if side := SPLIT_NAMES.get(word.rstrip(DIGITS)):
+            return side
+    return None
+
+
+def _page(
+    entry: Mapping[str, Any],
+    path: str,
+    file: str,
+    words: Iterable[str],
+    things: Iterable[Annotation_],
+) -> ImageRecord:
+    extra = entry.get(EXTRA)
+    extra = extra if isinstance(extra, dict) else {}
+    labels, group, kept = (extra.get(k) for k in ("labels", "group", "attributes"))
+    return ImageRecord(
+        path=path,
+        file=file,
+        labels=tuple(
+            label
+            for label in (labels if isinstance(labels, list) else [])
+            if isinstance(label, str) and is_label(label)
+        ),
+        things=tuple(things),
+        split=_side(path, words),
+        group=group if isinstance(group, str) else "",
+        size=image_size(entry),
+        attributes={
+            name: value
+            for name, value in entry.items()
+            if name not in KNOWN and value not in EMPTY
+        }
+        | (kept if isinstance(kept, dict) else {}),
+        shared=True,
+    )

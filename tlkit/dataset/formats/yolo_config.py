@@ -1,0 +1,196 @@
+"""The files beside YOLO's labels in, what they say out: names, split, keypoints.
+
+*.yaml        Ultralytics: path, train, val, test, names, kpt_shape
+*.data        darknet: train, valid, test, names
+*.names       a name a line, and so classes.txt and _darknet.labels
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tlkit.dataset.records import SPLIT_NAMES, Rejected
+from tlkit.dataset.sources.image_paths import SUFFIXES
+from tlkit.dataset.sources.walk import upwards
+from tlkit.imaging.safe_read import UnreadableImage, read_lines, read_text
+
+# Parsing YAML takes a second a megabyte; ten thousand names have 200 KB.
+MAX_YAML_BYTES = 1 << 20
+NAME_LISTS = {"classes.txt", "_darknet.labels"}
+# By what of several in one folder is preferred.
+CONFIG_SUFFIXES = (".yaml", ".yml", ".data", ".names", "")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What one file says.
+
+    Attributes:
+        file: POSIX, relative to the source root.
+        names: Of the classes, by number.
+        sides: For each side of the split the places of its images, as written.
+        base: The folder that these are relative to, as written; "" for its own.
+        names_file: Where the names are, as written, if not here.
+        keypoints: How many an object has and how many numbers each.
+    """
+
+    file: str
+    names: Mapping[int, str] = field(default_factory=dict)
+    sides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    base: str = ""
+    names_file: str = ""
+    keypoints: tuple[int, int] | None = None
+
+    @property
+    def folder(self) -> str:
+        """The folder that it lies in; "" for the root."""
+        return posixpath.dirname(self.file)
+
+    @property
+    def trains(self) -> bool:
+        """Whether programs that train go by it, rather than those that annotate."""
+        return self.rank[0] < CONFIG_SUFFIXES.index(".names")
+
+    @property
+    def rank(self) -> tuple[int, bool, str]:
+        """What several in one folder are sorted by, the one that counts first."""
+        stem, suffix = posixpath.splitext(posixpath.basename(self.file).lower())
+        usual = stem in {"data", "dataset", "obj", "classes"}
+        kind = CONFIG_SUFFIXES.index(suffix if suffix in CONFIG_SUFFIXES else "")
+        return kind, not usual, self.file
+
+
+def is_config(file: str) -> bool:
+    """Whether a file may be one, by its name."""
+    name = posixpath.basename(file).lower()
+    return name in NAME_LISTS or name.endswith((".yaml", ".yml", ".data", ".names"))
+
+
+def read_config(root: Path, file: str) -> Config | Rejected | None:
+    """Read a file beside the labels."""
+    try:
+        if file.lower().endswith((".yaml", ".yml")):
+            return _yaml(file, read_text(root / file, MAX_YAML_BYTES))
+        lines = read_lines(root / file)
+    except UnreadableImage as error:
+        return Rejected(file, error.reason, error.detail)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return Rejected(
+            file, "broken-yaml", f"Not YAML: {' '.join(str(error).split())}."
+        )
+    if file.lower().endswith(".data"):
+        return _data(file, lines)
+    return Config(file, dict(enumerate(lines)))
+
+
+def _yaml(file: str, text: str) -> Config | None:
+    # The loader that builds nothing but text, lists and mappings of it: a class "no"
+    # is not turned into False, nor "1e3" into a thousand.
+    content = yaml.load(text, Loader=yaml.BaseLoader)
+    if not isinstance(content, dict):
+        return None
+    names = _names(content.get("names"))
+    sides = {
+        SPLIT_NAMES[key]: places
+        for key, value in content.items()
+        if isinstance(key, str) and key in SPLIT_NAMES and (places := _places(value))
+    }
+    if not names and not (sides and "nc" in content):
+        return None
+    base = content.get("path")
+    return Config(
+        file=file,
+        names=names,
+        sides=sides,
+        base=base if isinstance(base, str) else "",
+        keypoints=_keypoints(content.get("kpt_shape")),
+    )
+
+
+def _names(value: Any) -> dict[int, str]:
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    names = {}
+    for key, name in value.items() if isinstance(value, dict) else ():
+        number = int(key) if str(key).isdecimal() else -1
+        if number >= 0 and isinstance(name, str):
+            names[number] = name.strip()
+    return names
+
+
+def _places(value: Any) -> tuple[str, ...]:
+    places = value if isinstance(value, list) else [value]
+    return tuple(
+        place
+        for place in places
+        if isinstance(place, str) and place not in {"", "~", "null"}
+    )
+
+
+def _keypoints(value: Any) -> tuple[int, int] | None:
+    if isinstance(value, list) and len(value) == 2:
+        count, each = value
+        if str(count).isdecimal() and len(count) < 5 and each in {"2", "3"}:
+            return int(count), int(each)
+    return None
+
+
+def _data(file: str, lines: list[str]) -> Config | None:
+    pairs = [line.split("=", 1) for line in lines if "=" in line]
+    content = {key.strip().lower(): value.strip() for key, value in pairs}
+    if not content.keys() & {"names", "train", "valid"}:
+        return None
+    sides = {
+        SPLIT_NAMES[key]: (value,)
+        for key, value in content.items()
+        if key in SPLIT_NAMES and value
+    }
+    return Config(file, sides=sides, names_file=content.get("names", ""))
+
+
+# Of a longer path only so many of its last folders are looked for.
+MOST_PARTS = 32
+
+
+class Places:
+    """The files and folders of a source.
+
+    Args:
+        files: POSIX paths relative to the root.
+    """
+
+    def __init__(self, files: Iterable[str]) -> None:
+        self.files = set(files)
+        self.inside: dict[str, list[str]] = defaultdict(list)
+        for file in files:
+            if file.lower().endswith(SUFFIXES):
+                for folder in upwards(posixpath.dirname(file)):
+                    self.inside[folder].append(file)
+
+    def find(self, place: str, config: Config) -> str | None:
+        """Find a folder with images, or a file."""
+        for path in _candidates(place, config):
+            if path in self.files or path in self.inside:
+                return path
+        return None
+
+
+def _candidates(place: str, config: Config) -> Iterator[str]:
+    place = place.replace("\\", "/")
+    base = config.base.replace("\\", "/")
+    for folder in (posixpath.join(config.folder, base), config.folder):
+        path = posixpath.normpath(posixpath.join(folder, place))
+        yield "" if path == "." else path
+    parts = re.sub("^[A-Za-z]:", "", place).split("/")
+    parts = [part for part in parts if part not in {"", ".", ".."}][-MOST_PARTS:]
+    for i in range(len(parts)):
+        for folder in (config.folder, ""):
+            yield posixpath.join(folder, *parts[i:])

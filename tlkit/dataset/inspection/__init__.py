@@ -1,0 +1,1 @@
+"""Each image inspected once: header, pixels, hashes, cached on disk."""

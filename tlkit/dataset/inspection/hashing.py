@@ -1,0 +1,54 @@
+"""Thumbnails in, hashes out; features in, cosines out: what imagededup computes.
+
+By its own ways in it imports torch, which takes seconds, and may not share a process
+with TensorFlow; what is used here needs none of that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from tlkit.errors import TlkitError
+from tlkit.imports import bare
+
+
+def perceptual_hash(luma: np.ndarray) -> int:
+    """Hash an image: the signs of the lowest frequencies of its cosine transform."""
+    return int(_encode()(image_array=luma), 16)
+
+
+def cosines(features: np.ndarray, count: int) -> np.ndarray:
+    """Compare the first rows with all."""
+    return np.asarray(_compare()((features, (0, count))))
+
+
+@functools.cache
+def _encode() -> Callable[..., str]:
+    with _imagededup():
+        from imagededup.methods.hashing import PHash
+    encode: Callable[..., str] = PHash(verbose=False).encode_image
+    return encode
+
+
+@functools.cache
+def _compare() -> Callable[..., np.ndarray]:
+    with _imagededup():
+        from imagededup.handlers.search.retrieval import cosine_similarity_chunk
+    compare: Callable[..., np.ndarray] = cosine_similarity_chunk
+    return compare
+
+
+@contextlib.contextmanager
+def _imagededup() -> Iterator[None]:
+    try:
+        with bare("imagededup.methods", "imagededup.utils"):
+            yield
+    except (ImportError, OSError) as error:
+        raise TlkitError(
+            f"imagededup, which finds near copies, cannot be loaded: {error}.",
+            hint="Install it again, as the README says.",
+        ) from error

@@ -1,0 +1,1 @@
+"""Outliers, shortcuts and the messages about them."""

@@ -1,0 +1,111 @@
+"""What was prepared in, the warnings and remarks that a person should read out."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from tlkit.dataset.manifest import SPLITS
+from tlkit.dataset.output.write import Prepared
+from tlkit.dataset.quality.outliers import odd_images
+from tlkit.dataset.quality.shortcuts import telltales
+from tlkit.dataset.records import in_natural_order
+from tlkit.progress import Progress
+
+FEW_TO_TRAIN = 10
+IMBALANCE = 10
+MANY_UNREADABLE = 0.2
+# A type of file that so few of at least so many images have is worth a look.
+ODD_ONES, AMONG = 3, 50
+
+
+def review(prepared: Prepared, progress: Progress) -> None:
+    """Report what the user should act on, and what is worth a look."""
+    labels: defaultdict[str, set[str]] = defaultdict(set)
+    for candidate, _ in prepared.outcome.kept:
+        labels[candidate.path].update(candidate.labels)
+    prepared.findings += telltales(labels, prepared.facts)
+    prepared.findings += odd_images(prepared.examples, prepared.facts)
+    for line in _warnings(prepared):
+        prepared.warnings.append(line)
+        progress.warn(line)
+    for line in _remarks(prepared):
+        prepared.remarks.append(line)
+        progress.note(line)
+
+
+def _warnings(prepared: Prepared) -> Iterator[str]:
+    files = defaultdict(set)
+    for copy in prepared.outcome.copies:
+        if copy.action != "kept" or copy.kind == "conflict":
+            files[copy.kind, copy.action.split()[0]].add(copy.file)
+    for kept in ("left", "kept"):
+        if images := files["conflict", kept]:
+            done = "kept" if kept == "kept" else "left out"
+            yield f"{_named(images)}: the same under two labels, {done}."
+    if images := files["leak", "removed"]:
+        yield f"{_named(images)}: a copy is on another side of the split, removed."
+    if images := files["similar", "left"]:
+        yield f"{_named(images)}: similar to others across the split, left there."
+    copies = {r.file for r in prepared.outcome.rejected}
+    refused = {r.file for r in prepared.rejected if r.file in prepared.asked}
+    unreadable = refused - copies
+    if len(unreadable) > MANY_UNREADABLE * len(prepared.asked):
+        yield f"{_named(unreadable)}: cannot be used, out of {len(prepared.asked)}."
+    yield from _class_warnings(prepared)
+    yield from (finding.text for finding in prepared.findings if finding.urgent)
+
+
+def _class_warnings(prepared: Prepared) -> Iterator[str]:
+    number = prepared.numbers
+    present = {e.split for e in prepared.examples}
+    for label in prepared.labels:
+        missing = [s for s in SPLITS if s in present and not number[label, s]]
+        if missing:
+            yield f"{label}: no image in {' and '.join(missing)}."
+        if number[label, "train"] < FEW_TO_TRAIN:
+            yield f"{label}: {number[label, 'train']} image(s) to train on are few."
+    sizes = {label: number[label, "train"] for label in prepared.labels}
+    least, most = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
+    if sizes[most] > IMBALANCE * sizes[least]:
+        yield (
+            f"{most} has {sizes[most]} images to train on, {least} {sizes[least]}: "
+            "look at the numbers of each class rather than at the accuracy."
+        )
+    spellings = defaultdict(list)
+    for label in prepared.labels:
+        alike = unicodedata.normalize("NFKC", label).casefold().strip()
+        spellings[alike].append(label)
+    for names_alike in spellings.values():
+        if len(names_alike) > 1:
+            told = {unicodedata.normalize("NFKC", name) for name in names_alike}
+            show = repr if len(told) == len(names_alike) else ascii
+            names = " and ".join(map(show, names_alike))
+            yield f"{names} are classes of their own. Meant so?"
+
+
+def _remarks(prepared: Prepared) -> Iterator[str]:
+    by_format = defaultdict(set)
+    for fact in prepared.facts:
+        by_format[fact.format].add(fact.path)
+    if len(prepared.facts) >= AMONG:
+        for name, images in sorted(by_format.items()):
+            if len(images) <= ODD_ONES:
+                yield f"{_named(images)}: {name}, unlike the others. Worth a look."
+    grouped = [c for c in prepared.outcome.copies if c.action == "grouped"]
+    if grouped:
+        group_of = {copy.file: copy.group for copy in grouped}
+        number = Counter(group_of.values())
+        yield (
+            f"{len(group_of)} images are copies of others or like them, in "
+            f"{len(number)} groups; the largest has {max(number.values())}. No group "
+            "is parted by the split."
+        )
+    yield from (finding.text for finding in prepared.findings if not finding.urgent)
+
+
+def _named(files: set[str]) -> str:
+    ordered = in_natural_order(files)
+    shown = ", ".join(ordered[:3])
+    return f"{len(files)} file(s), {shown}{', ...' if len(files) > 3 else ''}"

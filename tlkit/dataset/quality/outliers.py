@@ -1,0 +1,198 @@
+"""Examples and the facts of their images in, findings about their quality out.
+
+Odd images. A set that is dark or small all through is not odd, so each has to stand
+out of its set as well: values are robust z-scores, (value - median) / (1.4826 MAD).
+
+    dark, bright   mean gray level below 40 or above 215, and beyond 2 of the set
+    flat           standard deviation of the gray levels below 8, and below a third of
+                   the usual
+    blurred        logarithm of the sharpness below -3.5, of images of 128 px or more
+    tiny           short side below 64 px and below half of the usual, or below 8 px
+    narrow         more than four times as long as wide
+
+Measured for blur on the 398 images of hymenoptera, about 500 px: no false alarm, and
+of their copies blurred by a Gaussian, one at a time among the originals, 37 % were told
+at a radius of 2 px, 99.7 % at 4 px, all at 6 and 8 px.
+
+What tells the class beside the thing itself is in `telltales`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tlkit.dataset.inspection.image_info import LUMA_SIDE, ImageInfo
+from tlkit.dataset.manifest import Example
+from tlkit.dataset.records import in_natural_order
+
+DARK, BRIGHT, LIGHT_SCORE = 40, 215, 2.0
+FLAT, FLAT_SHARE = 8, 1 / 3
+BLURRED_SCORE = -3.5
+# Usual networks take 160 to 300 px: what is smaller is enlarged several times.
+TINY, TINY_SHARE, NOTHING = 64, 1 / 2, 8
+NARROW = 4
+# The spread of a set is taken to be this at least, so that in a uniform one small
+# differences are not made much of: gray levels, and the logarithm of the sharpness.
+MIN_LIGHT_SPREAD, MIN_BLUR_SPREAD = 15.0, 0.15
+MAD_TO_DEVIATION = 1.4826
+
+
+@dataclass(frozen=True)
+class Odd:
+    """One image of a finding.
+
+    Attributes:
+        path: Of the image.
+        box: The part of it; None for the whole.
+        detail: What was measured, for a person.
+    """
+
+    path: str
+    box: tuple[int, int, int, int] | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about the set that a person should look at.
+
+    Attributes:
+        kind: A short word, as in "dark".
+        text: A sentence.
+        odd: The images it is about, the worst first; () where it is about all.
+        urgent: Whether to act on it rather than have a look.
+    """
+
+    kind: str
+    text: str
+    odd: tuple[Odd, ...] = ()
+    urgent: bool = False
+
+
+def odd_images(
+    examples: Sequence[Example], facts: Iterable[ImageInfo]
+) -> list[Finding]:
+    """Find the images that stand out of their set."""
+    used = {example.path for example in examples}
+    images = [fact for fact in facts if fact.path in used]
+    if not images:
+        return []
+    findings = [*_lights(images), _flat(images), _blurred(images)]
+    findings += _sizes(examples)
+    return [finding for finding in findings if finding is not None]
+
+
+def _lights(images: Sequence[ImageInfo]) -> list[Finding | None]:
+    light = np.array([fact.brightness for fact in images])
+    scores = _scores(light, MIN_LIGHT_SPREAD)
+    dark = (light < DARK) & (scores < -LIGHT_SCORE)
+    bright = (light > BRIGHT) & (scores > LIGHT_SCORE)
+
+    def detail(i: int) -> str:
+        return f"mean gray level {light[i]:.0f} of 255"
+
+    return [
+        _whole("dark", "very dark", images, dark, light, detail),
+        _whole("bright", "very bright or washed out", images, bright, -light, detail),
+    ]
+
+
+def _flat(images: Sequence[ImageInfo]) -> Finding | None:
+    contrast = np.array([fact.contrast for fact in images])
+    light = np.array([fact.brightness for fact in images])
+    lit = (light >= DARK) & (light <= BRIGHT)  # the others are told as what they are
+    flat = lit & (contrast < FLAT) & (contrast < FLAT_SHARE * np.median(contrast))
+
+    def detail(i: int) -> str:
+        return f"gray levels differ by {contrast[i]:.1f}"
+
+    return _whole("flat", "almost one plain gray", images, flat, contrast, detail)
+
+
+def _blurred(images: Sequence[ImageInfo]) -> Finding | None:
+    # Smaller ones were enlarged to the thumbnail, flat ones show only noise.
+    judged = [
+        fact
+        for fact in images
+        if min(fact.width, fact.height) >= LUMA_SIDE and fact.contrast >= FLAT
+    ]
+    if not judged:
+        return None
+    sharpness = np.array([fact.sharpness for fact in judged])
+    scores = _scores(np.log(sharpness + 1e-3), MIN_BLUR_SPREAD)
+    usual = np.median(sharpness)
+
+    def detail(i: int) -> str:
+        return f"{sharpness[i] / usual:.0%} of the usual sharpness"
+
+    blurred = scores < BLURRED_SCORE
+    return _whole("blurred", "blurred", judged, blurred, scores, detail)
+
+
+def _sizes(examples: Sequence[Example]) -> list[Finding | None]:
+    sizes = np.array([size_of(example) for example in examples])
+    short, long = sizes.min(axis=1), sizes.max(axis=1)
+    usual = float(np.median(short))
+    tiny = (short < TINY) & (short < TINY_SHARE * usual) | (short < NOTHING)
+    narrow = long > NARROW * short
+    found: list[Finding | None] = []
+    if usual < TINY and len(examples) > 1:
+        text = (
+            f"Half of the images are at most {usual:.0f} pixels across: enlarged to "
+            "what a network takes, they hold little to tell them by. Have you larger "
+            "ones?"
+        )
+        found.append(Finding("small", text))
+
+    def detail(i: int) -> str:
+        width, height = sizes[i]
+        return f"{width} x {height} pixels"
+
+    for kind, wording, mask, order in (
+        ("tiny", "too small to show much", tiny, short),
+        ("narrow", "more than four times as long as wide", narrow, short / long),
+    ):
+        chosen = [int(i) for i in np.argsort(order, kind="stable") if mask[i]]
+        odd = [Odd(examples[i].path, examples[i].box, detail(i)) for i in chosen]
+        found.append(_finding(kind, wording, odd))
+    return found
+
+
+def size_of(example: Example) -> tuple[int, int]:
+    """Width and height of what is shown, in pixels."""
+    if example.box is None:
+        return example.width, example.height
+    x0, y0, x1, y1 = example.box
+    return x1 - x0, y1 - y0
+
+
+def _scores(values: np.ndarray, least: float) -> np.ndarray:
+    middle = np.median(values)
+    spread = MAD_TO_DEVIATION * float(np.median(np.abs(values - middle)))
+    return np.asarray((values - middle) / max(spread, least))
+
+
+def _whole(
+    kind: str,
+    wording: str,
+    images: Sequence[ImageInfo],
+    mask: np.ndarray,
+    order: np.ndarray,
+    detail: Callable[[int], str],
+) -> Finding | None:
+    chosen = [int(i) for i in np.argsort(order, kind="stable") if mask[i]]
+    odd = [Odd(images[i].path, None, detail(i)) for i in chosen]
+    return _finding(kind, wording, odd)
+
+
+def _finding(kind: str, wording: str, odd: Sequence[Odd]) -> Finding | None:
+    if not odd:
+        return None
+    files = in_natural_order({one.path for one in odd})
+    what = "image is" if len(odd) == 1 else "images are"
+    shown = (", such as " if len(files) > 3 else ": ") + ", ".join(files[:3])
+    text = f"{len(odd)} {what} {wording}{shown}. Worth a look."
+    return Finding(kind, text, tuple(odd))

@@ -1,0 +1,1 @@
+"""Labeled examples, groups and their splits."""

@@ -1,0 +1,278 @@
+"""Pages and what is known of their images in, candidates out: what gets which label.
+
+    image     one example an image: its own label or, where no image of the source
+              has one, that of the things on it
+    shapes    one example a thing, cut out of the image
+
+An image with several different labels is left out unless several are asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tlkit.dataset.annotations.shapes import Bounds
+from tlkit.dataset.inspection.image_info import ImageInfo
+from tlkit.dataset.records import (
+    IGNORED,
+    Annotation_,
+    ImageRecord,
+    Rejected,
+    in_natural_order,
+    natural_key,
+)
+from tlkit.errors import DatasetError, UsageError, unknown_name
+
+LABEL_BY = ("image", "shapes")
+# A thing of fewer pixels across shows too little to be told by.
+MIN_SIZE = 8
+# Readers of manifest.csv stop at fields of 131,072 characters. A longer outline is not
+# kept there; objects.jsonl has it.
+MAX_FIELD = 100_000
+
+
+@dataclass(frozen=True)
+class Labeling:
+    """What of a page becomes an example.
+
+    Attributes:
+        label_by: One of LABEL_BY; None for images, if any of them has a label.
+        multi_label: Keep several labels of an image.
+        pad: Margin around a thing on each side, as a share of its longer side.
+        min_size: Things of fewer pixels across are left out.
+    """
+
+    label_by: str | None = None
+    multi_label: bool = False
+    pad: float = 0.0
+    min_size: int = MIN_SIZE
+
+    def check(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.label_by is not None and self.label_by not in LABEL_BY:
+            error = unknown_name("way to label (label_by)", self.label_by, LABEL_BY)
+            raise error
+        if not 0 <= self.pad <= 10:
+            raise UsageError(f"pad is a share from 0 to 10. Received: {self.pad}.")
+        if self.min_size < 1:
+            raise UsageError(f"min_size is at least 1. Received: {self.min_size}.")
+        if self.label_by == "shapes" and self.multi_label:
+            raise UsageError(
+                "Each shape has one label, so --multi-label has no meaning with "
+                "--label-by shapes.",
+                hint="Leave one of them away.",
+            )
+        if self.label_by != "shapes" and (self.pad or self.min_size != MIN_SIZE):
+            raise UsageError(
+                "--pad and --min-size are about the crops of --label-by shapes.",
+                hint="Add --label-by shapes, or leave them away.",
+            )
+
+
+def settled(pages: Sequence[ImageRecord], how: Labeling) -> Labeling:
+    """Decide what labels come from, before anything slow starts."""
+    if how.label_by is not None:
+        return how
+    things = sum(len(page.things) for page in pages)
+    if things and not any(page.labels for page in pages) and not how.multi_label:
+        raise DatasetError(
+            f"{things} shapes have labels here, the images themselves have none: "
+            "expected to be told what to classify.",
+            hint="Say --label-by shapes for a crop of each, --label-by image if all "
+            "shapes of an image have the same label, or --multi-label to learn all "
+            "labels of an image.",
+        )
+    return replace(how, label_by="image")
+
+
+def label(
+    pages: Iterable[ImageRecord], facts: Mapping[str, ImageInfo], how: Labeling
+) -> tuple[list[Candidate], list[Rejected]]:
+    """Give every page its examples."""
+    pages = list(pages)
+    # Labels of images and of things are never mixed within a source.
+    own = any(page.labels for page in pages)
+    candidates: list[Candidate] = []
+    rejected: list[Rejected] = []
+    for page in pages:
+        made = (
+            _crops(page, facts[page.path], how)
+            if how.label_by == "shapes"
+            else [_whole(page, facts[page.path], how, own=own)]
+        )
+        for one in made:
+            if isinstance(one, Rejected):
+                rejected.append(one)
+            else:
+                candidates.append(one)
+    return candidates, rejected
+
+
+def _whole(
+    page: ImageRecord, facts: ImageInfo, how: Labeling, *, own: bool
+) -> Candidate | Rejected:
+    things = (thing.label for thing in page.things if not is_ignored(thing))
+    labels = in_natural_order(set(page.labels if own else things) - {""})
+    if ignored := [name for name in page.labels if name in IGNORED]:
+        return Rejected(page.shown, "ignored", f"Marked as {ignored[0]}.")
+    if not labels:
+        nothing = "Neither it nor anything on it has a label."
+        detail = "The image itself has no label." if own else nothing
+        return Rejected(page.shown, "no-label", detail)
+    if len(labels) > 1 and not how.multi_label:
+        detail = f"Labeled as {', '.join(map(repr, labels))}."
+        return Rejected(page.shown, "several-labels", detail)
+    if how.multi_label and (odd := [name for name in labels if BETWEEN in name]):
+        detail = f"The label {odd[0]!r} holds {BETWEEN!r}, which stands between labels."
+        return Rejected(page.shown, "bad-label", detail)
+    if len(BETWEEN.join(labels)) > MAX_FIELD:
+        return Rejected(page.shown, "bad-label", f"{len(labels)} labels are too many.")
+    return Candidate(
+        facts=facts,
+        labels=tuple(labels),
+        split=page.split,
+        annotation=page.file,
+        shown=page.shown,
+        group=page.group,
+    )
+
+
+def is_ignored(thing: Annotation_) -> bool:
+    """Whether a thing is marked as none of the classes."""
+    flags = thing.attributes.get("flags")
+    flagged = isinstance(flags, Mapping) and flags.get("__ignore__") is True
+    return thing.label in IGNORED or flagged
+
+
+def _crops(
+    page: ImageRecord, facts: ImageInfo, how: Labeling
+) -> Iterator[Candidate | Rejected]:
+    if not page.things:
+        yield Rejected(page.shown, "no-shape", "Nothing is drawn on it.")
+    for thing in page.things:
+        place = ", ".join(f"{value:.4g}" for value in thing.bounds)
+        what = f"{thing.label or 'A shape without label'} at ({place})"
+        fault = _unfit(thing, how)
+        box = None if fault else _box(thing.bounds, how.pad, facts)
+        if fault or box is None:
+            reason, detail = fault or ("no-area", "outside of the image")
+            yield Rejected(page.shown, reason, f"{what}: {detail}.")
+            continue
+        yield Candidate(
+            facts=facts,
+            labels=(thing.label,),
+            split=page.split,
+            box=box,
+            shape=_outline(thing),
+            annotation=page.file,
+            shown=page.shown,
+            group=page.group,
+        )
+
+
+def _unfit(thing: Annotation_, how: Labeling) -> tuple[str, str] | None:
+    x0, y0, x1, y1 = thing.bounds
+    if is_ignored(thing):
+        return "ignored", "marked to be ignored"
+    if not thing.label:
+        return "no-label", "has no label"
+    if thing.attributes.get("iscrowd") == 1:
+        return "crowd", "stands for a crowd of them"
+    if x1 <= x0 or y1 <= y0:
+        return "no-area", "without width or height"
+    if min(x1 - x0, y1 - y0) < how.min_size:
+        size = f"{x1 - x0:.4g} x {y1 - y0:.4g}"
+        return "too-small", f"{size} pixels, below --min-size {how.min_size}"
+    return None
+
+
+def _box(bounds: Bounds, pad: float, facts: ImageInfo) -> Box | None:
+    x0, y0, x1, y1 = bounds
+    margin = pad * max(x1 - x0, y1 - y0)
+    # What is drawn to a thousandth of a pixel is meant to lie on the edge.
+    left, top = (max(math.floor(v - margin + 1e-3), 0) for v in (x0, y0))
+    right = min(math.ceil(x1 + margin - 1e-3), facts.width)
+    bottom = min(math.ceil(y1 + margin - 1e-3), facts.height)
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _outline(thing: Annotation_) -> str:
+    parts = [shape.json() for shape in thing.shapes]
+    text = json.dumps(parts if len(parts) > 1 else parts[0], separators=(",", ":"))
+    if len(text) > MAX_FIELD:
+        return json.dumps({"shape_type": parts[0]["shape_type"]}, separators=(",", ":"))
+    return text
+
+
+# Between the labels of one example in manifest.csv.
+BETWEEN = "|"
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something labeled, its image decoded, its box within the image.
+
+    Attributes:
+        facts: Of its image.
+        labels: One, or several in natural order.
+        split: The side it was given, None for none.
+        box: The part of the image; None for the whole.
+        shape: What was drawn, as JSON; "" where nothing was.
+        annotation: Path of the annotation file; "" where folders tell the label.
+        shown: The file that the user would look at.
+        group: Images of one group are not parted; "" for none.
+        earlier: The side it was on when its data set was prepared before, if it was.
+    """
+
+    facts: ImageInfo
+    labels: tuple[str, ...]
+    split: str | None = None
+    box: Box | None = None
+    shape: str = ""
+    annotation: str = ""
+    shown: str = ""
+    group: str = ""
+    earlier: str | None = None
+
+    @property
+    def side(self) -> str | None:
+        """The side that it should stay on, None for whichever comes."""
+        return self.earlier or self.split
+
+    @property
+    def path(self) -> str:
+        """Of its image, relative to the source root."""
+        return self.facts.path
+
+    @property
+    def label(self) -> str:
+        """Its labels in one text."""
+        return BETWEEN.join(self.labels)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What candidates are sorted by, whatever order they were found in."""
+        return natural_key(self.path), self.box or (), self.labels, self.shape
+
+
+def overlap(one: Candidate, other: Candidate) -> float:
+    """Compare the places of two examples, as shares of their images."""
+    a, b = _share(one), _share(other)
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    common = max(width, 0) * max(height, 0)
+    areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (a, b)]
+    return common / (sum(areas) - common)
+
+
+def _share(candidate: Candidate) -> tuple[float, float, float, float]:
+    if candidate.box is None:
+        return 0, 0, 1, 1
+    width, height = candidate.facts.width, candidate.facts.height
+    x0, y0, x1, y1 = candidate.box
+    return x0 / width, y0 / height, x1 / width, y1 / height

@@ -1,0 +1,68 @@
+"""Classes and groups in, folds out: whole groups, classes in proportion, seeded."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from tlkit.errors import UsageError
+
+
+class Fold(NamedTuple):
+    """Indices of the examples to learn from, and of those held out, int [n] both."""
+
+    train: np.ndarray
+    held: np.ndarray
+
+
+def most_folds(targets: np.ndarray, groups: np.ndarray) -> int:
+    """How many folds can be made so that every fold has every class to learn from.
+
+    Args:
+        targets: int [N], the class of each example.
+        groups: [N], which examples stay together.
+
+    Returns:
+        The least number of groups that any class has.
+    """
+    pairs = {(int(c), g) for c, g in zip(targets, groups.tolist(), strict=True)}
+    counts = np.bincount([c for c, _ in pairs])
+    return int(counts[counts > 0].min())
+
+
+def stratified_folds(
+    targets: np.ndarray, groups: np.ndarray, folds: int, *, seed: int
+) -> list[Fold]:
+    """Every example held out once.
+
+    Args:
+        targets: int [N], the class of each example.
+        groups: [N], which examples stay together.
+        folds: How many, at least 2.
+        seed: Of the draw.
+
+    Returns:
+        That many folds; a group is never parted, and each fold has about the same
+        share of every class.
+
+    Raises:
+        UsageError: More folds than some class has groups.
+    """
+    most = most_folds(targets, groups)
+    if most < 2:
+        raise UsageError(
+            "A class with a single image or group cannot be held out: folds need two "
+            "of every class.",
+            hint="Get more images of it.",
+        )
+    if not 2 <= folds <= most:
+        raise UsageError(
+            f"Expected 2 to {most} folds, as many as the smallest class has images "
+            f"or groups of them; got {folds}.",
+            hint="Use fewer folds, or more images of that class.",
+        )
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    made = splitter.split(np.zeros(len(targets)), targets, groups)
+    return [Fold(train, held) for train, held in made]

@@ -1,0 +1,1 @@
+"""Several trainings: cross-validation, comparison, search and curves."""

@@ -1,0 +1,1 @@
+"""The decode and resize policy."""

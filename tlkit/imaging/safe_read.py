@@ -1,0 +1,236 @@
+"""A file that may be anything in, its content out, or a named reason why not.
+
+Nothing larger is read than can be meant, and nothing is waited for.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tlkit.errors import DatasetError
+
+# An image of MAX_PIXELS, uncompressed with four channels of 16 bit, fits.
+MAX_BYTES = 1 << 30
+# Holds the annotations of 5,000 images, or an image of 190 MB inside.
+MAX_JSON_BYTES = 256 << 20
+# As told by the characters between values. Python takes up to 80 bytes for each.
+MAX_JSON_VALUES = 30_000_000
+# Deeper than any annotation; what is deeper still could not be handed on or written.
+MAX_JSON_DEPTH = 100
+
+
+class UnreadableImage(DatasetError):
+    """An image that cannot be used.
+
+    Args:
+        reason: A short word for tables, as in "truncated".
+        detail: What was found, for a person.
+        file: Which file, where it is known.
+        hint: What to do about it.
+    """
+
+    def __init__(
+        self, reason: str, detail: str, *, file: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(f"{file}: {detail}" if file else detail, hint=hint)
+        self.reason = reason
+        self.detail = detail
+        self.file = file
+
+    def __reduce__(self) -> tuple[Callable[..., UnreadableImage], tuple[str, ...]]:
+        # Without it the error could not come back from a worker process.
+        return _unreadable, (self.reason, self.detail, self.file, self.hint)
+
+
+def _unreadable(reason: str, detail: str, file: str, hint: str) -> UnreadableImage:
+    return UnreadableImage(reason, detail, file=file, hint=hint)
+
+
+def read_bytes(path: Path, *, embedded: bool | None = None) -> bytes:
+    """Read an image file, or the image inside a labelme JSON.
+
+    Args:
+        path: The file. Pipes and devices are refused rather than waited for.
+        embedded: Whether the image is inside a JSON; None goes by the suffix.
+
+    Returns:
+        The encoded image.
+
+    Raises:
+        UnreadableImage: No such file, no permission, no ordinary file, or no image
+            in the JSON.
+    """
+    inside = path.suffix.lower() == ".json" if embedded is None else embedded
+    if inside:
+        return embedded_image(read_json(path), str(path))
+    return read_limited(path, MAX_BYTES)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that may be anything.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What it holds; NaN and infinity, which JSON has no words for, as None.
+
+    Raises:
+        UnreadableImage: It cannot be read, or is no JSON.
+    """
+    data = read_limited(path, MAX_JSON_BYTES)
+    number = sum(data.count(mark) for mark in b"[{:,")
+    if number > MAX_JSON_VALUES:
+        detail = f"About {number:,} values, of which {MAX_JSON_VALUES:,} are allowed."
+        raise UnreadableImage("too-big", detail, file=str(path))
+    try:
+        content = json.loads(data, parse_float=_finite, parse_constant=_finite)
+        _check_depth(content)
+    except (ValueError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
+        fault = f"nested deeper than {MAX_JSON_DEPTH} levels" if deep else str(error)
+        fault = fault.split(";")[0]  # advice to programmers comes behind
+        detail = f"Not JSON: {fault}."
+        raise UnreadableImage("broken-json", detail, file=str(path)) from error
+    return content
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def _check_depth(content: Any) -> None:
+    level = [content]
+    for _ in range(MAX_JSON_DEPTH):
+        # Most of a large JSON are numbers: what holds them is looked into just once.
+        level = [
+            part
+            for whole in level
+            if isinstance(whole, (dict, list))
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+            if isinstance(part, (dict, list))
+        ]
+        if not level:
+            return
+    raise ValueError(f"nested deeper than {MAX_JSON_DEPTH} levels")
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """Read a file that may be anything.
+
+    Args:
+        path: The file. Pipes and devices are refused rather than waited for.
+        limit: Bytes; a larger one is refused before it is read.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        UnreadableImage: It cannot be read.
+    """
+    try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise UnreadableImage("not-a-file", "Not an ordinary file.", file=str(path))
+        if facts.st_size > limit:
+            detail = f"{facts.st_size:,} bytes, of which {limit:,} are allowed."
+            raise UnreadableImage("too-big", detail, file=str(path))
+        return path.read_bytes()
+    except PermissionError as error:
+        detail = "There is no permission to read it."
+        raise UnreadableImage("no-permission", detail, file=str(path)) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        detail = "There is no such file."
+        raise UnreadableImage("missing", detail, file=str(path)) from error
+    except OSError as error:
+        detail = f"It cannot be read: {error.strerror}."
+        raise UnreadableImage("unreadable", detail, file=str(path)) from error
+
+
+def embedded_image(content: Any, file: str) -> bytes:
+    """The encoded image in a parsed labelme JSON."""
+    text = content.get("imageData") if isinstance(content, dict) else None
+    if not isinstance(text, str) or not text:
+        raise UnreadableImage("no-image", "It holds no imageData.", file=file)
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except ValueError as error:
+        detail = "imageData is not base64."
+        raise UnreadableImage("damaged", detail, file=file) from error
+
+
+# A list of a hundred thousand names, or outlines of thousands of corners.
+MAX_TEXT_BYTES = 32 << 20
+
+
+def read_text(path: Path, limit: int = MAX_TEXT_BYTES) -> str:
+    """Read a text file.
+
+    Args:
+        path: The file.
+        limit: Bytes; a larger one is refused.
+
+    Returns:
+        Its text, without a byte order mark.
+
+    Raises:
+        UnreadableImage: It cannot be read, or is no UTF-8.
+    """
+    try:
+        return read_limited(path, limit).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        detail = f"Not UTF-8: {error.reason} at byte {error.start}."
+        raise UnreadableImage("not-utf8", detail, file=str(path)) from error
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read the lines of a text file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Without space around them; those at the end that hold nothing are left out.
+
+    Raises:
+        UnreadableImage: It cannot be read, or is no UTF-8.
+    """
+    # Not `splitlines`: names may hold what it takes for the end of a line, as U+2028.
+    text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
+    lines = [line.strip() for line in text.split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+# So much of each end; the keys of a JSON stand there, an image inside, which may be
+# large, between them.
+GLANCE = 1 << 16
+
+
+def glance(path: Path) -> bytes:
+    """Read both ends of a file.
+
+    Args:
+        path: A file; pipes and devices are not opened.
+
+    Returns:
+        The ends, one after the other, or all of a small one; nothing where it cannot
+        be read.
+    """
+    try:
+        if not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            start = file.read(GLANCE)
+            file.seek(max(path.stat().st_size - GLANCE, len(start)))
+            return start + file.read(GLANCE)
+    except OSError:
+        return b""

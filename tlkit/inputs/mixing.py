@@ -1,0 +1,87 @@
+"""A batch in, a batch of mixed or distorted images and soft targets out (keras-cv).
+
+The one module that imports keras_cv.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+MIXES = ("none", "mixup", "cutmix", "randaugment", "augmix")
+# Those that put two images together.
+PAIRED = ("mixup", "cutmix")
+# Up to so many images a class it is warned of: BiT's rule leaves mixup away below
+# 20,000 images in all (Kolesnikov et al. 2020, arXiv 1912.11370).
+FEW = 50
+
+
+def mix_batch(
+    pixels: np.ndarray, targets: np.ndarray, *, mix: str, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mix or distort the images of one batch.
+
+    A pure function of its arguments: the same seed gives the same batch.
+
+    Args:
+        pixels: uint8 [B, S, S, 3].
+        targets: float32 [B, n], the class shares of each.
+        mix: One of MIXES. "mixup" blends images and targets in pairs (Zhang et al.
+            2018, alpha 0.2), "cutmix" pastes patches (Yun et al. 2019), "randaugment"
+            distorts each image by 2 operations at magnitude 0.3 (Cubuk et al. 2020),
+            "augmix" blends each with 3 chains of distortions of itself (Hendrycks et
+            al. 2020). None of them mirrors.
+        seed: Any whole number; another batch wants another one.
+
+    Returns:
+        uint8 [B, S, S, 3] and float32 [B, n].
+    """
+    if mix == "none" or (len(pixels) < 2 and mix in PAIRED):
+        return pixels, targets
+    import keras
+    import tensorflow as tf
+
+    # keras_cv draws from TensorFlow's global generator as well as from its own.
+    tf.random.set_seed(seed)
+    batch = {
+        "images": keras.ops.convert_to_tensor(pixels, dtype="float32"),
+        "labels": keras.ops.convert_to_tensor(targets, dtype="float32"),
+    }
+    mixed = _layer(mix, seed)(batch, training=True)
+    images = np.clip(np.rint(np.asarray(mixed["images"])), 0, 255).astype(np.uint8)
+    return images, np.asarray(mixed["labels"], dtype=np.float32)
+
+
+def caution(mix: str, images: int) -> str:
+    """What to think of before mixing so few images.
+
+    Args:
+        mix: One of MIXES.
+        images: To train on, of the smallest class.
+
+    Returns:
+        A sentence or two; "" where there is no reason for it.
+    """
+    if mix not in PAIRED or images > FEW:
+        return ""
+    return (
+        f"{mix} puts images together in pairs, and the smallest class has {images} "
+        f"to train on. With {FEW} or fewer, blurred answers are learned from images "
+        "that do not tell the classes well yet; published recipes mix from thousands "
+        "on. Compare with --mix none."
+    )
+
+
+def _layer(mix: str, seed: int) -> Any:
+    import keras_cv.layers
+
+    if mix == "mixup":
+        return keras_cv.layers.MixUp(alpha=0.2, seed=seed)
+    if mix == "cutmix":
+        return keras_cv.layers.CutMix(seed=seed)
+    if mix == "augmix":
+        return keras_cv.layers.AugMix(value_range=(0, 255), seed=seed)
+    return keras_cv.layers.RandAugment(
+        value_range=(0, 255), augmentations_per_image=2, magnitude=0.3, seed=seed
+    )

@@ -1,1 +1,0 @@
-"""What frozen layers say of pictures: computed once, kept, looked up."""

@@ -1,1 +1,0 @@
-"""What a network answers: how good that is, and how sure."""

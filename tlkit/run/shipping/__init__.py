@@ -1,1 +1,0 @@
-"""A trained network as an artefact that needs no tlkit."""

@@ -1,1 +1,0 @@
-"""Many small trainings on stored features, to choose and to judge by."""

@@ -1,1 +1,0 @@
-"""Phases of training a network, from a linear probe to its whole depth."""

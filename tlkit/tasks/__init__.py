@@ -1,0 +1,1 @@
+"""Multiclass and multilabel: targets, output layer, loss, metrics, predictions."""

@@ -1,0 +1,165 @@
+"""A backbone and images in, how a linear probe at each cut answers them, out."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from tlkit.config import Config
+from tlkit.dataset.manifest import Manifest
+from tlkit.dataset.splitting.folds import most_folds
+from tlkit.errors import RunError, UsageError
+from tlkit.features.cut_features import AtCut, features_at_cuts
+from tlkit.progress import Progress, track
+from tlkit.training.nested import nested_scores
+from tlkit.training.probe import FOLDS
+from tlkit.workers import in_order
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """The images that something is measured on.
+
+    Attributes:
+        manifest: Of the data set.
+        splits: Which sides of it.
+        ids: Of the examples, side after side.
+        targets: int [N], side after side.
+        groups: int [N], which stay together.
+        folds: Of the outer cross-validation.
+        seed: Of the folds.
+    """
+
+    manifest: Manifest
+    splits: tuple[str, ...]
+    ids: tuple[str, ...]
+    targets: np.ndarray
+    groups: np.ndarray
+    folds: int
+    seed: int
+
+    @classmethod
+    def of(
+        cls, manifest: Manifest, splits: Sequence[str], *, folds: int | None, seed: int
+    ) -> Subjects:
+        """Take some sides of a data set.
+
+        Args:
+            manifest: The data set.
+            splits: Which sides; those without images are left out.
+            folds: How many; None for FOLDS, or fewer if a class has not so many
+                images or groups.
+            seed: Of the folds.
+
+        Returns:
+            The subjects.
+
+        Raises:
+            RunError: They have several labels each, or some class cannot be held out.
+            UsageError: More folds than the smallest class has images or groups.
+        """
+        if manifest.multi_label:
+            raise RunError(
+                f"The examples of {manifest.directory} have several labels each; a "
+                "comparison needs one.",
+                hint="Prepare it again without --multi-label.",
+            )
+        filled = tuple(split for split in splits if manifest.of(split))
+        examples = [example for split in filled for example in manifest.of(split)]
+        targets = manifest.targets(examples)
+        groups = np.unique([example.group for example in examples], return_inverse=True)
+        names = " and ".join(splits)
+        counts = np.bincount(targets, minlength=len(manifest.labels))
+        if counts.min() == 0 or most_folds(targets, groups[1]) < 2:
+            raise RunError(
+                f"Some class of {manifest.directory} has fewer than two images (or "
+                f"groups of them) in {names}: none can be held out to measure on.",
+                hint="Get more images of it.",
+            )
+        most = most_folds(targets, groups[1])
+        if folds is not None and folds > most:
+            raise UsageError(
+                f"folds: expected 2 to {most}, as many as the smallest class has "
+                f"images or groups of them in {names}; got {folds}.",
+                hint="Use fewer folds, or more images of that class.",
+            )
+        ids = tuple(example.id for example in examples)
+        return cls(
+            manifest, filled, ids, targets, groups[1], folds or min(FOLDS, most), seed
+        )
+
+    def only(self, ids: Sequence[str]) -> tuple[Subjects, np.ndarray]:
+        """Some of the images.
+
+        Args:
+            ids: Of the examples.
+
+        Returns:
+            These, in this order, and their numbers among all.
+        """
+        at = np.array([self.ids.index(one) for one in ids])
+        return (
+            dataclasses.replace(
+                self, ids=tuple(ids), targets=self.targets[at], groups=self.groups[at]
+            ),
+            at,
+        )
+
+
+class Probed(NamedTuple):
+    """A cut, how its map was pooled, and float32 [N, n] out-of-fold probabilities."""
+
+    at: AtCut
+    pooling: str
+    scores: np.ndarray
+
+
+def probe_cuts(
+    config: Config,
+    cuts: Sequence[str],
+    poolings: Sequence[str],
+    subjects: Subjects,
+    *,
+    progress: Progress,
+    timed: bool = False,
+) -> tuple[list[Probed], dict[str, str]]:
+    """Measure linear probes on the frozen features at several cuts.
+
+    Args:
+        config: Resolved but for the cut.
+        cuts: As for `features_at_cuts`.
+        poolings: Of head.MAP_POOLINGS.
+        subjects: On what.
+        progress: Told of the work.
+        timed: Whether to measure how long an image takes.
+
+    Returns:
+        Cut by cut, each in every pooling; and why cuts are not among them.
+    """
+    found, failed = features_at_cuts(
+        config,
+        cuts,
+        subjects.manifest,
+        subjects.splits,
+        progress=progress,
+        timed=timed,
+    )
+    pairs = [(at, pooling) for at in found for pooling in poolings]
+    score = functools.partial(
+        nested_scores,
+        targets=subjects.targets,
+        groups=subjects.groups,
+        classes=len(subjects.manifest.labels),
+        seed=subjects.seed,
+        folds=subjects.folds,
+    )
+    features: Iterator[np.ndarray] = (at.features(pooling) for at, pooling in pairs)
+    answers = in_order(score, features, workers=config.inputs.workers, ahead=2)
+    task = f"Probing {config.model.backbone}"
+    scores = track(answers, progress, task, len(pairs))
+    return [Probed(*pair, s) for pair, s in zip(pairs, scores, strict=True)], failed

@@ -162,11 +162,11 @@ def main(arguments: list[str] | None = None) -> None:
         print(json.dumps(log[-1]), flush=True)
 
     write_half(pretrain(library, course, tell), chosen.out)
-    digest = hashlib.sha256(chosen.out.read_bytes()).hexdigest()
+    checksum = hashlib.sha256(chosen.out.read_bytes()).hexdigest()
     options = {k: v for k, v in vars(chosen).items() if k not in ("out", "workers")}
-    text = json.dumps({"options": options, "sha256": digest, "log": log}, indent=1)
+    text = json.dumps({"options": options, "sha256": checksum, "log": log}, indent=1)
     log_of(chosen.out).write_text(text + "\n")
-    print(f"{chosen.out}: {chosen.out.stat().st_size / 1e6:.2f} MB, sha256 {digest}")
+    print(f"{chosen.out}: {chosen.out.stat().st_size / 1e6:.2f} MB, sha256 {checksum}")
     print(f"Next: tlkit finetune DATASET --backbone nano --weights {chosen.out}")
 
 

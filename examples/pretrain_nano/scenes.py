@@ -94,8 +94,8 @@ def draw_scenes(
     hues = rng.integers(HUES + 1, size=batch)
     pixels = np.stack(
         [
-            _scene(library, rng, int(thing), int(ground), int(hue), side)
-            for thing, ground, hue in zip(classes, grounds, hues, strict=True)
+            _scene(library, rng, int(obj), int(ground), int(hue), side)
+            for obj, ground, hue in zip(classes, grounds, hues, strict=True)
         ]
     )
     return Scenes(pixels, classes, grounds, hues)
@@ -104,13 +104,13 @@ def draw_scenes(
 def _scene(
     library: Library,
     rng: np.random.Generator,
-    thing: int,
+    obj: int,
     ground: int,
     hue: int,
     side: int,
 ) -> np.ndarray:
     below = _patch(_any(library.grounds[ground], rng), rng, side)
-    gray, cover = _placed(_any(library.objects[thing], rng), rng, side)
+    gray, cover = _placed(_any(library.objects[obj], rng), rng, side)
     dark, light = _colors(hue, rng)
     above = dark + (light - dark) * gray
     if rng.random() < 0.35:
@@ -146,7 +146,7 @@ def _patch(ground: np.ndarray, rng: np.random.Generator, side: int) -> np.ndarra
 
 
 def _placed(
-    thing: np.ndarray, rng: np.random.Generator, side: int
+    obj: np.ndarray, rng: np.random.Generator, side: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gray and cover, float32 [side, side, 1] each, 0..1, turned, scaled and moved."""
     share = rng.uniform(0.55, 1.15)
@@ -157,7 +157,7 @@ def _placed(
     room = max(2.0, side * (1.1 - share) / 2)
     moved = side / 2 - middle + 0.6 * rng.uniform(-room, room, 2)
     turn = np.column_stack([turn[:, :2], turn[:, 2] + moved])
-    placed = cv2.warpAffine(thing, turn, (side, side)).astype("float32") / 255
+    placed = cv2.warpAffine(obj, turn, (side, side)).astype("float32") / 255
     return placed[..., :1], placed[..., 1:]
 
 

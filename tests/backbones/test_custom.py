@@ -110,7 +110,7 @@ def test_the_row_is_read_off_the_graph(tmp_path, monkeypatch):
     assert row.channels == (4, 6)
     # 3*9*4+4, 4*4, 4*9*6+6.
     assert row.parameters == 112 + 16 + 222
-    assert len(row.digest) == 64
+    assert len(row.checksum) == 64
 
 
 def test_it_answers_as_the_file_does(tmp_path):
@@ -334,7 +334,7 @@ def test_the_row_follows_the_file(tmp_path):
     save(other, tmp_path)
     changed = find(path, preprocessing="none")
     assert changed.native == 48
-    assert changed.digest != row.digest
+    assert changed.checksum != row.checksum
 
 
 class Subclassed(keras.Model):  # type: ignore[misc]

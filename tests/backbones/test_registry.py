@@ -195,4 +195,9 @@ def test_published_files_are_those_of_keras(monkeypatch):
             with pytest.raises(StopError):
                 build(include_top=False)
         published = PUBLISHED[name]
-        assert asked[-1] == (published.file, published.url, "models", published.digest)
+        assert asked[-1] == (
+            published.file,
+            published.url,
+            "models",
+            published.checksum,
+        )

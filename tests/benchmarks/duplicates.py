@@ -74,15 +74,15 @@ class Search:
 
     def pairs(self, root: Path, looked_at: Sequence[Examined]) -> dict[str, list[Pair]]:
         """The pairs of each way, and of those before it."""
-        facts = [one.facts for one in looked_at]
-        ledger = ImageCache(Path(":memory:"))
+        info = [one.info for one in looked_at]
+        image_cache = ImageCache(Path(":memory:"))
         for one in looked_at:
-            ledger.add(one, 1, 1)
-        exact = find(facts, None)
-        near = find(facts, ledger)
-        turned = [*near, *find_turned(facts, near, ledger)]
-        more = find_similar(root, facts, turned, features=self.features)
-        ledger.close()
+            image_cache.add(one, 1, 1)
+        exact = find(info, None)
+        near = find(info, image_cache)
+        turned = [*near, *find_turned(info, near, image_cache)]
+        more = find_similar(root, info, turned, features=self.features)
+        image_cache.close()
         found = (exact, near, turned, [*turned, *more])
         return dict(zip(WAYS, found, strict=True))
 
@@ -130,7 +130,7 @@ def against_truth(search: Search) -> list[dict[str, Any]]:
     paths = sorted({row[name] for row in truth for name in ("file_a", "file_b")})
     results = read(root, paths)
     good = [result for result in results if isinstance(result, Examined)]
-    index = {one.facts.path: i for i, one in enumerate(good)}
+    index = {one.info.path: i for i, one in enumerate(good)}
     sha256 = {r.file: r.sha256 for r in results if isinstance(r, Rejected)}
     total = Counter(relation(row) for row in truth)
     rows = []
@@ -196,7 +196,7 @@ def planted(
     for name, origin in copies.items():
         changed = [r for r in read(root, sorted(origin)) if isinstance(r, Examined)]
         pool = [*plain, *changed]
-        index = {one.facts.path: i for i, one in enumerate(pool)}
+        index = {one.info.path: i for i, one in enumerate(pool)}
         row: dict[str, Any] = {"change": name, "copies": len(origin)}
         for way, pairs in search.pairs(root, pool).items():
             together = Components(pairs)
@@ -206,7 +206,7 @@ def planted(
             )
             row[way] = found / len(origin)
             for pair in pairs:
-                both = [pool[i].facts.path for i in (pair.first, pair.second)]
+                both = [pool[i].info.path for i in (pair.first, pair.second)]
                 if len({origin.get(path, path) for path in both}) == 2:
                     false[way].add(frozenset(both))
         rows.append(row)

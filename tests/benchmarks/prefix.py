@@ -105,17 +105,17 @@ def measure(
     spent = Spending()
     seconds: dict[str, list[float]] = {"tlkit": [], "openvino": [], "keras": []}
     for number in range(rounds):
-        collector = FeatureExtractor(
+        extractor = FeatureExtractor(
             maker, frozen, folder / str(number), None, Silent()
         )
         seconds["openvino"].append(timed(lambda: drain(0)))
         seconds["tlkit"].append(
-            timed(lambda: collector.collect(examples, range(views), ""))  # noqa: B023
+            timed(lambda: extractor.collect(examples, range(views), ""))  # noqa: B023
         )
         few = max(32, total // 3)
         took = timed(lambda: traced.prefix.predict(arrays[:few], verbose=0))  # noqa: B023
         seconds["keras"].append(took * total / min(few, total))
-        spent = collector.spent
+        spent = extractor.spent
     rate = {way: total / statistics.median(took) for way, took in seconds.items()}
     return {
         "network": f"{name} {size} px",

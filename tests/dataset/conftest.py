@@ -19,12 +19,12 @@ from tlkit.dataset.inspection.image_info import (
 
 def seen(pixels, path: str = "") -> Examined:
     pixels = np.ascontiguousarray(pixels)
-    digest = hashlib.sha256(pixels.tobytes() + str(pixels.shape).encode()).hexdigest()
+    checksum = hashlib.sha256(pixels.tobytes() + str(pixels.shape).encode()).hexdigest()
     height, width = pixels.shape[:2]
-    facts = ImageInfo(path, digest, digest, width, height, "PNG")
-    return looking(facts, thumbnails(pixels))
+    info = ImageInfo(path, checksum, checksum, width, height, "PNG")
+    return looking(info, thumbnails(pixels))
 
 
-def looking(facts: ImageInfo, look: Look) -> Examined:
-    facts = dataclasses.replace(facts, contrast=float(look.luma.std()))
-    return Examined(facts, look, perceptual_hash(look.luma), coarse(look.luma))
+def looking(info: ImageInfo, look: Look) -> Examined:
+    info = dataclasses.replace(info, contrast=float(look.luma.std()))
+    return Examined(info, look, perceptual_hash(look.luma), coarse(look.luma))

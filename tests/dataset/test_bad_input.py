@@ -323,7 +323,7 @@ def test_heic(tmp_path, monkeypatch, installed):
 RECTANGLE = {"label": "x", "points": [[1, 2], [30, 40]], "shape_type": "rectangle"}
 
 
-def page(**content: Any) -> bytes:
+def record(**content: Any) -> bytes:
     plain: dict[str, Any] = {"version": "5.1.1", "flags": {"cat": True}}
     plain |= {"shapes": [RECTANGLE], "imagePath": "page.png", "imageData": None}
     return json.dumps(plain | content).encode()
@@ -342,7 +342,7 @@ def beside(content: bytes) -> Callable[[Path], object]:
 
 def drawn(points: Any, kind: Any = "rectangle", label: Any = "x") -> bytes:
     odd = {"label": label, "points": points, "shape_type": kind}
-    return page(shapes=[RECTANGLE, odd])
+    return record(shapes=[RECTANGLE, odd])
 
 
 def enormous(path: Path) -> None:
@@ -353,7 +353,7 @@ def enormous(path: Path) -> None:
 
 def inside(data: bytes) -> bytes:
     text = base64.b64encode(data).decode()
-    return page(imageData=text, imagePath="none.png")
+    return record(imageData=text, imagePath="none.png")
 
 
 def masked(path: Path) -> None:
@@ -361,16 +361,16 @@ def masked(path: Path) -> None:
     mask = base64.b64encode(huge_png(60_000, 60_000)).decode()
     shape = {"label": "x", "points": [[0, 0], [3, 3]], "shape_type": "mask"}
     size = {"imageWidth": 48, "imageHeight": 40, "imagePath": "mask.jpg"}
-    path.write_bytes(page(shapes=[shape | {"mask": mask}], **size))
+    path.write_bytes(record(shapes=[shape | {"mask": mask}], **size))
     turned(6)(path.with_suffix(".jpg"))
 
 
 LOST = "used; rejected: {}"
 # As above, for labelme's JSON files; the outcome is that of the JSON.
 PAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "plain": (beside(page()), "used"),
+    "plain": (beside(record()), "used"),
     "empty": (beside(b""), "rejected: broken-json"),
-    "cut": (beside(page()[:60]), "rejected: broken-json"),
+    "cut": (beside(record()[:60]), "rejected: broken-json"),
     "binary": (beside(bytes(range(256))), "rejected: broken-json"),
     "enormous": (enormous, "rejected: too-big"),
     "deep": (beside(b"[" * 100_000), "rejected: broken-json"),
@@ -380,19 +380,19 @@ PAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "nested shape": (
         beside(
-            page().replace(b'"label"', b'"y":' + b"[" * 99 + b"]" * 99 + b',"label"')
+            record().replace(b'"label"', b'"y":' + b"[" * 99 + b"]" * 99 + b',"label"')
         ),
         "rejected: broken-json",
     ),
     "long number": (
-        beside(page().replace(b"5.1.1", b'", "x": ' + b"1" * 9999 + b', "y": "')),
+        beside(record().replace(b"5.1.1", b'", "x": ' + b"1" * 9999 + b', "y": "')),
         "rejected: broken-json",
     ),
     "other json": (beside(b'{"images": []}'), "rejected: not-labelme"),
     "list": (beside(b"[1, 2]"), "rejected: not-labelme"),
     "nan": (beside(drawn([[math.nan, 1], [9, 9]])), LOST.format("bad-points")),
     "infinity": (beside(drawn([[math.inf, 1], [9, 9]])), LOST.format("bad-points")),
-    "nan elsewhere": (beside(page(x=math.nan)), "used"),
+    "nan elsewhere": (beside(record(x=math.nan)), "used"),
     "huge": (beside(drawn([[10**400, 1], [9, 9]])), LOST.format("bad-points")),
     "far": (beside(drawn([[1e300, 1], [9, 9]])), LOST.format("bad-points")),
     "words": (beside(drawn("abc")), LOST.format("bad-points")),
@@ -405,26 +405,26 @@ PAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         beside(drawn([[1, 1], [9, 9]], label="\ud800")),
         LOST.format("bad-label"),
     ),
-    "half elsewhere": (beside(page(description="\ud800", x="\udcff")), "used"),
-    "flags": (beside(page(flags=7)), "rejected: no-label"),
+    "half elsewhere": (beside(record(description="\ud800", x="\udcff")), "used"),
+    "flags": (beside(record(flags=7)), "rejected: no-label"),
     "two flags": (
-        beside(page(flags={"cat": True, "dog": True})),
+        beside(record(flags={"cat": True, "dog": True})),
         "rejected: several-labels",
     ),
     "size": (
-        beside(page(imageWidth=9, imageHeight=10**300)),
+        beside(record(imageWidth=9, imageHeight=10**300)),
         "rejected: size-mismatch",
     ),
-    "up": (holding(page(imagePath="../../etc/passwd")), "rejected: outside-source"),
-    "root": (holding(page(imagePath="/etc/passwd")), "rejected: outside-source"),
-    "windows": (holding(page(imagePath="C:\\x.png")), "rejected: outside-source"),
-    "nul": (holding(page(imagePath="a\0b.png")), "rejected: image-missing"),
-    "long": (holding(page(imagePath="x" * 9999)), "rejected: image-missing"),
-    "number": (holding(page(imagePath=7)), "rejected: image-missing"),
-    "nothing": (holding(page(imagePath="")), "rejected: image-missing"),
-    "itself": (holding(page(imagePath="itself.json")), "rejected: image-missing"),
-    "folder": (holding(page(imagePath=".")), "rejected: image-missing"),
-    "pipe": (holding(page(imagePath="pipe.png")), "rejected: not-a-file"),
+    "up": (holding(record(imagePath="../../etc/passwd")), "rejected: outside-source"),
+    "root": (holding(record(imagePath="/etc/passwd")), "rejected: outside-source"),
+    "windows": (holding(record(imagePath="C:\\x.png")), "rejected: outside-source"),
+    "nul": (holding(record(imagePath="a\0b.png")), "rejected: image-missing"),
+    "long": (holding(record(imagePath="x" * 9999)), "rejected: image-missing"),
+    "number": (holding(record(imagePath=7)), "rejected: image-missing"),
+    "nothing": (holding(record(imagePath="")), "rejected: image-missing"),
+    "itself": (holding(record(imagePath="itself.json")), "rejected: image-missing"),
+    "folder": (holding(record(imagePath=".")), "rejected: image-missing"),
+    "pipe": (holding(record(imagePath="pipe.png")), "rejected: not-a-file"),
     "inside": (holding(inside(encoded(image(61), "PNG"))), "used"),
     "bomb inside": (
         holding(inside(huge_png(60_000, 60_000))),
@@ -432,11 +432,11 @@ PAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "notes inside": (holding(inside(b"notes")), "rejected: not-an-image"),
     "no base64": (
-        holding(page(imageData="abc", imagePath="none.png")),
+        holding(record(imageData="abc", imagePath="none.png")),
         "rejected: damaged",
     ),
     "number inside": (
-        holding(page(imageData=7, imagePath="none.png")),
+        holding(record(imageData=7, imagePath="none.png")),
         "rejected: no-image",
     ),
     "mask": (masked, "used; rejected: bad-mask"),
@@ -444,14 +444,14 @@ PAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.fixture
-def pages(tmp_path):
+def records(tmp_path):
     """A labelme folder: eight good pages, and each of PAGES."""
     root = tmp_path / "deep" / "pages"
     root.mkdir(parents=True)
     for i in range(8):
         label = "cat" if i % 2 else "dog"
         (root / f"{i}.json").write_bytes(
-            page(flags={label: True}, imagePath=f"{i}.png")
+            record(flags={label: True}, imagePath=f"{i}.png")
         )
         Image.fromarray(draw_image(i, i)).save(root / f"{i}.png")
     for name, (make, _) in PAGES.items():
@@ -460,10 +460,10 @@ def pages(tmp_path):
     return root
 
 
-def test_annotations(pages, tmp_path):
-    manifest = prepare(pages, tmp_path / "data", near=False, workers=0)
+def test_annotations(records, tmp_path):
+    manifest = prepare(records, tmp_path / "data", near=False, workers=0)
     found = outcomes(manifest)
-    check_every_file(pages, found)
+    check_every_file(records, found)
     expected = {f"{i}.json": "used" for i in range(8)}
     expected |= {f"{name}.json": outcome for name, (_, outcome) in PAGES.items()}
     assert {f: said for f, said in found.items() if f.endswith(".json")} == expected
@@ -472,7 +472,7 @@ def test_annotations(pages, tmp_path):
         if name.endswith(".png") and name != "pipe.png":
             assert outcome[:4] == found[name.replace(".png", ".json")][:4]
     for example in manifest.examples:
-        assert read_example(pages, example).dtype == np.uint8
+        assert read_example(records, example).dtype == np.uint8
     # what was kept of the odd ones is JSON by the book
     lines = (tmp_path / "data" / "objects.jsonl").read_bytes().splitlines()
     assert len(lines) >= 8
@@ -480,15 +480,15 @@ def test_annotations(pages, tmp_path):
         json.loads(line, parse_constant=pytest.fail)
 
 
-def test_annotations_that_lead_out_where_that_is_allowed(pages, tmp_path):
+def test_annotations_that_lead_out_where_that_is_allowed(records, tmp_path):
     image(62).save(tmp_path / "out.png")
     for i, named in enumerate(("../../out.png", str(tmp_path / "out.png"))):
-        (pages / f"out {i}.json").write_bytes(page(imagePath=named))
+        (records / f"out {i}.json").write_bytes(record(imagePath=named))
     options: dict[str, Any] = {"near": False, "workers": 0}
-    manifest = prepare(pages, tmp_path / "data", **options)
+    manifest = prepare(records, tmp_path / "data", **options)
     found = outcomes(manifest)
     assert found["out 0.json"] == found["out 1.json"] == "rejected: outside-source"
-    manifest = prepare(pages, tmp_path / "more", allow_outside=True, **options)
+    manifest = prepare(records, tmp_path / "more", allow_outside=True, **options)
     found = outcomes(manifest)
     assert found["../../out.png"] == "used"
     assert found["root.json"] == "rejected: not-an-image"

@@ -47,7 +47,7 @@ def written(tmp_path):
     write_contents(directory, LABELS, EXAMPLES)
     info = {
         "format": 2,
-        "digest": digest_of(LABELS, EXAMPLES),
+        "checksum": digest_of(LABELS, EXAMPLES),
         "labels": list(LABELS),
         "source": {"path": str(tmp_path / "photos"), "relative": "../photos"},
     }
@@ -71,7 +71,7 @@ def test_what_was_written_is_read(written, tmp_path):
     assert manifest.examples == EXAMPLES
     assert manifest.labels == LABELS
     assert manifest.source == tmp_path / "photos"
-    assert manifest.digest == digest_of(LABELS, EXAMPLES)
+    assert manifest.checksum == digest_of(LABELS, EXAMPLES)
     assert manifest.of("train") == (EXAMPLES[0], EXAMPLES[2])
     assert manifest.targets("train").tolist() == [0, 1]
     assert manifest.targets(EXAMPLES[2:]).tolist() == [1, 1]
@@ -101,12 +101,12 @@ def test_tables_survive_any_text(tmp_path):
 
 
 def test_digest_depends_on_content_only():
-    digest = digest_of(LABELS, EXAMPLES)
-    assert digest_of(list(LABELS), iter(EXAMPLES)) == digest
-    assert digest_of(LABELS[::-1], EXAMPLES) != digest
-    assert digest_of(LABELS, EXAMPLES[::-1]) != digest
+    checksum = digest_of(LABELS, EXAMPLES)
+    assert digest_of(list(LABELS), iter(EXAMPLES)) == checksum
+    assert digest_of(LABELS[::-1], EXAMPLES) != checksum
+    assert digest_of(LABELS, EXAMPLES[::-1]) != checksum
     other = (*EXAMPLES[:3], dataclasses.replace(EXAMPLES[3], width=1))
-    assert digest_of(LABELS, other) != digest
+    assert digest_of(LABELS, other) != checksum
 
 
 def test_lines_may_end_as_on_windows(written):
@@ -131,7 +131,7 @@ def test_no_directory(tmp_path, photo_folder):
         ("{", "is not JSON"),
         ("[]", "is not from tlkit prepare"),
         ("{}", "is not from tlkit prepare"),
-        ('{"digest": "", "format": 1}', "has format 1, this tlkit reads 2"),
+        ('{"checksum": "", "format": 1}', "has format 1, this tlkit reads 2"),
     ],
 )
 def test_broken_info(written, content, message):
@@ -174,7 +174,7 @@ def test_edited_labels(written, text, message):
 def test_contents_that_do_not_hold_together(written, changes, message):
     examples = (*EXAMPLES[:3], dataclasses.replace(EXAMPLES[3], **changes))
     write_contents(written, LABELS, examples)
-    edit_info(written, digest=digest_of(LABELS, examples))
+    edit_info(written, checksum=digest_of(LABELS, examples))
     assert message in fault_of(written)
 
 
@@ -227,8 +227,8 @@ def test_photos_that_are_gone(written, tmp_path):
 def test_read_example(tmp_path, draw):
     pixels = draw(0, 0)
     Image.fromarray(pixels).save(tmp_path / "a b.png")
-    digest = hashlib.sha256((tmp_path / "a b.png").read_bytes()).hexdigest()
-    whole = example(path="a b.png", sha256=digest)
+    checksum = hashlib.sha256((tmp_path / "a b.png").read_bytes()).hexdigest()
+    whole = example(path="a b.png", sha256=checksum)
     np.testing.assert_array_equal(read_example(tmp_path, whole), pixels)
     part = dataclasses.replace(whole, box=(5, 10, 30, 40))
     np.testing.assert_array_equal(read_example(tmp_path, part), pixels[10:40, 5:30])
@@ -251,7 +251,7 @@ def test_multi_label(written):
         example(2, split="val", group="g1"),
     )
     write_contents(written, LABELS, examples)
-    edit_info(written, digest=digest_of(LABELS, examples), multi_label=True)
+    edit_info(written, checksum=digest_of(LABELS, examples), multi_label=True)
     manifest = Manifest.read(written)
     assert manifest.multi_label
     assert manifest.labels_of(examples[0]) == ("x", "y 2")
@@ -267,7 +267,7 @@ def test_multi_label(written):
 
 def test_read_example_names_the_file(tmp_path):
     (tmp_path / "a.png").write_bytes(b"notes")
-    digest = hashlib.sha256(b"notes").hexdigest()
+    checksum = hashlib.sha256(b"notes").hexdigest()
     with pytest.raises(UnreadableImage, match=r"a\.png: .*no image") as caught:
-        read_example(tmp_path, example(path="a.png", sha256=digest))
+        read_example(tmp_path, example(path="a.png", sha256=checksum))
     assert caught.value.reason == "not-an-image"

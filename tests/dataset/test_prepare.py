@@ -107,14 +107,14 @@ def test_same_command_same_result(photo_folder, tmp_path):
     for path in sorted(copy.rglob("*.png"), reverse=True):  # another order on the disk
         path.write_bytes(path.read_bytes())
     two = prepare(copy, tmp_path / "two", seed=5, workers=1)
-    assert one.digest == two.digest
+    assert one.checksum == two.checksum
     for name in (
         *("manifest.csv", "labels.txt", "notes.csv", "rejected.csv"),
         "duplicates.csv",
     ):
         texts = [(d / name).read_bytes() for d in (one.directory, two.directory)]
         assert texts[0] == texts[1]
-    assert prepare(root, tmp_path / "three", seed=6).digest != one.digest
+    assert prepare(root, tmp_path / "three", seed=6).checksum != one.checksum
 
 
 def test_a_given_split_is_kept(photo_folder, tmp_path, told):
@@ -403,8 +403,8 @@ def test_an_existing_output(photo_folder, tmp_path):
     first = prepare(root, out)
     with pytest.raises(UsageError, match="split by other options: seed was 0, is 1"):
         prepare(root, out, seed=1)
-    assert Manifest.read(out).digest == first.digest
-    assert prepare(root, out, seed=1, overwrite=True).digest != first.digest
+    assert Manifest.read(out).checksum == first.checksum
+    assert prepare(root, out, seed=1, overwrite=True).checksum != first.checksum
     (out / "my notes.txt").write_text("mine")
     with pytest.raises(UsageError, match=r"my notes\.txt"):
         prepare(root, out, overwrite=True)
@@ -435,7 +435,7 @@ def test_nothing_is_lost_when_it_fails(photo_folder, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         prepare(root, out, seed=1, overwrite=True)
     assert snapshot(out) == before
-    assert Manifest.read(out).digest == first.digest
+    assert Manifest.read(out).checksum == first.checksum
     assert not list(tmp_path.glob(".data*"))
 
 
@@ -496,7 +496,7 @@ def test_moved_together(photo_folder, tmp_path):
 
 
 @pytest.fixture
-def pages(tmp_path, draw):
+def records(tmp_path, draw):
     """A labelme folder: 8 photos with two things each, one with the image inside."""
     root = tmp_path / "pages"
     root.mkdir()
@@ -507,7 +507,7 @@ def pages(tmp_path, draw):
             {"label": "disc", "points": [[0, 0], [64, 64]], "shape_type": "rectangle"},
             {"label": "bar", "points": [[64, 0], [200, 64]], "shape_type": "rectangle"},
         ]
-        page: dict[str, object] = {
+        record: dict[str, object] = {
             "version": "5.0.1",
             "flags": {f"f{i % 2}": True},
             "shapes": shapes,
@@ -519,13 +519,13 @@ def pages(tmp_path, draw):
         if i == 7:
             inside = base64.b64encode((root / "7.png").read_bytes()).decode()
             (root / "7.png").unlink()
-            page |= {"imageData": inside, "imagePath": "..\\lost.png"}
-        (root / f"{i}.json").write_text(json.dumps(page))
+            record |= {"imageData": inside, "imagePath": "..\\lost.png"}
+        (root / f"{i}.json").write_text(json.dumps(record))
     return root
 
 
-def test_labelme_by_shapes(pages, tmp_path, told):
-    manifest = prepare(pages, tmp_path / "data", label_by="shapes", progress=told)
+def test_labelme_by_shapes(records, tmp_path, told):
+    manifest = prepare(records, tmp_path / "data", label_by="shapes", progress=told)
     check_books(manifest)
     assert manifest.counts() == {
         label: {"train": 6, "val": 1, "test": 1} for label in ("bar", "disc")
@@ -545,8 +545,8 @@ def test_labelme_by_shapes(pages, tmp_path, told):
     assert bar.annotation == "7.json"
 
 
-def test_labelme_by_flags(pages, tmp_path):
-    manifest = prepare(pages, tmp_path / "data")
+def test_labelme_by_flags(records, tmp_path):
+    manifest = prepare(records, tmp_path / "data")
     check_books(manifest)
     assert manifest.labels == ("f0", "f1")
     assert len(manifest.examples) == 8
@@ -557,20 +557,20 @@ def edit(path: Path, **changes) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_labelme_that_cannot_be_used(pages, tmp_path):
-    edit(pages / "0.json", imageWidth=64, imageHeight=128)
+def test_labelme_that_cannot_be_used(records, tmp_path):
+    edit(records / "0.json", imageWidth=64, imageHeight=128)
     outside = {
         "label": "bar",
         "points": [[130, 0], [150, 9]],
         "shape_type": "rectangle",
     }
-    shapes = json.loads((pages / "1.json").read_text())["shapes"]
-    edit(pages / "1.json", shapes=[*shapes, outside, shapes[0]])
-    (pages / "2.png").write_bytes(b"notes")
-    edit(pages / "3.json", imagePath="gone.png", shapes=[])
-    (pages / "flags.txt").write_text("")
-    shutil.copy(pages / "4.png", pages / "unlabeled.png")
-    manifest = prepare(pages, tmp_path / "data", label_by="shapes", test=0)
+    shapes = json.loads((records / "1.json").read_text())["shapes"]
+    edit(records / "1.json", shapes=[*shapes, outside, shapes[0]])
+    (records / "2.png").write_bytes(b"notes")
+    edit(records / "3.json", imagePath="gone.png", shapes=[])
+    (records / "flags.txt").write_text("")
+    shutil.copy(records / "4.png", records / "unlabeled.png")
+    manifest = prepare(records, tmp_path / "data", label_by="shapes", test=0)
     check_books(manifest)
     rows = {
         (row["file"], row["reason"]) for row in table(tmp_path / "data", "rejected.csv")
@@ -589,21 +589,21 @@ def test_labelme_that_cannot_be_used(pages, tmp_path):
     }
 
 
-def test_labelme_image_beside_its_copy_in_the_json(pages, tmp_path):
-    (pages / "x").mkdir()
-    Image.new("RGB", (9, 9)).save(pages / "x" / "lost.png")
-    manifest = prepare(pages, tmp_path / "data", label_by="shapes")
+def test_labelme_image_beside_its_copy_in_the_json(records, tmp_path):
+    (records / "x").mkdir()
+    Image.new("RGB", (9, 9)).save(records / "x" / "lost.png")
+    manifest = prepare(records, tmp_path / "data", label_by="shapes")
     check_books(manifest)
     (row,) = table(tmp_path / "data", "rejected.csv")
     assert (row["file"], row["reason"]) == ("x/lost.png", "embedded-copy")
     assert "7.json holds a copy" in row["detail"]
 
 
-def test_labelme_copies_of_a_photo(pages, tmp_path):
-    shutil.copy(pages / "0.png", pages / "0 copy.png")
-    shutil.copy(pages / "0.json", pages / "0 copy.json")
-    edit(pages / "0 copy.json", imagePath="0 copy.png")
-    manifest = prepare(pages, tmp_path / "data", label_by="shapes")
+def test_labelme_copies_of_a_photo(records, tmp_path):
+    shutil.copy(records / "0.png", records / "0 copy.png")
+    shutil.copy(records / "0.json", records / "0 copy.json")
+    edit(records / "0 copy.json", imagePath="0 copy.png")
+    manifest = prepare(records, tmp_path / "data", label_by="shapes")
     check_books(manifest)
     assert len(manifest.examples) == 16
     assert rejected(tmp_path / "data") == {
@@ -612,53 +612,53 @@ def test_labelme_copies_of_a_photo(pages, tmp_path):
     }
 
 
-def test_labelme_without_labels(pages, tmp_path, told):
-    for path in pages.glob("*.json"):
+def test_labelme_without_labels(records, tmp_path, told):
+    for path in records.glob("*.json"):
         edit(path, flags={})
     with pytest.raises(DatasetError, match="16 shapes have labels here") as caught:
-        prepare(pages, tmp_path / "data", progress=told)
+        prepare(records, tmp_path / "data", progress=told)
     assert caught.value.hint.startswith("Say --label-by shapes for a crop of each")
     assert "Reading images" not in told.tasks
     with pytest.raises(DatasetError, match="found none") as caught:
-        prepare(pages, tmp_path / "data", label_by="image")
+        prepare(records, tmp_path / "data", label_by="image")
     # eight pages and the seven files that these lead to
     assert "15 rejected as several-labels, as 0.json: Labeled as 'bar', 'disc'." in (
         str(caught.value)
     )
     assert "--multi-label keeps them" in caught.value.hint
     assert told.warnings == []
-    for path in pages.glob("*.json"):
+    for path in records.glob("*.json"):
         edit(path, shapes=[])
     with pytest.raises(DatasetError, match="15 rejected as no-label") as caught:
-        prepare(pages, tmp_path / "data")
+        prepare(records, tmp_path / "data")
     assert caught.value.hint.startswith("Label the images")
     with pytest.raises(DatasetError, match="found none") as caught:
-        prepare(pages, tmp_path / "data", label_by="shapes")
+        prepare(records, tmp_path / "data", label_by="shapes")
     assert caught.value.hint.startswith("Draw shapes")
 
 
-def test_labelme_labels_of_the_other_way_are_pointed_to(pages, tmp_path):
-    for path in pages.glob("*.json"):
+def test_labelme_labels_of_the_other_way_are_pointed_to(records, tmp_path):
+    for path in records.glob("*.json"):
         edit(path, flags={"cat": True})
     with pytest.raises(DatasetError, match="only one, 'cat'") as caught:
-        prepare(pages, tmp_path / "data")
+        prepare(records, tmp_path / "data")
     assert caught.value.hint == "16 shape(s) are drawn on images: --label-by shapes."
-    for path in pages.glob("*.json"):
+    for path in records.glob("*.json"):
         edit(path, shapes=[])
     with pytest.raises(DatasetError, match="found none") as caught:
-        prepare(pages, tmp_path / "data", label_by="shapes")
+        prepare(records, tmp_path / "data", label_by="shapes")
     assert "8 image(s) have a label of their own: --label-by image" in (
         caught.value.hint
     )
 
 
-def test_labelme_multi_label(pages, tmp_path):
-    shapes = json.loads((pages / "0.json").read_text())["shapes"]
+def test_labelme_multi_label(records, tmp_path):
+    shapes = json.loads((records / "0.json").read_text())["shapes"]
     for i in range(4):
-        edit(pages / f"{i}.json", shapes=shapes[:1])
-    for path in pages.glob("*.json"):
+        edit(records / f"{i}.json", shapes=shapes[:1])
+    for path in records.glob("*.json"):
         edit(path, flags={})
-    manifest = prepare(pages, tmp_path / "data", multi_label=True, test=0)
+    manifest = prepare(records, tmp_path / "data", multi_label=True, test=0)
     check_books(manifest)
     assert manifest.multi_label
     assert manifest.labels == ("bar", "disc")
@@ -733,10 +733,10 @@ def test_shared_labelme(shared_data, tmp_path):
         source, tmp_path / "data", source="labelme", label_by="shapes", val=0, test=0
     )
     check_books(manifest)
-    pages = {p.relative_to(source).as_posix() for p in source.rglob("*.json")}
+    records = {p.relative_to(source).as_posix() for p in source.rglob("*.json")}
     used = {e.annotation for e in manifest.examples}
-    assert len(pages) == 67
-    assert pages - used <= set(rejected(tmp_path / "data"))
+    assert len(records) == 67
+    assert records - used <= set(rejected(tmp_path / "data"))
     assert len(used) >= 55
     for example in manifest.examples[::40]:
         x0, y0, x1, y1 = example.box or (0, 0, 0, 0)

@@ -67,7 +67,7 @@ class TwoEnds(CountingEngine):
 
 
 @pytest.fixture
-def collector(prepared, tmp_path):
+def extractor(prepared, tmp_path):
     def make(*, pooled=False, store=True, **changes):
         engine = CountingEngine()
         shape = (2, 3) if pooled else (2, 2, 3)
@@ -86,8 +86,8 @@ def every(rows):
     return np.stack([rows.take(np.arange(n), view) for view in range(k)], axis=1)
 
 
-def test_rows_are_what_the_engine_says_of_each_view(prepared, collector):
-    made = collector()
+def test_rows_are_what_the_engine_says_of_each_view(prepared, extractor):
+    made = extractor()
     examples = prepared.of("val")[:3]
     rows = every(made.collect(examples, [0, 2], ""))
     assert rows.shape == (3, 2, 2, 2, 3)
@@ -98,51 +98,51 @@ def test_rows_are_what_the_engine_says_of_each_view(prepared, collector):
         assert np.array_equal(rows[i], wanted)
 
 
-def test_the_second_time_nothing_is_computed(prepared, collector):
+def test_the_second_time_nothing_is_computed(prepared, extractor):
     examples = prepared.of("train")
-    first = collector()
+    first = extractor()
     before = every(first.collect(examples, range(3), ""))
     assert first.frozen.engine.images == 3 * len(examples)
     assert (first.spent.images, first.spent.views) == (
         len(examples),
         3 * len(examples),
     )
-    second = collector()
+    second = extractor()
     assert np.array_equal(every(second.collect(examples, range(3), "")), before)
     assert second.frozen.engine.images == 0
     # Other labels, another order, fewer of them: the same rows.
     renamed = [dataclasses.replace(e, label="x") for e in examples[::-1][:4]]
-    third = collector()
+    third = extractor()
     assert np.array_equal(
         every(third.collect(renamed, [2, 0], "")), before[::-1][:4][:, [2, 0]]
     )
     assert third.frozen.engine.images == 0
 
 
-def test_only_what_is_missing_is_computed(prepared, collector):
+def test_only_what_is_missing_is_computed(prepared, extractor):
     examples = prepared.of("train")
-    collector().collect(examples[:5], [0, 1], "")
-    more = collector()
+    extractor().collect(examples[:5], [0, 1], "")
+    more = extractor()
     more.collect(examples[:7], [0, 1, 2], "")
     assert more.frozen.engine.images == 5 * 1 + 2 * 3
 
 
 @pytest.mark.parametrize("change", [{"seed": 2}, {"policy": load_policy("light")}])
 def test_another_augmentation_is_computed_again_but_not_the_plain_view(
-    prepared, collector, change
+    prepared, extractor, change
 ):
     examples = prepared.of("train")[:5]
-    collector().collect(examples, [0, 1], "")
-    other = collector()
+    extractor().collect(examples, [0, 1], "")
+    other = extractor()
     other.maker = dataclasses.replace(other.maker, **change)
     other.collect(examples, [0, 1], "")
     assert other.frozen.engine.images == 5
 
 
-def test_equal_images_are_computed_once(prepared, collector):
+def test_equal_images_are_computed_once(prepared, extractor):
     example = prepared.of("train")[0]
     twin = dataclasses.replace(example, id="twin", label="cross")
-    made = collector()
+    made = extractor()
     rows = every(made.collect([example, twin], [0], ""))
     assert made.frozen.engine.images == 1
     assert np.array_equal(rows[0], rows[1])
@@ -152,12 +152,12 @@ class Stop(BaseException):
     pass
 
 
-def test_a_killed_fill_is_continued(prepared, collector, monkeypatch):
+def test_a_killed_fill_is_continued(prepared, extractor, monkeypatch):
     examples = prepared.of("train")
-    wanted = every(collector(store=False).collect(examples, [0], ""))
+    wanted = every(extractor(store=False).collect(examples, [0], ""))
     monkeypatch.setattr(features, "GROUP", 4)
     monkeypatch.setattr("tlkit.features.store.SAFE_EVERY", 1)
-    killed = collector()
+    killed = extractor()
     make = ViewMaker.make
 
     def die(self, asked, out):
@@ -171,7 +171,7 @@ def test_a_killed_fill_is_continued(prepared, collector, monkeypatch):
             killed.collect(examples, [0], "")
     done = sum(segment.rows for segment in segments(killed.store))
     assert 4 <= done <= 8
-    again = collector()
+    again = extractor()
     assert np.array_equal(every(again.collect(examples, [0], "")), wanted)
     assert again.frozen.engine.images == len(examples) - done
 
@@ -182,11 +182,11 @@ def fails(*args, **kwargs):
 
 @pytest.mark.parametrize("moment", ["begin", "end"])
 def test_a_full_disk_is_told_and_the_work_goes_on(
-    prepared, collector, monkeypatch, moment
+    prepared, extractor, monkeypatch, moment
 ):
     examples = prepared.of("train")
-    wanted = every(collector(store=False).collect(examples, [0, 1], ""))
-    made = collector()
+    wanted = every(extractor(store=False).collect(examples, [0, 1], ""))
+    made = extractor()
     if moment == "begin":
         monkeypatch.setattr(Shelf, "write", fails)
     else:
@@ -198,45 +198,45 @@ def test_a_full_disk_is_told_and_the_work_goes_on(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_cache_is_read(prepared, collector):
+def test_a_read_only_cache_is_read(prepared, extractor):
     examples = prepared.of("train")
-    collector().collect(examples[:5], [0], "")
-    made = collector()
+    extractor().collect(examples[:5], [0], "")
+    made = extractor()
     made.shelves[0].folder.chmod(0o500)
     made.collect(examples, [0], "")
     assert made.frozen.engine.images == len(examples) - 5
     assert made.progress.warnings
 
 
-def test_a_cache_that_is_a_file_is_told(prepared, collector, tmp_path):
+def test_a_cache_that_is_a_file_is_told(prepared, extractor, tmp_path):
     (tmp_path / "cache").write_text("")
-    made = collector()
+    made = extractor()
     rows = made.collect(prepared.of("val"), [0], "")
     assert len(every(rows)) == len(prepared.of("val"))
     assert "cannot be written" in made.progress.warnings[0]
 
 
-def test_more_than_the_store_may_hold_is_told(prepared, collector, monkeypatch):
+def test_more_than_the_store_may_hold_is_told(prepared, extractor, monkeypatch):
     monkeypatch.setenv("TLKIT_CACHE_GB", "1e-7")
-    made = collector()
+    made = extractor()
     assert made.collect(prepared.of("train"), [0], "") is not None
     assert "TLKIT_CACHE_GB" in made.progress.warnings[0]
     assert not segments(made.store)
 
 
 def test_what_memory_does_not_hold_either_is_left_to_the_caller(
-    prepared, collector, monkeypatch
+    prepared, extractor, monkeypatch
 ):
     monkeypatch.setattr(features, "memory_bytes", lambda: 1000)
-    made = collector(store=False)
+    made = extractor(store=False)
     assert made.collect(prepared.of("train"), [0], "") is None
     assert made.frozen.engine.images == 0
 
 
-def test_pooled_rows_are_mean_and_maximum(prepared, collector):
+def test_pooled_rows_are_mean_and_maximum(prepared, extractor):
     examples = prepared.of("val")
-    maps = every(collector(store=False).collect(examples, [0], ""))[:, 0]
-    rows = every(collector(pooled=True).collect(examples, [0], ""))[:, 0]
+    maps = every(extractor(store=False).collect(examples, [0], ""))[:, 0]
+    rows = every(extractor(pooled=True).collect(examples, [0], ""))[:, 0]
     np.testing.assert_allclose(rows[:, 0], maps.mean(axis=(1, 2)), rtol=1e-6)
     assert np.array_equal(rows[:, 1], maps.max(axis=(1, 2)))
 
@@ -250,18 +250,18 @@ def test_rows_are_taken_from_several_parts():
     assert rows.take(np.array([0, 1]), 0).tolist() == [[4.0], [1.0]]
 
 
-def test_a_removed_cache_is_made_again(prepared, collector):
+def test_a_removed_cache_is_made_again(prepared, extractor):
     examples = prepared.of("val")
-    made = collector()
+    made = extractor()
     made.collect(examples, [0], "")
     shutil.rmtree(made.store)
-    again = collector()
+    again = extractor()
     again.collect(examples, [0], "")
     assert again.frozen.engine.images == len(examples)
 
 
 @pytest.fixture
-def two_ends(collector):
+def two_ends(extractor):
     def make(*, apart=True, **changes):
         engine = TwoEnds()
         about = {} if apart else {OTHERS: ["quarters", "whole"]}
@@ -269,7 +269,7 @@ def two_ends(collector):
             End({"end": "quarters", **about}, (2, 2, 3), "float32", 6),
             End({"end": "whole", **about}, (1, 1, 3), "float32", 12),
         )
-        return collector(frozen=Frozen(ends, engine), **changes)
+        return extractor(frozen=Frozen(ends, engine), **changes)
 
     return make
 
@@ -283,18 +283,18 @@ def given(made):
 
 
 @pytest.mark.parametrize("store", [True, False])
-def test_the_rows_of_all_ends_come_from_one_pass(prepared, collector, two_ends, store):
+def test_the_rows_of_all_ends_come_from_one_pass(prepared, extractor, two_ends, store):
     examples = prepared.of("val")
     made = two_ends(store=store)
     quarters, whole = map(every, made.collect_all(examples, [0, 1], ""))
     assert given(made) == {(0, 1): 2 * len(examples)}
-    wanted = every(collector(store=False).collect(examples, [0, 1], ""))
+    wanted = every(extractor(store=False).collect(examples, [0, 1], ""))
     assert np.array_equal(quarters, wanted)
     assert whole.shape == (len(examples), 2, 1, 1, 3)
     np.testing.assert_allclose(whole[..., 0, 0, :], wanted.mean((2, 3)), rtol=1e-5)
 
 
-def test_only_the_ends_that_lack_something_are_computed(prepared, collector, two_ends):
+def test_only_the_ends_that_lack_something_are_computed(prepared, extractor, two_ends):
     examples = prepared.of("val")
     alone = two_ends()
     alone.frozen = alone.frozen.only([0])

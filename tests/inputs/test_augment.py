@@ -18,7 +18,7 @@ from tlkit.workers import in_order
 def one_draw(draw):
     pixels = np.arange(40 * 40 * 3, dtype=np.uint32).reshape(40, 40, 3) % 251
     return augment(
-        pixels.astype(np.uint8), POLICIES["strong"], digest="d", draw=draw, seed=3
+        pixels.astype(np.uint8), POLICIES["strong"], checksum="d", draw=draw, seed=3
     )
 
 
@@ -27,8 +27,8 @@ def test_a_draw_is_a_pure_function_of_digest_draw_and_seed(name, draw):
     pixels = draw(0, 1)
     policy = load_policy(name)
     views = [
-        augment(pixels, policy, digest=digest, draw=number, seed=seed)
-        for digest, number, seed in [
+        augment(pixels, policy, checksum=checksum, draw=number, seed=seed)
+        for checksum, number, seed in [
             ("a", 0, 0), ("a", 1, 0), ("a", 0, 1), ("b", 0, 0), ("a", 0, 0),
         ]
     ]  # fmt: skip
@@ -47,14 +47,14 @@ def test_draws_are_the_same_in_another_process_and_order():
 
 def test_none_changes_nothing(draw):
     pixels = draw(1, 1)
-    assert augment(pixels, load_policy("none"), digest="", draw=5, seed=0) is pixels
+    assert augment(pixels, load_policy("none"), checksum="", draw=5, seed=0) is pixels
 
 
 def test_a_policy_from_a_file(tmp_path, draw):
     path = tmp_path / "mine.yaml"
     path.write_text("- HorizontalFlip: {p: 1.0}\n- Transpose: {p: 1.0}\n")
     pixels = draw(0, 2)
-    got = augment(pixels, load_policy(str(path)), digest="", draw=0, seed=0)
+    got = augment(pixels, load_policy(str(path)), checksum="", draw=0, seed=0)
     assert np.array_equal(got, pixels[:, ::-1].transpose(1, 0, 2))
 
 
@@ -103,7 +103,7 @@ def test_a_policy_without_flips_never_mirrors(draw):
     pixels[:, 32:] = 255
     policy = without_flips(load_policy("light"))
     for number in range(20):
-        made = augment(pixels, policy, digest="a", draw=number, seed=0)
+        made = augment(pixels, policy, checksum="a", draw=number, seed=0)
         assert made[24:40, 4:16].mean() < 100 < made[24:40, -16:-4].mean()
 
 

@@ -39,7 +39,7 @@ def test_view_0_is_the_fitted_file_and_the_others_are_draws_of_it(manifest, make
     assert np.array_equal(made[0], plain(manifest, example))
     for pixels, view in zip(made[1:], (2, 1), strict=True):
         wanted = augment(
-            made[0], maker.policy, digest=example.sha256, draw=view, seed=5
+            made[0], maker.policy, checksum=example.sha256, draw=view, seed=5
         )
         assert np.array_equal(pixels, wanted)
     assert not np.array_equal(made[1], made[2])

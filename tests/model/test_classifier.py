@@ -77,9 +77,9 @@ def test_conformance(tmp_path, name, size, cut, freeze_to):
     build_body(find(name), size).save_weights(file)
     classifier = build(name, size, cut=cut, freeze_to=freeze_to, weights=str(file))
     x = pixels(size)
-    before, digest = variables(classifier.model), classifier.frozen_digest()
+    before, checksum = variables(classifier.model), classifier.frozen_digest()
     train(classifier, x)
-    assert classifier.frozen_digest() == digest
+    assert classifier.frozen_digest() == checksum
     assert_trained(classifier, before, body_too=freeze_to is not None)
     wanted = np.asarray(classifier.model(x))
     if freeze_to != "none":
@@ -245,9 +245,9 @@ def test_mixed_precision():
     outputs = np.asarray(classifier.model(x))
     assert outputs.dtype == np.float32
     np.testing.assert_array_equal(np.asarray(suffix(prefix(x))), outputs)
-    digest = classifier.frozen_digest()
+    checksum = classifier.frozen_digest()
     train(classifier, x)
-    assert classifier.frozen_digest() == digest
+    assert classifier.frozen_digest() == checksum
 
 
 def test_what_is_told():

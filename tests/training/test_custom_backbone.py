@@ -77,7 +77,7 @@ def test_the_record_names_file_weights_and_pixels(trained):
     assert written["backbone"] == str(kept.with_name("Mine.keras"))
     assert (written["weights"], written["preprocessing"]) == ("own", "none")
     assert (written["size"], written["cut"]) == (32, "half")
-    assert len(run.info["weights"]["digest"]) == 64
+    assert len(run.info["weights"]["checksum"]) == 64
     assert run.info["weights"]["network"].startswith(written["backbone"])
     assert "Pixels: preprocessing none: the network scales them itself, by 'scale'" in (
         notes
@@ -98,7 +98,7 @@ def test_it_can_be_repeated_where_the_file_is(trained, tmp_path):
     with pytest.raises(UsageError, match=r"Mine\.keras is not there"):
         finetune(out=tmp_path / "again", recipe=recipe)
     again = finetune(out=tmp_path / "again", recipe=recipe, backbone=kept)
-    assert again.info["weights"]["digest"] == run.info["weights"]["digest"]
+    assert again.info["weights"]["checksum"] == run.info["weights"]["checksum"]
     tables = [(one.directory / "history.csv").read_text() for one in (run, again)]
     assert tables[0] == tables[1]
 
@@ -113,7 +113,7 @@ def test_what_was_stored_is_of_the_same_graph_only(prepared, tmp_path, own_store
             network(activation).save(path)  # of the same weights
         run = finetune(prepared.directory, tmp_path / name, **settings)
         stored.append(sum(content.rows for content in contents(own_store)))
-        digests.add(run.info["weights"]["digest"])
+        digests.add(run.info["weights"]["checksum"])
     rows = stored[0]
     assert rows >= len(prepared.of("train"))
     assert stored == [rows, rows, 2 * rows]
@@ -136,7 +136,7 @@ def test_a_run_goes_on_with_the_same_network_only(prepared, tmp_path, monkeypatc
             )
     other = network()
     other.get_layer("low").set_weights(network(seed=4).get_layer("low").get_weights())
-    for changed, what in ((other, "digest"), (network("tanh"), "network")):
+    for changed, what in ((other, "checksum"), (network("tanh"), "network")):
         changed.save(path)
         with pytest.raises(RunError, match=f"not what it was: the {what} of"):
             resume(tmp_path / "run")

@@ -36,7 +36,7 @@ def test_a_finished_run_has_everything_in_its_place(finished):
     info = json.loads((place / "run.json").read_text())
     assert info["state"] == "finished"
     assert info["best_epoch"] == 1 + history["val_loss"].argmin()
-    assert info["data"]["digest"] == Manifest.read(finished.config.data).digest
+    assert info["data"]["checksum"] == Manifest.read(finished.config.data).checksum
     assert {"tensorflow", "keras", "python"} <= set(info["versions"])
 
 

@@ -46,7 +46,7 @@ SHRUNK = 2 / 3
 def find(name: str, *, preprocessing: str | None, size: int | None) -> Backbone:
     """The row of a network of the user's own."""
     row = look_at(name, size)
-    told = hub.facts(row.name).preprocessing if row.name.startswith(HUB) else None
+    told = hub.info(row.name).preprocessing if row.name.startswith(HUB) else None
     pixels = _preprocessing(row, preprocessing, told)
     return dataclasses.replace(row, preprocessing=pixels)
 
@@ -71,7 +71,7 @@ def look_at(name: str, size: int | None) -> Backbone:
 @functools.lru_cache(maxsize=8)
 def _look_at(name: str, stamp: Any, size: int | None) -> Backbone:
     model = _opened(name, stamp)
-    told = hub.facts(name).size if name.startswith(HUB) else None
+    told = hub.info(name).size if name.startswith(HUB) else None
     native = _native(model, name, told or size)
     fixed = model.inputs[0].shape[1] is not None
     row = Backbone(
@@ -85,7 +85,7 @@ def _look_at(name: str, stamp: Any, size: int | None) -> Backbone:
         parameters=0,
         builder=OWN,
         fixed=fixed,
-        digest=_graph_digest(model),
+        checksum=_graph_digest(model),
     )
     with symbolic():
         body = build_body(row, size or native)

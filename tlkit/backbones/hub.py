@@ -37,7 +37,7 @@ def stamp(name: str) -> tuple[int, ...]:
     """What changes with the files of a directory; a published preset stays as it is."""
     folder = Path(name.removeprefix(HUB))
     found = [path.stat() for path in sorted(folder.glob("*")) if folder.is_dir()]
-    return tuple(n for facts in found for n in (facts.st_mtime_ns, facts.st_size))
+    return tuple(n for info in found for n in (info.st_mtime_ns, info.st_size))
 
 
 def open_model(name: str, *, weights: bool) -> keras.Model:
@@ -57,7 +57,7 @@ def open_model(name: str, *, weights: bool) -> keras.Model:
     return model
 
 
-def facts(name: str) -> ImageInfo:
+def info(name: str) -> ImageInfo:
     """What a preset says of its images."""
     try:
         converter = _library("layers").ImageConverter.from_preset(

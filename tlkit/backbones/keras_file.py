@@ -26,8 +26,8 @@ def full_name(name: str) -> str:
 
 def stamp(name: str) -> tuple[int, int]:
     """What changes with the file."""
-    facts = Path(name).stat()
-    return facts.st_mtime_ns, facts.st_size
+    info = Path(name).stat()
+    return info.st_mtime_ns, info.st_size
 
 
 def open_model(name: str, *, weights: bool) -> keras.Model:

@@ -72,7 +72,7 @@ class Backbone:
         parameters: Of the whole body, without the top.
         builder: Module with a function `build(backbone, pixels)` that makes the body.
         fixed: Whether it takes its native size only.
-        digest: SHA-256 of the graph, of a network of the user's own.
+        checksum: SHA-256 of the graph, of a network of the user's own.
         scaler: Its layer that scales the pixels, of a network of the user's own.
     """
 
@@ -86,7 +86,7 @@ class Backbone:
     parameters: int
     builder: str = APPLICATIONS
     fixed: bool = False
-    digest: str = ""
+    checksum: str = ""
     scaler: str = ""
 
     @property
@@ -94,7 +94,7 @@ class Backbone:
         """What stands for its graph and preprocessing, if they stay what they are."""
         if self.builder != OWN:
             return self.name
-        told = f"{self.digest} {self.preprocessing}"
+        told = f"{self.checksum} {self.preprocessing}"
         return f"{self.name} {hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
     @property

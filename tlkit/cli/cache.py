@@ -21,7 +21,7 @@ cache = typer.Typer(
 def list_() -> None:
     """List what is kept, the last used first."""
     from tlkit.cache_root import cache_root, cap_bytes, fault
-    from tlkit.dataset.inspection.cache import ledgers
+    from tlkit.dataset.inspection.cache import image_caches
     from tlkit.features.cache import contents
 
     root = cache_root()
@@ -44,17 +44,17 @@ def list_() -> None:
             f"{content.bytes / 1e6:.1f}",
             time.strftime("%Y-%m-%d %H:%M", time.localtime(content.used)),
         )
-    kept = ledgers(root)
-    for ledger in kept:
+    kept = image_caches(root)
+    for image_cache in kept:
         table.add_row(
             "facts of images",
             *("", "", "", ""),
-            f"{ledger.bytes / 1e6:.1f}",
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(ledger.used)),
+            f"{image_cache.bytes / 1e6:.1f}",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(image_cache.used)),
         )
     if found or kept:
         OUT.print(table)
-    total = sum(c.bytes for c in found) + sum(ledger.bytes for ledger in kept)
+    total = sum(c.bytes for c in found) + sum(image_cache.bytes for image_cache in kept)
     ERR.print(
         f"{total / 1e6:.1f} MB in {root}, at most {cap_bytes() / 1e6:,g} "
         "(TLKIT_CACHE and TLKIT_CACHE_GB change place and size)",

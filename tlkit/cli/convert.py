@@ -108,7 +108,7 @@ def _print_summary(converted: Converted) -> None:
     )
     for field in lost:
         first = next(loss for loss in converted.losses if loss.field == field)
-        where = f"{first.name}, object {first.thing}" if first.thing else first.name
+        where = f"{first.name}, object {first.obj}" if first.obj else first.name
         OUT.print(
             f"  {field}, as {where}: {first.detail}", markup=False, highlight=False
         )

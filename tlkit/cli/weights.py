@@ -106,7 +106,7 @@ def add(
     published = origin(row).published
     checked = (
         "digest as published"
-        if published and published.digest
+        if published and published.checksum
         else "no digest is published: layout, shapes and values were checked"
     )
     _say(f"{row.name}: {path} ({checked}{'' if new else '; was here'})")

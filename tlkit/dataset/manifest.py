@@ -138,7 +138,7 @@ class Manifest:
     source: Path
     labels: tuple[str, ...]
     examples: tuple[Example, ...]
-    digest: str
+    checksum: str
     info: dict[str, Any] = field(compare=False, repr=False)
 
     def of(self, split: str) -> tuple[Example, ...]:
@@ -230,24 +230,24 @@ class Manifest:
         examples = _read_examples(directory / MANIFEST)
         multi_label = bool(info.get("multi_label"))
         _check(directory, labels, examples, multi_label=multi_label, parted=as_it_is)
-        digest = digest_of(labels, examples)
-        if digest != info["digest"] and not as_it_is:
+        checksum = digest_of(labels, examples)
+        if checksum != info["checksum"] and not as_it_is:
             changed = MANIFEST if list(labels) == info.get("labels") else LABELS
             raise DatasetError(
                 f"{directory / changed} was changed since it was prepared: the digest "
-                f"is {digest[:12]}, {INFO} says {str(info['digest'])[:12]}.",
+                f"is {checksum[:12]}, {INFO} says {str(info['checksum'])[:12]}.",
                 hint=f"Put the file back as it was. Or: {AGAIN}",
             )
         source = _find_source(directory, info) if find_source else _source(info)
-        return cls(directory, source, labels, examples, digest, info)
+        return cls(directory, source, labels, examples, checksum, info)
 
 
 def digest_of(labels: Sequence[str], examples: Iterable[Example]) -> str:
     """The digest of a data set's content, whatever its place and file format."""
-    digest = hashlib.sha256(json.dumps([FORMAT, *labels]).encode())
+    checksum = hashlib.sha256(json.dumps([FORMAT, *labels]).encode())
     for example in examples:
-        digest.update(b"\n" + json.dumps(_values(example)).encode())
-    return digest.hexdigest()
+        checksum.update(b"\n" + json.dumps(_values(example)).encode())
+    return checksum.hexdigest()
 
 
 def write_contents(
@@ -306,7 +306,7 @@ def _read_info(directory: Path) -> dict[str, Any]:
         info = json.loads(_text(path))
     except ValueError as error:
         raise DatasetError(f"{path} is not JSON: {error}.", hint=AGAIN) from error
-    if not isinstance(info, dict) or "digest" not in info:
+    if not isinstance(info, dict) or "checksum" not in info:
         raise DatasetError(f"{path} is not from tlkit prepare.", hint=AGAIN)
     if info.get("format", FORMAT) != FORMAT:
         raise DatasetError(

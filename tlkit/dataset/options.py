@@ -78,10 +78,10 @@ class Options:
 
 
 def fractions(
-    place: Path, pages: Iterable[ImageRecord], options: Options
+    place: Path, records: Iterable[ImageRecord], options: Options
 ) -> dict[str, float]:
     """Decide what to draw."""
-    given = {page.split for page in pages} - {None}
+    given = {record.split for record in records} - {None}
     for side, share in (("val", options.val), ("test", options.test)):
         if share is not None and side in given:
             raise UsageError(

@@ -20,7 +20,7 @@ from tlkit.dataset.duplicates.rotated import find_turned
 from tlkit.dataset.duplicates.similar import ABOVE, Features, find_similar
 from tlkit.dataset.formats import ParsedSource, ReaderOptions, Source
 from tlkit.dataset.formats.table_frame import placed
-from tlkit.dataset.inspection.cache import ImageCache, open_ledger
+from tlkit.dataset.inspection.cache import ImageCache, open_image_cache
 from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.inspection.run import survey
 from tlkit.dataset.manifest import INFO, Manifest
@@ -174,38 +174,38 @@ def _prepare(
     workers: int | None,
     progress: Progress,
 ) -> Prepared:
-    kind, scan, options, made = _read(source, earlier, options, progress)
+    kind, parsed, options, made = _read(source, earlier, options, progress)
     previous = earlier and read_previous(
         earlier, source.place, dataclasses.asdict(options)
     )
-    root = scan.root or source.root
-    paths = in_natural_order({page.path for page in scan.pages})
-    with open_ledger(source.place) as ledger:
-        facts, unreadable = survey(
-            root, paths, ledger, workers=workers, progress=progress
+    root = parsed.root or source.root
+    paths = in_natural_order({record.path for record in parsed.records})
+    with open_image_cache(source.place) as image_cache:
+        info, unreadable = survey(
+            root, paths, image_cache, workers=workers, progress=progress
         )
-        pairs = _pairs(root, facts, ledger, options, similar, progress)
-    known = {fact.path: fact for fact in facts}
-    pages, unfit = upright_pages(scan.pages, known, unreadable)
-    pages = grouped(pages, facts, options.group_by, progress)
-    candidates, unlabeled = label(pages, known, options.labeling)
+        pairs = _pairs(root, info, image_cache, options, similar, progress)
+    known = {fact.path: fact for fact in info}
+    records, unfit = upright_pages(parsed.records, known, unreadable)
+    records = grouped(records, info, options.group_by, progress)
+    candidates, unlabeled = label(records, known, options.labeling)
     shares = {s: v for s in ("val", "test") if (v := getattr(options, s)) is not None}
     if previous:
         candidates = settle(candidates, previous, list(shares), progress)
-    outcome = decide(candidates, facts, pairs, keep_conflicts=options.keep_conflicts)
+    outcome = decide(candidates, info, pairs, keep_conflicts=options.keep_conflicts)
     rejected = accounted(
-        scan, outcome, [*scan.rejected, *unreadable, *unfit, *unlabeled]
+        parsed, outcome, [*parsed.rejected, *unreadable, *unfit, *unlabeled]
     )
-    check_labels(source.place, kind, scan, outcome, rejected, options.labeling)
+    check_labels(source.place, kind, parsed, outcome, rejected, options.labeling)
     check_lost(candidates, outcome)
     prepared = Prepared(
         root=root,
         origin=source.place,
         kind=kind,
         options=options,
-        scan=scan,
-        pages=pages,
-        facts=facts,
+        parsed=parsed,
+        records=records,
+        info=info,
         outcome=outcome,
         sides=sides_of(outcome.kept, shares, options.seed),
         rejected=rejected,
@@ -221,38 +221,38 @@ def _read(
     # what kind of source it is, what it says, all that was left open, decided, and
     # what was corrected
     kind = _recognize(source, options)
-    scan = sources.read(source, kind)
-    progress.note(scan.note)
-    for line in scan.warnings:
+    parsed = sources.read(source, kind)
+    progress.note(parsed.note)
+    for line in parsed.warnings:
         progress.warn(line)
-    how = settled(scan.pages, options.labeling)
+    how = settled(parsed.records, options.labeling)
     before = kept(earlier) if earlier else {}
     place = Path(options.corrections) if options.corrections else None
-    made, lines = gathered(scan, before, place, progress)
-    scan = corrected(scan, made, how) if made else scan
-    scan = dataclasses.replace(scan, warnings=(*scan.warnings, *lines))
-    shares = fractions(source.place, scan.pages, options)
+    made, lines = gathered(parsed, before, place, progress)
+    parsed = corrected(parsed, made, how) if made else parsed
+    parsed = dataclasses.replace(parsed, warnings=(*parsed.warnings, *lines))
+    shares = fractions(source.place, parsed.records, options)
     decided = dataclasses.replace(
         options, labeling=how, val=shares.get("val"), test=shares.get("test")
     )
-    return kind, scan, decided, made
+    return kind, parsed, decided, made
 
 
 def _pairs(
     root: Path,
-    facts: Sequence[ImageInfo],
-    ledger: ImageCache,
+    info: Sequence[ImageInfo],
+    image_cache: ImageCache,
     options: Options,
     similar: Features | None,
     progress: Progress,
 ) -> list[Pair]:
     progress.start("Looking for copies")
-    pairs = find(facts, ledger if options.near else None)
+    pairs = find(info, image_cache if options.near else None)
     if options.turned:
-        pairs += find_turned(facts, pairs, ledger)
+        pairs += find_turned(info, pairs, image_cache)
     if similar:
         above = options.similar_above
-        pairs += find_similar(root, facts, pairs, features=similar, above=above)
+        pairs += find_similar(root, info, pairs, features=similar, above=above)
     return pairs
 
 

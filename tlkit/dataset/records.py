@@ -34,7 +34,7 @@ SPLIT_NAMES = {
 
 
 @dataclass(frozen=True)
-class Annotation_:
+class Annotation:
     """One object on an image.
 
     Attributes:
@@ -64,7 +64,7 @@ class ImageRecord:
             image is inside it.
         file: The annotation file, likewise; "" where folders tell the label.
         labels: Of the whole image.
-        things: Objects on it.
+        objects: Objects on it.
         split: The side it was given, one of "train", "val", "test"; None for none.
         group: What it must not be parted from; "" for nothing.
         size: Width and height of the image that was drawn on, where told.
@@ -75,7 +75,7 @@ class ImageRecord:
     path: str
     file: str = ""
     labels: tuple[str, ...] = ()
-    things: tuple[Annotation_, ...] = ()
+    objects: tuple[Annotation, ...] = ()
     split: str | None = None
     group: str = ""
     size: tuple[int, int] | None = None
@@ -111,7 +111,7 @@ class ParsedSource:
 
     Attributes:
         files: Every file found, junk aside.
-        pages: What it says of its images; several pages may be about one image.
+        records: What it says of its images; several pages may be about one image.
         rejected: What cannot be used, as far as one can tell without decoding.
         note: How the source was understood, for a person.
         warnings: What the user should act on.
@@ -124,7 +124,7 @@ class ParsedSource:
     """
 
     files: tuple[str, ...]
-    pages: tuple[ImageRecord, ...]
+    records: tuple[ImageRecord, ...]
     rejected: tuple[Rejected, ...] = ()
     note: str = ""
     warnings: tuple[str, ...] = ()

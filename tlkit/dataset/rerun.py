@@ -76,7 +76,7 @@ def _plain(options: Mapping[str, Any]) -> Iterator[str]:
 def _labeling(how: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
     if how["multi_label"]:
         yield "--multi-label"
-    elif any(page.things for page in read_objects(manifest.directory)):
+    elif any(record.objects for record in read_objects(manifest.directory)):
         # Where nothing is drawn, labels can only be those of images.
         yield from ("--label-by", how["label_by"])
     yield from _unless(0.0, "--pad", how["pad"])

@@ -182,7 +182,7 @@ def _info(
     return {
         "data": {
             "directory": str(manifest.directory.resolve()),
-            "digest": manifest.digest,
+            "checksum": manifest.checksum,
         },
         "network": network_of(config),
         "seed": config.train.seed,

@@ -84,11 +84,11 @@ class LabelIssues:
             RunError: It is another one, or has changed since.
         """
         manifest = Manifest.read(data)
-        told = self.info.get("data", {}).get("digest")
-        if manifest.digest != told:
+        told = self.info.get("data", {}).get("checksum")
+        if manifest.checksum != told:
             raise RunError(
                 f"{self.directory} is about a data set of digest {str(told)[:8]}, "
-                f"{manifest.directory} has {manifest.digest[:8]}: it is another one, "
+                f"{manifest.directory} has {manifest.checksum[:8]}: it is another one, "
                 "or was prepared again since.",
                 hint=f"Look again: tlkit doubts {data} --out {self.directory} "
                 "--overwrite",

@@ -163,7 +163,7 @@ def _info(
     return {
         "data": {
             "directory": str(manifest.directory.resolve()),
-            "digest": manifest.digest,
+            "checksum": manifest.checksum,
             "sides": ["train", "val"],
         },
         "network": network_of(config),

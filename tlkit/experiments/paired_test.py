@@ -22,10 +22,10 @@ def check_same_folds(one: dict[str, Any], other: CVResult) -> None:
         for key, name in DRAW.items()
         if one[key] != other.info[key]
     ]
-    if one["data"]["digest"] != other.info["data"]["digest"]:
+    if one["data"]["checksum"] != other.info["data"]["checksum"]:
         faults.append(
-            f"data {one['data']['digest'][:8]} here, "
-            f"{other.info['data']['digest'][:8]} there"
+            f"data {one['data']['checksum'][:8]} here, "
+            f"{other.info['data']['checksum'][:8]} there"
         )
     if faults:
         raise UsageError(

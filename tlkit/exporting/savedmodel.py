@@ -300,7 +300,7 @@ def _metadata(run: Run, measured: Exported) -> dict[str, Any]:
         "backbone": run.config.model.backbone,
         "cut": run.config.model.cut,
         "weights": run.info.get("weights"),
-        "data_digest": run.info["data"]["digest"],
+        "data_digest": run.info["data"]["checksum"],
         "versions": record.versions(),
         "metrics": json.loads(metrics.read_text()) if metrics.is_file() else None,
     }

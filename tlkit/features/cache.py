@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.inspection.cache import ledgers
+from tlkit.dataset.inspection.cache import image_caches
 
 FEATURES = "features"
 ABOUT, DATA, KEYS = "shelf.json", ".data", ".keys"
@@ -77,10 +77,10 @@ def segments(root: Path) -> list[Segment]:
     for data in (root / FEATURES).glob(f"*/*{DATA}"):
         # Another process may remove it meanwhile.
         with contextlib.suppress(OSError):
-            facts, keys = data.stat(), data.with_suffix(KEYS).stat()
-            size = facts.st_size + keys.st_size
+            info, keys = data.stat(), data.with_suffix(KEYS).stat()
+            size = info.st_size + keys.st_size
             rows = keys.st_size // (KEY_BYTES + SUM_BYTES)
-            found.append(Segment(data, facts.st_mtime, size, rows))
+            found.append(Segment(data, info.st_mtime, size, rows))
     return sorted(found, key=lambda segment: segment.used)
 
 
@@ -118,15 +118,17 @@ def clear(root: Path) -> int:
     Returns:
         How many bytes there were.
     """
-    kept = ledgers(root)
-    for ledger in kept:
-        ledger.remove()
-    return _remove(segments(root), math.inf) + sum(ledger.bytes for ledger in kept)
+    kept = image_caches(root)
+    for image_cache in kept:
+        image_cache.remove()
+    return _remove(segments(root), math.inf) + sum(
+        image_cache.bytes for image_cache in kept
+    )
 
 
 def make_room(root: Path, wanted: int, cap: int) -> bool:
     """Remove what was not used for longest until there is room."""
-    cap -= sum(ledger.bytes for ledger in ledgers(root))
+    cap -= sum(image_cache.bytes for image_cache in image_caches(root))
     if wanted > cap:
         return False
     present = segments(root)

@@ -203,18 +203,18 @@ def _pass(
     )
     sides = []
     for split in splits:
-        collector = make(exact, "keras") if split == "val" else make(computed, engine)
+        extractor = make(exact, "keras") if split == "val" else make(computed, engine)
         task = f"Computing {split} features at {len(names)} cuts"
-        rows = collector.collect_all(manifest.of(split), [PLAIN], task)
+        rows = extractor.collect_all(manifest.of(split), [PLAIN], task)
         if rows is None:
             raise RunError(
                 f"The features of {len(manifest.of(split)):,} images at {len(names)} "
                 "cuts fit neither into the store nor into memory.",
                 hint="Give the store more room (TLKIT_CACHE_GB), or name fewer cuts.",
             )
-        collector.tell()
+        extractor.tell()
         sides.append(rows)
-    ends = collector.frozen.ends
+    ends = extractor.frozen.ends
     return {
         name: AtCut(
             name,

@@ -179,8 +179,8 @@ def features_of(
     frozen = _frozen(config, progress)
     store = cache_root() if train.store else None
     maker = ViewMaker(root, config.model.size or 0, inputs.resize)
-    collector = FeatureExtractor(maker, frozen, store, inputs.workers, progress)
-    rows = collector.collect(examples, [PLAIN], task)
+    extractor = FeatureExtractor(maker, frozen, store, inputs.workers, progress)
+    rows = extractor.collect(examples, [PLAIN], task)
     if rows is None:
         raise RunError(
             f"The features of {len(examples):,} images fit neither into the store "

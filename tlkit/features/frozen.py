@@ -125,7 +125,7 @@ def frozen_part(
     ends = []
     for number, name in enumerate(names):
         part = network.only([number])
-        own = {**about, "end": name, "weights": part.digest}
+        own = {**about, "end": name, "weights": part.checksum}
         height, width, channels = part.prefix.output_shape[1:]
         # Both poolings, so that changing the head from one to the other costs nothing.
         shape = (2, channels) if pooling else (height, width, channels)

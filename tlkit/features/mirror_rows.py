@@ -90,8 +90,8 @@ def mirror_rows(
         device=device,
     )
     store = cache_root() if config.train.store else None
-    collector = FeatureExtractor(maker, frozen, store, workers, progress)
-    rows = collector.collect(examples, [PLAIN, MIRRORED], "Looking at mirror images")
+    extractor = FeatureExtractor(maker, frozen, store, workers, progress)
+    rows = extractor.collect(examples, [PLAIN, MIRRORED], "Looking at mirror images")
     if rows is None:
         raise RunError(
             f"The features of {len(examples)} images and their mirror images fit "

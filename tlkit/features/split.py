@@ -34,17 +34,17 @@ class Side:
 
     examples: Sequence[Example]
     shares: np.ndarray
-    collector: FeatureExtractor
+    extractor: FeatureExtractor
     rows: Rows | None
     pooling: str
 
     def account(self) -> dict[str, Any]:
         """What of it was kept, and what computing it has cost."""
-        spent = dataclasses.asdict(self.collector.spent)
+        spent = dataclasses.asdict(self.extractor.spent)
         return {
             "kept": self.rows is not None,
             **{name: round(value, 2) for name, value in spent.items()},
-            **self.collector.speed,
+            **self.extractor.speed,
         }
 
     @property
@@ -63,9 +63,9 @@ class Side:
         """
         chunk = self.chunk
         if self.rows is None:
-            maker, workers = self.collector.maker, self.collector.workers
+            maker, workers = self.extractor.maker, self.extractor.workers
             groups = plain_batches(maker, self.examples, chunk, workers=workers)
-            for rows in self.collector.frozen.rows(groups):
+            for rows in self.extractor.frozen.rows(groups):
                 yield as_input(rows, self.pooling)
             return
         for start in range(0, len(self.examples), chunk):

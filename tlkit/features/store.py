@@ -62,8 +62,8 @@ class Shelf:
         self.dtype = np.dtype(getattr(ml_dtypes, dtype, dtype))
         self.row_bytes = math.prod(shape) * self.dtype.itemsize
         text = json.dumps(self.about, sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        self.folder = root / FEATURES / digest[:32]
+        checksum = hashlib.sha256(text.encode()).hexdigest()
+        self.folder = root / FEATURES / checksum[:32]
 
     def find(self, wanted: Collection[bytes]) -> tuple[list[np.ndarray], Places]:
         """Look rows up, and note that they were used."""

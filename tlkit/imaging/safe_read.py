@@ -136,11 +136,11 @@ def read_limited(path: Path, limit: int) -> bytes:
         UnreadableImage: It cannot be read.
     """
     try:
-        facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode):
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):
             raise UnreadableImage("not-a-file", "Not an ordinary file.", file=str(path))
-        if facts.st_size > limit:
-            detail = f"{facts.st_size:,} bytes, of which {limit:,} are allowed."
+        if info.st_size > limit:
+            detail = f"{info.st_size:,} bytes, of which {limit:,} are allowed."
             raise UnreadableImage("too-big", detail, file=str(path))
         return path.read_bytes()
     except PermissionError as error:

@@ -135,12 +135,12 @@ def without_flips(policy: Policy) -> Policy:
 
 
 def augment(
-    pixels: np.ndarray, policy: Policy, *, digest: str, draw: int, seed: int
+    pixels: np.ndarray, policy: Policy, *, checksum: str, draw: int, seed: int
 ) -> np.ndarray:
     """Change an image as the policy's dice fall for this draw."""
     if not policy:
         return pixels
-    dice = hashlib.sha256(f"{digest}/{draw}/{seed}".encode()).digest()
+    dice = hashlib.sha256(f"{checksum}/{draw}/{seed}".encode()).digest()
     pipeline = _pipeline(json.dumps(policy), "augment")
     pipeline.set_random_seed(int.from_bytes(dice[:4], "little"))
     changed: np.ndarray = pipeline(image=pixels)["image"]

@@ -116,8 +116,8 @@ class ViewMaker:
         )
         decoded = time.thread_time()
         # The box is part of the dice: two crops of one photo are two images.
-        digest = f"{asked.example.sha256}{asked.example.box or ''}"
-        self._draw(plain, digest, asked.views, out)
+        checksum = f"{asked.example.sha256}{asked.example.box or ''}"
+        self._draw(plain, checksum, asked.views, out)
         return Spent(decoded - began, time.thread_time() - decoded)
 
     def read(self, path: Path, out: np.ndarray, *, views: Sequence[int]) -> str:
@@ -140,14 +140,14 @@ class ViewMaker:
         return ""
 
     def _draw(
-        self, plain: np.ndarray, digest: str, views: Sequence[int], out: np.ndarray
+        self, plain: np.ndarray, checksum: str, views: Sequence[int], out: np.ndarray
     ) -> None:
         for i, view in enumerate(views):
             if view <= PLAIN:
                 out[i] = plain if view == PLAIN else plain[:, ::-1]
                 continue
             changed = augment(
-                plain, self.policy, digest=digest, draw=view, seed=self.seed
+                plain, self.policy, checksum=checksum, draw=view, seed=self.seed
             )
             if changed.shape != plain.shape:
                 changed = fitted.fit(changed, self.size, "squash")

@@ -134,7 +134,7 @@ def build_classifier(
     freeze = find_freeze(cut_body, freeze_to, backbone.name)
     outputs = apply_head(features, head, task, seed)
     load_weights(backbone, body, cut_body, weights)
-    digest = weights_digest(cut_body)
+    checksum = weights_digest(cut_body)
     dropouts = {
         id(part): part.rate
         for layer in cut_body.layers
@@ -150,7 +150,7 @@ def build_classifier(
         cut=cut_operation.name,
         freeze_to=freeze.name if freeze else NOTHING,
         frozen=frozen,
-        weights_digest=digest,
+        weights_digest=checksum,
         head_parameters=model.count_params() - cut_body.count_params(),
         feature_shape=tuple(features.shape[1:]),
         head=head,

@@ -74,9 +74,9 @@ def _package(name: str, version: str) -> Check:
 
 def _processor() -> Check:
     flags: list[str] = []
-    facts = Path("/proc/cpuinfo")
-    if facts.is_file():
-        words = set(facts.read_text(encoding="utf-8", errors="replace").split())
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        words = set(info.read_text(encoding="utf-8", errors="replace").split())
         flags = [flag for flag in CPU_FLAGS if flag in words]
     name = platform.processor() or platform.machine()
     return Check(

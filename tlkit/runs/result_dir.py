@@ -143,10 +143,11 @@ class Run:
                 f"The classes of {manifest.directory} are {list(manifest.labels)}, "
                 f"this run was trained on {list(self.labels)}."
             )
-        if manifest.digest != self.info["data"]["digest"]:
+        if manifest.checksum != self.info["data"]["checksum"]:
             raise RunError(
                 f"{manifest.directory} has changed since this run was trained on it: "
-                f"digest {manifest.digest[:8]}, not {self.info['data']['digest'][:8]}.",
+                f"checksum {manifest.checksum[:8]}, not "
+                f"{self.info['data']['checksum'][:8]}.",
                 hint="Train again on it, or name the data set as it was.",
             )
         return manifest
@@ -305,7 +306,7 @@ def settle_in(directory: Path, config: Config, manifest: Manifest) -> dict[str, 
         "labels": list(manifest.labels),
         "data": {
             "directory": str(manifest.directory.resolve()),
-            "digest": manifest.digest,
+            "checksum": manifest.checksum,
             "images": counts,
             "multi_label": manifest.multi_label,
             "crops": any(example.box for example in manifest.examples),

@@ -127,20 +127,20 @@ class Feed:
         return {
             "engine": self.engine,
             "worst_cosine": self.cosine,
-            "row": list(self.train.collector.frozen.end.shape),
+            "row": list(self.train.extractor.frozen.end.shape),
             **{name: side.account() for name, side in sides.items()},
         }
 
     def _streamed(self, first_epoch: int) -> Batches:
         """Images made again, through the frozen part where there is one."""
-        collector = self.train.collector
+        extractor = self.train.extractor
         pixels = PixelBatches(
-            collector.maker,
+            extractor.maker,
             self.train.examples,
             self.train.shares,
             self.schedule,
             self.mix,
-            collector.workers,
+            extractor.workers,
         ).stream(first_epoch)
         mixed: deque[np.ndarray] = deque()
 
@@ -150,7 +150,7 @@ class Feed:
                 yield images
 
         try:
-            for rows in collector.frozen.rows(groups()):
+            for rows in extractor.frozen.rows(groups()):
                 wanted = self._wanted(mixed.popleft())
                 yield as_input(rows, self.train.pooling), *wanted
         finally:
@@ -246,11 +246,11 @@ def _weights(way: str, shares: np.ndarray) -> np.ndarray | None:
 def _side(
     manifest: Manifest,
     examples: Sequence[Example],
-    collector: FeatureExtractor,
+    extractor: FeatureExtractor,
     rows: Rows | None,
     pooling: str,
 ) -> Side:
-    return Side(examples, manifest.shares(examples), collector, rows, pooling)
+    return Side(examples, manifest.shares(examples), extractor, rows, pooling)
 
 
 def build_collector(
@@ -323,10 +323,10 @@ def answers(
         config.train.seed,
     )
     network = Traced(parts.prefix) if parts.prefix else None
-    collector = build_collector(
+    extractor = build_collector(
         config, maker, parts.pooling, device, progress, network, "keras"
     )
     examples = manifest.of(split)
-    rows = collector.collect(examples, [PLAIN], "Computing features")
-    side = _side(manifest, examples, collector, rows, parts.pooling)
+    rows = extractor.collect(examples, [PLAIN], "Computing features")
+    side = _side(manifest, examples, extractor, rows, parts.pooling)
     return score(parts.suffix, side)

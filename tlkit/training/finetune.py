@@ -287,7 +287,7 @@ def _note_network(run: Run, classifier: Classifier) -> Run:
     weights = {
         "source": run.config.model.weights,
         "network": classifier.backbone.identity,
-        "digest": classifier.weights_digest,
+        "checksum": classifier.weights_digest,
     }
     earlier = run.info.get("weights", {})
     changed = [key for key in earlier if earlier[key] != weights[key]]

@@ -15,7 +15,7 @@ import pytest
 from tlkit.backbones.registry import find
 from tlkit.backbones.scratch.small_cnn import small_cnn
 from tlkit.backbones.weights import sources as published
-from tlkit.backbones.weights.download import add, digest, fetch, imagenet_file
+from tlkit.backbones.weights.download import add, checksum, fetch, imagenet_file
 from tlkit.backbones.weights.sources import (
     NANO_FILE,
     PUBLISHED,
@@ -40,10 +40,10 @@ def folder(tmp_path, monkeypatch):
     return cache_folder()
 
 
-def publish(monkeypatch, *, digest):
+def publish(monkeypatch, *, checksum):
     """SmallCNN's file is known by another digest; None for the true one."""
-    if digest is not None:
-        known = dataclasses.replace(PUBLISHED["SmallCNN"], digest=digest)
+    if checksum is not None:
+        known = dataclasses.replace(PUBLISHED["SmallCNN"], checksum=checksum)
         monkeypatch.setitem(published.PUBLISHED, "SmallCNN", known)
 
 
@@ -96,9 +96,9 @@ def test_the_reason_is_told_without_what_keras_wraps_it_in(folder, monkeypatch):
         imagenet_file(find("mobilenetv2"))
 
 
-@pytest.mark.parametrize("digest", [None, ""])
-def test_fetched_into_the_cache(folder, brought, monkeypatch, digest):
-    publish(monkeypatch, digest=digest)
+@pytest.mark.parametrize("checksum", [None, ""])
+def test_fetched_into_the_cache(folder, brought, monkeypatch, checksum):
+    publish(monkeypatch, checksum=checksum)
     asked = serve(monkeypatch, brought.read_bytes())
     path = imagenet_file(find("small"))
     assert path == folder / "small.weights.h5"
@@ -109,19 +109,19 @@ def test_fetched_into_the_cache(folder, brought, monkeypatch, digest):
     assert [one.name for one in folder.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize("digest", [None, ""])
-def test_what_came_instead_is_no_weights(folder, brought, monkeypatch, digest):
+@pytest.mark.parametrize("checksum", [None, ""])
+def test_what_came_instead_is_no_weights(folder, brought, monkeypatch, checksum):
     """As of a network that first wants to be logged into."""
-    publish(monkeypatch, digest=digest)
+    publish(monkeypatch, checksum=checksum)
     serve(monkeypatch, b"<html>Please log in</html>")
     with pytest.raises(WeightsError, match="what came is not these weights"):
         fetch(find("small"))
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("digest", [None, ""])
-def test_a_damaged_file_is_fetched_again(folder, brought, monkeypatch, digest):
-    publish(monkeypatch, digest=digest)
+@pytest.mark.parametrize("checksum", [None, ""])
+def test_a_damaged_file_is_fetched_again(folder, brought, monkeypatch, checksum):
+    publish(monkeypatch, checksum=checksum)
     small = find("small")
     path, _ = add(small, brought)
     path.write_bytes(brought.read_bytes()[:5000])
@@ -139,7 +139,7 @@ def test_another_file_under_the_published_name_is_not_used(folder, brought):
     pixels = keras.Input((32, 32, 3))
     path = folder / "small.weights.h5"
     keras.Model(pixels, small_cnn(pixels)).save_weights(path)
-    with pytest.raises(WeightsError, match="as published: its digest") as caught:
+    with pytest.raises(WeightsError, match="as published. Expected checksum") as caught:
         imagenet_file(find("small"))
     assert "tlkit weights fetch SmallCNN" in caught.value.hint
 
@@ -177,8 +177,8 @@ def test_added_by_hand(folder, brought):
 
 
 def test_another_file_is_not_added(folder, brought, monkeypatch):
-    publish(monkeypatch, digest="0" * 64)
-    with pytest.raises(WeightsError, match="as published: its digest") as e:
+    publish(monkeypatch, checksum="0" * 64)
+    with pytest.raises(WeightsError, match="as published. Expected checksum") as e:
         add(find("small"), brought)
     assert hashlib.sha256(brought.read_bytes()).hexdigest() in e.value.message
     assert "--weights PATH" in e.value.hint
@@ -190,7 +190,7 @@ def test_another_file_is_not_added(folder, brought, monkeypatch):
 
 
 def test_a_folder_in_the_place_of_a_file_is_told(folder, brought, monkeypatch):
-    publish(monkeypatch, digest="")
+    publish(monkeypatch, checksum="")
     where = folder / PUBLISHED["SmallCNN"].file
     where.mkdir(parents=True)
     for have in (lambda row: add(row, brought, overwrite=True), fetch, imagenet_file):
@@ -202,7 +202,7 @@ def test_a_folder_in_the_place_of_a_file_is_told(folder, brought, monkeypatch):
 
 
 def test_without_a_published_digest_what_fits_is_taken(folder, brought, monkeypatch):
-    publish(monkeypatch, digest="")
+    publish(monkeypatch, checksum="")
     path, _ = add(find("small"), brought)
     pixels = keras.Input((32, 32, 3))
     body = keras.Model(pixels, small_cnn(pixels))
@@ -216,7 +216,7 @@ def test_without_a_published_digest_what_fits_is_taken(folder, brought, monkeypa
 def test_a_file_that_could_be_used_is_replaced_only_if_told_to(
     folder, brought, monkeypatch
 ):
-    publish(monkeypatch, digest="")
+    publish(monkeypatch, checksum="")
     small = find("small")
     path, _ = add(small, brought)
     first = path.read_bytes()
@@ -264,5 +264,7 @@ def test_what_keras_could_not_read_by_the_published_name(
 def test_digest(tmp_path):
     # RFC 1321, appendix A.5; FIPS 180-2, appendix B.1.
     (tmp_path / "abc").write_bytes(b"abc")
-    assert digest(tmp_path / "abc", "0" * 32) == "900150983cd24fb0d6963f7d28e17f72"
-    assert digest(tmp_path / "abc", "0" * 64).startswith("ba7816bf8f01cfea414140de5dae")
+    assert checksum(tmp_path / "abc", "0" * 32) == "900150983cd24fb0d6963f7d28e17f72"
+    assert checksum(tmp_path / "abc", "0" * 64).startswith(
+        "ba7816bf8f01cfea414140de5dae"
+    )

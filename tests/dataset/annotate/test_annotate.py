@@ -82,12 +82,12 @@ def test_a_work_folder(mess, tmp_path):
         *("0001 -é.json", "0001 -é.png", "0002 one of two.json", "0002 one of two.png"),
         *("0003 loose.json", "0003 loose.png", "flags.txt", "labels.txt", "work.json"),
     ]
-    page = json.loads((made.directory / "0002 one of two.json").read_text())
-    assert page["flags"] == {"bar": False, "disc": True, "__ignore__": False}
-    assert page["imagePath"] == "0002 one of two.png"
-    assert (page["imageData"], page["shapes"]) == (None, [])
-    assert (page["imageWidth"], page["imageHeight"]) == (64, 64)
-    shown = (made.directory / page["imagePath"]).read_bytes()
+    record = json.loads((made.directory / "0002 one of two.json").read_text())
+    assert record["flags"] == {"bar": False, "disc": True, "__ignore__": False}
+    assert record["imagePath"] == "0002 one of two.png"
+    assert (record["imageData"], record["shapes"]) == (None, [])
+    assert (record["imageWidth"], record["imageHeight"]) == (64, 64)
+    shown = (made.directory / record["imagePath"]).read_bytes()
     assert shown == (mess / "disc" / "one of two.png").read_bytes()
     loose = json.loads((made.directory / "0003 loose.json").read_text())
     assert loose["flags"] == {"bar": False, "disc": False, "__ignore__": False}
@@ -95,7 +95,7 @@ def test_a_work_folder(mess, tmp_path):
     assert (made.directory / "labels.txt").read_text() == "bar\ndisc\n"
     assert {p: p.read_bytes() for p in mess.rglob("*") if p.is_file()} == before
     again = prepare(mess, tmp_path / "data", corrections=made.directory)
-    assert again.digest == manifest.digest  # nothing was changed
+    assert again.checksum == manifest.checksum  # nothing was changed
     assert again.info["options"]["corrections"] == str(made.directory)
 
 
@@ -125,7 +125,7 @@ def test_corrections_hold_ever_after(mess, tmp_path, told):
     first = prepare(mess, tmp_path / "data", corrections=folder)
     shutil.rmtree(folder)
     again = prepare(mess, tmp_path / "data", progress=told)
-    assert again.digest == first.digest
+    assert again.checksum == first.checksum
     assert "1 image(s) stay corrected as they were before." in told.notes
 
     # A second round adds to the first.
@@ -166,11 +166,11 @@ def test_what_is_no_decision_changes_nothing(mess, tmp_path):
     edit(folder, "-é", flags=None, imagePath="elsewhere.png")
     (folder / "0002 one of two.json").write_text("{")
     again = prepare(mess, tmp_path / "data", corrections=folder)
-    assert again.digest == manifest.digest
+    assert again.checksum == manifest.checksum
     assert any("Not JSON" in line for line in again.info["warnings"])
     (folder / "0002 one of two.json").unlink()
     again = prepare(mess, tmp_path / "data", corrections=folder)
-    assert again.digest == manifest.digest
+    assert again.checksum == manifest.checksum
 
 
 def test_what_is_no_decision_is_told(mess, tmp_path, told):
@@ -220,7 +220,7 @@ def test_shapes_on_images_that_are_labeled_as_a_whole(drawn, tmp_path, told):
     edit(folder, " 4", shapes=[shape("cat", [1, 1], [9, 9])])
     options = {"label_by": "image", "test": 0, "corrections": folder}
     again = prepare(drawn, tmp_path / "data", **options, progress=told)
-    assert again.digest == manifest.digest
+    assert again.checksum == manifest.checksum
     assert any("what is drawn changes nothing" in line for line in told.warnings)
     assert f"0 image(s) corrected by {folder}." in told.notes
     edit(folder, " 4", "dog")
@@ -228,7 +228,7 @@ def test_shapes_on_images_that_are_labeled_as_a_whole(drawn, tmp_path, told):
     assert {e.path: e.label for e in again.examples}["4.jpg"] == "dog"
     assert f"1 image(s) corrected by {folder}." in told.notes
     (kept,) = (p for p in read_objects(again.directory) if p.path == "4.jpg")
-    assert [thing.label for thing in kept.things] == ["cat", "dog"]
+    assert [obj.label for obj in kept.objects] == ["cat", "dog"]
 
 
 def test_flags_on_images_whose_shapes_are_labeled(drawn, tmp_path, told):
@@ -239,7 +239,7 @@ def test_flags_on_images_whose_shapes_are_labeled(drawn, tmp_path, told):
     edit(folder, " 3", shapes=7)
     options = {"label_by": "shapes", "corrections": folder}
     again = prepare(drawn, tmp_path / "data", **options, progress=told)
-    assert again.digest == manifest.digest
+    assert again.checksum == manifest.checksum
     assert f"0 image(s) corrected by {folder}." in told.notes
     assert [line.partition("): ")[2] for line in told.warnings[:2]] == [
         "Shapes have the labels here; of flags, __ignore__ alone says anything.",
@@ -346,12 +346,12 @@ def test_shapes_are_corrected(drawn, tmp_path):
     assert paths_of(manifest, "rejected") == ["0.jpg", "2.json", "3.jpg"]
     folder = tmp_path / "work"
     tlkit.annotate(tmp_path / "data", folder)
-    page = json.loads((folder / "0001 0.json").read_text())
-    assert page["flags"] == {"__ignore__": False}
-    assert [s["label"] for s in page["shapes"]] == ["cat", "dog", "cat"]
+    record = json.loads((folder / "0001 0.json").read_text())
+    assert record["flags"] == {"__ignore__": False}
+    assert [s["label"] for s in record["shapes"]] == ["cat", "dog", "cat"]
     assert not (folder / "0002 2.jpg").is_symlink()
     again = prepare(drawn, tmp_path / "data", label_by="shapes", corrections=folder)
-    assert again.digest == manifest.digest
+    assert again.checksum == manifest.checksum
     edit(folder, " 0", shapes=[shape("dog", [2, 2], [22, 42], kind="rectangle")])
     edit(folder, " 2", shapes=[shape("cat", [5, 5], [25, 35]), shape("cat", [1, 1])])
     edit(folder, " 3", "__ignore__")
@@ -425,8 +425,8 @@ def test_what_was_drawn_on_other_pixels_is_drawn_again(spoilt, tmp_path):
 def test_a_turned_image_is_corrected_upright(drawn, tmp_path):
     manifest = prepare(drawn, tmp_path / "data", label_by="shapes")
     made = write_work(manifest, tmp_path / "work", ["1.jpg"])
-    page = json.loads((made.directory / "0001 1.json").read_text())
-    assert (page["imageWidth"], page["imageHeight"]) == (48, 64)
+    record = json.loads((made.directory / "0001 1.json").read_text())
+    assert (record["imageWidth"], record["imageHeight"]) == (48, 64)
     edit(made.directory, " 1", shapes=[shape("cat", [10, 20], [40, 60])])
     again = prepare(
         drawn, tmp_path / "data", label_by="shapes", corrections=made.directory
@@ -446,8 +446,8 @@ def test_flags_where_shapes_had_told_the_label(drawn, tmp_path):
     assert paths_of(manifest, "rejected") == ["4.jpg"]
     folder = tmp_path / "work"
     tlkit.annotate(tmp_path / "data", folder)
-    page = json.loads((folder / "0001 4.json").read_text())
-    assert page["flags"] == {"cat": True, "dog": True, "__ignore__": False}
+    record = json.loads((folder / "0001 4.json").read_text())
+    assert record["flags"] == {"cat": True, "dog": True, "__ignore__": False}
     edit(folder, " 4", "dog")
     again = prepare(
         drawn, tmp_path / "data", label_by="image", test=0, corrections=folder
@@ -456,7 +456,7 @@ def test_flags_where_shapes_had_told_the_label(drawn, tmp_path):
     assert labels["4.jpg"] == "dog"
     assert len(labels) == 10  # the others are still told by their shapes
     (kept,) = (p for p in read_objects(again.directory) if p.path == "4.jpg")
-    assert [thing.label for thing in kept.things] == ["cat", "dog"]
+    assert [obj.label for obj in kept.objects] == ["cat", "dog"]
 
 
 def test_flags_of_labelme_are_known(drawn, tmp_path):
@@ -468,8 +468,8 @@ def test_flags_of_labelme_are_known(drawn, tmp_path):
     prepare(drawn, tmp_path / "data", test=0)
     folder = tmp_path / "work"
     tlkit.annotate(tmp_path / "data", folder)
-    page = json.loads((folder / "0001 4.json").read_text())
-    assert page["flags"] == {"cat": True, "dog": True, "__ignore__": False}
+    record = json.loads((folder / "0001 4.json").read_text())
+    assert record["flags"] == {"cat": True, "dog": True, "__ignore__": False}
     edit(folder, " 4", "cat")
     again = prepare(drawn, tmp_path / "data", test=0, corrections=folder)
     assert {e.path: e.label for e in again.examples}["4.jpg"] == "cat"
@@ -562,4 +562,4 @@ def test_tables_that_were_damaged(mess, tmp_path):
     (tmp_path / "data" / "rejected.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(DatasetError, match=r"rejected\.csv cannot be read"):
         paths_of(manifest, "rejected")
-    assert Manifest.read(tmp_path / "data").digest == manifest.digest
+    assert Manifest.read(tmp_path / "data").checksum == manifest.checksum

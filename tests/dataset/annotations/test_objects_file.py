@@ -7,7 +7,7 @@ import pytest
 
 from tlkit.dataset.annotations.objects_file import OBJECTS, read_objects, write_objects
 from tlkit.dataset.annotations.shapes import KINDS, Shape, mask_shape, rectangle
-from tlkit.dataset.formats import Annotation_, ImageRecord
+from tlkit.dataset.formats import Annotation, ImageRecord
 from tlkit.errors import DatasetError
 
 POINTS = ((1.0, 2.0), (30.5, 4.0), (5.0, 60.25), (-7.0, 8.0))
@@ -25,9 +25,9 @@ PAGES = [
         'b/写真, "2"\n.jpg',
         file="b/2.json",
         labels=("x", "y z"),
-        things=(
-            Annotation_("cat", tuple(every_kind())),
-            Annotation_(
+        objects=(
+            Annotation("cat", tuple(every_kind())),
+            Annotation(
                 "",
                 (rectangle((1, 2, 3, 4)),),
                 told=(0.5, 2.0, 3.25, 4.0),
@@ -40,7 +40,7 @@ PAGES = [
         attributes={"flags": {"x": True}, "odd": "\ud800 line\u2028end"},
     ),
     ImageRecord(
-        "c.jpg", file="2.json", things=(Annotation_("dog", (rectangle((0, 0, 9, 9)),)),)
+        "c.jpg", file="2.json", objects=(Annotation("dog", (rectangle((0, 0, 9, 9)),)),)
     ),
 ]
 
@@ -63,7 +63,7 @@ def test_each_line_is_plain_json(tmp_path):
         "group": "",
         "size": None,
         "attributes": {},
-        "things": [
+        "objects": [
             {
                 "label": "dog",
                 "attributes": {},
@@ -86,7 +86,7 @@ def test_nothing_was_drawn(tmp_path):
         ("{", ""),
         ('"rectangle"', '"blob"'),
         ("[9.0, 9.0]", "[9.0]"),
-        ('"things"', '"thing"'),
+        ('"objects"', '"obj"'),
         ('[{"label"', '[7, {"label"'),
         ('"size": null', '"size": 7'),
         ("dog", "\x00"),
@@ -99,10 +99,10 @@ def test_a_line_that_was_changed(tmp_path, change):
     first, last, _ = path.read_text(encoding="utf-8").split("\n")
     assert change[0] in last
     path.write_text(f"{first}\n{last.replace(*change)}\n", encoding="utf-8")
-    pages = read_objects(tmp_path)
-    assert next(pages) == PAGES[1]
+    records = read_objects(tmp_path)
+    assert next(records) == PAGES[1]
     with pytest.raises(DatasetError, match="line 2 is not what prepare") as caught:
-        next(pages)
+        next(records)
     assert "--overwrite" in caught.value.hint
 
 

@@ -13,12 +13,12 @@ from tlkit.dataset.check.check import Checked, check
 from tlkit.dataset.check.leaks import Copies, Finding
 from tlkit.dataset.check.members import Member
 from tlkit.dataset.duplicates.find import Pair
-from tlkit.dataset.formats import Annotation_, ImageRecord, ParsedSource
+from tlkit.dataset.formats import Annotation, ImageRecord, ParsedSource
 from tlkit.dataset.manifest import MANIFEST, Manifest
 from tlkit.dataset.prepare import prepare
 from tlkit.errors import DatasetError, UsageError
 
-THING = Annotation_("nut", (rectangle((1, 1, 9, 9)),))
+THING = Annotation("nut", (rectangle((1, 1, 9, 9)),))
 
 
 def save(place: Path, pixels: np.ndarray, **options) -> None:
@@ -114,16 +114,18 @@ def test_sides_without_classes(split, tmp_path):
 
 def test_annotated_images_on_given_sides(split, monkeypatch):
     """As a reader of annotations tells them; some are on no side."""
-    pages = [
+    records = [
         ImageRecord(
             "train/disc/0.png", labels=("a", "b"), split="train", group="clip 1"
         ),
         ImageRecord("test/disc/6.png", labels=("a",), split="test", group="clip 1"),
-        ImageRecord("test/disc/7.png", things=(THING,), split="test"),
+        ImageRecord("test/disc/7.png", objects=(THING,), split="test"),
         ImageRecord("test/disc/8.png", labels=("a",)),
     ]
-    scan = ParsedSource(files=tuple(page.path for page in pages), pages=tuple(pages))
-    monkeypatch.setattr("tlkit.dataset.formats.read", lambda source, name: scan)
+    parsed = ParsedSource(
+        files=tuple(record.path for record in records), records=tuple(records)
+    )
+    monkeypatch.setattr("tlkit.dataset.formats.read", lambda source, name: parsed)
     found = check(split, workers=0)
     assert told(found) == [("group", "test/disc/6.png", "train/disc/0.png")]
     assert found.findings[0].detail == "group clip 1"

@@ -11,7 +11,7 @@ from tlkit.dataset.annotations.shapes import Shape, mask_shape, rectangle
 from tlkit.dataset.convert import coco
 from tlkit.dataset.convert.records import Sheet
 from tlkit.dataset.formats import coco as reader
-from tlkit.dataset.records import Annotation_, ImageRecord
+from tlkit.dataset.records import Annotation, ImageRecord
 from tlkit.dataset.sources.open import open_source
 
 TRIANGLE = Shape("polygon", ((4, 8), (14, 8), (14, 28)))
@@ -23,8 +23,10 @@ LINE = Shape("line", ((1, 2), (5, 9)))
 def written(tmp_path):
     """What is written of things on one page, and what is lost."""
 
-    def write(*things: Annotation_, **page):
-        sheet = Sheet(ImageRecord("x/a.png", things=things, **page), "a.png", 64, 48)
+    def write(*objects: Annotation, **record):
+        sheet = Sheet(
+            ImageRecord("x/a.png", objects=objects, **record), "a.png", 64, 48
+        )
         place = tmp_path / str(len(list(tmp_path.iterdir())))
         place.mkdir()
         losses = coco.write(place, [sheet], ["cat", "dog"])
@@ -35,11 +37,11 @@ def written(tmp_path):
 
 
 def lost(losses):
-    return [(loss.thing, loss.field) for loss in losses]
+    return [(loss.obj, loss.field) for loss in losses]
 
 
 def test_a_polygon(written):
-    content, losses = written(Annotation_("dog", (TRIANGLE,)))
+    content, losses = written(Annotation("dog", (TRIANGLE,)))
     assert content["images"] == [
         {"id": 1, "file_name": "a.png", "width": 64, "height": 48}
     ]
@@ -63,7 +65,7 @@ def test_a_polygon(written):
 
 def test_boxes(written):
     box, flat = rectangle((1, 2, 5, 9)), rectangle((1, 2, 1, 9))
-    content, losses = written(Annotation_("cat", (box,)), Annotation_("cat", (flat,)))
+    content, losses = written(Annotation("cat", (box,)), Annotation("cat", (flat,)))
     one, two = content["annotations"]
     assert (one["bbox"], one["area"]) == ([1, 2, 4, 7], 28)
     assert one["segmentation"] == [[1, 2, 5, 2, 5, 9, 1, 9]]
@@ -77,14 +79,12 @@ def test_boxes(written):
 
 
 def test_a_told_box(written):
-    content, _ = written(Annotation_("cat", (TRIANGLE,), told=(3, 7, 15, 30)))
+    content, _ = written(Annotation("cat", (TRIANGLE,), told=(3, 7, 15, 30)))
     assert content["annotations"][0]["bbox"] == [3, 7, 12, 23]
 
 
 def test_what_coco_does_not_know(written):
-    content, losses = written(
-        Annotation_("cat", (CIRCLE,)), Annotation_("cat", (LINE,))
-    )
+    content, losses = written(Annotation("cat", (CIRCLE,)), Annotation("cat", (LINE,)))
     circle, line = content["annotations"]
     assert len(circle["segmentation"][0]) == 2 * 64
     assert circle["bbox"] == [3, 3, 10, 10]
@@ -110,8 +110,8 @@ NO_AREA = {
 @pytest.mark.parametrize("shape", NO_AREA, ids=lambda shape: shape.kind)
 def test_pycocotools_makes_a_mask_of_what_has_no_area(tmp_path, capsys, shape):
     coco_tools = pytest.importorskip("pycocotools.coco")
-    things = (Annotation_("cat", (shape,)), Annotation_("cat", (shape, TRIANGLE)))
-    sheet = Sheet(ImageRecord("a.png", things=things), "a.png", 64, 48)
+    objects = (Annotation("cat", (shape,)), Annotation("cat", (shape, TRIANGLE)))
+    sheet = Sheet(ImageRecord("a.png", objects=objects), "a.png", 64, 48)
     coco.write(tmp_path, [sheet], ["cat"])
     opened = coco_tools.COCO(str(tmp_path / "annotations" / "instances_default.json"))
     assert "index created" in capsys.readouterr().out
@@ -120,14 +120,14 @@ def test_pycocotools_makes_a_mask_of_what_has_no_area(tmp_path, capsys, shape):
     assert opened.annToMask(one).sum() == 0
     assert opened.annToMask(two).sum() == pytest.approx(100, rel=0.1)
     Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
-    (page,) = reader.read(open_source(tmp_path, workers=0)).pages
-    assert [thing.shapes for thing in page.things] == [t.shapes for t in things]
+    (record,) = reader.read(open_source(tmp_path, workers=0)).records
+    assert [obj.shapes for obj in record.objects] == [t.shapes for t in objects]
 
 
 def test_masks(written):
     inside = np.eye(5, dtype=bool)
-    crowd = Annotation_("cat", (mask_shape(inside, 3, 2),), attributes={"iscrowd": 1})
-    both = Annotation_("cat", (mask_shape(inside, 3, 2), TRIANGLE))
+    crowd = Annotation("cat", (mask_shape(inside, 3, 2),), attributes={"iscrowd": 1})
+    both = Annotation("cat", (mask_shape(inside, 3, 2), TRIANGLE))
     content, losses = written(crowd, both)
     one, two = content["annotations"]
     assert (one["iscrowd"], one["area"], one["bbox"]) == (1, 5, [3, 2, 5, 5])
@@ -151,8 +151,8 @@ def test_attributes(written):
         "iscrowd": "yes",
     }
     content, losses = written(
-        Annotation_("dog", (TRIANGLE,), attributes=attributes),
-        Annotation_(
+        Annotation("dog", (TRIANGLE,), attributes=attributes),
+        Annotation(
             "dog", (TRIANGLE,), attributes={"supercategory": "thing", "area": "?"}
         ),
     )
@@ -186,7 +186,7 @@ def test_of_the_image(written):
 def test_a_file_for_each_side(tmp_path):
     sheets = [
         Sheet(
-            ImageRecord(f"{i}.png", things=(Annotation_("cat", (LINE,)),), split=side),
+            ImageRecord(f"{i}.png", objects=(Annotation("cat", (LINE,)),), split=side),
             name,
             9,
             9,
@@ -223,31 +223,31 @@ def test_a_file_for_each_side(tmp_path):
 
 def test_tlkit_reads_all_of_it_again(tmp_path):
     attributes = {"id": 9, "by": "x", "license": 3}
-    page = ImageRecord(
+    record = ImageRecord(
         *("a.png", "", ("wet",)),
-        things=(
-            Annotation_(
+        objects=(
+            Annotation(
                 "cat", (CIRCLE, TRIANGLE), attributes={"difficult": 1, "bbox": 3}
             ),
-            Annotation_("cat", (LINE,)),
-            Annotation_("dog", (mask_shape(np.eye(9, dtype=bool), 60, 40), TRIANGLE)),
+            Annotation("cat", (LINE,)),
+            Annotation("dog", (mask_shape(np.eye(9, dtype=bool), 60, 40), TRIANGLE)),
             # wholly outside: no pixel of it is left in COCO
-            Annotation_("dog", (mask_shape(np.eye(9, dtype=bool), 90, 40),)),
+            Annotation("dog", (mask_shape(np.eye(9, dtype=bool), 90, 40),)),
         ),
         split="val",
         group="g",
         attributes=attributes,
     )
-    coco.write(tmp_path, [Sheet(page, "a.png", 64, 48)], ["dog", "cat"])
+    coco.write(tmp_path, [Sheet(record, "a.png", 64, 48)], ["dog", "cat"])
     (tmp_path / "images").mkdir()
     Image.new("RGB", (64, 48)).save(tmp_path / "images" / "a.png")
-    scan = reader.read(open_source(tmp_path, workers=0))
-    (again,) = scan.pages
-    assert scan.rejected == ()
-    assert scan.classes == ("dog", "cat")
+    parsed = reader.read(open_source(tmp_path, workers=0))
+    (again,) = parsed.records
+    assert parsed.rejected == ()
+    assert parsed.classes == ("dog", "cat")
     assert (again.labels, again.split, again.group) == (("wet",), "val", "g")
     assert again.attributes == attributes
-    for thing, other in zip(page.things, again.things, strict=True):
-        assert (other.label, other.shapes) == (thing.label, thing.shapes)
-        assert other.attributes == thing.attributes
-        assert other.bounds == pytest.approx(thing.bounds)
+    for obj, other in zip(record.objects, again.objects, strict=True):
+        assert (other.label, other.shapes) == (obj.label, obj.shapes)
+        assert other.attributes == obj.attributes
+        assert other.bounds == pytest.approx(obj.bounds)

@@ -35,7 +35,7 @@ def folder(tmp_path, draw):
             Image.fromarray(draw(0, self.number)).save(path, **options)
             return path.read_bytes()
 
-        def page(self, name: str, *shapes, **content) -> None:
+        def record(self, name: str, *shapes, **content) -> None:
             path = self.root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             image = name.split("/")[-1].replace(".json", ".png")
@@ -49,7 +49,7 @@ def folder(tmp_path, draw):
 
         def both(self, name: str, *shapes, **content) -> None:
             self.image(f"{name}.png")
-            self.page(f"{name}.json", *shapes, **content)
+            self.record(f"{name}.json", *shapes, **content)
 
     return Folder()
 
@@ -72,7 +72,7 @@ def test_labelme_to_coco(folder, tmp_path, told):
     folder.both("x/2", CAT, flags={"wet": True})
     folder.image("x/3.png")
     (folder.root / "x" / "4.png").write_bytes(b"no image")
-    folder.page("x/4.json", CAT)
+    folder.record("x/4.json", CAT)
     before = tree(folder.root)
     out = tmp_path / "out"
     converted = convert(folder.root, out, to="coco", workers=0, progress=told)
@@ -122,9 +122,9 @@ def test_the_names_that_images_get(folder, tmp_path, to, names, images):
     folder.both("x/a", CAT)
     folder.both("y/a", CAT)
     folder.image("x/a.jpg")
-    folder.page("x/c.json", CAT, imagePath="a.jpg")
+    folder.record("x/c.json", CAT, imagePath="a.jpg")
     (folder.root / "x" / "b.png").write_bytes(b"no image")
-    folder.page("x/b.json", CAT)
+    folder.record("x/b.json", CAT)
     out = tmp_path / "out"
     converted = convert(folder.root, out, to=to, images=images, workers=0)
     rows = table(out, "names.csv")
@@ -167,7 +167,7 @@ def test_a_image_inside_a_json(folder, tmp_path):
     data = folder.image("x.png")
     (folder.root / "x.png").unlink()
     inside = base64.b64encode(data).decode()
-    folder.page("1.json", CAT, imagePath="1.json", imageData=inside)
+    folder.record("1.json", CAT, imagePath="1.json", imageData=inside)
     convert(folder.root, tmp_path / "out", to="labelme", workers=0)
     assert (tmp_path / "out" / "1.png").read_bytes() == data
     content = json.loads((tmp_path / "out" / "1.json").read_text())
@@ -180,7 +180,7 @@ def test_a_image_that_is_turned(folder, tmp_path, told):
     exif = Image.Exif()
     exif[0x0112] = 6  # its left edge is the upper one
     Image.new("RGB", (40, 20)).save(path, exif=exif)
-    folder.page(
+    folder.record(
         "1.json", CAT | {"points": [[1, 2], [11, 5]]},
         imagePath="1.jpg", imageWidth=40, imageHeight=20,
     )  # fmt: skip
@@ -222,7 +222,7 @@ def test_what_is_marked_to_be_ignored(folder, tmp_path, told, to):
     numbers = {"cat": 1, "dog": 2, "__ignore__": 1, "_background_": 1}
     assert converted.objects == numbers
     assert list(converted.objects) == list(numbers)
-    marked = [(r.thing, r.detail) for r in converted.losses if r.field == "ignored"]
+    marked = [(r.obj, r.detail) for r in converted.losses if r.field == "ignored"]
     if to == "labelme":  # whose words they are
         assert (told.warnings, marked) == ([], [])
         return

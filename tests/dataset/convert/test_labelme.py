@@ -11,7 +11,7 @@ from tlkit.dataset.annotations.shapes import Shape, mask_shape, rectangle
 from tlkit.dataset.convert import labelme
 from tlkit.dataset.convert.records import Sheet
 from tlkit.dataset.formats import labelme as reader
-from tlkit.dataset.records import Annotation_, ImageRecord
+from tlkit.dataset.records import Annotation, ImageRecord
 from tlkit.dataset.sources.open import open_source
 
 BOX = rectangle((1, 2, 5, 9))
@@ -23,25 +23,27 @@ ELLIPSE = Shape("ellipse", ((20, 20), (30, 20), (20, 25)))
 def written(tmp_path):
     """What is written of things on one page, what is lost, and what is read again."""
 
-    def write(*things: Annotation_, **page):
-        sheet = Sheet(ImageRecord("x/a.png", things=things, **page), "b/a.png", 64, 48)
+    def write(*objects: Annotation, **record):
+        sheet = Sheet(
+            ImageRecord("x/a.png", objects=objects, **record), "b/a.png", 64, 48
+        )
         losses = labelme.write(tmp_path, [sheet], ["cat"])
         content = json.loads((tmp_path / "b" / "a.json").read_text(encoding="utf-8"))
         Image.new("RGB", (64, 48)).save(tmp_path / "b" / "a.png")
-        scan = reader.read(open_source(tmp_path, workers=0))
-        (again,) = scan.pages
-        assert scan.rejected == ()
+        parsed = reader.read(open_source(tmp_path, workers=0))
+        (again,) = parsed.records
+        assert parsed.rejected == ()
         return content, losses, again
 
     return write
 
 
 def lost(losses):
-    return [(loss.thing, loss.field) for loss in losses]
+    return [(loss.obj, loss.field) for loss in losses]
 
 
 def test_a_box(written):
-    content, losses, again = written(Annotation_("cat é", (BOX,)))
+    content, losses, again = written(Annotation("cat é", (BOX,)))
     assert content == {
         "version": "5.5.0",
         "flags": {},
@@ -62,33 +64,33 @@ def test_a_box(written):
         "imageWidth": 64,
     }
     assert losses == []
-    assert again.things == (Annotation_("cat é", (BOX,)),)
+    assert again.objects == (Annotation("cat é", (BOX,)),)
 
 
 def test_shapes_of_one_thing_have_one_group(written):
-    things = [
-        Annotation_("cat", (BOX, DOT)),
-        Annotation_("cat", (DOT,), attributes={"group_id": 4}),
-        Annotation_("dog", (DOT, BOX), attributes={"group_id": 4}),
-        Annotation_("cat", (DOT,), attributes={"group_id": 4}),
-        Annotation_("cat", (BOX, BOX)),
-        Annotation_("cat", (DOT,)),
-        Annotation_("cat", (DOT,), attributes={"group_id": "four"}),
+    objects = [
+        Annotation("cat", (BOX, DOT)),
+        Annotation("cat", (DOT,), attributes={"group_id": 4}),
+        Annotation("dog", (DOT, BOX), attributes={"group_id": 4}),
+        Annotation("cat", (DOT,), attributes={"group_id": 4}),
+        Annotation("cat", (BOX, BOX)),
+        Annotation("cat", (DOT,)),
+        Annotation("cat", (DOT,), attributes={"group_id": "four"}),
     ]
-    content, _, again = written(*things)
+    content, _, again = written(*objects)
     groups = [shape["group_id"] for shape in content["shapes"]]
     assert groups == [5, 5, 4, 4, 4, 6, 7, 7, None, None]
-    assert [thing.shapes for thing in again.things] == [t.shapes for t in things]
-    assert again.things[-1].attributes == {"group_id": "four"}
+    assert [obj.shapes for obj in again.objects] == [t.shapes for t in objects]
+    assert again.objects[-1].attributes == {"group_id": "four"}
 
 
 def test_shapes_that_labelme_does_not_draw(written):
     whole = Shape("mask", ((2, 3), (5, 4)))
     eye = mask_shape(np.eye(3, dtype=bool), 7, 8)
     content, losses, again = written(
-        Annotation_("cat", (ELLIPSE,)),
-        Annotation_("cat", (whole,)),
-        Annotation_("cat", (eye,)),
+        Annotation("cat", (ELLIPSE,)),
+        Annotation("cat", (whole,)),
+        Annotation("cat", (eye,)),
     )
     ellipse, filled, mask = content["shapes"]
     assert (ellipse["shape_type"], len(ellipse["points"])) == ("polygon", 64)
@@ -96,8 +98,8 @@ def test_shapes_that_labelme_does_not_draw(written):
         assert math.isclose(((x - 20) / 10) ** 2 + ((y - 20) / 5) ** 2, 1)
     assert lost(losses) == [(1, "shape")]
     assert filled["mask"]
-    assert again.things[1].shapes[0].pixels().shape == (2, 4)
-    assert again.things[1].shapes[0].pixels().all()
+    assert again.objects[1].shapes[0].pixels().shape == (2, 4)
+    assert again.objects[1].shapes[0].pixels().all()
     assert (mask["points"], mask["mask"]) == ([[7, 8], [9, 10]], eye.mask)
 
 
@@ -110,8 +112,8 @@ def test_attributes(written):
     }
     odd = {"flags": {"old": 1}, "description": 3}
     content, losses, again = written(
-        Annotation_("cat", (BOX, DOT), attributes=attributes),
-        Annotation_("cat", (BOX,), attributes=odd),
+        Annotation("cat", (BOX, DOT), attributes=attributes),
+        Annotation("cat", (BOX,), attributes=odd),
     )
     one, part, two = content["shapes"]
     assert (one["label"], one["flags"]) == ("cat", {"old": True})
@@ -119,23 +121,23 @@ def test_attributes(written):
     assert one["tlkit"] == {"attributes": {"label": "other"}}
     assert (part["flags"], part["description"]) == ({"old": True}, "")
     assert (two["flags"], two["description"]) == ({}, "")
-    assert again.things[0].attributes == {**attributes, "group_id": 1}
-    assert again.things[1].attributes == odd
+    assert again.objects[0].attributes == {**attributes, "group_id": 1}
+    assert again.objects[1].attributes == odd
     assert lost(losses) == [(1, "attributes"), (2, "attributes")]
     assert losses[0].detail.startswith("difficult, label: ")
 
 
 def test_a_box_of_its_own(written):
     _, losses, _ = written(
-        Annotation_("cat", (BOX,), told=(0, 1, 6, 10)),
-        Annotation_("cat", (BOX,), told=(0, 0, 6, 9)),
+        Annotation("cat", (BOX,), told=(0, 1, 6, 10)),
+        Annotation("cat", (BOX,), told=(0, 0, 6, 9)),
     )
     assert lost(losses) == [(2, "box")]
 
 
 def test_of_the_image(written):
     content, losses, again = written(
-        Annotation_("cat", (DOT,)),
+        Annotation("cat", (DOT,)),
         labels=("wet",),
         split="val",
         group="clip",

@@ -8,17 +8,17 @@ import pytest
 from tlkit.dataset.annotations.shapes import Shape, rectangle
 from tlkit.dataset.convert.records import make_sheets, unique_names
 from tlkit.dataset.inspection.image_info import ImageInfo
-from tlkit.dataset.records import Annotation_, ImageRecord
+from tlkit.dataset.records import Annotation, ImageRecord
 
 BOX = rectangle((1, 2, 5, 9))
 
 
-def facts(path: str, format: str = "JPEG") -> ImageInfo:
+def info(path: str, format: str = "JPEG") -> ImageInfo:
     return ImageInfo(path, "s", "p", 64, 48, format)
 
 
 def names(*paths: str, format: str = "JPEG") -> list[str]:
-    return unique_names([facts(path, format) for path in paths])
+    return unique_names([info(path, format) for path in paths])
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_suffixes():
 
 def test_pages_about_one_image():
     one = ImageRecord(
-        *("a.jpg", "1.json", ("x", "y"), (Annotation_("cat", (BOX,)),)),
+        *("a.jpg", "1.json", ("x", "y"), (Annotation("cat", (BOX,)),)),
         split="train",
         attributes={"by": 1, "of": 2},
     )
@@ -66,33 +66,35 @@ def test_pages_about_one_image():
         attributes={"by": 3, "at": 4},
     )
     made = make_sheets(
-        [one, ImageRecord("b.jpg"), two], {p: facts(p) for p in ("a.jpg", "b.jpg")}
+        [one, ImageRecord("b.jpg"), two], {p: info(p) for p in ("a.jpg", "b.jpg")}
     )
     assert [sheet.name for sheet in made.sheets] == ["a.jpg", "b.jpg"]
-    page = made.sheets[0].page
-    assert page.labels == ("x", "y", "z")
-    assert (page.split, page.group, len(page.things)) == ("train", "g", 2)
-    assert page.attributes == {"by": 1, "of": 2, "at": 4}
+    record = made.sheets[0].record
+    assert record.labels == ("x", "y", "z")
+    assert (record.split, record.group, len(record.objects)) == ("train", "g", 2)
+    assert record.attributes == {"by": 1, "of": 2, "at": 4}
     assert [(loss.name, loss.field) for loss in made.losses] == [("a.jpg", "split")]
-    assert made.sheets[1].page.split is None
+    assert made.sheets[1].record.split is None
 
 
 def test_what_cannot_be_written():
     attributes = {"ok": [1], "nan": [math.inf], "half": "\ud800", "odd": {1, 2}}
-    things = (
-        Annotation_("cat", (Shape("mask", ((0, 0), (3, 3)), "AAAA"),)),
-        Annotation_("", (BOX,), attributes=attributes),
+    objects = (
+        Annotation("cat", (Shape("mask", ((0, 0), (3, 3)), "AAAA"),)),
+        Annotation("", (BOX,), attributes=attributes),
     )
-    page = ImageRecord("a.jpg", "a.json", things=things, attributes={"nan": math.nan})
-    made = make_sheets([page], {"a.jpg": facts("a.jpg")})
+    record = ImageRecord(
+        "a.jpg", "a.json", objects=objects, attributes={"nan": math.nan}
+    )
+    made = make_sheets([record], {"a.jpg": info("a.jpg")})
     (sheet,) = made.sheets
-    assert sheet.page.things == (
-        Annotation_("unlabeled", (BOX,), attributes={"ok": [1]}),
+    assert sheet.record.objects == (
+        Annotation("unlabeled", (BOX,), attributes={"ok": [1]}),
     )
-    assert sheet.page.attributes == {}
+    assert sheet.record.attributes == {}
     assert [(r.file, r.reason) for r in made.rejected] == [("a.json", "bad-mask")]
     assert made.rejected[0].detail.startswith("Object 1, cat: its mask")
-    assert [(loss.thing, loss.field) for loss in made.losses] == [
+    assert [(loss.obj, loss.field) for loss in made.losses] == [
         (1, "attributes"), (1, "attributes"), (1, "attributes"), (1, "label"),
         (0, "attributes"),
     ]  # fmt: skip

@@ -19,7 +19,7 @@ from tlkit.dataset.annotations.shapes import rectangle
 from tlkit.dataset.convert.convert import convert
 from tlkit.dataset.convert.records import NAMELESS
 from tlkit.dataset.convert.writers import WRITERS
-from tlkit.dataset.records import Annotation_, ImageRecord
+from tlkit.dataset.records import Annotation, ImageRecord
 from tlkit.imaging import decode as decoding
 from tlkit.imaging import safe_read
 
@@ -57,35 +57,35 @@ def open_kind(place: Path, kind: str):
 
 def by_image(place: Path, kind: str):
     """What is said of each image, by its content."""
-    source, scan = open_kind(place, kind)
+    source, parsed = open_kind(place, kind)
     found: dict[str, list[ImageRecord]] = {}
-    for page in scan.pages:
-        data = safe_read.read_bytes(source.root / page.path)
-        found.setdefault(hashlib.sha256(data).hexdigest(), []).append(page)
-    assert scan.pages
+    for record in parsed.records:
+        data = safe_read.read_bytes(source.root / record.path)
+        found.setdefault(hashlib.sha256(data).hexdigest(), []).append(record)
+    assert parsed.records
     return found
 
 
-def things(pages) -> list[Annotation_]:
-    return [thing for page in pages for thing in page.things]
+def objects(records) -> list[Annotation]:
+    return [obj for record in records for obj in record.objects]
 
 
-def pairs(before: list[Annotation_], after: list[Annotation_], tolerance: float):
+def pairs(before: list[Annotation], after: list[Annotation], tolerance: float):
     """Each thing with the one that it became."""
     left = list(after)
-    for thing in before:
+    for obj in before:
         near = [
             other
             for other in left
-            if other.label == (thing.label or NAMELESS)
-            and max(abs(a - b) for a, b in zip(thing.bounds, other.bounds, strict=True))
+            if other.label == (obj.label or NAMELESS)
+            and max(abs(a - b) for a, b in zip(obj.bounds, other.bounds, strict=True))
             <= tolerance
         ]
-        assert near, (thing.label, thing.bounds)
-        same = [other for other in near if same_shapes(thing.shapes, other.shapes)]
+        assert near, (obj.label, obj.bounds)
+        same = [other for other in near if same_shapes(obj.shapes, other.shapes)]
         one = (same or near)[0]
         left.remove(one)
-        yield thing, one
+        yield obj, one
     assert not left
 
 
@@ -110,19 +110,21 @@ def there_and_back(place: Path, kind: str, to: str, out: Path):
     after = by_image(out, to)
     assert before.keys() == after.keys()
     number = 0
-    for key, pages in before.items():
-        assert {page.split for page in pages} == {page.split for page in after[key]}
-        found = pairs(things(pages), things(after[key]), TOLERANCE[to])
-        for thing, other in found:
+    for key, records in before.items():
+        assert {record.split for record in records} == {
+            record.split for record in after[key]
+        }
+        found = pairs(objects(records), objects(after[key]), TOLERANCE[to])
+        for obj, other in found:
             number += 1
             if to in {"coco", "labelme"}:
-                assert same_shapes(thing.shapes, other.shapes)
-                assert {**thing.attributes, "flags": 0} == {
+                assert same_shapes(obj.shapes, other.shapes)
+                assert {**obj.attributes, "flags": 0} == {
                     **other.attributes,
                     "flags": 0,
                 }
         if to in {"coco", "labelme"}:
-            assert [p.labels for p in pages] == [p.labels for p in after[key]]
+            assert [p.labels for p in records] == [p.labels for p in after[key]]
     assert number == sum(written.objects.values())
     return number, before, after, written
 
@@ -162,10 +164,10 @@ def test_the_same_objects_as_labelme_and_as_coco(shared_data):
     assert labelme.keys() == coco.keys()
     assert len(coco) == 18
     number = 0
-    for key, pages in labelme.items():
+    for key, records in labelme.items():
         # COCO has the boxes in whole pixels.
-        for thing, other in pairs(things(pages), things(coco[key]), 1.0):
-            assert same_shapes(thing.shapes, other.shapes)
+        for obj, other in pairs(objects(records), objects(coco[key]), 1.0):
+            assert same_shapes(obj.shapes, other.shapes)
             number += 1
     assert number == 165
 
@@ -183,10 +185,10 @@ def test_the_same_boxes_in_five_formats(shared_data, multiformat, name):
         (place / f"{other}.json").unlink()
     truth = shared_data / "yolo" / "obj_train_data"
     names = (shared_data / "yolo" / "obj.names").read_text().split("\n")
-    _, scan = open_kind(place, kind)
+    _, parsed = open_kind(place, kind)
     number = 0
-    for page in scan.pages:
-        stem = Path(page.path).stem
+    for record in parsed.records:
+        stem = Path(record.path).stem
         width, height = decoding.decode(
             (truth / f"{stem}.jpg").read_bytes()
         ).pixels.shape[1::-1]
@@ -196,9 +198,9 @@ def test_the_same_boxes_in_five_formats(shared_data, multiformat, name):
             x, y, w, h = map(float, numbers)
             x0, y0, x1, y1 = x - w / 2, y - h / 2, x + w / 2, y + h / 2
             box = (x0 * width, y0 * height, x1 * width, y1 * height)
-            expected.append(Annotation_(names[int(which)], (rectangle(box),)))
+            expected.append(Annotation(names[int(which)], (rectangle(box),)))
         found = [
-            replace(thing, shapes=(rectangle(thing.bounds),)) for thing in page.things
+            replace(obj, shapes=(rectangle(obj.bounds),)) for obj in record.objects
         ]
         number += sum(1 for _ in pairs(expected, found, 0.011))
     assert number == BOXES[name]

@@ -12,7 +12,7 @@ from tlkit.dataset.convert import voc
 from tlkit.dataset.convert.convert import convert
 from tlkit.dataset.convert.records import Sheet
 from tlkit.dataset.formats import open_source, read
-from tlkit.dataset.records import Annotation_, ImageRecord
+from tlkit.dataset.records import Annotation, ImageRecord
 
 BOX = rectangle((1, 2, 5, 9.125))
 DOT = Shape("point", ((3, 4),))
@@ -43,27 +43,27 @@ def layout_of(folder: Path) -> None:
 def written(tmp_path):
     """What is written of some pages, what is lost, and what is read again."""
 
-    def write(*pages: ImageRecord):
-        names = [f"s/{number}.png" for number in range(len(pages))]
-        sheets = [Sheet(p, n, 64, 48) for p, n in zip(pages, names, strict=True)]
+    def write(*records: ImageRecord):
+        names = [f"s/{number}.png" for number in range(len(records))]
+        sheets = [Sheet(p, n, 64, 48) for p, n in zip(records, names, strict=True)]
         losses = voc.write(tmp_path, sheets, ["cat", "dog"])
         (tmp_path / "JPEGImages").mkdir()
         for sheet in sheets:
             Image.new("RGB", (64, 48)).save(tmp_path / voc.place(sheet))
         layout_of(tmp_path)
-        scan = read(open_source(tmp_path, workers=0), "voc")
-        assert scan.rejected == ()
-        return losses, scan
+        parsed = read(open_source(tmp_path, workers=0), "voc")
+        assert parsed.rejected == ()
+        return losses, parsed
 
     return write
 
 
-def page(*things, **rest):
-    return ImageRecord("x.png", things=things, **rest)
+def record(*objects, **rest):
+    return ImageRecord("x.png", objects=objects, **rest)
 
 
 def lost(losses):
-    return [(loss.thing, loss.field) for loss in losses]
+    return [(loss.obj, loss.field) for loss in losses]
 
 
 EXPECTED = """<annotation>
@@ -94,26 +94,26 @@ EXPECTED = """<annotation>
 
 
 def test_a_box(written, tmp_path):
-    thing = Annotation_("cat <é", (BOX,), attributes={"difficult": True})
-    losses, scan = written(page(thing), page())
+    obj = Annotation("cat <é", (BOX,), attributes={"difficult": True})
+    losses, parsed = written(record(obj), record())
     text = (tmp_path / "Annotations" / "s+0.xml").read_text(encoding="utf-8")
     assert text == EXPECTED
     assert losses == []
-    assert [p.things for p in scan.pages] == [(thing,), ()]
-    assert scan.pages[0].size == (64, 48)
+    assert [p.objects for p in parsed.records] == [(obj,), ()]
+    assert parsed.records[0].size == (64, 48)
     assert not (tmp_path / "ImageSets").exists()
 
 
 def test_outlines(written):
     parts = [{"name": "head", "box": [1.5, 2, 3, 4]}]
     told = {"pose": "Left", "truncated": 1, "occluded": 1, "parts": parts}
-    things = (
-        Annotation_("cat", (TRIANGLE,), attributes=told),
-        Annotation_("cat", (TRIANGLE,), told=(9, 9, 21, 21)),
-        Annotation_("dog", (TRIANGLE, TRIANGLE)),
+    objects = (
+        Annotation("cat", (TRIANGLE,), attributes=told),
+        Annotation("cat", (TRIANGLE,), told=(9, 9, 21, 21)),
+        Annotation("dog", (TRIANGLE, TRIANGLE)),
     )
-    losses, scan = written(page(*things))
-    assert scan.pages[0].things == things
+    losses, parsed = written(record(*objects))
+    assert parsed.records[0].objects == objects
     assert lost(losses) == [(1, "shape"), (2, "shape"), (3, "shape")]
     assert "many programs read only that" in losses[0].detail
 
@@ -121,15 +121,15 @@ def test_outlines(written):
 def test_other_shapes(written):
     inside = np.zeros((4, 4), bool)
     inside[0, 0] = inside[2:, 2:] = True
-    things = [
-        Annotation_("cat", (mask_shape(inside, 30, 20),)),
-        Annotation_("cat", (Shape("circle", ((40, 20), (43, 24))),)),
-        Annotation_("dog", (DOT,)),
-        Annotation_("dog", (Shape("linestrip", ((-3, 4), (70, 8))),)),
+    objects = [
+        Annotation("cat", (mask_shape(inside, 30, 20),)),
+        Annotation("cat", (Shape("circle", ((40, 20), (43, 24))),)),
+        Annotation("dog", (DOT,)),
+        Annotation("dog", (Shape("linestrip", ((-3, 4), (70, 8))),)),
     ]
-    losses, scan = written(page(*things))
-    again = scan.pages[0].things
-    assert [t.bounds for t in again] == [t.bounds for t in things]
+    losses, parsed = written(record(*objects))
+    again = parsed.records[0].objects
+    assert [t.bounds for t in again] == [t.bounds for t in objects]
     assert [len(t.shapes) for t in again] == [2, 1, 1, 1]
     kinds = [t.shapes[0].kind for t in again]
     assert kinds == ["polygon", "polygon", "rectangle", "rectangle"]
@@ -143,8 +143,8 @@ def test_other_shapes(written):
 
 def test_sides(written, tmp_path):
     sides = ("train", "val", "test", None, "train")
-    _, scan = written(*(page(split=side) for side in sides))
-    assert [p.split for p in scan.pages] == list(sides)
+    _, parsed = written(*(record(split=side) for side in sides))
+    assert [p.split for p in parsed.records] == list(sides)
     lists = (tmp_path / "ImageSets" / "Main").iterdir()
     assert {path.name: path.read_text().split() for path in lists} == {
         "train.txt": ["s+0", "s+4"],
@@ -157,23 +157,23 @@ def test_sides(written, tmp_path):
 def test_what_else_is_lost(written):
     bad = [{"name": "a", "box": "x"}]
     told = {"confidence": 0.5, "parts": bad, "difficult": [1]}
-    thing = Annotation_("cat", (BOX,), told=(0, 0, 9, 9), attributes=told)
-    odd = page(thing, labels=("cat",), group="g", attributes={"a": 1})
-    losses, scan = written(odd)
-    assert [(loss.thing, loss.field, loss.detail) for loss in losses] == [
+    obj = Annotation("cat", (BOX,), told=(0, 0, 9, 9), attributes=told)
+    odd = record(obj, labels=("cat",), group="g", attributes={"a": 1})
+    losses, parsed = written(odd)
+    assert [(loss.obj, loss.field, loss.detail) for loss in losses] == [
         (0, "labels", "cat: only objects have labels."),
         (0, "group", "g: left out."),
         (0, "attributes", "a: left out."),
         (1, "box", "The given box is not that around the shape; left out."),
         (1, "attributes", "confidence, parts, difficult: left out."),
     ]
-    assert scan.pages[0].things == (Annotation_("cat", (BOX,)),)
+    assert parsed.records[0].objects == (Annotation("cat", (BOX,)),)
 
 
 def test_text_that_xml_cannot_hold(written):
-    thing = Annotation_("cat", (BOX,), attributes={"pose": "a\x01\ud800b"})
-    _, scan = written(page(thing))
-    assert scan.pages[0].things[0].attributes == {"pose": "a\ufffd\ufffdb"}
+    obj = Annotation("cat", (BOX,), attributes={"pose": "a\x01\ud800b"})
+    _, parsed = written(record(obj))
+    assert parsed.records[0].objects[0].attributes == {"pose": "a\ufffd\ufffdb"}
 
 
 @pytest.mark.parametrize(("name", "count"), [("yolo", 87), ("bccd", 1870)])
@@ -182,12 +182,12 @@ def test_shared_boxes_come_back(shared_data, tmp_path, name, count):
     place = shared_data / name
     convert(place, tmp_path / "out", to="voc", workers=0)
     layout_of(tmp_path / "out")
-    before = {Path(p.path).name: p for p in read(open_source(place), kind).pages}
-    after = read(open_source(tmp_path / "out"), "voc").pages
+    before = {Path(p.path).name: p for p in read(open_source(place), kind).records}
+    after = read(open_source(tmp_path / "out"), "voc").records
     number = 0
-    for page in after:
-        other = before.pop(Path(page.path).name)
-        assert page.split == other.split
-        assert page.things == other.things
-        number += len(page.things)
+    for record in after:
+        other = before.pop(Path(record.path).name)
+        assert record.split == other.split
+        assert record.objects == other.objects
+        number += len(record.objects)
     assert (number, before) == (count, {})

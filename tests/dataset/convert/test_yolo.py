@@ -15,7 +15,7 @@ from tlkit.dataset.convert import yolo
 from tlkit.dataset.convert.convert import convert
 from tlkit.dataset.convert.records import Sheet, flat
 from tlkit.dataset.formats import open_source, read
-from tlkit.dataset.records import Annotation_, ImageRecord
+from tlkit.dataset.records import Annotation, ImageRecord
 
 BOX = rectangle((1, 2, 5, 9.5))
 DOT = Shape("point", ((3, 4),))
@@ -55,28 +55,28 @@ def layout_of(folder: Path) -> dict[str, int]:
 def written(tmp_path):
     """What is written of some pages, what is lost, and what is read again."""
 
-    def write(*pages: ImageRecord, labels=("cat", "dog")):
-        names = [f"s/{number}.png" for number in range(len(pages))]
-        sheets = [Sheet(p, n, 64, 48) for p, n in zip(pages, names, strict=True)]
+    def write(*records: ImageRecord, labels=("cat", "dog")):
+        names = [f"s/{number}.png" for number in range(len(records))]
+        sheets = [Sheet(p, n, 64, 48) for p, n in zip(records, names, strict=True)]
         losses = yolo.write(tmp_path, sheets, labels)
         for sheet in sheets:
             path = tmp_path / yolo.place(sheet)
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (64, 48)).save(path)
         layout_of(tmp_path)
-        scan = read(open_source(tmp_path, workers=0), "yolo")
-        assert scan.rejected == ()
-        return losses, scan
+        parsed = read(open_source(tmp_path, workers=0), "yolo")
+        assert parsed.rejected == ()
+        return losses, parsed
 
     return write
 
 
-def page(*things, **rest):
-    return ImageRecord("x.png", things=things, **rest)
+def record(*objects, **rest):
+    return ImageRecord("x.png", objects=objects, **rest)
 
 
 def lost(losses):
-    return [(loss.name, loss.thing, loss.field) for loss in losses]
+    return [(loss.name, loss.obj, loss.field) for loss in losses]
 
 
 NO_AREA = "Its row has no area: its width or height is 0."
@@ -86,12 +86,12 @@ NO_SPLIT = [("data.yaml", 0, "split")] * 2
 
 def test_boxes(written, tmp_path):
     reaching = rectangle((-4, 40, 32, 60))
-    things = [
-        Annotation_("dog", (BOX,)),
-        Annotation_("cat", (DOT,)),
-        Annotation_("cat", (reaching,)),
+    objects = [
+        Annotation("dog", (BOX,)),
+        Annotation("cat", (DOT,)),
+        Annotation("cat", (reaching,)),
     ]
-    losses, scan = written(page(*things), page())
+    losses, parsed = written(record(*objects), record())
     text = (tmp_path / "labels" / "s+0.txt").read_text()
     assert text == (
         "1 0.046875 0.119791667 0.0625 0.15625\n"
@@ -109,26 +109,26 @@ def test_boxes(written, tmp_path):
         NO_AREA,
         "It reaches out of the image; cut at its edge.",
     ]
-    again, empty = scan.pages
-    assert [thing.label for thing in again.things] == ["dog", "cat", "cat"]
-    found = [thing.bounds for thing in again.things]
+    again, empty = parsed.records
+    assert [obj.label for obj in again.objects] == ["dog", "cat", "cat"]
+    found = [obj.bounds for obj in again.objects]
     expected = [(1, 2, 5, 9.5), (3, 4, 3, 4), (0, 40, 32, 48)]
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert (empty.things, again.split, scan.classes) == ((), None, ("cat", "dog"))
+    assert (empty.objects, again.split, parsed.classes) == ((), None, ("cat", "dog"))
 
 
 def test_outlines(written, tmp_path):
     inside = np.zeros((4, 4), bool)
     inside[0, 0] = inside[2:, 2:] = True
-    things = [
-        Annotation_("cat", (TRIANGLE,)),
-        Annotation_("cat", (BOX,)),
-        Annotation_("dog", (mask_shape(inside, 30, 20),)),
-        Annotation_("dog", (TRIANGLE, BOX)),
-        Annotation_("dog", (DOT,)),
-        Annotation_("cat", (Shape("circle", ((40, 20), (45, 20))),)),
+    objects = [
+        Annotation("cat", (TRIANGLE,)),
+        Annotation("cat", (BOX,)),
+        Annotation("dog", (mask_shape(inside, 30, 20),)),
+        Annotation("dog", (TRIANGLE, BOX)),
+        Annotation("dog", (DOT,)),
+        Annotation("cat", (Shape("circle", ((40, 20), (45, 20))),)),
     ]
-    losses, scan = written(page(*things))
+    losses, parsed = written(record(*objects))
     assert lost(losses) == [
         *[("s/0.png", number, "shape") for number in (2, 3, 3, 4, 4, 5, 5, 6)],
         *NO_SPLIT,
@@ -142,13 +142,13 @@ def test_outlines(written, tmp_path):
         "A point, written as its box.",
         NO_AREA,
     ]
-    again = scan.pages[0].things
-    assert {thing.shapes[0].kind for thing in again} == {"polygon"}
+    again = parsed.records[0].objects
+    assert {obj.shapes[0].kind for obj in again} == {"polygon"}
     np.testing.assert_allclose(again[0].shapes[0].points, TRIANGLE.points, atol=1e-6)
-    for thing, other in zip(things, again, strict=True):
-        assert thing.label == other.label
-        np.testing.assert_allclose(thing.bounds, other.bounds, atol=1e-6)
-    areas = [polygon_area(thing.shapes[0].points) for thing in again[:5]]
+    for obj, other in zip(objects, again, strict=True):
+        assert obj.label == other.label
+        np.testing.assert_allclose(obj.bounds, other.bounds, atol=1e-6)
+    areas = [polygon_area(obj.shapes[0].points) for obj in again[:5]]
     np.testing.assert_allclose(areas, [50, 30, 5, 80, 0], atol=1e-4)
 
 
@@ -166,13 +166,13 @@ def test_what_is_outside_of_the_image(written, others):
             NO_AREA,
         ],
     }
-    losses, scan = written(
-        page(*(Annotation_("cat", (s,)) for s in (*details, *others)))
+    losses, parsed = written(
+        record(*(Annotation("cat", (s,)) for s in (*details, *others)))
     )
     for number, expected in enumerate(details.values(), 1):
-        found = [loss.detail for loss in losses if loss.thing == number]
+        found = [loss.detail for loss in losses if loss.obj == number]
         assert [detail for detail in found if "written" not in detail] == expected
-    corner = scan.pages[0].things[0].bounds
+    corner = parsed.records[0].objects[0].bounds
     np.testing.assert_allclose(corner, (64, 30, 64, 40), atol=1e-6)
 
 
@@ -183,13 +183,13 @@ def test_the_box_of_a_mask_with_a_margin(written):
     Image.fromarray(inside).save(buffer, "PNG")
     text = base64.b64encode(buffer.getvalue()).decode()
     mask = Shape("mask", ((10, 8), (49, 37)), text)
-    losses, scan = written(
-        page(Annotation_("cat", (mask,)), Annotation_("cat", (TRIANGLE,)))
+    losses, parsed = written(
+        record(Annotation("cat", (mask,)), Annotation("cat", (TRIANGLE,)))
     )
     np.testing.assert_allclose(
-        scan.pages[0].things[0].bounds, (13, 13, 43, 28), atol=1e-6
+        parsed.records[0].objects[0].bounds, (13, 13, 43, 28), atol=1e-6
     )
-    assert [(loss.thing, loss.detail) for loss in losses if loss.field == "box"] == [
+    assert [(loss.obj, loss.detail) for loss in losses if loss.field == "box"] == [
         (1, "Its box was 10 8 50 38; that around what is written is 13 13 43 28.")
     ]
 
@@ -224,7 +224,9 @@ def test_joined_outlines_of_many_corners(monkeypatch):
 
 def test_sides(written, tmp_path):
     sides = ("train", "test", None)
-    losses, scan = written(*(page(Annotation_("cat", (BOX,)), split=s) for s in sides))
+    losses, parsed = written(
+        *(record(Annotation("cat", (BOX,)), split=s) for s in sides)
+    )
     content = yaml.safe_load((tmp_path / "data.yaml").read_text())
     del content["names"]
     train = "images/train"
@@ -233,7 +235,7 @@ def test_sides(written, tmp_path):
         ("data.yaml", "There is no val: data.yaml has images/train for it."),
         ("s/2.png", "On no side of the split: data.yaml does not lead to it."),
     ]
-    assert {p.path: p.split for p in scan.pages} == {
+    assert {p.path: p.split for p in parsed.records} == {
         "images/train/s+0.png": "train",
         "images/test/s+1.png": "test",
         "images/s+2.png": None,
@@ -241,12 +243,10 @@ def test_sides(written, tmp_path):
 
 
 def test_what_else_is_lost(tmp_path):
-    thing = Annotation_(
-        "cat", (BOX,), told=(0, 0, 9, 9), attributes={"confidence": 0.5}
-    )
-    odd = page(thing, labels=("cat",), group="g", attributes={"a": 1}, split="train")
+    obj = Annotation("cat", (BOX,), told=(0, 0, 9, 9), attributes={"confidence": 0.5})
+    odd = record(obj, labels=("cat",), group="g", attributes={"a": 1}, split="train")
     losses = yolo.write(tmp_path, [Sheet(odd, "a.gif", 9, 40)], ["cat"])
-    assert [(loss.thing, loss.field, loss.detail) for loss in losses[:-1]] == [
+    assert [(loss.obj, loss.field, loss.detail) for loss in losses[:-1]] == [
         (1, "box", "Its box was 0 0 9 9; that around what is written is 1 2 5 9.5."),
         (1, "attributes", "confidence: left out."),
         (0, "labels", "cat: only objects have labels."),
@@ -259,10 +259,10 @@ def test_what_else_is_lost(tmp_path):
 
 def test_names_that_yaml_would_take_for_something_else(written):
     labels = ("no", "1e3", "a: b", "é", "#x", "null")
-    things = [Annotation_(label, (BOX,)) for label in labels]
-    _, scan = written(page(*things), labels=labels)
-    assert [thing.label for thing in scan.pages[0].things] == list(labels)
-    assert scan.classes == labels
+    objects = [Annotation(label, (BOX,)) for label in labels]
+    _, parsed = written(record(*objects), labels=labels)
+    assert [obj.label for obj in parsed.records[0].objects] == list(labels)
+    assert parsed.classes == labels
 
 
 def test_flat_names():
@@ -281,15 +281,15 @@ def test_shared_boxes_come_back(shared_data, tmp_path, name, count):
     place = shared_data / name
     convert(place, tmp_path / "out", to="yolo", workers=0)
     assert sum(layout_of(tmp_path / "out").values()) >= count
-    before = {Path(p.path).name: p for p in read(open_source(place), kind).pages}
-    after = read(open_source(tmp_path / "out"), "yolo").pages
+    before = {Path(p.path).name: p for p in read(open_source(place), kind).records}
+    after = read(open_source(tmp_path / "out"), "yolo").records
     number = 0
-    for page in after:
-        other = before.pop(Path(page.path).name)
-        assert page.split == other.split
-        for one, two in zip(page.things, other.things, strict=True):
+    for record in after:
+        other = before.pop(Path(record.path).name)
+        assert record.split == other.split
+        for one, two in zip(record.objects, other.objects, strict=True):
             assert one.label == two.label
-            inside = np.clip(two.bounds, 0, 2 * (page.size or ()))
+            inside = np.clip(two.bounds, 0, 2 * (record.size or ()))
             np.testing.assert_allclose(one.bounds, inside, atol=1e-3)
             number += 1
     assert (number, before) == (count, {})

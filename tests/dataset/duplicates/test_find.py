@@ -19,22 +19,22 @@ from tlkit.dataset.inspection.cache import ImageCache
 from tlkit.dataset.inspection.image_info import Examined, examine
 
 
-def relit(one: Examined, luma: np.ndarray, digest: str) -> Examined:
+def relit(one: Examined, luma: np.ndarray, checksum: str) -> Examined:
     """The same image with another gray thumbnail."""
-    facts = dataclasses.replace(one.facts, pixel_digest=digest)
-    return looking(facts, dataclasses.replace(one.look, luma=luma))
+    info = dataclasses.replace(one.info, pixel_digest=checksum)
+    return looking(info, dataclasses.replace(one.look, luma=luma))
 
 
 def search(images, *, near: bool = True) -> list[Pair]:
-    facts = [
-        dataclasses.replace(one.facts, path=one.facts.path or str(i))
+    info = [
+        dataclasses.replace(one.info, path=one.info.path or str(i))
         for i, one in enumerate(images)
     ]
-    ledger = ImageCache(Path(":memory:"))
-    for one, fact in zip(images, facts, strict=True):
-        ledger.add(dataclasses.replace(one, facts=fact), 1, 1)
-    pairs = find(facts, ledger if near else None)
-    ledger.close()
+    image_cache = ImageCache(Path(":memory:"))
+    for one, fact in zip(images, info, strict=True):
+        image_cache.add(dataclasses.replace(one, info=fact), 1, 1)
+    pairs = find(info, image_cache if near else None)
+    image_cache.close()
     return pairs
 
 
@@ -65,8 +65,8 @@ def test_changed_copies_are_near(draw, change):
 
 
 def test_different_drawings_are_not(draw):
-    facts = [seen(draw(kind, seed)) for kind in range(3) for seed in range(60)]
-    assert search(facts) == []
+    info = [seen(draw(kind, seed)) for kind in range(3) for seed in range(60)]
+    assert search(info) == []
 
 
 def test_exact_copies_need_no_hash(draw):
@@ -89,27 +89,27 @@ def test_plain_images_are_only_ever_exact_copies():
 
 
 def test_pale_images_with_something_on_them_are_told_apart():
-    def page(x: int, y: int) -> np.ndarray:
+    def record(x: int, y: int) -> np.ndarray:
         pixels = np.full((200, 200, 3), 250, np.uint8)
         pixels[y : y + 20, x : x + 40] = 90
         return pixels
 
     places = itertools.product(range(10, 160, 50), range(10, 180, 60))
-    pages = [seen(page(x, y)) for x, y in places]
-    assert search(pages) == []
+    records = [seen(record(x, y)) for x, y in places]
+    assert search(records) == []
 
 
 def test_what_looks_alike_but_is_not_the_same(draw):
     plain = seen(draw(0, 0, size=128))
     luma = plain.look.luma
     row, column = np.unravel_index(luma[2:-2, 2:-2].argmin(), (124, 124))
-    facts = [plain]
+    info = [plain]
     for side in (1, 3):  # a light spot of about 200 / 9 and of 200 levels on the dark
         luma = plain.look.luma.copy()
         level = luma[row + 2, column + 2] + 200
         luma[row + 2 : row + 2 + side, column + 2 : column + 2 + side] = level
-        facts.append(relit(plain, luma, str(side)))
-    pairs = search(facts)
+        info.append(relit(plain, luma, str(side)))
+    pairs = search(info)
     assert [(p.first, p.second, p.same) for p in pairs] == [(0, 1, False)]
 
 
@@ -123,18 +123,18 @@ def test_components():
 def test_the_order_of_images_has_no_influence(draw):
     images = {f"{i}": Image.fromarray(draw(0, i, size=128)) for i in range(8)}
     images |= {f"{i}g": images[f"{i}"].convert("L") for i in range(4)}
-    facts = [seen(np.array(p.convert("RGB")), n) for n, p in images.items()]
+    info = [seen(np.array(p.convert("RGB")), n) for n, p in images.items()]
 
     def together(chosen: list[Examined]) -> set[frozenset[str]]:
         return {
-            frozenset((chosen[p.first].facts.path, chosen[p.second].facts.path))
+            frozenset((chosen[p.first].info.path, chosen[p.second].info.path))
             for p in search(chosen)
         }
 
     expected = {frozenset((f"{i}", f"{i}g")) for i in range(4)}
-    assert together(facts) == expected
-    random.Random(0).shuffle(facts)
-    assert together(facts) == expected
+    assert together(info) == expected
+    random.Random(0).shuffle(info)
+    assert together(info) == expected
 
 
 def test_handwritten_digits_are_not_chained():
@@ -142,13 +142,13 @@ def test_handwritten_digits_are_not_chained():
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    facts = []
+    info = []
     for values in digits.images:
         small = Image.fromarray((values * 255 / 16).astype(np.uint8))
         large = small.resize((64, 64), Image.Resampling.BICUBIC).convert("RGB")
-        facts.append(seen(np.array(large)))
-    assert len(facts) == 1797
-    assert search(facts) == []
+        info.append(seen(np.array(large)))
+    assert len(info) == 1797
+    assert search(info) == []
 
 
 def test_images_of_one_scene_are_quick(draw):
@@ -172,7 +172,7 @@ def test_shared_duplicates(shared_data):
     paths = sorted(p.relative_to(root).as_posix() for p in root.rglob("*.*"))
     looked_at = [examine(root, path) for path in paths]
     images = [one for one in looked_at if isinstance(one, Examined)]
-    index = {one.facts.path: i for i, one in enumerate(images)}
+    index = {one.info.path: i for i, one in enumerate(images)}
     assert len(images) == 29
     pairs = search(images)
     exact = Components(pair for pair in pairs if pair.kind == "exact")

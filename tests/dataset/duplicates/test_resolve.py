@@ -12,11 +12,11 @@ from tlkit.dataset.splitting.examples import Candidate
 def world(*rows):
     """Candidates and facts from rows of path, label, split and box."""
     paths = sorted({row[0] for row in rows})
-    facts = [
+    info = [
         ImageInfo(path, f"{i:x}" * 64, "", 100, 100, "PNG")
         for i, path in enumerate(paths, 1)
     ]
-    by_path = dict(zip(paths, facts, strict=True))
+    by_path = dict(zip(paths, info, strict=True))
     candidates = []
     for path, label, split, box in rows:
         json_file = f"{path}.json" if box else ""
@@ -30,17 +30,17 @@ def world(*rows):
                 shown=json_file or path,
             )
         )
-    return candidates, facts
+    return candidates, info
 
 
 def run(rows, pairs, *, keep_conflicts=False) -> DedupResult:
-    candidates, facts = world(*(row + (None,) * (4 - len(row)) for row in rows))
+    candidates, info = world(*(row + (None,) * (4 - len(row)) for row in rows))
     random.Random(0).shuffle(candidates)
-    return decide(candidates, facts, pairs, keep_conflicts=keep_conflicts)
+    return decide(candidates, info, pairs, keep_conflicts=keep_conflicts)
 
 
 def kept(outcome: DedupResult) -> dict[str, str]:
-    return {c.facts.path: group[0] for c, group in outcome.kept}
+    return {c.info.path: group[0] for c, group in outcome.kept}
 
 
 def gone(outcome: DedupResult) -> dict[str, tuple[str, str]]:
@@ -197,7 +197,7 @@ def test_the_same_box_under_two_labels():
 def test_boxes_of_copied_photos():
     rows = [("a", "x", None, BOX), ("b", "x", None, SAME), ("b", "y", None, OTHER)]
     outcome = run(rows, [Pair(0, 1, "exact")])
-    assert [(c.facts.path, c.box) for c, _ in outcome.kept] == [
+    assert [(c.info.path, c.box) for c, _ in outcome.kept] == [
         ("a", BOX),
         ("b", OTHER),
     ]
@@ -211,7 +211,7 @@ def test_a_photo_that_leaks_goes_with_all_its_boxes():
         *(("b", "x", "test", BOX),),
     ]
     outcome = run(rows, [Pair(0, 1, "exact")])
-    assert [c.facts.path for c, _ in outcome.kept] == ["b"]
+    assert [c.info.path for c, _ in outcome.kept] == ["b"]
     assert [r.reason for r in outcome.rejected] == ["leak", "leak"]
 
 
@@ -274,10 +274,10 @@ def test_similar_images_on_two_sides_of_a_given_split_stay():
 
 def settled(rows, pairs) -> DedupResult:
     """As run, the third of a row being the side in an earlier data set."""
-    candidates, facts = world(*((path, label, None, None) for path, label, _ in rows))
+    candidates, info = world(*((path, label, None, None) for path, label, _ in rows))
     sides = {path: side for path, _, side in rows}
     candidates = [replace(one, earlier=sides[one.path]) for one in candidates]
-    return decide(candidates, facts, pairs, keep_conflicts=False)
+    return decide(candidates, info, pairs, keep_conflicts=False)
 
 
 def test_what_is_new_goes_where_the_most_similar_image_is():

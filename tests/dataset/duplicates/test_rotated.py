@@ -34,13 +34,13 @@ PILLOW = {
 
 def search(images, *, near: bool = False) -> tuple[list[Pair], list[Pair]]:
     """Near pairs, where looked for, and turned ones."""
-    facts = [replace(one.facts, path=str(i)) for i, one in enumerate(images)]
-    ledger = ImageCache(Path(":memory:"))
-    for one, fact in zip(images, facts, strict=True):
-        ledger.add(replace(one, facts=fact), 1, 1)
-    pairs = find(facts, ledger if near else None)
-    found = find_turned(facts, pairs, ledger)
-    ledger.close()
+    info = [replace(one.info, path=str(i)) for i, one in enumerate(images)]
+    image_cache = ImageCache(Path(":memory:"))
+    for one, fact in zip(images, info, strict=True):
+        image_cache.add(replace(one, info=fact), 1, 1)
+    pairs = find(info, image_cache if near else None)
+    found = find_turned(info, pairs, image_cache)
+    image_cache.close()
     return pairs, found
 
 

@@ -23,18 +23,18 @@ def fan(*degrees: float):
 
 
 def images(draw, number: int):
-    return [seen(draw(0, seed), path=f"{seed}.png").facts for seed in range(number)]
+    return [seen(draw(0, seed), path=f"{seed}.png").info for seed in range(number)]
 
 
 def test_pairs_by_their_angle(draw, tmp_path):
-    facts = images(draw, 4)
-    found = find_similar(tmp_path, facts, [], features=fan(0, 60, 15, 90), above=0.95)
+    info = images(draw, 4)
+    found = find_similar(tmp_path, info, [], features=fan(0, 60, 15, 90), above=0.95)
     # cos 15 = 0.966 and cos 30 = 0.866
     assert [(p.first, p.second, p.kind, p.same) for p in found] == [
         (0, 2, "similar", False)
     ]
     assert found[0].distance == pytest.approx(1 - 0.966, abs=0.001)
-    wider = find_similar(tmp_path, facts, [], features=fan(0, 60, 15, 90), above=0.86)
+    wider = find_similar(tmp_path, info, [], features=fan(0, 60, 15, 90), above=0.86)
     assert [(p.first, p.second) for p in wider] == [(0, 2), (1, 3)]
 
 
@@ -45,9 +45,9 @@ def test_copies_are_not_told_again_and_exact_ones_not_looked_at(draw, tmp_path):
         asked.append((root, list(paths)))
         return np.ones((len(paths), 3), np.float32)
 
-    facts = images(draw, 4)
+    info = images(draw, 4)
     known = [Pair(0, 1, "exact"), Pair(0, 2, "near", 3)]
-    found = find_similar(tmp_path, facts, known, features=features)
+    found = find_similar(tmp_path, info, known, features=features)
     assert asked == [(tmp_path, ["0.png", "2.png", "3.png"])]
     assert [(p.first, p.second, p.distance) for p in found] == [(0, 3, 0), (2, 3, 0)]
 
@@ -69,10 +69,10 @@ def test_blocks_give_what_one_piece_gives():
 
 
 def test_what_cannot_be_searched(draw, tmp_path, monkeypatch):
-    facts = images(draw, 3)
+    info = images(draw, 3)
 
     def search(features):
-        return find_similar(tmp_path, facts, [], features=features)
+        return find_similar(tmp_path, info, [], features=features)
 
     with pytest.raises(DatasetError, match=r"Received: \[2, 4\]"):
         search(lambda root, paths: np.ones((2, 4), np.float32))
@@ -81,14 +81,14 @@ def test_what_cannot_be_searched(draw, tmp_path, monkeypatch):
     monkeypatch.setattr(similar, "MOST", 2)
     with pytest.raises(UsageError, match="takes 2 at most"):
         search(fan(0, 1, 2))
-    assert find_similar(tmp_path, facts[:1], [], features=fan(0)) == []
+    assert find_similar(tmp_path, info[:1], [], features=fan(0)) == []
 
 
 def test_features_that_tell_nothing_apart(draw, tmp_path):
     # 110 images have 5,995 pairs, 50 times 110 are allowed.
-    facts = images(draw, 110)
+    info = images(draw, 110)
     with pytest.raises(DatasetError, match="nearly all") as caught:
-        find_similar(tmp_path, facts, [], features=lambda r, p: np.ones((110, 2)))
+        find_similar(tmp_path, info, [], features=lambda r, p: np.ones((110, 2)))
     assert "--similar-above" in caught.value.hint
 
 

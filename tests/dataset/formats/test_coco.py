@@ -37,17 +37,17 @@ def folder(tmp_path, draw):
             source = open_source(self.root, reading=ReaderOptions(**reading), workers=0)
             return coco.read(source)
 
-        def things(self, *annotations, **content):
+        def objects(self, *annotations, **content):
             self.image("a.png")
             self.coco(list(annotations), **content)
-            (page,) = self.read().pages
-            return page.things
+            (record,) = self.read().records
+            return record.objects
 
     return Folder()
 
 
-def reasons(scan):
-    return [(r.file, r.reason) for r in scan.rejected]
+def reasons(parsed):
+    return [(r.file, r.reason) for r in parsed.rejected]
 
 
 def test_a_box_alone(folder):
@@ -57,30 +57,30 @@ def test_a_box_alone(folder):
         {"id": 8, "file_name": "b.png"},
     ]
     folder.coco([{**BOX, "segmentation": [], "iscrowd": 0}], images=images)
-    scan = folder.read()
-    page, empty = scan.pages
-    assert (page.path, page.file, page.shown) == (
+    parsed = folder.read()
+    record, empty = parsed.records
+    assert (record.path, record.file, record.shown) == (
         "images/a.png",
         "coco.json",
         "images/a.png",
     )
-    assert page.size == (64, 64)
-    assert page.attributes == {"license": 4}
-    (thing,) = page.things
-    assert thing.label == "cat"
-    assert thing.told == (4, 8, 14, 28)
-    assert [(s.kind, s.bounds) for s in thing.shapes] == [("rectangle", (4, 8, 14, 28))]
-    assert thing.attributes == {}
-    assert (empty.path, empty.things, empty.size) == ("images/b.png", (), None)
-    assert scan.rejected == ()
-    assert scan.consumed == {"coco.json"}
-    assert scan.classes == ("cat", "dog")
-    assert scan.note == "Read as COCO annotations, 1 objects on 2 images."
+    assert record.size == (64, 64)
+    assert record.attributes == {"license": 4}
+    (obj,) = record.objects
+    assert obj.label == "cat"
+    assert obj.told == (4, 8, 14, 28)
+    assert [(s.kind, s.bounds) for s in obj.shapes] == [("rectangle", (4, 8, 14, 28))]
+    assert obj.attributes == {}
+    assert (empty.path, empty.objects, empty.size) == ("images/b.png", (), None)
+    assert parsed.rejected == ()
+    assert parsed.consumed == {"coco.json"}
+    assert parsed.classes == ("cat", "dog")
+    assert parsed.note == "Read as COCO annotations, 1 objects on 2 images."
 
 
 def test_polygons(folder):
     corners = [[4, 8, 14, 8, 14, 28], [20, 20, 30, 20, 30, 30, 20, 30]]
-    one, two = folder.things(
+    one, two = folder.objects(
         {**BOX, "segmentation": corners},
         {**BOX, "segmentation": [[4, 8, 14, 8, 14, 28, 4, 28]], "category_id": 90},
     )
@@ -93,21 +93,19 @@ def test_polygons(folder):
 def test_masks_and_crowds(folder):
     runs = {"size": [64, 64], "counts": [64 * 2 + 5, 3, 64 * 62 - 8]}
     text = {"size": [64, 64], "counts": compress([64 * 2 + 5, 3, 64 * 62 - 8])}
-    both = folder.things(
+    both = folder.objects(
         {**BOX, "segmentation": runs, "iscrowd": 1, "bbox": [2, 5, 1, 3]},
         {**BOX, "segmentation": text, "bbox": None},
     )
-    for thing in both:
-        assert [(s.kind, s.points) for s in thing.shapes] == [
-            ("mask", ((2, 5), (2, 7)))
-        ]
-        assert thing.bounds == (2, 5, 3, 8)
+    for obj in both:
+        assert [(s.kind, s.points) for s in obj.shapes] == [("mask", ((2, 5), (2, 7)))]
+        assert obj.bounds == (2, 5, 3, 8)
     assert both[0].attributes == {"iscrowd": 1}
     assert both[1].told is None
 
 
 def test_what_else_is_said_is_kept(folder):
-    (thing,) = folder.things(
+    (obj,) = folder.objects(
         {
             **BOX,
             "keypoints": [5, 9, 2],
@@ -119,16 +117,16 @@ def test_what_else_is_said_is_kept(folder):
         },
         categories=[{"id": 3, "name": "cat ", "supercategory": "animal"}],
     )
-    assert thing.label == "cat"
-    assert thing.attributes == {
+    assert obj.label == "cat"
+    assert obj.attributes == {
         "keypoints": [5, 9, 2],
         "num_keypoints": 1,
         "attributes": {"occluded": False},
         "area": 120.5,
         "supercategory": "animal",
     }
-    (thing,) = folder.things({**BOX, "area": 201})  # 10 x 20, more or less
-    assert thing.attributes == {}
+    (obj,) = folder.objects({**BOX, "area": 201})  # 10 x 20, more or less
+    assert obj.attributes == {}
 
 
 @pytest.mark.parametrize(
@@ -155,10 +153,10 @@ def test_what_else_is_said_is_kept(folder):
 def test_objects_that_cannot_be_used(folder, entry, reason):
     folder.image("a.png")
     folder.coco([entry, BOX])
-    scan = folder.read()
-    assert [len(page.things) for page in scan.pages] == [1]
-    assert ("coco.json", reason) in reasons(scan)
-    assert all("entry 1:" in rejection.detail for rejection in scan.rejected)
+    parsed = folder.read()
+    assert [len(record.objects) for record in parsed.records] == [1]
+    assert ("coco.json", reason) in reasons(parsed)
+    assert all("entry 1:" in rejection.detail for rejection in parsed.rejected)
 
 
 def test_images_and_classes_that_cannot_be_used(folder):
@@ -184,9 +182,12 @@ def test_images_and_classes_that_cannot_be_used(folder):
         {"id": 6, "name": "\ud800"},
     ]
     folder.coco([BOX, {**BOX, "image_id": "11"}], images=images, categories=categories)
-    scan = folder.read()
-    assert [(p.path, len(p.things)) for p in scan.pages] == [("a.png", 1), ("b.png", 1)]
-    assert sorted(reason for _, reason in reasons(scan)) == [
+    parsed = folder.read()
+    assert [(p.path, len(p.objects)) for p in parsed.records] == [
+        ("a.png", 1),
+        ("b.png", 1),
+    ]
+    assert sorted(reason for _, reason in reasons(parsed)) == [
         *("bad-entry", "bad-id", "bad-id", "bad-label", "bad-label", "bad-label"),
         *("duplicate-id", "duplicate-id", "image-missing", "image-missing"),
         "outside-source",
@@ -219,9 +220,9 @@ def test_json_that_cannot_be_used(folder, text, reason):
     folder.image("a.png")
     folder.coco([BOX])
     (folder.root / "b.json").write_text(text)
-    scan = folder.read()
-    assert len(scan.pages) == 1
-    assert reasons(scan) == ([("b.json", reason)] if reason else [])
+    parsed = folder.read()
+    assert len(parsed.records) == 1
+    assert reasons(parsed) == ([("b.json", reason)] if reason else [])
 
 
 @pytest.mark.parametrize(
@@ -239,8 +240,8 @@ def test_json_that_cannot_be_used(folder, text, reason):
 def test_sides_of_a_split(folder, file, image, side):
     folder.image(image)
     folder.coco([BOX], file)
-    (page,) = folder.read().pages
-    assert (page.path, page.split) == (image, side)
+    (record,) = folder.read().records
+    assert (record.path, record.split) == (image, side)
 
 
 @pytest.mark.parametrize(
@@ -257,10 +258,10 @@ def test_sides_of_a_split(folder, file, image, side):
 def test_the_box_is_used_where_the_segmentation_is_broken(folder, content):
     folder.image("a.png")
     folder.coco([{**BOX, "segmentation": content}])
-    scan = folder.read()
-    (thing,) = scan.pages[0].things
-    assert [(s.kind, s.bounds) for s in thing.shapes] == [("rectangle", (4, 8, 14, 28))]
-    (rejection,) = scan.rejected
+    parsed = folder.read()
+    (obj,) = parsed.records[0].objects
+    assert [(s.kind, s.bounds) for s in obj.shapes] == [("rectangle", (4, 8, 14, 28))]
+    (rejection,) = parsed.rejected
     assert rejection.reason == "bad-segmentation"
     assert rejection.detail.startswith("annotations, entry 1: ")
     assert rejection.detail.endswith("; its box is used.")
@@ -269,9 +270,9 @@ def test_the_box_is_used_where_the_segmentation_is_broken(folder, content):
 def test_one_polygon_of_several_is_broken(folder):
     folder.image("a.png")
     folder.coco([{**BOX, "segmentation": [[1, 2, 3], [4, 8, 14, 8, 14, 28]]}])
-    scan = folder.read()
-    assert [shape.kind for shape in scan.pages[0].things[0].shapes] == ["polygon"]
-    assert reasons(scan) == [("coco.json", "bad-points")]
+    parsed = folder.read()
+    assert [shape.kind for shape in parsed.records[0].objects[0].shapes] == ["polygon"]
+    assert reasons(parsed) == [("coco.json", "bad-points")]
 
 
 def test_images_of_the_same_name_on_two_sides(folder):
@@ -279,21 +280,21 @@ def test_images_of_the_same_name_on_two_sides(folder):
     folder.coco([BOX], "annotations/instances_train2017.json")
     folder.coco([BOX, BOX], "annotations/instances_val2017.json")
     folder.coco([], "annotations/other.json")
-    scan = folder.read()
-    assert [(p.path, p.split, len(p.things)) for p in scan.pages] == [
+    parsed = folder.read()
+    assert [(p.path, p.split, len(p.objects)) for p in parsed.records] == [
         ("train2017/a.png", "train", 1),
         ("val2017/a.png", "val", 2),
     ]
-    assert reasons(scan) == [("annotations/other.json", "image-ambiguous")]
+    assert reasons(parsed) == [("annotations/other.json", "image-ambiguous")]
 
 
 def test_what_tlkit_wrote_beside(folder):
     line = {"shape_type": "line", "points": [[4, 8], [14, 28]]}
     triangle = {"shape_type": "polygon", "points": [[4, 8], [14, 8], [14, 28]]}
     own = {"segmentation": [], "tlkit": {"shapes": [line], "attributes": {"id": "x"}}}
-    (thing,) = folder.things({**BOX, **own})
-    assert [(s.kind, s.points) for s in thing.shapes] == [("line", ((4, 8), (14, 28)))]
-    assert thing.attributes == {"id": "x"}
+    (obj,) = folder.objects({**BOX, **own})
+    assert [(s.kind, s.points) for s in obj.shapes] == [("line", ((4, 8), (14, 28)))]
+    assert obj.attributes == {"id": "x"}
     # It counts no longer where the object was changed since, or cannot be meant.
     changes: list[dict[str, object]] = [
         {**own, "bbox": [4, 8, 11, 20]},
@@ -307,9 +308,9 @@ def test_what_tlkit_wrote_beside(folder):
         {"tlkit": 3},
     ]
     for changed in changes:
-        (thing,) = folder.things({**BOX, **changed})
-        assert thing.shapes[0].kind in {"rectangle", "polygon"}
-        assert thing.shapes[0].bounds[3] == (30 if changed.get("segmentation") else 28)
+        (obj,) = folder.objects({**BOX, **changed})
+        assert obj.shapes[0].kind in {"rectangle", "polygon"}
+        assert obj.shapes[0].bounds[3] == (30 if changed.get("segmentation") else 28)
 
 
 def test_of_images_tlkit_wrote_beside(folder):
@@ -317,11 +318,11 @@ def test_of_images_tlkit_wrote_beside(folder):
     own = {"labels": ["wet", 3, "a\nb"], "group": "clip 1"}
     image = {"id": 7, "file_name": "a.png", "width": "64", "height": 64, "tlkit": own}
     folder.coco([], images=[image])
-    (page,) = folder.read().pages
-    assert (page.labels, page.group, page.size) == (("wet",), "clip 1", None)
+    (record,) = folder.read().records
+    assert (record.labels, record.group, record.size) == (("wet",), "clip 1", None)
     folder.coco([], images=[{**image, "tlkit": {"labels": "wet", "group": 3}}])
-    (page,) = folder.read().pages
-    assert (page.labels, page.group) == ((), "")
+    (record,) = folder.read().records
+    assert (record.labels, record.group) == ((), "")
 
 
 def test_a_size_that_no_image_has(folder):
@@ -329,9 +330,9 @@ def test_a_size_that_no_image_has(folder):
     mask = {"shape_type": "mask", "points": [[0, 0], [1, 1]]}
     image = {"id": 7, "file_name": "a.png", "width": 10**9, "height": 10**9}
     folder.coco([{**BOX, "tlkit": {"shapes": [mask]}}], images=[image])
-    (page,) = folder.read().pages
-    assert page.size is None
-    assert page.things[0].shapes[0].kind == "rectangle"
+    (record,) = folder.read().records
+    assert record.size is None
+    assert record.objects[0].shapes[0].kind == "rectangle"
 
 
 def test_recognized(folder):

@@ -23,46 +23,48 @@ def make(root, *names: str):
     return root
 
 
-def rows(scan) -> list[tuple[str, str, str | None]]:
-    assert all(p.file == "" and not p.things for p in scan.pages)
-    return [(p.path, *p.labels, p.split) for p in scan.pages]
+def rows(parsed) -> list[tuple[str, str, str | None]]:
+    assert all(p.file == "" and not p.objects for p in parsed.records)
+    return [(p.path, *p.labels, p.split) for p in parsed.records]
 
 
 def test_class_folders(tmp_path):
     make(tmp_path, "ants/1.jpg", "ants/deep/er/2.png", "bees é/notes.txt", "3.jpg")
-    scan = read(tmp_path)
-    assert rows(scan) == [
+    parsed = read(tmp_path)
+    assert rows(parsed) == [
         ("ants/1.jpg", "ants", None),
         ("ants/deep/er/2.png", "ants", None),
         ("bees é/notes.txt", "bees é", None),
     ]
-    assert [(r.file, r.reason) for r in scan.rejected] == [("3.jpg", "no-class-folder")]
-    assert scan.note == "Read as class folders."
-    assert scan.warnings == ()
+    assert [(r.file, r.reason) for r in parsed.rejected] == [
+        ("3.jpg", "no-class-folder")
+    ]
+    assert parsed.note == "Read as class folders."
+    assert parsed.warnings == ()
 
 
 def test_given_split(tmp_path):
     make(tmp_path, "Train/a/1.jpg", "train/b/1.jpg", "valid/a/1.jpg")
     make(tmp_path, "validation/b/2.jpg", "test/a/3.jpg", "test/4.jpg", ".git/x")
-    scan = read(tmp_path)
-    assert sorted(rows(scan)) == [
+    parsed = read(tmp_path)
+    assert sorted(rows(parsed)) == [
         ("Train/a/1.jpg", "a", "train"),
         ("test/a/3.jpg", "a", "test"),
         ("train/b/1.jpg", "b", "train"),
         ("valid/a/1.jpg", "a", "val"),
         ("validation/b/2.jpg", "b", "val"),
     ]
-    assert [(r.file, r.reason) for r in scan.rejected] == [
+    assert [(r.file, r.reason) for r in parsed.rejected] == [
         (".git/", "junk"),
         ("test/4.jpg", "no-class-folder"),
     ]
-    assert scan.note == "Read as class folders with a given test/train/val split."
+    assert parsed.note == "Read as class folders with a given test/train/val split."
 
 
 def test_a_class_may_be_called_train(tmp_path):
     make(tmp_path, "train/1.jpg", "bus/1.jpg", "train/old/2.jpg")
     assert not is_split(tmp_path)
-    assert {p.labels for p in read(tmp_path).pages} == {("train",), ("bus",)}
+    assert {p.labels for p in read(tmp_path).records} == {("train",), ("bus",)}
 
 
 def test_only_train_is_a_split(tmp_path):
@@ -70,9 +72,9 @@ def test_only_train_is_a_split(tmp_path):
 
 
 def test_annotations_are_no_images_here(tmp_path):
-    scan = read(make(tmp_path, "a/1.jpg", "a/1.json", "b/2.JSON"))
-    assert rows(scan) == [("a/1.jpg", "a", None)]
-    assert [(r.file, r.reason) for r in scan.rejected] == [
+    parsed = read(make(tmp_path, "a/1.jpg", "a/1.json", "b/2.JSON"))
+    assert rows(parsed) == [("a/1.jpg", "a", None)]
+    assert [(r.file, r.reason) for r in parsed.rejected] == [
         ("a/1.json", "not-an-image"),
         ("b/2.JSON", "not-an-image"),
     ]
@@ -104,8 +106,10 @@ def test_empty_folders_are_told(tmp_path):
 
 def test_a_name_that_cannot_be_a_label(tmp_path):
     make(tmp_path, "a\nb/1.jpg", "c/1.jpg")
-    scan = read(tmp_path)
-    assert [(r.file, r.reason) for r in scan.rejected] == [("a\nb/1.jpg", "bad-label")]
+    parsed = read(tmp_path)
+    assert [(r.file, r.reason) for r in parsed.rejected] == [
+        ("a\nb/1.jpg", "bad-label")
+    ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 elsewhere")
@@ -115,18 +119,18 @@ def test_a_folder_whose_name_is_no_text(tmp_path):
     os.mkdir(place)  # noqa: PTH102 - bytes are the point here
     with open(place + b"/1.jpg", "wb"):  # noqa: PTH123
         pass
-    scan = read(tmp_path)
-    assert [w.split(":")[0] for w in scan.warnings] == [r"'\\xff'"]
-    assert [(r.file, r.reason) for r in scan.rejected] == [
+    parsed = read(tmp_path)
+    assert [w.split(":")[0] for w in parsed.warnings] == [r"'\\xff'"]
+    assert [(r.file, r.reason) for r in parsed.rejected] == [
         ("\\xff/1.jpg", "name-not-utf8")
     ]
 
 
 def test_a_folder_whose_name_cannot_be_a_label(tmp_path):
     make(tmp_path, "a/1.jpg", "new\nline/1.jpg")
-    scan = read(tmp_path)
-    (warning,) = scan.warnings
+    parsed = read(tmp_path)
+    (warning,) = parsed.warnings
     assert warning.startswith(r"'new\nline': the name of this folder cannot be a label")
-    assert [(r.file, r.reason) for r in scan.rejected] == [
+    assert [(r.file, r.reason) for r in parsed.rejected] == [
         ("new\nline/1.jpg", "bad-label")
     ]

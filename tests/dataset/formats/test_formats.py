@@ -134,14 +134,14 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 
 def test_reads_by_name(tmp_path):
     touch(tmp_path, "a/1.jpg", "b/2.jpg")
-    scan = sources.read(open_source(tmp_path), "folders")
-    assert [(p.path, p.labels) for p in scan.pages] == [
+    parsed = sources.read(open_source(tmp_path), "folders")
+    assert [(p.path, p.labels) for p in parsed.records] == [
         ("a/1.jpg", ("a",)),
         ("b/2.jpg", ("b",)),
     ]
     touch(tmp_path, "a/1.json", text=PAGE)
-    scan = sources.read(open_source(tmp_path), "labelme")
-    assert [(p.path, p.labels, p.file) for p in scan.pages] == [
+    parsed = sources.read(open_source(tmp_path), "labelme")
+    assert [(p.path, p.labels, p.file) for p in parsed.records] == [
         ("a/1.jpg", ("a",), "a/1.json")
     ]
 
@@ -154,7 +154,7 @@ def test_one_annotation_file_of_many(tmp_path):
     assert source.place == tmp_path / "1.json"
     assert source.ending(".json") == ["1.json"]
     assert sources.detect(source) == "labelme"
-    assert [p.file for p in sources.read(source, "labelme").pages] == ["1.json"]
+    assert [p.file for p in sources.read(source, "labelme").records] == ["1.json"]
     assert open_source(tmp_path).ending(".json", ".jpg") == [
         *("1.jpg", "1.json", "2.jpg", "2.json", "a/3.jpg"),
     ]

@@ -35,7 +35,7 @@ def folder(tmp_path, draw):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(self.data)
 
-        def page(self, name: str, **content) -> None:
+        def record(self, name: str, **content) -> None:
             path = self.root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             plain: dict[str, object] = {
@@ -53,12 +53,12 @@ def folder(tmp_path, draw):
     return Folder()
 
 
-def rows(scan):
-    return [(p.path, p.labels, p.file) for p in scan.pages]
+def rows(parsed):
+    return [(p.path, p.labels, p.file) for p in parsed.records]
 
 
-def reasons(scan):
-    return {r.file: r.reason for r in scan.rejected}
+def reasons(parsed):
+    return {r.file: r.reason for r in parsed.rejected}
 
 
 def test_flags(folder):
@@ -76,9 +76,9 @@ def test_flags(folder):
     ]
     for i, flags in enumerate(cases):
         folder.image(f"{i}.png")
-        folder.page(f"{i}.json", flags=flags)
-    scan = folder.read()
-    assert [(p.path, p.labels) for p in scan.pages] == [
+        folder.record(f"{i}.json", flags=flags)
+    parsed = folder.read()
+    assert [(p.path, p.labels) for p in parsed.records] == [
         ("0.png", ("cat",)),
         ("1.png", ("dog",)),
         ("2.png", ("cat", "dog")),
@@ -90,37 +90,37 @@ def test_flags(folder):
         ("8.png", ()),
         ("9.png", ()),
     ]
-    assert [(r.file, r.reason) for r in scan.rejected] == [("8.json", "bad-label")]
-    assert scan.named["5.png"] == "5.json"
-    assert scan.warnings == ()
-    assert scan.pages[0].size == (64, 64)
-    assert scan.pages[0].attributes == {"flags": cases[0]}
-    assert scan.pages[9].attributes == {}
+    assert [(r.file, r.reason) for r in parsed.rejected] == [("8.json", "bad-label")]
+    assert parsed.named["5.png"] == "5.json"
+    assert parsed.warnings == ()
+    assert parsed.records[0].size == (64, 64)
+    assert parsed.records[0].attributes == {"flags": cases[0]}
+    assert parsed.records[9].attributes == {}
 
 
 def test_labels_lose_the_space_around(folder):
     folder.image("a.png")
-    folder.page(
+    folder.record(
         "a.json", flags={" cat ": True}, shapes=[shape("point", [[1, 2]], " x ")]
     )
-    (page,) = folder.read().pages
-    assert page.labels == ("cat",)
-    assert page.things[0].label == "x"
+    (record,) = folder.read().records
+    assert record.labels == ("cat",)
+    assert record.objects[0].label == "x"
 
 
 def test_shapes(folder):
     folder.image("a.png")
     folder.image("b.png")
     point = {"label": "dog", "points": [[1, 2]], "shape_type": "point"}
-    folder.page("a.json", shapes=[RECTANGLE, point, {"label": "dog"}], flags=None)
-    folder.page("b.json", shapes=[], flags=None)
-    scan = folder.read()
-    assert rows(scan) == [("a.png", (), "a.json"), ("b.png", (), "b.json")]
-    cat, dog = scan.pages[0].things
+    folder.record("a.json", shapes=[RECTANGLE, point, {"label": "dog"}], flags=None)
+    folder.record("b.json", shapes=[], flags=None)
+    parsed = folder.read()
+    assert rows(parsed) == [("a.png", (), "a.json"), ("b.png", (), "b.json")]
+    cat, dog = parsed.records[0].objects
     assert (cat.label, cat.bounds, cat.told) == ("cat", (1, 2, 30, 40), None)
     assert (dog.label, dog.bounds) == ("dog", (1, 2, 1, 2))
-    assert scan.pages[1].things == ()
-    assert [(r.file, r.reason, r.detail.split(":")[0]) for r in scan.rejected] == [
+    assert parsed.records[1].objects == ()
+    assert [(r.file, r.reason, r.detail.split(":")[0]) for r in parsed.rejected] == [
         ("a.json", "bad-points", "Shape 3"),
     ]
 
@@ -130,9 +130,9 @@ def shape(kind, points, label="x", **rest):
 
 
 def only(one):
-    (thing,), rejected = read_shapes([one], "1.json")
+    (obj,), rejected = read_shapes([one], "1.json")
     assert rejected == []
-    return thing
+    return obj
 
 
 def test_no_shape_type_is_a_polygon():
@@ -161,8 +161,8 @@ def test_no_shape_type_is_a_polygon():
 )
 def test_what_cannot_be_used(one, reason):
     good = shape("rectangle", [[0, 0], [4, 4]])
-    things, rejected = read_shapes([good, one], "1.json")
-    assert len(things) == 1
+    objects, rejected = read_shapes([good, one], "1.json")
+    assert len(objects) == 1
     assert [(r.file, r.reason) for r in rejected] == [("1.json", reason)]
     assert rejected[0].detail.startswith("Shape 2: ")
 
@@ -177,15 +177,15 @@ def test_parts_of_one_thing():
         shape("rectangle", [[0, 0], [2, 2]]),
         shape("blob", [[50, 50]], group_id=0),
     ]
-    things, rejected = read_shapes(parts, "1.json")
-    assert [(t.label, t.bounds) for t in things] == [
+    objects, rejected = read_shapes(parts, "1.json")
+    assert [(t.label, t.bounds) for t in objects] == [
         ("x", (0, 0, 14, 12)),
         ("x", (0, 0, 2, 2)),
         ("y", (0, 0, 2, 2)),
         ("x", (0, 0, 2, 2)),
         ("x", (0, 0, 2, 2)),
     ]
-    assert len(things[0].shapes) == 2
+    assert len(objects[0].shapes) == 2
     assert [r.detail.split(":")[0] for r in rejected] == ["Shape 7"]
 
 
@@ -200,11 +200,11 @@ def test_a_group_is_never_taken_for_a_number_of_a_shape():
 def test_a_nan_among_the_points_costs_the_shape_alone(folder):
     folder.image("a.png")
     odd = shape("rectangle", [[1, math.nan], [9, 9]])
-    folder.page("a.json", shapes=[RECTANGLE, odd])
+    folder.record("a.json", shapes=[RECTANGLE, odd])
     assert "NaN" in (folder.root / "a.json").read_text()
-    scan = folder.read()
-    assert [t.label for t in scan.pages[0].things] == ["cat"]
-    assert [(r.file, r.reason) for r in scan.rejected] == [("a.json", "bad-points")]
+    parsed = folder.read()
+    assert [t.label for t in parsed.records[0].objects] == ["cat"]
+    assert [(r.file, r.reason) for r in parsed.rejected] == [("a.json", "bad-points")]
 
 
 def test_what_else_is_said_of_a_shape_is_kept():
@@ -238,41 +238,41 @@ def test_no_shapes(shapes):
 )
 def test_a_path_relative_to_the_json(folder, image):
     folder.image("images/x.png")
-    folder.page("pages/1.json", imagePath=image)
+    folder.record("pages/1.json", imagePath=image)
     assert rows(folder.read()) == [("images/x.png", ("cat",), "pages/1.json")]
 
 
 def test_a_path_that_leads_nowhere(folder):
     folder.image("pages/1.png")  # beside the JSON, same stem
-    folder.page("pages/1.json", imagePath="gone.png")
+    folder.record("pages/1.json", imagePath="gone.png")
     folder.image("images/two.png")  # the only one of its name
-    folder.page("pages/2.json", imagePath="gone/two.png")
+    folder.record("pages/2.json", imagePath="gone/two.png")
     folder.image("a/three.png")  # one of two
     folder.image("b/three.png")
-    folder.page("pages/3.json", imagePath="three.png")
-    scan = folder.read()
-    assert rows(scan) == [
+    folder.record("pages/3.json", imagePath="three.png")
+    parsed = folder.read()
+    assert rows(parsed) == [
         ("pages/1.png", ("cat",), "pages/1.json"),
         ("images/two.png", ("cat",), "pages/2.json"),
     ]
-    assert reasons(scan) == {"pages/3.json": "image-ambiguous"}
+    assert reasons(parsed) == {"pages/3.json": "image-ambiguous"}
 
 
 def test_the_image_inside(folder):
     inside = base64.b64encode(folder.data).decode()
-    folder.page("1.json", imagePath="1.json", imageData=inside)
-    folder.page("2.json", imagePath="../gone.png", imageData=inside)
+    folder.record("1.json", imagePath="1.json", imageData=inside)
+    folder.record("2.json", imagePath="../gone.png", imageData=inside)
     folder.image("elsewhere/gone.png")
     folder.image("3.png")
-    folder.page("3.json", imageData=inside)  # the file is preferred
-    scan = folder.read()
-    assert rows(scan) == [
+    folder.record("3.json", imageData=inside)  # the file is preferred
+    parsed = folder.read()
+    assert rows(parsed) == [
         ("1.json", ("cat",), "1.json"),
         ("2.json", ("cat",), "2.json"),
         ("3.png", ("cat",), "3.json"),
     ]
     assert safe_read.read_bytes(folder.root / "1.json") == folder.data
-    assert scan.named["elsewhere/gone.png"] == "2.json"
+    assert parsed.named["elsewhere/gone.png"] == "2.json"
 
 
 @pytest.mark.parametrize(
@@ -288,18 +288,18 @@ def test_the_image_inside(folder):
 )
 def test_nothing_outside_is_read(folder, tmp_path, image):
     (tmp_path / "secret.png").write_bytes(folder.data)
-    folder.page("1.json", imagePath=image.replace("{}", str(tmp_path)))
-    scan = folder.read()
-    assert scan.pages == ()
+    folder.record("1.json", imagePath=image.replace("{}", str(tmp_path)))
+    parsed = folder.read()
+    assert parsed.records == ()
     outside = "image-missing" if not image else "outside-source"
-    assert reasons(scan) == {"1.json": outside}
+    assert reasons(parsed) == {"1.json": outside}
 
 
 def test_an_absolute_path_of_another_machine(folder):
     folder.image("photos/x.png")
-    folder.page("1.json", imagePath="/home/ann/photos/x.png")
-    folder.page("2.json", imagePath="D:\\ann\\x.png")
-    paths = [p.path for p in folder.read().pages]
+    folder.record("1.json", imagePath="/home/ann/photos/x.png")
+    folder.record("2.json", imagePath="D:\\ann\\x.png")
+    paths = [p.path for p in folder.read().records]
     assert paths == ["photos/x.png", "photos/x.png"]
 
 
@@ -322,15 +322,15 @@ def test_an_absolute_path_of_another_machine(folder):
 )
 def test_json_that_cannot_be_used(folder, text, reason):
     folder.image("good.png")
-    folder.page("good.json")
+    folder.record("good.json")
     (folder.root / "a.json").write_text(text)
-    scan = folder.read()
-    assert rows(scan) == [("good.png", ("cat",), "good.json")]
-    assert reasons(scan) == {"a.json": reason}
+    parsed = folder.read()
+    assert rows(parsed) == [("good.png", ("cat",), "good.json")]
+    assert reasons(parsed) == {"a.json": reason}
 
 
 def test_json_has_a_cap(folder, monkeypatch):
-    folder.page("a.json")
+    folder.record("a.json")
     monkeypatch.setattr(safe_read, "MAX_JSON_BYTES", 20)
     assert reasons(folder.read()) == {"a.json": "too-big"}
 
@@ -340,10 +340,10 @@ def test_old_files_with_few_keys(folder):
     polygon = {"label": "fig", "points": [[1, 1], [9, 1], [5, 9]], "fill_color": None}
     content = {"shapes": [polygon], "lineColor": [0, 255, 0, 128], "imagePath": "a.png"}
     (folder.root / "a.json").write_text(json.dumps(content))
-    (page,) = folder.read().pages
-    assert page.things[0].bounds == (1, 1, 9, 9)
-    assert page.things[0].attributes == {}
-    assert page.size is None
+    (record,) = folder.read().records
+    assert record.objects[0].bounds == (1, 1, 9, 9)
+    assert record.objects[0].attributes == {}
+    assert record.size is None
 
 
 @pytest.mark.parametrize(
@@ -351,30 +351,30 @@ def test_old_files_with_few_keys(folder):
 )
 def test_sizes_that_are_none(folder, size):
     folder.image("a.png")
-    folder.page("a.json", imageWidth=size[0], imageHeight=size[1])
-    assert folder.read().pages[0].size is None
+    folder.record("a.json", imageWidth=size[0], imageHeight=size[1])
+    assert folder.read().records[0].size is None
 
 
 def test_given_split(folder):
     for side in ("train", "valid"):
         folder.image(f"{side}/set/1.png")
-        folder.page(f"{side}/set/1.json")
+        folder.record(f"{side}/set/1.json")
     folder.image("2.png")
-    folder.page("2.json")
-    scan = folder.read()
-    assert [(p.path, p.split) for p in scan.pages] == [
+    folder.record("2.json")
+    parsed = folder.read()
+    assert [(p.path, p.split) for p in parsed.records] == [
         ("train/set/1.png", "train"),
         ("valid/set/1.png", "val"),
     ]
-    assert reasons(scan) == {"2.json": "no-split"}
+    assert reasons(parsed) == {"2.json": "no-split"}
 
 
 def test_worker_processes_say_the_same(folder):
     for i in range(3):
         folder.image(f"{i}.png")
-        folder.page(f"{i}.json")
+        folder.record(f"{i}.json")
     one = folder.read()
-    assert len(one.pages) == 3
+    assert len(one.records) == 3
     assert folder.read(workers=1) == one
     assert folder.read(workers=None) == one
     (folder.root / "gone.json").symlink_to(folder.root / "nothing")
@@ -383,8 +383,8 @@ def test_worker_processes_say_the_same(folder):
 
 def test_claims(folder):
     folder.image("a.png")
-    folder.page("a.json")
-    folder.page("b/b.JSON")
+    folder.record("a.json")
+    folder.record("b/b.JSON")
     (folder.root / "coco.json").write_text('{"images": [], "annotations": []}')
     (folder.root / "notes.json").write_text('{"imagePath": "a.png"}')
     assert claims(open_source(folder.root)) == 2
@@ -393,17 +393,19 @@ def test_claims(folder):
 def test_shared_labelme(shared_data):
     """Every JSON of every version is read or listed, by flags and by shapes."""
     root = shared_data / "labelme"
-    pages = {path.relative_to(root).as_posix() for path in root.rglob("*.json")}
-    assert len(pages) == 67
-    scan = labelme.read(open_source(root))
-    assert {p.file for p in scan.pages} | {r.file for r in scan.rejected} == pages
+    records = {path.relative_to(root).as_posix() for path in root.rglob("*.json")}
+    assert len(records) == 67
+    parsed = labelme.read(open_source(root))
+    assert {p.file for p in parsed.records} | {
+        r.file for r in parsed.rejected
+    } == records
     # 64 pages have shapes; 2 have flags; one is COCO
-    assert [(r.file, r.reason) for r in scan.rejected] == [
+    assert [(r.file, r.reason) for r in parsed.rejected] == [
         ("instance_segmentation/data_dataset_coco/annotations.json", "not-labelme")
     ]
-    assert sum(bool(p.things) for p in scan.pages) == 64
-    assert sum(bool(p.labels) for p in scan.pages) == 2
-    drawn = Counter(s.kind for p in scan.pages for t in p.things for s in t.shapes)
+    assert sum(bool(p.objects) for p in parsed.records) == 64
+    assert sum(bool(p.labels) for p in parsed.records) == 2
+    drawn = Counter(s.kind for p in parsed.records for t in p.objects for s in t.shapes)
     # 220 polygons, 100 rectangles, and in primitives one of each and a rectangle more
     ones = ("circle", "line", "linestrip", "mask", "point")
     assert drawn == {"polygon": 221, "rectangle": 102} | dict.fromkeys(ones, 1)

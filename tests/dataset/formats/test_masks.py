@@ -48,12 +48,12 @@ def config(path, **ids):
     path.write_text(json.dumps({"labels": labels}))
 
 
-def scan(root):
+def parsed(root):
     return read(open_source(root))
 
 
 def labels(found):
-    return [(p.path, p.file, [t.label for t in p.things]) for p in found.pages]
+    return [(p.path, p.file, [t.label for t in p.objects]) for p in found.records]
 
 
 def reasons(found):
@@ -68,17 +68,17 @@ def test_what_the_tool_writes(root):
     image(root / "b.png")
     save(root / "b_mask.png", rgb(IDS))
     config(root / "config.json", unlabeled=0, car=26, bicycle=33)
-    found = scan(root)
+    found = parsed(root)
     assert labels(found) == [
         ("a.jpg", "a_watershed_mask.png", ["car", "bicycle"]),
         ("b.png", "b_mask.png", ["car", "bicycle"]),
     ]
-    page = found.pages[0]
-    assert (page.size, page.split) == ((6, 4), None)
-    shape = page.things[0].shapes[0]
+    record = found.records[0]
+    assert (record.size, record.split) == ((6, 4), None)
+    shape = record.objects[0].shapes[0]
     assert (shape.kind, shape.bounds) == ("mask", (2, 1, 5, 3))
     assert shape.pixels().all()
-    assert page.things[0].attributes == {"id": 26}
+    assert record.objects[0].attributes == {"id": 26}
     assert found.consumed == {"a_mask.png", "a_color_mask.png", "config.json"}
     assert found.named == {"a.jpg": "a_watershed_mask.png", "b.png": "b_mask.png"}
     assert (found.rejected, found.warnings) == ((), ())
@@ -89,7 +89,7 @@ def test_what_the_tool_writes(root):
 def test_ids_without_names(root):
     image(root / "a.jpg")
     save(root / "a_watershed_mask.png", rgb(IDS))
-    found = scan(root)
+    found = parsed(root)
     assert labels(found) == [("a.jpg", "a_watershed_mask.png", ["id 26", "id 33"])]
     assert "config.json" in found.warnings[0]
 
@@ -98,8 +98,8 @@ def test_names_of_nothing_and_ids_unknown(root):
     image(root / "a.jpg")
     save(root / "a_mask.png", IDS)
     config(root / "config.json", Background=33, edge=255)
-    found = scan(root)
-    assert [t.label for t in found.pages[0].things] == ["edge"]
+    found = parsed(root)
+    assert [t.label for t in found.records[0].objects] == ["edge"]
     assert [(r.file, r.reason, r.detail) for r in found.rejected] == [
         ("a_mask.png", "unknown-id", "Ids that the config has no name for: 26.")
     ]
@@ -112,8 +112,8 @@ def test_a_config_that_cannot_be_used(root):
     (root / "config.json").write_text(json.dumps({"labels": parts}))
     (root / "list.json").write_text('{"labels": ["car"]}')
     (root / "cut.json").write_text("{")
-    found = scan(root)
-    assert [t.label for t in found.pages[0].things] == ["car"]
+    found = parsed(root)
+    assert [t.label for t in found.records[0].objects] == ["car"]
     assert [(r.file, r.reason) for r in found.rejected] == [
         *[("config.json", "bad-entry")] * 3,
         ("cut.json", "broken-json"),
@@ -121,7 +121,7 @@ def test_a_config_that_cannot_be_used(root):
     ]
     config(root / "sub" / "config.json", bus=26)
     with pytest.raises(DatasetError, match="Id 26 has two names: 'car' in"):
-        scan(root)
+        parsed(root)
 
 
 def test_masks_that_cannot_be_used(root):
@@ -140,8 +140,8 @@ def test_masks_that_cannot_be_used(root):
     save(root / "gone_mask.png", IDS)
     image(root / "only.jpg")
     save(root / "only_color_mask.png", rgb(IDS))
-    found = scan(root)
-    assert found.pages == ()
+    found = parsed(root)
+    assert found.records == ()
     assert reasons(found) == {
         "color_mask.png": "color-mask",
         "cut_mask.png": "damaged",
@@ -191,8 +191,8 @@ def test_names_with_dots(root):
     image(root / "two.2.jpg")
     save(root / "two_mask.png", IDS)
     save(root / "two.2_mask.png", IDS)
-    found = scan(root)
-    assert [(p.path, p.file) for p in found.pages] == [
+    found = parsed(root)
+    assert [(p.path, p.file) for p in found.records] == [
         ("img.1.jpg", "img_mask.png"),
         ("two.2.jpg", "two.2_mask.png"),
     ]
@@ -206,8 +206,8 @@ def test_a_folder_of_masks(root, folder):
     image(root / "x" / "images" / "b.jpg")
     save(root / "x" / folder / "b_mask.png", IDS)
     image(root / "x" / "images" / "c.jpg")
-    found = scan(root)
-    assert sorted((p.path, p.file) for p in found.pages) == [
+    found = parsed(root)
+    assert sorted((p.path, p.file) for p in found.records) == [
         ("x/images/1/a.jpg", f"x/{folder}/1/a.png"),
         ("x/images/b.jpg", f"x/{folder}/b_mask.png"),
     ]
@@ -221,8 +221,8 @@ def test_a_split(root):
         save(root / side / "a_mask.png", IDS)
     image(root / "b.jpg")
     save(root / "b_mask.png", IDS)
-    found = scan(root)
-    assert [(p.path, p.split) for p in found.pages] == [
+    found = parsed(root)
+    assert [(p.path, p.split) for p in found.records] == [
         ("train/a.jpg", "train"),
         ("val/a.jpg", "val"),
     ]

@@ -72,10 +72,10 @@ def little_memory() -> Iterator[None]:
         return
     import resource
 
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    records = int(Path("/proc/self/statm").read_text().split()[0])
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(
-        resource.RLIMIT_AS, (pages * resource.getpagesize() + BYTES, hard)
+        resource.RLIMIT_AS, (records * resource.getpagesize() + BYTES, hard)
     )
     try:
         yield
@@ -208,7 +208,7 @@ def test_facts(place, kind, edits):
         assert found.reason not in {"", "no-memory"}
     else:
         assert isinstance(found, Examined)
-        assert found.facts.width * found.facts.height <= decoding.MAX_PIXELS
+        assert found.info.width * found.info.height <= decoding.MAX_PIXELS
 
 
 # What takes the place of a value of a JSON, as text.
@@ -352,7 +352,7 @@ def coco() -> bytes:
     ]
     outlines = [[2, 3, 20, 3, 20, 25, 2, 25]], [[12, 9, 30, 9, 30, 31]]
     rle = {"size": [32, 32], "counts": [100, 20, 12, 20, 872]}
-    things = [
+    objects = [
         {
             "id": i,
             "image_id": i // 2,
@@ -366,7 +366,7 @@ def coco() -> bytes:
     ]
     categories = [{"id": 1, "name": "cat"}, {"id": 3, "name": "dog"}]
     return json.dumps(
-        {"images": images, "annotations": things, "categories": categories}
+        {"images": images, "annotations": objects, "categories": categories}
     ).encode()
 
 
@@ -395,7 +395,7 @@ def via() -> bytes:
 
 
 def voc(name: str) -> bytes:
-    things = "".join(
+    objects = "".join(
         f"<object><name>{label}</name><difficult>0</difficult><bndbox>"
         f"<xmin>{left}</xmin><ymin>4</ymin><xmax>{left + 12}</xmax><ymax>25</ymax>"
         "</bndbox></object>"
@@ -403,7 +403,7 @@ def voc(name: str) -> bytes:
     )
     size = "<size><width>32</width><height>32</height><depth>3</depth></size>"
     return (
-        f"<annotation><folder>x</folder><filename>{name}.jpg</filename>{size}{things}"
+        f"<annotation><folder>x</folder><filename>{name}.jpg</filename>{size}{objects}"
         "</annotation>"
     ).encode()
 
@@ -536,8 +536,8 @@ def test_sources(place, name, draw, how):
         except DatasetError:
             return
     assert manifest.examples
-    for page in read_objects(out):
-        shapes = [shape for thing in page.things for shape in thing.shapes]
+    for record in read_objects(out):
+        shapes = [shape for obj in record.objects for shape in obj.shapes]
         for shape in shapes[:20]:
             with bounded(), contextlib.suppress(BadShape):
                 upright(shape, 6, (32, 32)).outlines()
@@ -565,8 +565,8 @@ def test_the_samples_are_good(tmp_path, name):
 @few(120)
 @given(draw=st.data())
 def test_sheets(place, draw):
-    page = labelme_page("1.jpg", draw.draw(st.sampled_from(["cat", "inside"])))
-    (place / "1.json").write_bytes(changed(page, "1.json", draw))
+    record = labelme_page("1.jpg", draw.draw(st.sampled_from(["cat", "inside"])))
+    (place / "1.json").write_bytes(changed(record, "1.json", draw))
     with bounded():
         sheet = parse_sheet(place, "1.json")
     assert isinstance(sheet, Sheet)

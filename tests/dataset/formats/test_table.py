@@ -31,20 +31,20 @@ def write(root, text: str, name: str = "labels.csv", encoding: str = "utf-8"):
     return root
 
 
-def scan(place, **reading):
+def parsed(place, **reading):
     return table.read(open_source(place, reading=ReaderOptions(**reading), workers=0))
 
 
 def labels(found) -> dict[str, tuple[str, ...]]:
-    return {page.path: page.labels for page in found.pages}
+    return {record.path: record.labels for record in found.records}
 
 
 def reasons(found) -> list[tuple[str, str]]:
     return [(one.file, one.reason) for one in found.rejected]
 
 
-def drawn(page: ImageRecord) -> list[tuple[str, tuple[float, ...]]]:
-    return [(t.label, tuple(round(v, 6) for v in t.bounds)) for t in page.things]
+def drawn(record: ImageRecord) -> list[tuple[str, tuple[float, ...]]]:
+    return [(t.label, tuple(round(v, 6) for v in t.bounds)) for t in record.objects]
 
 
 def test_a_row_a_image(tmp_path):
@@ -57,8 +57,8 @@ def test_a_row_a_image(tmp_path):
         "b/2.jpg,dog,Validation,g1,right,\n"
         "b/3.jpg,,,,,x\n",
     )
-    found = scan(tmp_path)
-    assert found.pages == (
+    found = parsed(tmp_path)
+    assert found.records == (
         ImageRecord(
             path="a/1.jpg",
             file="labels.csv",
@@ -135,34 +135,34 @@ def test_columns_that_were_said(tmp_path):
     images(tmp_path, "1.jpg", "2.jpg")
     write(tmp_path, "id,label,breed,patient\n1,0,pug,p7\n2,1,lab,p8\n")
     with pytest.raises(DatasetError, match="known as the path"):
-        scan(tmp_path)
+        parsed(tmp_path)
     said = (("path", "id"), ("label", "Breed"), ("group", "patient"))
-    found = scan(tmp_path, columns=said)
+    found = parsed(tmp_path, columns=said)
     assert labels(found) == {"1.jpg": ("pug",), "2.jpg": ("lab",)}
-    assert [page.group for page in found.pages] == ["p7", "p8"]
-    assert found.pages[0].attributes == {"label": "0"}
+    assert [record.group for record in found.records] == ["p7", "p8"]
+    assert found.records[0].attributes == {"label": "0"}
     with pytest.raises(UnknownColumns, match="no column 'race'"):
-        scan(tmp_path, columns=(*said[:1], ("label", "race")))
+        parsed(tmp_path, columns=(*said[:1], ("label", "race")))
     with pytest.raises(UsageError, match="Unknown role of a column 'lable'"):
-        scan(tmp_path, columns=(("lable", "breed"),))
+        parsed(tmp_path, columns=(("lable", "breed"),))
 
 
 def test_columns_that_cannot_be_told(tmp_path):
     images(tmp_path, "1.jpg")
     write(tmp_path, "path,class,class_name\n1.jpg,0,cat\n")
     with pytest.raises(DatasetError, match="may be the label: class and class_na") as e:
-        scan(tmp_path)
+        parsed(tmp_path)
     assert e.value.hint == "Say which: --column label=class"
-    assert labels(scan(tmp_path, columns=(("label", "class_name"),))) == {
+    assert labels(parsed(tmp_path, columns=(("label", "class_name"),))) == {
         "1.jpg": ("cat",)
     }
     write(tmp_path, "1.jpg,cat\n")
     with pytest.raises(DatasetError, match="the path or the label") as caught:
-        scan(tmp_path)
+        parsed(tmp_path)
     assert "names of the columns above it" in caught.value.hint
     write(tmp_path, "\n1.jpg,cat\n")
     with pytest.raises(DatasetError, match="They have no names"):
-        scan(tmp_path / "labels.csv")
+        parsed(tmp_path / "labels.csv")
 
 
 @pytest.mark.parametrize("text", ["", "\ufeff", "sep=;\n"])
@@ -171,10 +171,10 @@ def test_an_empty_table(tmp_path, text):
     write(tmp_path, text)
     for place in (tmp_path, tmp_path / "labels.csv"):
         with pytest.raises(DatasetError, match=r"labels\.csv: The file is empty"):
-            scan(place)
+            parsed(place)
     write(tmp_path, "path,label\n")
     with pytest.raises(DatasetError, match=r"labels\.csv has no rows"):
-        scan(tmp_path)
+        parsed(tmp_path)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -188,9 +188,9 @@ def test_however_it_was_saved(tmp_path, encoding, mark, end):
         ["2.jpg", '" dog"'],
     ]
     text = end.join(mark.join(row) for row in rows)
-    found = scan(write(tmp_path, text, "labels.tsv", encoding))
+    found = parsed(write(tmp_path, text, "labels.tsv", encoding))
     assert labels(found) == {"é 1.jpg": ("Kätzchen",), "2.jpg": ("dog",)}
-    first = next(page for page in found.pages if page.path != "2.jpg")
+    first = next(record for record in found.records if record.path != "2.jpg")
     assert first.attributes == {"a, b; c": f'two{end}lines, "quoted"'}
     assert found.rejected == ()
 
@@ -212,16 +212,16 @@ def test_tables_that_cannot_be_read(tmp_path, data, reason, detail):
     images(tmp_path, "1.jpg", "2.jpg")
     write(tmp_path, "path,label\n2.jpg,cat\n", "good.csv")
     (tmp_path / "bad.csv").write_bytes(data)
-    found = scan(tmp_path)
+    found = parsed(tmp_path)
     assert labels(found) == {"2.jpg": ("cat",)}
     assert reasons(found) == [("bad.csv", reason)]
     assert detail in found.rejected[0].detail
     with pytest.raises(DatasetError, match=detail) as caught:
-        scan(tmp_path / "bad.csv")
+        parsed(tmp_path / "bad.csv")
     assert caught.value.message.startswith(f"{tmp_path / 'bad.csv'}: ")
     (tmp_path / "good.csv").write_text("epoch,loss\n1,2\n")
     with pytest.raises(DatasetError, match="none of 2 tables can be used") as caught:
-        scan(tmp_path)
+        parsed(tmp_path)
     assert detail in caught.value.message
     assert "It has: epoch, loss" in caught.value.message
 
@@ -251,12 +251,12 @@ def test_unicode_text_of_excel(tmp_path, name):
     assert labels(table.read(opened)) == {"1.jpg": ("Käfer",), "2.jpg": ("Größe",)}
     # In a folder a .txt is anything; alone it has to have the columns.
     with pytest.raises(DatasetError, match=r"expected a table \(.csv, .tsv\), found"):
-        scan(tmp_path)
+        parsed(tmp_path)
     write(tmp_path, "0 0.5 0.5 1 1\n", name)
     with pytest.raises(DatasetError, match="no file of annotations"):
         detect(open_source(tmp_path / name))
     with pytest.raises(DatasetError, match=r"\.csv, \.tsv, \.txt, \.tab\), found"):
-        scan(tmp_path / "1.jpg")
+        parsed(tmp_path / "1.jpg")
 
 
 @pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "sep=|", "sep=\t"])
@@ -271,7 +271,7 @@ def test_a_first_line_that_tells_the_separator(tmp_path, first, encoding):
     assert table.claims(opened) == 3
     found = table.read(opened)
     assert labels(found) == {"1.jpg": ("cat",), "2.jpg": ("dog",)}
-    assert found.pages[0].attributes == {"a,b": "x,y"}
+    assert found.records[0].attributes == {"a,b": "x,y"}
     # As Excel counts them, which does not show the line.
     assert [one.detail for one in found.rejected] == ["Row 4: it names no image."]
 
@@ -287,7 +287,7 @@ def test_a_table_too_large(tmp_path, monkeypatch):
     write(tmp_path, "path,label\n1.jpg,cat\n")
     monkeypatch.setattr("tlkit.dataset.formats.table_rows.MAX_TABLE_BYTES", 20)
     write(tmp_path, "path,label\n", "2.csv")
-    assert reasons(scan(tmp_path)) == [("labels.csv", "too-big")]
+    assert reasons(parsed(tmp_path)) == [("labels.csv", "too-big")]
 
 
 def test_rows_that_cannot_be_used(tmp_path):
@@ -306,7 +306,7 @@ def test_rows_that_cannot_be_used(tmp_path):
         "1.jpg,cat,train,,\n"
         "1.jpg\n",
     )
-    found = scan(tmp_path)
+    found = parsed(tmp_path)
     assert reasons(found) == [
         ("labels.csv", "image-missing"),
         ("labels.csv", "image-ambiguous"),
@@ -323,7 +323,7 @@ def test_rows_that_cannot_be_used(tmp_path):
         "Row 3: Its image 'none.jpg' leads to no image."
     )
     # A row without side and without label says nothing new.
-    assert {page.split: page.labels for page in found.pages} == {
+    assert {record.split: record.labels for record in found.records} == {
         "train": ("cat",),
         None: (),
     }
@@ -338,7 +338,7 @@ def test_names_as_others_give_them(tmp_path):
     }
     text = "".join(f"{name},{label}\n" for name, label in rows.items())
     write(tmp_path, "path,label\n" + text)
-    assert labels(scan(tmp_path)) == {
+    assert labels(parsed(tmp_path)) == {
         "in/a/1.jpg": ("windows",),
         "in/b/1.jpg": ("absolute",),
         "in/b/2.png": ("stem",),
@@ -351,7 +351,7 @@ def test_a_image_is_meant_by_one_name_only(tmp_path):
         tmp_path,
         "path,label\ncats/1.jpg,cat\ndogs/1.jpg,dog\nold/2.jpg,cat\nnew/2.jpg,dog\n",
     )
-    found = scan(tmp_path)
+    found = parsed(tmp_path)
     assert labels(found) == {"cats/1.jpg": ("cat",)}
     assert [one.detail for one in found.rejected] == [
         "Row 3: Its image is not there, and cats/1.jpg is another row's.",
@@ -363,25 +363,25 @@ def test_a_image_is_meant_by_one_name_only(tmp_path):
 def test_several_labels(tmp_path):
     images(tmp_path, "1.jpg", "2.jpg", "3.jpg")
     write(tmp_path, "path,label\n1.jpg,b|a\n2.jpg,a | |\n3.jpg,c\n3.jpg,a\n")
-    found = scan(tmp_path)
+    found = parsed(tmp_path)
     assert labels(found) == {
         "1.jpg": ("b|a",),
         "2.jpg": ("a | |",),
         "3.jpg": ("c", "a"),
     }
     assert found.warnings == ()
-    found = scan(tmp_path, separator="|")
+    found = parsed(tmp_path, separator="|")
     assert labels(found) == {
         "1.jpg": ("b", "a"),
         "2.jpg": ("a",),
         "3.jpg": ("c", "a"),
     }
     write(tmp_path, "path;label\n1.jpg;b|a\n2.jpg;a|b\n3.jpg;c\n")
-    assert scan(tmp_path).warnings == (
+    assert parsed(tmp_path).warnings == (
         "Most labels hold '|', as in 'b|a': --separator '|' makes several labels of "
         "each.",
     )
-    assert scan(tmp_path, separator="|").warnings == ()
+    assert parsed(tmp_path, separator="|").warnings == ()
 
 
 def test_an_empty_separator_is_refused(tmp_path):
@@ -414,8 +414,8 @@ def test_what_rows_of_a_image_do_not_agree_on(tmp_path):
         "path,label,group,camera,expert\n1.jpg,a,g,left,x\n1.jpg,a,,left,y\n"
         "2.jpg,a,g1,,\n2.jpg,b,g2,,\n",
     )
-    found = scan(tmp_path)
-    assert [(p.path, p.group, p.attributes) for p in found.pages] == [
+    found = parsed(tmp_path)
+    assert [(p.path, p.group, p.attributes) for p in found.records] == [
         ("1.jpg", "g", {"camera": "left"})
     ]
     assert reasons(found) == [("2.jpg", "several-groups")]
@@ -425,22 +425,26 @@ def test_what_rows_of_a_image_do_not_agree_on(tmp_path):
 def test_sides_by_the_names_of_the_tables(tmp_path):
     images(tmp_path, "1.jpg", "2.jpg", "3.jpg")
     write(tmp_path, "path,label\n1.jpg,a\n", "train_labels.csv")
-    assert scan(tmp_path).pages[0].split is None
+    assert parsed(tmp_path).records[0].split is None
     write(tmp_path, "path,label\n2.jpg,a\n", "val-annotations-bbox.csv")
     write(tmp_path, "path,label\n3.jpg,a\n", "rest.csv")
-    assert [page.split for page in scan(tmp_path).pages] == ["train", "val", None]
-    assert [page.split for page in scan(tmp_path / "rest.csv").pages] == [None]
+    assert [record.split for record in parsed(tmp_path).records] == [
+        "train",
+        "val",
+        None,
+    ]
+    assert [record.split for record in parsed(tmp_path / "rest.csv").records] == [None]
     write(tmp_path, "path,label,split\n3.jpg,a,test\n", "rest.csv")
-    assert [page.split for page in scan(tmp_path).pages] == [None, None, "test"]
+    assert [record.split for record in parsed(tmp_path).records] == [None, None, "test"]
 
 
 def test_sides_by_the_folders_of_the_images(tmp_path):
     images(tmp_path, "Train/1.jpg", "valid/2.jpg")
     write(tmp_path, "path,label\n1.jpg,a\n2.jpg,a\n")
-    assert [page.split for page in scan(tmp_path).pages] == ["train", "val"]
+    assert [record.split for record in parsed(tmp_path).records] == ["train", "val"]
     images(tmp_path, "3.jpg")
     write(tmp_path, "path,label\n1.jpg,a\n2.jpg,a\n3.jpg,a\n")
-    assert {page.split for page in scan(tmp_path).pages} == {None}
+    assert {record.split for record in parsed(tmp_path).records} == {None}
 
 
 def test_boxes_of_tensorflow(tmp_path):
@@ -457,8 +461,8 @@ def test_boxes_of_tensorflow(tmp_path):
         "2.jpg,0,0,cat,,,,,\n"
         "3.jpg,,,,,,,,\n",
     )
-    found = scan(tmp_path)
-    one, two, three = found.pages
+    found = parsed(tmp_path)
+    one, two, three = found.records
     assert drawn(one) == [
         ("cat", (1, 2, 11, 12)),
         ("dog", (20, 4, 30.5, 18)),
@@ -466,10 +470,10 @@ def test_boxes_of_tensorflow(tmp_path):
     ]
     assert one.size == (40, 20)
     assert one.labels == ()
-    assert one.things[0].attributes == {"pose": "left"}
-    assert (two.things, two.size) == ((), None)
+    assert one.objects[0].attributes == {"pose": "left"}
+    assert (two.objects, two.size) == ((), None)
     # An image that nothing is on.
-    assert (three.things, three.labels, three.size) == ((), (), None)
+    assert (three.objects, three.labels, three.size) == ((), (), None)
     assert [(o.file, o.reason, o.detail.split(":")[0]) for o in found.rejected] == [
         ("labels.csv", "bad-points", "Row 5"),
         ("labels.csv", "bad-box", "Row 6"),
@@ -495,15 +499,19 @@ def test_boxes_of_openimages(tmp_path):
         "0d4,x,/m/cat,,0,0.5,0,0.5,0\n"
         "0a1,x,/m/dog,?,0,3.5,0,0.5,0\n",
     )
-    found = scan(tmp_path)
-    assert {page.path: drawn(page) for page in found.pages} == {
+    found = parsed(tmp_path)
+    assert {record.path: drawn(record) for record in found.records} == {
         "0a1.jpg": [("/m/cat", (50, 10, 100, 100)), ("/m/dog", (0, 0, 700, 50))],
         "0b2.jpg": [("/m/dog", (20, 50, 40, 100))],
         # As it is shown, 100 wide and 200 high.
         "0c3.jpg": [("/m/cat", (0, 0, 50, 100))],
     }
-    assert [page.size for page in found.pages] == [(200, 100), (200, 100), (100, 200)]
-    crowd = found.pages[1].things[0].attributes
+    assert [record.size for record in found.records] == [
+        (200, 100),
+        (200, 100),
+        (100, 200),
+    ]
+    crowd = found.records[1].objects[0].attributes
     assert (crowd["iscrowd"], crowd["IsGroupOf"]) == (1, "1")
     assert reasons(found) == [
         ("labels.csv", "ruled-out"),
@@ -533,18 +541,18 @@ def test_the_same_boxes_as_in_yolo(shared_data, tmp_path):
     assert detect(opened) == "csv"
     found = table.read(opened)
     assert found.rejected == ()
-    assert sum(len(page.things) for page in found.pages) == 87
-    for page in found.pages:
+    assert sum(len(record.objects) for record in found.records) == 87
+    for record in found.records:
         boxes = sorted(
             (t.label, b[0], b[1], b[2] - b[0], b[3] - b[1])
-            for t in page.things
+            for t in record.objects
             for b in [t.bounds]
         )
-        assert [b[0] for b in boxes] == [b[0] for b in expected[page.path]]
+        assert [b[0] for b in boxes] == [b[0] for b in expected[record.path]]
         np.testing.assert_allclose(
-            [b[1:] for b in boxes], [b[1:] for b in expected[page.path]], atol=0.5
+            [b[1:] for b in boxes], [b[1:] for b in expected[record.path]], atol=0.5
         )
-    assert {page.path for page in found.pages} == set(expected)
+    assert {record.path for record in found.records} == set(expected)
 
 
 def test_claims(tmp_path):
@@ -563,12 +571,12 @@ def test_claims(tmp_path):
     assert detect(open_source(tmp_path / "other.csv")) == "csv"
     assert detect(open_source(tmp_path / "history.csv")) == "csv"
     with pytest.raises(DatasetError, match="It has: epoch, loss"):
-        scan(tmp_path / "history.csv")
+        parsed(tmp_path / "history.csv")
     with pytest.raises(DatasetError, match="is no file of annotations"):
         detect(open_source(tmp_path / "via.csv"))
     with pytest.raises(DatasetError, match="table of the VGG Image Annotator"):
-        scan(tmp_path / "via.csv")
-    found = scan(tmp_path)
+        parsed(tmp_path / "via.csv")
+    found = parsed(tmp_path)
     assert ("history.csv", "unknown-columns") in reasons(found)
     assert ("via.csv", "unknown-columns") in reasons(found)
 
@@ -587,7 +595,7 @@ def test_a_table_that_must_not_be_read(tmp_path, monkeypatch):
     assert count_lines(tmp_path / "labels.csv") == 0
     monkeypatch.setattr("tlkit.dataset.formats.table_rows.header_of", lambda _: header)
     with pytest.raises(DatasetError, match="cannot be read: Permission denied"):
-        scan(tmp_path, columns=said)
+        parsed(tmp_path, columns=said)
 
 
 def test_a_header_too_long_for_a_table(tmp_path):
@@ -604,7 +612,7 @@ def test_a_pipe_is_no_table(tmp_path):
     os.mkfifo(tmp_path / "labels.csv")
     assert detect(open_source(tmp_path)) == "folders"
     with pytest.raises(DatasetError, match="Not an ordinary file"):
-        scan(tmp_path)
+        parsed(tmp_path)
 
 
 def test_many_rows(tmp_path):
@@ -616,7 +624,7 @@ def test_many_rows(tmp_path):
     object.__setattr__(opened, "only", "labels.csv")
     start = time.process_time()
     found = table.read(opened)
-    assert len(found.pages) == 10_000
+    assert len(found.records) == 10_000
     assert time.process_time() - start < 5
 
 
@@ -636,7 +644,7 @@ def test_a_data_frame(tmp_path, monkeypatch):
     found = table.read(open_source(root, frame=same))
     assert labels(found) == {"a/1.jpg": ("cat", "old"), "b/2.jpg": ("2",)}
     assert table.claims(open_source(root, frame=same)) == 3
-    assert [page.group for page in found.pages] == ["", ""]
+    assert [record.group for record in found.records] == ["", ""]
     assert reasons(found) == [("DataFrame", "no-path")]
     assert found.consumed == frozenset()
     found = table.read(
@@ -698,7 +706,7 @@ def test_several_labels_in_a_cell(tmp_path, kind):
         "3.jpg": (),
         "4.jpg": ("a",),
     }
-    assert found.pages[0].attributes["seen"] == "x|y"
+    assert found.records[0].attributes["seen"] == "x|y"
     assert found.warnings == ()
     # As in a text, where it was asked for.
     reading = ReaderOptions(separator="|")

@@ -58,12 +58,14 @@ def save(path: Path, *entries, folder=None):
     path.write_text(json.dumps(content))
 
 
-def scan(root, **reading):
+def parsed(root, **reading):
     return read(open_source(root, reading=ReaderOptions(**reading)))
 
 
-def things(found):
-    return [(p.path, t.label, t.shapes[0].kind) for p in found.pages for t in p.things]
+def objects(found):
+    return [
+        (p.path, t.label, t.shapes[0].kind) for p in found.records for t in p.objects
+    ]
 
 
 def reasons(found):
@@ -130,15 +132,15 @@ def test_what_an_attribute_says():
 def test_a_project_of_version_2(root):
     two = region(RECT, kind="cat", note="small"), region(POINT, kind={"dog": True})
     save(root / "p.json", entry("a.png", *two, by="Ann"), entry("b.png"), folder="")
-    found = scan(root, attribute="kind")
-    assert things(found) == [
+    found = parsed(root, attribute="kind")
+    assert objects(found) == [
         ("a.png", "cat", "rectangle"),
         ("a.png", "dog", "point"),
     ]
-    page = found.pages[0]
-    assert (page.file, page.shown, page.labels) == ("p.json", "a.png", ())
-    assert page.attributes == {"by": "Ann"}
-    assert page.things[0].attributes == {"note": "small"}
+    record = found.records[0]
+    assert (record.file, record.shown, record.labels) == ("p.json", "a.png", ())
+    assert record.attributes == {"by": "Ann"}
+    assert record.objects[0].attributes == {"note": "small"}
     assert found.consumed == {"p.json"}
     assert found.named == {"a.png": "p.json", "b.png": "p.json"}
     assert found.rejected == ()
@@ -153,8 +155,8 @@ def test_annotations_of_version_1(root):
         "0": region(RECT | {"x": "1"}, kind="first"),
     }
     save(root / "v1.json", entry("a.png") | {"regions": regions, "fileref": ""})
-    found = scan(root)
-    assert [t.label for t in found.pages[0].things] == ["second", "last"]
+    found = parsed(root)
+    assert [t.label for t in found.records[0].objects] == ["second", "last"]
     assert reasons(found) == [
         ("v1.json", "bad-points", "a.png, region 1: its x is '1', no number.")
     ]
@@ -177,13 +179,13 @@ def test_a_table(root, start):
     ]
     with (root / "t.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header, *rows])
-    found = scan(root, attribute="kind")
-    assert things(found) == [
+    found = parsed(root, attribute="kind")
+    assert objects(found) == [
         ("a.png", "cat", "rectangle"),
         ("a.png", "dog", "point"),
         ("b.png", "", "point"),
     ]
-    assert found.pages[0].attributes == {"by": "Ann"}
+    assert found.records[0].attributes == {"by": "Ann"}
     assert [(reason, detail[:25]) for _, reason, detail in reasons(found)] == [
         ("broken-json", "Line 5: Expecting propert"),
         ("broken-json", "Line 7: invalid literal f"),
@@ -204,7 +206,7 @@ def test_files_that_are_not_via(root):
     content = json.loads((root / "p.json").read_text())
     content |= {"x": 3, "y": {"filename": 4}, "z": entry("b.png") | {"regions": "no"}}
     (root / "p.json").write_text(json.dumps(content))
-    found = scan(root)
+    found = parsed(root)
     assert [row[:2] for row in reasons(found)] == [
         ("cut.json", "broken-json"),
         ("deep.json", "broken-json"),
@@ -215,20 +217,20 @@ def test_files_that_are_not_via(root):
         ("p.json", "bad-entry"),
         ("p.json", "bad-entry"),
     ]
-    assert things(found) == [("a.png", "cat", "rectangle")]
+    assert objects(found) == [("a.png", "cat", "rectangle")]
 
 
 def test_the_only_attribute_with_values_is_the_label(root):
     one = region(RECT, kind="cat", note="", seen={"no": False})
     save(root / "p.json", entry("a.png", one))
-    assert [t.label for t in scan(root).pages[0].things] == ["cat"]
+    assert [t.label for t in parsed(root).records[0].objects] == ["cat"]
 
 
 def test_attributes_that_agree(root):
     regions = region(RECT, kind="cat", name="cat"), region(POINT, name="dog", kind="")
     save(root / "p.json", entry("a.png", *regions))
-    found = scan(root)
-    assert [t.label for t in found.pages[0].things] == ["cat", "dog"]
+    found = parsed(root)
+    assert [t.label for t in found.records[0].objects] == ["cat", "dog"]
     assert "'name'" in found.note
 
 
@@ -236,21 +238,24 @@ def test_attributes_that_differ_have_to_be_chosen_from(root):
     regions = region(RECT, kind="cat", name="Tom"), region(POINT, kind="dog")
     save(root / "p.json", entry("a.png", *regions, weather="rain"))
     with pytest.raises(DatasetError, match="--attribute") as caught:
-        scan(root)
+        parsed(root)
     for line in ("kind: 'cat', 'dog'", "name: 'Tom'", "weather: 'rain'"):
         assert line in caught.value.message
-    found = scan(root, attribute="weather")
-    assert found.pages[0].labels == ("rain",)
-    assert [t.label for t in found.pages[0].things] == ["", ""]
-    assert found.pages[0].things[0].attributes == {"kind": "cat", "name": "Tom"}
+    found = parsed(root, attribute="weather")
+    assert found.records[0].labels == ("rain",)
+    assert [t.label for t in found.records[0].objects] == ["", ""]
+    assert found.records[0].objects[0].attributes == {"kind": "cat", "name": "Tom"}
     with pytest.raises(UsageError, match="Did you mean weather"):
-        scan(root, attribute="wether")
+        parsed(root, attribute="wether")
 
 
 def test_regions_and_images_may_have_it(root):
     save(root / "p.json", entry("a.png", region(RECT, kind="cat"), kind="dog"))
-    found = scan(root)
-    assert (found.pages[0].labels, found.pages[0].things[0].label) == (("dog",), "cat")
+    found = parsed(root)
+    assert (found.records[0].labels, found.records[0].objects[0].label) == (
+        ("dog",),
+        "cat",
+    )
 
 
 def test_labels_that_cannot_be(root):
@@ -259,7 +264,7 @@ def test_labels_that_cannot_be(root):
         root / "p.json", entry("a.png", several, region(POINT, kind="a\nb"), kind="\t")
     )
     save(root / "q.json", entry("b.png", kind={"x\ny": True, "fine": True}))
-    found = scan(root)
+    found = parsed(root)
     assert reasons(found) == [
         (
             "p.json",
@@ -269,16 +274,16 @@ def test_labels_that_cannot_be(root):
         ("p.json", "bad-label", "a.png, region 2: its label is 'a\\nb'."),
         ("q.json", "bad-label", "b.png: 'x\\ny' cannot be a label."),
     ]
-    assert found.pages[1].labels == ("fine",)
+    assert found.records[1].labels == ("fine",)
 
 
 def test_regions_without_label(root):
     regions = region(RECT, kind="cat"), region(POINT)
     save(root / "p.json", entry("a.png", *regions))
-    assert scan(root).warnings == ("1 of 2 regions have no 'kind'.",)
+    assert parsed(root).warnings == ("1 of 2 regions have no 'kind'.",)
     save(root / "p.json", entry("a.png", region(POINT)))
-    found = scan(root)
-    assert (found.warnings, things(found)) == ((), [("a.png", "", "point")])
+    found = parsed(root)
+    assert (found.warnings, objects(found)) == ((), [("a.png", "", "point")])
 
 
 @pytest.mark.parametrize(
@@ -286,7 +291,7 @@ def test_regions_without_label(root):
 )
 def test_remote_images(root, name):
     save(root / "p.json", entry(name, region(RECT, kind="cat")))
-    assert [row[:2] for row in reasons(scan(root))] == [("p.json", "remote-image")]
+    assert [row[:2] for row in reasons(parsed(root))] == [("p.json", "remote-image")]
 
 
 def test_names_of_images(root):
@@ -301,9 +306,9 @@ def test_names_of_images(root):
         entry("../../etc/passwd", region(RECT, kind="cat")),
         folder=".\\sub",
     )
-    found = scan(root)
+    found = parsed(root)
     # p.png bears the file's own name, which tells nothing of the others
-    assert [page.path for page in found.pages] == ["sub/a.png", "b.png"]
+    assert [record.path for record in found.records] == ["sub/a.png", "b.png"]
     assert [row[:2] for row in reasons(found)] == [
         ("p.json", "image-missing"),
         ("p.json", "outside-source"),
@@ -315,8 +320,8 @@ def test_said_twice(root):
     save(root / "1.json", entry("a.png", cat), entry("b.png"))
     save(root / "2.json", entry("a.png", cat), entry("b.png", cat, cat))
     save(root / "3.json", entry("a.png", region(POINT, kind="dog"), cat))
-    found = scan(root)
-    assert things(found) == [
+    found = parsed(root)
+    assert objects(found) == [
         ("a.png", "cat", "rectangle"),
         ("b.png", "cat", "rectangle"),
         ("a.png", "dog", "point"),
@@ -335,8 +340,8 @@ def test_regions_that_differ_in_any_attribute_are_two(root):
     again = region(RECT, species="dog")
     save(root / "1.json", entry("a.png", dog, odd, again, kind="pet"))
     save(root / "2.json", entry("a.png", region(RECT, species="dog", by="Ann")))
-    found = scan(root, attribute="kind")
-    assert [t.attributes for p in found.pages for t in p.things] == [
+    found = parsed(root, attribute="kind")
+    assert [t.attributes for p in found.records for t in p.objects] == [
         {"species": "dog"},
         {"species": "undefined"},
         {"species": "dog", "by": "Ann"},
@@ -352,7 +357,7 @@ def test_a_split(root):
     save(
         root / "p.json", *(entry(n, region(RECT, k="cat")) for n in ("a.png", "b.png"))
     )
-    assert [(p.path, p.split) for p in scan(root).pages] == [
+    assert [(p.path, p.split) for p in parsed(root).records] == [
         ("train/a.png", "train"),
         ("Valid/b.png", "val"),
     ]
@@ -362,11 +367,11 @@ def test_the_kudzu_bugs(shared_data):
     source = open_source(shared_data / "via" / "kudzu")
     assert sources.detect(source) == "via"
     found = read(source)
-    assert Counter(page.split for page in found.pages) == {"train": 24, "val": 16}
-    assert Counter((p.split, t.label) for p in found.pages for t in p.things) == {
+    assert Counter(record.split for record in found.records) == {"train": 24, "val": 16}
+    assert Counter((p.split, t.label) for p in found.records for t in p.objects) == {
         ("train", "kudzu"): 520,
         ("val", ""): 349,
     }
-    assert {t.shapes[0].kind for p in found.pages for t in p.things} == {"polygon"}
-    assert found.pages[0].things[0].attributes == {"inseto": "kudzu"}
+    assert {t.shapes[0].kind for p in found.records for t in p.objects} == {"polygon"}
+    assert found.records[0].objects[0].attributes == {"inseto": "kudzu"}
     assert found.rejected == ()

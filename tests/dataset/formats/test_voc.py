@@ -12,7 +12,7 @@ from tlkit.dataset.formats.voc import claims, read
 from tlkit.dataset.formats.voc_masks import joined, palette, read_classes, read_numbers
 from tlkit.dataset.formats.voc_xml import parse_xml
 from tlkit.dataset.formats.yolo import read as read_yolo
-from tlkit.dataset.records import Annotation_
+from tlkit.dataset.records import Annotation
 from tlkit.imaging.safe_read import UnreadableImage
 
 
@@ -21,7 +21,7 @@ def box(x0, y0, x1, y1):
     return f"<bndbox>{''.join(f'<{n}>{v}</{n}>' for n, v in names)}</bndbox>"
 
 
-def thing(name="cat", inner=None):
+def obj(name="cat", inner=None):
     inner = box(1, 2, 30, 18) if inner is None else inner
     return f"<object><name>{name}</name>{inner}</object>"
 
@@ -66,27 +66,27 @@ def folder(tmp_path):
     return Folder()
 
 
-def reasons(scan):
-    return {r.file: r.reason for r in scan.rejected}
+def reasons(parsed):
+    return {r.file: r.reason for r in parsed.rejected}
 
 
-def details(scan):
-    return [(r.reason, r.detail) for r in scan.rejected]
+def details(parsed):
+    return [(r.reason, r.detail) for r in parsed.rejected]
 
 
 def test_boxes(folder):
     size = "<size><width>40</width><height>20.0</height><depth>3</depth></size>"
-    scan = folder.one(
-        thing(" cat "), thing("dog", box(30.5, "1e1", 4, 2)), thing("x"), head=size
+    parsed = folder.one(
+        obj(" cat "), obj("dog", box(30.5, "1e1", 4, 2)), obj("x"), head=size
     )
-    (page,) = scan.pages
-    assert (page.path, page.file, page.size) == ("a.png", "a.xml", (40, 20))
-    assert page.things == (
-        Annotation_("cat", (rectangle((1, 2, 30, 18)),)),
-        Annotation_("dog", (rectangle((4, 2, 30.5, 10)),)),
-        Annotation_("x", (rectangle((1, 2, 30, 18)),)),
+    (record,) = parsed.records
+    assert (record.path, record.file, record.size) == ("a.png", "a.xml", (40, 20))
+    assert record.objects == (
+        Annotation("cat", (rectangle((1, 2, 30, 18)),)),
+        Annotation("dog", (rectangle((4, 2, 30.5, 10)),)),
+        Annotation("x", (rectangle((1, 2, 30, 18)),)),
     )
-    assert scan.rejected == ()
+    assert parsed.rejected == ()
 
 
 @pytest.mark.parametrize(
@@ -99,20 +99,20 @@ def test_boxes(folder):
 )
 def test_polygons(folder, polygon):
     inner = f"<polygon>{polygon}</polygon>"
-    scan = folder.one(
-        thing("a", inner),
-        thing("b", inner + box(1, 1, 9, 8.5)),
-        thing("c", inner + box(1, 1, 9, 9)),
-        thing("d", inner + "<polygon/>" + inner),
-        thing("e", "<polygon/>" + box(1, 1, 9, 9)),
+    parsed = folder.one(
+        obj("a", inner),
+        obj("b", inner + box(1, 1, 9, 8.5)),
+        obj("c", inner + box(1, 1, 9, 9)),
+        obj("d", inner + "<polygon/>" + inner),
+        obj("e", "<polygon/>" + box(1, 1, 9, 9)),
     )
-    things = scan.pages[0].things
+    objects = parsed.records[0].objects
     points = ((1, 1), (9, 1), (5, 8.5))
     expected = [("polygon", points)]
-    drawn = [[(s.kind, s.points) for s in thing.shapes] for thing in things]
+    drawn = [[(s.kind, s.points) for s in obj.shapes] for obj in objects]
     square = [("rectangle", ((1, 1), (9, 9)))]
     assert drawn == [expected, expected, expected, expected * 2, square]
-    assert [thing.told for thing in things] == [None, None, (1, 1, 9, 9), None, None]
+    assert [obj.told for obj in objects] == [None, None, (1, 1, 9, 9), None, None]
 
 
 def test_attributes(folder):
@@ -121,13 +121,11 @@ def test_attributes(folder):
     cvat = "<attributes><attribute><name>ripe</name><value>yes</value></attribute>"
     more = "<difficult>1</difficult><occluded>2</occluded><pose>Left</pose><id/>"
     deep = "<actions><jumping>1</jumping></actions>"
-    scan = folder.one(
-        thing("a", box(1, 2, 3, 4) + usual),
-        thing(
-            "b", box(1, 2, 3, 4) + part + part + more + deep + cvat + "</attributes>"
-        ),
+    parsed = folder.one(
+        obj("a", box(1, 2, 3, 4) + usual),
+        obj("b", box(1, 2, 3, 4) + part + part + more + deep + cvat + "</attributes>"),
     )
-    assert [thing.attributes for thing in scan.pages[0].things] == [
+    assert [obj.attributes for obj in parsed.records[0].objects] == [
         {},
         {
             "difficult": 1,
@@ -143,46 +141,46 @@ def test_attributes(folder):
 @pytest.mark.parametrize(
     ("object_", "reason", "detail"),
     [
-        (thing("", ""), "bad-label", "Object 2: its name is ''."),
-        (thing("a\tb"), "bad-label", "Object 2: its name is 'a\\tb'."),
-        (thing("x", ""), "no-shape", "Object 2: x has neither bndbox nor polygon."),
-        (thing("x", "<bndbox/>"), "bad-points", "Object 2: '' is no coordinate."),
+        (obj("", ""), "bad-label", "Object 2: its name is ''."),
+        (obj("a\tb"), "bad-label", "Object 2: its name is 'a\\tb'."),
+        (obj("x", ""), "no-shape", "Object 2: x has neither bndbox nor polygon."),
+        (obj("x", "<bndbox/>"), "bad-points", "Object 2: '' is no coordinate."),
         (
-            thing("x", box("nan", 1, 2, 3)),
+            obj("x", box("nan", 1, 2, 3)),
             "bad-points",
             "Object 2: 'nan' is no coordinate.",
         ),
         (
-            thing("x", box(1, 1, 2, "1e300")),
+            obj("x", box(1, 1, 2, "1e300")),
             "bad-points",
             "Object 2: '1e300' is no coordinate.",
         ),
         (
-            thing("x", "<polygon>1 2 3</polygon>"),
+            obj("x", "<polygon>1 2 3</polygon>"),
             "bad-points",
             "Object 2: a polygon of 3 numbers.",
         ),
         (
-            thing("x", "<polygon>1 2 3 4</polygon>"),
+            obj("x", "<polygon>1 2 3 4</polygon>"),
             "bad-points",
             "Object 2: 2 point(s) are no polygon.",
         ),
         (
-            thing("x", "<polygon><x1>1</x1></polygon>"),
+            obj("x", "<polygon><x1>1</x1></polygon>"),
             "bad-points",
             "Object 2: a polygon without y1.",
         ),
     ],
 )
 def test_objects_that_cannot_be_used(folder, object_, reason, detail):
-    scan = folder.one(thing(), object_)
-    assert [thing.label for thing in scan.pages[0].things] == ["cat"]
-    assert details(scan) == [(reason, detail)]
+    parsed = folder.one(obj(), object_)
+    assert [obj.label for obj in parsed.records[0].objects] == ["cat"]
+    assert details(parsed) == [(reason, detail)]
     # alone, it does not make the image one without objects
     folder.xml("a.xml", object_)
-    assert folder.read().pages == ()
+    assert folder.read().records == ()
     folder.xml("a.xml")
-    assert folder.read().pages[0].things == ()
+    assert folder.read().records[0].objects == ()
 
 
 BOMB = (
@@ -213,15 +211,15 @@ FILE = (
 def test_xml_that_cannot_be_used(folder, content, reason):
     folder.image("a.png", "b.png")
     folder.text("a.xml", content)
-    folder.xml("b.xml", thing())
-    scan = folder.read()
-    assert [page.path for page in scan.pages] == ["b.png"]
-    assert reasons(scan) == {"a.xml": reason}
+    folder.xml("b.xml", obj())
+    parsed = folder.read()
+    assert [record.path for record in parsed.records] == ["b.png"]
+    assert reasons(parsed) == {"a.xml": reason}
 
 
 def test_xml_has_a_cap(folder, monkeypatch):
     monkeypatch.setattr(voc_xml, "MAX_XML_BYTES", 20)
-    assert reasons(folder.one(thing())) == {"a.xml": "too-big"}
+    assert reasons(folder.one(obj())) == {"a.xml": "too-big"}
 
 
 def test_xml_in_other_encodings():
@@ -233,7 +231,7 @@ def test_xml_in_other_encodings():
 @pytest.mark.parametrize(("width", "size"), [("0", None), ("x", None), ("1.5", None)])
 def test_sizes_that_nobody_knew(folder, width, size):
     head = f"<size><width>{width}</width><height>20</height></size>"
-    assert folder.one(thing(), head=head).pages[0].size == size
+    assert folder.one(obj(), head=head).records[0].size == size
 
 
 def test_which_image_is_meant(folder):
@@ -251,8 +249,8 @@ def test_which_image_is_meant(folder):
     folder.xml("2007/Annotations/s/7.xml", head="")
     folder.xml("2007/Annotations/8.xml", head="<filename>../../../8.png</filename>")
     Image.new("RGB", (9, 9)).save(folder.root.parent / "8.png")
-    scan = folder.read()
-    assert {page.file: page.path for page in scan.pages} == {
+    parsed = folder.read()
+    assert {record.file: record.path for record in parsed.records} == {
         "2007/Annotations/1.xml": "2007/JPEGImages/1.png",
         "2012/Annotations/1.xml": "2012/JPEGImages/1.png",
         "2012/Annotations/2.xml": "2012/images/2.png",
@@ -260,23 +258,23 @@ def test_which_image_is_meant(folder):
         "2007/Annotations/5.xml": "other.png",
         "2007/Annotations/s/7.xml": "2007/JPEGImages/s/7.png",
     }
-    assert reasons(scan) == {
+    assert reasons(parsed) == {
         "2007/Annotations/4.xml": "image-ambiguous",
         "2007/Annotations/6.xml": "image-missing",
         "2007/Annotations/8.xml": "outside-source",
     }
-    assert scan.named["photos/3.png"] == "2007/Annotations/3.xml"
+    assert parsed.named["photos/3.png"] == "2007/Annotations/3.xml"
 
 
 def test_one_xml_alone(folder):
     folder.image("a.png", "b.png")
-    folder.xml("a.xml", thing())
-    folder.xml("b.xml", thing())
-    assert [page.path for page in folder.read("b.xml").pages] == ["b.png"]
+    folder.xml("a.xml", obj())
+    folder.xml("b.xml", obj())
+    assert [record.path for record in folder.read("b.xml").records] == ["b.png"]
 
 
-def sides(scan):
-    return {page.path.split("/")[-1][:-4]: page.split for page in scan.pages}
+def sides(parsed):
+    return {record.path.split("/")[-1][:-4]: record.split for record in parsed.records}
 
 
 def test_image_sets(folder):
@@ -287,10 +285,10 @@ def test_image_sets(folder):
     folder.text("ImageSets/Main/test.txt", "d.png\n\nzz\n")
     folder.text("ImageSets/Main/cat_train.txt", "d -1\n")
     folder.text("ImageSets/Segmentation/val.txt", "a\n")
-    scan = folder.read()
-    assert sides(scan) == dict(zip("abcd", ("train",) * 3 + ("test",), strict=True))
-    assert len(scan.consumed) == 4
-    assert scan.warnings == (
+    parsed = folder.read()
+    assert sides(parsed) == dict(zip("abcd", ("train",) * 3 + ("test",), strict=True))
+    assert len(parsed.consumed) == 4
+    assert parsed.warnings == (
         "ImageSets/Main/test.txt: 1 of 2 names have no annotation, as 'zz'.",
     )
     folder.text("ImageSets/Main/val.txt", "b 1\n")
@@ -298,9 +296,9 @@ def test_image_sets(folder):
     assert sides(folder.read()) == {"a": "train", "b": "val", "c": "train", "d": "test"}
     folder.text("ImageSets/Main/val.txt", "a\nb\n")
     folder.text("ImageSets/Main/trainval.txt", "a\nb\n")
-    scan = folder.read()
-    assert sides(scan) == {"a": None, "b": "val", "c": None, "d": "test"}
-    assert [line.split(": ")[1].split(", ")[0] for line in scan.warnings] == [
+    parsed = folder.read()
+    assert sides(parsed) == {"a": None, "b": "val", "c": None, "d": "test"}
+    assert [line.split(": ")[1].split(", ")[0] for line in parsed.warnings] == [
         "1 of 2 names have no annotation",
         "1 of 4 images are on several sides of the split",
         "1 of 4 images are on no side of the split",
@@ -326,8 +324,8 @@ def blocks(**places):
     return numbers
 
 
-def drawn(scan):
-    return [(t.label, t.shapes[0].kind, t.bounds) for t in scan.pages[0].things]
+def drawn(parsed):
+    return [(t.label, t.shapes[0].kind, t.bounds) for t in parsed.records[0].objects]
 
 
 KINDS = blocks(n8=(2, 2, 12, 12), n12=(20, 5, 30, 15), n255=(30, 5, 32, 15))
@@ -338,28 +336,28 @@ def test_masks_of_objects(folder):
     folder.image("JPEGImages/a.jpg")
     folder.mask("SegmentationClass/a.png", KINDS)
     folder.mask("SegmentationObject/a.png", OBJECTS)
-    scan = folder.read()
-    assert drawn(scan) == [
+    parsed = folder.read()
+    assert drawn(parsed) == [
         ("cat", "mask", (2, 2, 7, 12)),
         ("cat", "mask", (7, 2, 12, 12)),
         ("dog", "mask", (20, 5, 30, 15)),
     ]
-    assert scan.pages[0].size == (40, 20)
-    assert "taken for the 20 classes of Pascal VOC" in scan.warnings[0]
+    assert parsed.records[0].size == (40, 20)
+    assert "taken for the 20 classes of Pascal VOC" in parsed.warnings[0]
     masks = {"SegmentationClass/a.png", "SegmentationObject/a.png"}
-    assert scan.consumed == masks
+    assert parsed.consumed == masks
     folder.text("labels.txt", "__ignore__\n_background_\n" + "x\n" * 11 + "fig\n")
-    scan = folder.read()
-    assert [label for label, *_ in drawn(scan)] == ["x", "x", "fig"]
-    assert scan.warnings == ()
-    assert scan.consumed == masks | {"labels.txt"}
+    parsed = folder.read()
+    assert [label for label, *_ in drawn(parsed)] == ["x", "x", "fig"]
+    assert parsed.warnings == ()
+    assert parsed.consumed == masks | {"labels.txt"}
     assert claims(open_source(folder.root)) == 1
     assert detect(open_source(folder.root)) == "voc"
     folder.text("labels.txt", "_background_\nx\n")
-    scan = folder.read()
-    assert scan.pages == ()
+    parsed = folder.read()
+    assert parsed.records == ()
     assert (
-        details(scan)
+        details(parsed)
         == [("bad-class", "class 8 of SegmentationObject/a.png: no name.")] * 2
     )
     folder.place("labels.txt").write_bytes(b"\xff")
@@ -379,10 +377,10 @@ def test_masks_of_classes_alone(folder):
     ]
     folder.xml("Annotations/a.xml")
     assert len(drawn(folder.read())) == 2
-    folder.xml("Annotations/a.xml", thing())
-    scan = folder.read()
-    assert drawn(scan) == [("cat", "rectangle", (1, 2, 30, 18))]
-    assert reasons(scan) == {"SegmentationClassPNG/a.png": "not-needed"}
+    folder.xml("Annotations/a.xml", obj())
+    parsed = folder.read()
+    assert drawn(parsed) == [("cat", "rectangle", (1, 2, 30, 18))]
+    assert reasons(parsed) == {"SegmentationClassPNG/a.png": "not-needed"}
 
 
 def test_masks_and_boxes(folder):
@@ -390,28 +388,28 @@ def test_masks_and_boxes(folder):
     folder.mask("SegmentationClass/a.png", KINDS)
     folder.mask("SegmentationObject/a.png", OBJECTS)
     objects = [
-        thing("dog", box(1, 1, 13, 13)),
-        thing("cat", box(7, 1, 13, 12)),
-        thing("dog", box(20, 5, 30, 15)),
+        obj("dog", box(1, 1, 13, 13)),
+        obj("cat", box(7, 1, 13, 12)),
+        obj("dog", box(20, 5, 30, 15)),
     ]
     folder.xml("Annotations/a.xml", *objects)
-    scan = folder.read()
-    assert drawn(scan) == [
+    parsed = folder.read()
+    assert drawn(parsed) == [
         ("dog", "rectangle", (1, 1, 13, 13)),
         ("cat", "mask", (7, 1, 13, 12)),
         ("dog", "mask", (20, 5, 30, 15)),
         ("cat", "mask", (2, 2, 7, 12)),
     ]
-    assert scan.pages[0].file == "Annotations/a.xml"
-    folder.xml("Annotations/a.xml", thing("cat", "<polygon>1 1 9 1 5 8</polygon>"))
-    scan = folder.read()
-    assert drawn(scan) == [("cat", "polygon", (1, 1, 9, 8))]
-    assert set(reasons(scan).values()) == {"not-needed"}
+    assert parsed.records[0].file == "Annotations/a.xml"
+    folder.xml("Annotations/a.xml", obj("cat", "<polygon>1 1 9 1 5 8</polygon>"))
+    parsed = folder.read()
+    assert drawn(parsed) == [("cat", "polygon", (1, 1, 9, 8))]
+    assert set(reasons(parsed).values()) == {"not-needed"}
     size = "<size><width>20</width><height>40</height></size>"
     folder.xml("Annotations/a.xml", *objects, head=size)
-    scan = folder.read()
-    assert len(drawn(scan)) == 3
-    assert set(reasons(scan).values()) == {"size-mismatch"}
+    parsed = folder.read()
+    assert len(drawn(parsed)) == 3
+    assert set(reasons(parsed).values()) == {"size-mismatch"}
 
 
 def test_masks_that_cannot_be_used(folder):
@@ -429,8 +427,8 @@ def test_masks_that_cannot_be_used(folder):
     deep.save(folder.root / "SegmentationClass/a.png")
     assert set(reasons(folder.read()).values()) == {"bad-mask"}
     folder.mask("SegmentationClass/a.png", KINDS * 0)
-    scan = folder.read()
-    assert scan.rejected[0].detail == "object 1 of SegmentationObject/a.png: no name."
+    parsed = folder.read()
+    assert parsed.rejected[0].detail == "object 1 of SegmentationObject/a.png: no name."
 
 
 def test_masks_in_color(folder):
@@ -453,10 +451,10 @@ def test_masks_in_color(folder):
 
 def test_masks_join_boxes_only_where_it_is_clear():
     inside = np.ones((10, 10), bool)
-    mask = Annotation_("cat", (mask_shape(inside),))
-    one = Annotation_("cat", (rectangle((0, 0, 10, 11)),))
-    other = Annotation_("cat", (rectangle((0, 0, 10, 12)),))
-    small = Annotation_("cat", (rectangle((0, 0, 4, 4)),))
+    mask = Annotation("cat", (mask_shape(inside),))
+    one = Annotation("cat", (rectangle((0, 0, 10, 11)),))
+    other = Annotation("cat", (rectangle((0, 0, 10, 12)),))
+    small = Annotation("cat", (rectangle((0, 0, 4, 4)),))
     assert joined([other, one], [mask])[1].told == (0, 0, 10, 11)
     assert joined([small], [mask]) == (small, mask)
     assert joined([], [mask]) == (mask,)
@@ -466,13 +464,13 @@ def test_masks_join_boxes_only_where_it_is_clear():
 
 
 def test_worker_processes_say_the_same(folder):
-    folder.one(thing())
+    folder.one(obj())
     folder.mask("SegmentationClass/a.png", KINDS)
     assert read(open_source(folder.root, workers=1)) == folder.read()
 
 
 def test_claims(folder):
-    folder.one(thing())
+    folder.one(obj())
     folder.text("b.xml", "<svg/>")
     folder.mask("SegmentationClass/no image.png", KINDS)
     source = open_source(folder.root)
@@ -481,20 +479,24 @@ def test_claims(folder):
 
 
 def test_shared_bccd(shared_data):
-    scan = read(open_source(shared_data / "bccd"))
-    given = [page.split for page in scan.pages]
+    parsed = read(open_source(shared_data / "bccd"))
+    given = [record.split for record in parsed.records]
     assert [given.count(side) for side in ("train", "val", "test")] == [69, 23, 28]
-    labels = [thing.label for page in scan.pages for thing in page.things]
+    labels = [obj.label for record in parsed.records for obj in record.objects]
     counts = {name: labels.count(name) for name in set(labels)}
     assert counts == {"RBC": 1593, "Platelets": 151, "WBC": 126}
-    assert {page.size for page in scan.pages} == {(640, 480)}
-    assert (scan.rejected, scan.warnings) == ((), ())
-    used = {page.path for page in scan.pages} | {page.file for page in scan.pages}
-    assert used | scan.consumed == set(scan.files)
+    assert {record.size for record in parsed.records} == {(640, 480)}
+    assert (parsed.rejected, parsed.warnings) == ((), ())
+    used = {record.path for record in parsed.records} | {
+        record.file for record in parsed.records
+    }
+    assert used | parsed.consumed == set(parsed.files)
 
 
-def by_box(page):
-    return sorted(page.things, key=lambda t: (t.label, *(round(v) for v in t.bounds)))
+def by_box(record):
+    return sorted(
+        record.objects, key=lambda t: (t.label, *(round(v) for v in t.bounds))
+    )
 
 
 def test_shared_boxes_are_those_of_yolo(shared_data, tmp_path):
@@ -503,17 +505,17 @@ def test_shared_boxes_are_those_of_yolo(shared_data, tmp_path):
     )
     images = shared_data / "yolo" / "obj_train_data"
     shutil.copytree(images, tmp_path / "JPEGImages")
-    scan = read(open_source(tmp_path))
+    parsed = read(open_source(tmp_path))
     expected = {
-        page.path.split("/")[-1]: page
-        for page in read_yolo(open_source(shared_data / "yolo")).pages
+        record.path.split("/")[-1]: record
+        for record in read_yolo(open_source(shared_data / "yolo")).records
     }
-    assert len(scan.pages) == len(expected) == 40
+    assert len(parsed.records) == len(expected) == 40
     count = 0
-    for page in scan.pages:
-        other = expected[page.path.split("/")[-1]]
-        assert page.size == other.size
-        for one, two in zip(by_box(page), by_box(other), strict=True):
+    for record in parsed.records:
+        other = expected[record.path.split("/")[-1]]
+        assert record.size == other.size
+        for one, two in zip(by_box(record), by_box(other), strict=True):
             assert one.label == two.label
             np.testing.assert_allclose(one.bounds, two.bounds, atol=0.01)
             count += 1
@@ -521,7 +523,7 @@ def test_shared_boxes_are_those_of_yolo(shared_data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "things"),
+    ("name", "objects"),
     [
         ("bbox_detection", 9),
         ("instance_segmentation", 12),
@@ -529,12 +531,12 @@ def test_shared_boxes_are_those_of_yolo(shared_data, tmp_path):
         ("video_annotation", 10),
     ],
 )
-def test_shared_exports_of_labelme(shared_data, tmp_path, name, things):
+def test_shared_exports_of_labelme(shared_data, tmp_path, name, objects):
     folder = shared_data / "labelme" / name
     shutil.copytree(folder / "data_dataset_voc", tmp_path / "set")
     shutil.copytree(folder / "data_annotated", tmp_path / "set" / "JPEGImages")
-    scan = read(open_source(tmp_path / "set"))
-    assert scan.rejected == ()
-    assert len(scan.pages) == len(list((tmp_path / "set").rglob("*.jpg")))
-    assert sum(len(page.things) for page in scan.pages) == things
-    assert scan.warnings == ()
+    parsed = read(open_source(tmp_path / "set"))
+    assert parsed.rejected == ()
+    assert len(parsed.records) == len(list((tmp_path / "set").rglob("*.jpg")))
+    assert sum(len(record.objects) for record in parsed.records) == objects
+    assert parsed.warnings == ()

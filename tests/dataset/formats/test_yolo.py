@@ -41,19 +41,19 @@ def folder(tmp_path):
     return Folder()
 
 
-def drawn(scan):
+def drawn(parsed):
     return {
-        page.path: [(thing.label, thing.bounds) for thing in page.things]
-        for page in scan.pages
+        record.path: [(obj.label, obj.bounds) for obj in record.objects]
+        for record in parsed.records
     }
 
 
-def splits(scan):
-    return {page.path: page.split for page in scan.pages}
+def splits(parsed):
+    return {record.path: record.split for record in parsed.records}
 
 
-def reasons(scan):
-    return {r.file: r.reason for r in scan.rejected}
+def reasons(parsed):
+    return {r.file: r.reason for r in parsed.rejected}
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_darknet_as_cvat_writes_it(folder):
     train = "data/obj_train_data/a.png\ndata/obj_train_data/d.png\n"
     folder.text("train.txt", train)
     folder.text("valid.txt", "D:\\x\\b.png\n")
-    scan = folder.read()
-    assert drawn(scan) == {
+    parsed = folder.read()
+    assert drawn(parsed) == {
         "obj_train_data/a.png": [
             ("big dog", (10, 7.5, 30, 12.5)),
             ("cat", (0, 0, 40, 20)),
@@ -144,15 +144,15 @@ def test_darknet_as_cvat_writes_it(folder):
         "obj_train_data/b.png": [],
         "obj_train_data/c.png": [("big dog", (10, 7.5, 30, 12.5))],
     }
-    assert list(splits(scan).values()) == ["train", "val", None]
-    assert {page.size for page in scan.pages} == {(40, 20)}
-    assert scan.consumed == {"obj.data", "obj.names", "train.txt", "valid.txt"}
-    assert scan.rejected == ()
-    assert scan.warnings == (
+    assert list(splits(parsed).values()) == ["train", "val", None]
+    assert {record.size for record in parsed.records} == {(40, 20)}
+    assert parsed.consumed == {"obj.data", "obj.names", "train.txt", "valid.txt"}
+    assert parsed.rejected == ()
+    assert parsed.warnings == (
         "obj.data: 1 of 3 images are on no side of the split, as obj_train_data/c.png.",
     )
-    assert scan.named["obj_train_data/a.png"] == "obj_train_data/a.txt"
-    assert "d.png" not in str(scan.named)
+    assert parsed.named["obj_train_data/a.png"] == "obj_train_data/a.txt"
+    assert "d.png" not in str(parsed.named)
 
 
 ULTRALYTICS = """
@@ -176,21 +176,21 @@ def test_ultralytics(folder):
         folder.text(f"labels/{side}/2.txt", "0 0.5 0.5 1 1\n")
     folder.text("data.yaml", ULTRALYTICS)
     folder.text("labels/train.cache", "x")
-    scan = folder.read()
-    assert drawn(scan) == {
-        f"images/{side}/{name}": things
+    parsed = folder.read()
+    assert drawn(parsed) == {
+        f"images/{side}/{name}": objects
         for side in ("train", "val")
-        for name, things in (
+        for name, objects in (
             ("2.png", [("no", (0, 0, 40, 20))]),
             ("sub/1.png", [("1e3", (10, 7.5, 30, 12.5))]),
         )
     }
-    assert all(side == path.split("/")[1] for path, side in splits(scan).items())
-    assert (scan.warnings, scan.rejected) == ((), ())
-    assert scan.note == (
+    assert all(side == path.split("/")[1] for path, side in splits(parsed).items())
+    assert (parsed.warnings, parsed.rejected) == ((), ())
+    assert parsed.note == (
         "Read as YOLO labels, 4 files, names from data.yaml, split from data.yaml."
     )
-    assert folder.read("data.yaml") == scan
+    assert folder.read("data.yaml") == parsed
 
 
 def test_one_label_file_alone(folder):
@@ -207,18 +207,18 @@ def test_roboflow_and_lists_in_a_yaml(folder):
         folder.text(f"{side}/labels/1.txt", BOX)
     places = "train: ../train/images\nval: /home/x/set/valid/images\n"
     folder.text("data.yaml", places + "nc: 2\nnames: ['cat', 'dog']\n")
-    scan = folder.read()
+    parsed = folder.read()
     expected = {"train/images/1.png": "train", "valid/images/1.png": "val"}
-    assert splits(scan) == expected
+    assert splits(parsed) == expected
     lists = "train: a.txt\nval: lists/b.txt\ntest: gone\nnames: [cat, dog]\n"
     folder.text("data.yaml", lists)
     folder.text("a.txt", "./train/images/1.png\n./train/images/0.png\n")
     folder.text("lists/b.txt", "../valid/images/1.png\n")
-    scan = folder.read()
-    assert splits(scan) == expected
-    assert scan.consumed == {"data.yaml", "a.txt", "lists/b.txt"}
-    assert scan.rejected == ()
-    assert scan.warnings == (
+    parsed = folder.read()
+    assert splits(parsed) == expected
+    assert parsed.consumed == {"data.yaml", "a.txt", "lists/b.txt"}
+    assert parsed.rejected == ()
+    assert parsed.warnings == (
         "data.yaml: its test, 'gone', is not in here.",
         "a.txt: 1 of 2 lines lead to no image. Its image './train/images/0.png' "
         "leads to no image.",
@@ -231,14 +231,14 @@ def test_a_split_by_folders_and_by_unnamed_lists(folder):
     for name in ("labels/train/1", "labels/validation/2", "test/train/3"):
         folder.text(f"{name}.txt", BOX)
     folder.text("classes.txt", "cat\ndog")
-    scan = folder.read()
-    assert list(splits(scan).values()) == ["train", "val", None]
-    assert "no side of the split, as test/train/3.png" in scan.warnings[0]
+    parsed = folder.read()
+    assert list(splits(parsed).values()) == ["train", "val", None]
+    assert "no side of the split, as test/train/3.png" in parsed.warnings[0]
     folder.text("Test.txt", "1.png\n")
     folder.text("train.txt", "2.png\n3.png\n")
-    scan = folder.read()
-    assert list(splits(scan).values()) == ["test", "train", "train"]
-    assert scan.warnings == ()
+    parsed = folder.read()
+    assert list(splits(parsed).values()) == ["test", "train", "train"]
+    assert parsed.warnings == ()
 
 
 def test_train_and_val_that_are_the_same(folder):
@@ -246,17 +246,17 @@ def test_train_and_val_that_are_the_same(folder):
     folder.text("labels/1.txt", BOX)
     folder.text("labels/2.txt", BOX)
     folder.text("data.yaml", "train: images\nval: images\nnames: [cat, dog]\n")
-    scan = folder.read()
-    assert set(splits(scan).values()) == {None}
-    assert scan.warnings == (
+    parsed = folder.read()
+    assert set(splits(parsed).values()) == {None}
+    assert parsed.warnings == (
         "data.yaml: train and val are the same 2 image(s), so that no split is "
         "taken from it.",
     )
     folder.text("data.yaml", "train: images\nval: [v.txt]\nnames: [cat, dog]\n")
     folder.text("v.txt", "images/2.png")
-    scan = folder.read()
-    assert splits(scan) == {"images/1.png": "train", "images/2.png": None}
-    assert "1 of 2 images are on several sides" in scan.warnings[0]
+    parsed = folder.read()
+    assert splits(parsed) == {"images/1.png": "train", "images/2.png": None}
+    assert "1 of 2 images are on several sides" in parsed.warnings[0]
 
 
 def test_the_same_folder_twice_that_is_named_as_a_side(folder):
@@ -265,27 +265,27 @@ def test_the_same_folder_twice_that_is_named_as_a_side(folder):
     folder.text("labels/test/2.txt", BOX)
     places = "train: images/val\nval: [images/val]\ntest: images/test\n"
     folder.text("data.yaml", f"{places}names: [cat, dog]\n")
-    scan = folder.read()
-    assert splits(scan) == {"images/test/2.png": "test", "images/val/1.png": "val"}
-    assert scan.warnings == (
+    parsed = folder.read()
+    assert splits(parsed) == {"images/test/2.png": "test", "images/val/1.png": "val"}
+    assert parsed.warnings == (
         "data.yaml: train and val are both images/val, which is taken as val.",
     )
-    assert scan.classes == ("cat", "dog")
+    assert parsed.classes == ("cat", "dog")
 
 
 def test_names_that_are_missing_or_too_few(folder):
     folder.image("a.png")
     folder.text("a.txt", "0 .5 .5 1 1\n7 .5 .5 1 1\n1 .5 .5 1 1\n")
-    scan = folder.read()
-    assert [label for label, _ in drawn(scan)["a.png"]] == ["0", "7", "1"]
-    assert scan.warnings == (
+    parsed = folder.read()
+    assert [label for label, _ in drawn(parsed)["a.png"]] == ["0", "7", "1"]
+    assert parsed.warnings == (
         "./: there is no list of names (data.yaml, obj.names, classes.txt), so that "
         "classes are called 0, 1, ...",
     )
     folder.text("classes.txt", "cat\na\x01b")
-    scan = folder.read()
-    assert [label for label, _ in drawn(scan)["a.png"]] == ["cat"]
-    assert [(r.file, r.reason, r.detail) for r in scan.rejected] == [
+    parsed = folder.read()
+    assert [label for label, _ in drawn(parsed)["a.png"]] == ["cat"]
+    assert [(r.file, r.reason, r.detail) for r in parsed.rejected] == [
         ("a.txt", "bad-class", "Line 2: classes.txt has no name for class 7."),
         ("a.txt", "bad-label", "Line 3: classes.txt calls class 1 'a\\x01b'."),
     ]
@@ -297,30 +297,30 @@ def test_the_names_that_count(folder):
         folder.text(f"{place}/{place[:3]}.txt", BOX)
     folder.text("one/classes.txt", "a\nb")
     folder.text("two/classes.txt", "c\nd\nd\n")
-    scan = folder.read()  # each its own, as labelImg writes them; none for the third
-    labels = {path: things[0][0] for path, things in drawn(scan).items()}
+    parsed = folder.read()  # each its own, as labelImg writes them; none for the third
+    labels = {path: objects[0][0] for path, objects in drawn(parsed).items()}
     expected = {"one/one.png": "b", "two/two.png": "d", "three/images/thr.png": "1"}
     assert labels == expected
-    assert scan.warnings == (
+    assert parsed.warnings == (
         "three/labels/: 2 lists of names elsewhere differ, so that classes are called "
         "0, 1, ...",
         "two/classes.txt: 'd' stands there 2 times.",
     )
     folder.text("two/classes.txt", "a\nb")
-    scan = folder.read()  # where they agree, they hold for all
-    assert {things[0][0] for things in drawn(scan).values()} == {"b"}
-    assert scan.warnings == ()
+    parsed = folder.read()  # where they agree, they hold for all
+    assert {objects[0][0] for objects in drawn(parsed).values()} == {"b"}
+    assert parsed.warnings == ()
     folder.text("x.yaml", "names: [p, q]")
     folder.text("data.yaml", "names: [r, s]")
     folder.text("other.yml", "a: b")
-    scan = folder.read()  # what is trained by counts more
-    assert {things[0][0] for things in drawn(scan).values()} == {"s"}
-    assert scan.warnings == (
+    parsed = folder.read()  # what is trained by counts more
+    assert {objects[0][0] for objects in drawn(parsed).values()} == {"s"}
+    assert parsed.warnings == (
         "one/classes.txt is not used beside data.yaml.",
         "two/classes.txt is not used beside data.yaml.",
         "x.yaml is not used beside data.yaml.",
     )
-    assert "other.yml" not in scan.consumed
+    assert "other.yml" not in parsed.consumed
 
 
 @pytest.mark.parametrize(
@@ -340,9 +340,9 @@ def test_yaml_that_cannot_be_used(folder, content, reason):
     folder.image("a.png")
     folder.text("a.txt", BOX)
     folder.text("data.yaml", content)
-    scan = folder.read()
-    assert reasons(scan).get("data.yaml") == reason
-    assert len(scan.pages) == 1
+    parsed = folder.read()
+    assert reasons(parsed).get("data.yaml") == reason
+    assert len(parsed.records) == 1
 
 
 def test_a_bomb_of_references(folder):
@@ -361,8 +361,8 @@ def test_names_that_are_not_utf8(folder):
     folder.image("a.png")
     folder.text("a.txt", BOX)
     folder.place("obj.names").write_bytes("Käse\nBrot".encode("latin-1"))
-    scan = folder.read()
-    assert reasons(scan) == {"obj.names": "not-utf8"}
+    parsed = folder.read()
+    assert reasons(parsed) == {"obj.names": "not-utf8"}
     folder.place("obj.names").write_bytes("\ufeffKäse\r\nBrot\r\n".encode())
     assert drawn(folder.read())["a.png"][0][0] == "Brot"
 
@@ -373,12 +373,12 @@ def test_which_image_is_meant(folder):
     for name in ("labels/1", "images/1", "labels/2", "3", "4", "labels/5", "README"):
         folder.text(f"{name}.txt", BOX)
     folder.text("classes.txt", "cat\ndog")
-    scan = folder.read()
-    assert {page.path: page.file for page in scan.pages} == {
+    parsed = folder.read()
+    assert {record.path: record.file for record in parsed.records} == {
         "images/1.png": "labels/1.txt",
         "photos/2.png": "labels/2.txt",
     }
-    assert reasons(scan) == {
+    assert reasons(parsed) == {
         "images/1.txt": "several-annotations",
         "3.txt": "image-ambiguous",
         "4.txt": "image-missing",
@@ -391,9 +391,9 @@ def test_a_image_that_is_taken_is_not_given_away(folder):
     folder.image("train/images/1.png")
     folder.text("train/labels/1.txt", BOX)
     folder.text("valid/labels/1.txt", BOX)
-    scan = folder.read()
-    assert [page.file for page in scan.pages] == ["train/labels/1.txt"]
-    assert reasons(scan) == {"valid/labels/1.txt": "image-missing"}
+    parsed = folder.read()
+    assert [record.file for record in parsed.records] == ["train/labels/1.txt"]
+    assert reasons(parsed) == {"valid/labels/1.txt": "image-missing"}
 
 
 def test_files_that_are_not_what_their_names_say(folder):
@@ -402,11 +402,11 @@ def test_files_that_are_not_what_their_names_say(folder):
     folder.place("train.txt").write_bytes(b"\xff")
     folder.text("obj.data", "names = gone.names\nbackup = x")
     folder.text("other.data", "a = b")
-    scan = folder.read()
-    assert drawn(scan) == {"valid.png": [("1", (10, 7.5, 30, 12.5))]}
-    assert reasons(scan) == {"train.txt": "image-missing"}
-    assert scan.consumed == {"obj.data"}
-    assert scan.warnings[0] == "obj.data: its names, 'gone.names', are not in here."
+    parsed = folder.read()
+    assert drawn(parsed) == {"valid.png": [("1", (10, 7.5, 30, 12.5))]}
+    assert reasons(parsed) == {"train.txt": "image-missing"}
+    assert parsed.consumed == {"obj.data"}
+    assert parsed.warnings[0] == "obj.data: its names, 'gone.names', are not in here."
     assert not looks_like_label("")
 
 
@@ -416,16 +416,16 @@ def test_images_that_cannot_be_read(folder):
     folder.text("a.txt", BOX)
     folder.place("b.txt").write_bytes(b"\xff\xfe")
     folder.text("c.txt", "a photo of\n" * 30)
-    scan = folder.read()
-    assert scan.pages == ()
-    assert [(r.file, r.reason) for r in scan.rejected[:4]] == [
+    parsed = folder.read()
+    assert parsed.records == ()
+    assert [(r.file, r.reason) for r in parsed.rejected[:4]] == [
         ("a.png", "not-an-image"),
         ("a.txt", "not-an-image"),
         ("b.txt", "not-utf8"),
         ("c.txt", "bad-line"),
     ]
-    assert scan.rejected[-1].detail == "10 more lines cannot be used."
-    assert len(scan.rejected) == 24
+    assert parsed.rejected[-1].detail == "10 more lines cannot be used."
+    assert len(parsed.rejected) == 24
 
 
 def test_shares_are_of_the_upright_image(folder):
@@ -433,20 +433,20 @@ def test_shares_are_of_the_upright_image(folder):
     exif[0x0112] = 6
     folder.image("a.png", exif=exif)
     folder.text("a.txt", BOX)
-    (page,) = folder.read().pages
-    assert page.size == (20, 40)
-    assert page.things[0].bounds == (5, 15, 15, 25)
+    (record,) = folder.read().records
+    assert record.size == (20, 40)
+    assert record.objects[0].bounds == (5, 15, 15, 25)
 
 
 def test_keypoints_are_announced_by_the_yaml(folder):
     folder.image("a.png")
     folder.text("a.txt", "0 0.5 0.5 1 1 0.5 0.5 0 0")
     folder.text("data.yaml", "names: [cat]\nkpt_shape: [2, 2]")
-    (page,) = folder.read().pages
-    assert page.things[0].attributes == {"keypoints": [[20, 10], [0, 0]]}
+    (record,) = folder.read().records
+    assert record.objects[0].attributes == {"keypoints": [[20, 10], [0, 0]]}
     folder.text("data.yaml", "names: [cat]\nkpt_shape: [2, x]")
-    (page,) = folder.read().pages
-    assert page.things[0].shapes[0].kind == "polygon"
+    (record,) = folder.read().records
+    assert record.objects[0].shapes[0].kind == "polygon"
 
 
 def test_claims(folder):
@@ -473,19 +473,19 @@ def test_worker_processes_say_the_same(folder):
 
 
 def test_shared_yolo(shared_data, tmp_path):
-    scan = read(open_source(shared_data / "yolo"))
-    assert len(scan.pages) == 40
-    assert sum(len(page.things) for page in scan.pages) == 87
-    assert {page.split for page in scan.pages} == {"train"}
-    assert (scan.rejected, scan.warnings) == ((), ())
-    assert scan.consumed == {"obj.names", "obj.data", "train.txt"}
-    assert len(scan.files) == 83
-    used = {thing.label for page in scan.pages for thing in page.things}
+    parsed = read(open_source(shared_data / "yolo"))
+    assert len(parsed.records) == 40
+    assert sum(len(record.objects) for record in parsed.records) == 87
+    assert {record.split for record in parsed.records} == {"train"}
+    assert (parsed.rejected, parsed.warnings) == ((), ())
+    assert parsed.consumed == {"obj.names", "obj.data", "train.txt"}
+    assert len(parsed.files) == 83
+    used = {obj.label for record in parsed.records for obj in record.objects}
     assert used < set((shared_data / "yolo" / "obj.names").read_text().split("\n"))
     # 2007_000027: 0 0.538066 0.452000 0.360082 0.500000 of 486 x 500 pixels
-    first = next(page for page in scan.pages if "000027" in page.path)
-    assert first.things[0].label == "person"
-    np.testing.assert_allclose(first.things[0].bounds, (174, 101, 349, 351), atol=0.01)
+    first = next(record for record in parsed.records if "000027" in record.path)
+    assert first.objects[0].label == "person"
+    np.testing.assert_allclose(first.objects[0].bounds, (174, 101, 349, 351), atol=0.01)
     copy = tmp_path / "copy"
     shutil.copytree(shared_data / "yolo" / "obj_train_data", copy / "images")
     (copy / "labels").mkdir()
@@ -493,4 +493,6 @@ def test_shared_yolo(shared_data, tmp_path):
         path.rename(copy / "labels" / path.name)
     shutil.copy(shared_data / "yolo" / "obj.names", copy)
     again = read(open_source(copy))
-    assert [page.things for page in again.pages] == [p.things for p in scan.pages]
+    assert [record.objects for record in again.records] == [
+        p.objects for p in parsed.records
+    ]

@@ -24,15 +24,15 @@ def test_facts_of_a_image(tmp_path, draw):
     Image.fromarray(draw(0, 0)[:40]).save(path, "PNG", exif=exif)
     examined = examine(tmp_path, "a é.bmp")
     assert isinstance(examined, Examined)
-    facts, look = examined.facts, examined.look
-    assert (facts.width, facts.height) == (40, 64)
-    assert facts.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert facts.format == "PNG"
-    assert facts.notes == ("exif-orientation-6", "suffix .bmp is PNG")
+    info, look = examined.info, examined.look
+    assert (info.width, info.height) == (40, 64)
+    assert info.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert info.format == "PNG"
+    assert info.notes == ("exif-orientation-6", "suffix .bmp is PNG")
     assert look.luma.shape == (LUMA_SIDE, LUMA_SIDE)
     assert look.color.shape == (COLOR_SIDE, COLOR_SIDE, 3)
     assert look.luma.dtype == look.color.dtype == np.uint8
-    assert facts.contrast == pytest.approx(np.std(look.luma))
+    assert info.contrast == pytest.approx(np.std(look.luma))
     fields = look.luma.reshape(16, 8, 16, 8).mean(axis=(1, 3)).ravel()
     expected = (fields - look.luma.mean()) / np.std(look.luma)
     np.testing.assert_allclose(examined.fields, expected, atol=2e-3)
@@ -41,7 +41,7 @@ def test_facts_of_a_image(tmp_path, draw):
 def known(root, name: str) -> ImageInfo:
     examined = examine(root, name)
     assert isinstance(examined, Examined)
-    return examined.facts
+    return examined.info
 
 
 def test_where_a_image_comes_from(tmp_path, draw):
@@ -50,8 +50,8 @@ def test_where_a_image_comes_from(tmp_path, draw):
     exif.get_ifd(0x8769)[0x9003] = "2024:05:17 11:02:33"
     exif.get_ifd(0x8769)[0x9291] = "25"
     Image.fromarray(draw(0, 0)).save(tmp_path / "a.jpg", exif=exif)
-    facts = known(tmp_path, "a.jpg")
-    assert (facts.camera, facts.taken) == ("Canon EOS 5D", "2024:05:17 11:02:33.25")
+    info = known(tmp_path, "a.jpg")
+    assert (info.camera, info.taken) == ("Canon EOS 5D", "2024:05:17 11:02:33.25")
     exif[0x010F], exif[0x0110] = "OLYMPUS", "E-M1\n\x07" + "x" * 200
     Image.fromarray(draw(0, 0)).save(tmp_path / "a.jpg", exif=exif)
     assert known(tmp_path, "a.jpg").camera == "OLYMPUS E-M1" + "x" * 96
@@ -61,7 +61,7 @@ def test_a_plain_image_has_no_fields(tmp_path):
     Image.new("RGB", (40, 40), (9, 9, 9)).save(tmp_path / "a.png")
     examined = examine(tmp_path, "a.png")
     assert isinstance(examined, Examined)
-    assert examined.facts.contrast == 0
+    assert examined.info.contrast == 0
     assert not examined.fields.any()
 
 
@@ -102,9 +102,9 @@ def test_sizes_that_are_worth_a_note(tmp_path):
 
 def test_what_cannot_be_used(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"notes")
-    digest = hashlib.sha256(b"notes").hexdigest()
+    checksum = hashlib.sha256(b"notes").hexdigest()
     assert examine(tmp_path, "a.jpg") == Rejected(
-        "a.jpg", "not-an-image", "The content is no image of a known type.", digest
+        "a.jpg", "not-an-image", "The content is no image of a known type.", checksum
     )
     missing = examine(tmp_path, "none.jpg")
     assert isinstance(missing, Rejected)

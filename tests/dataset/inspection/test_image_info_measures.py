@@ -39,10 +39,8 @@ def test_facts_have_them(tmp_path):
     Image.new("RGB", (50, 40), (10, 200, 30)).save(tmp_path / "a.png")
     examined = examine(tmp_path, "a.png")
     assert isinstance(examined, Examined)
-    facts = examined.facts
-    assert facts.border == (10, 200, 30)
-    assert facts.brightness == pytest.approx(
-        0.299 * 10 + 0.587 * 200 + 0.114 * 30, 0.01
-    )
-    assert facts.contrast == 0
-    assert facts.sharpness == 0
+    info = examined.info
+    assert info.border == (10, 200, 30)
+    assert info.brightness == pytest.approx(0.299 * 10 + 0.587 * 200 + 0.114 * 30, 0.01)
+    assert info.contrast == 0
+    assert info.sharpness == 0

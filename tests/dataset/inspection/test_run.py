@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tlkit.dataset.inspection import run as module
-from tlkit.dataset.inspection.cache import open_ledger
+from tlkit.dataset.inspection.cache import open_image_cache
 from tlkit.dataset.inspection.run import survey
 
 
@@ -22,13 +22,13 @@ def photos(tmp_path, draw, own_store):
 
 def read(root, told, paths=None, workers=0):
     paths = paths or sorted(path.name for path in root.iterdir())
-    with open_ledger(root) as ledger:
-        return survey(root, paths, ledger, workers=workers, progress=told)
+    with open_image_cache(root) as image_cache:
+        return survey(root, paths, image_cache, workers=workers, progress=told)
 
 
 def test_only_what_is_new_is_read(photos, told, draw):
-    facts, rejected = read(photos, told)
-    assert [fact.path for fact in facts] == [f"{i}.png" for i in range(5)]
+    info, rejected = read(photos, told)
+    assert [fact.path for fact in info] == [f"{i}.png" for i in range(5)]
     assert [(r.file, r.reason) for r in rejected] == [("5.png", "not-an-image")]
     assert told.tasks == {"Reading images": 6}
     assert told.notes == []
@@ -42,7 +42,7 @@ def test_only_what_is_new_is_read(photos, told, draw):
     assert told.notes == ["3 of 7 images are as they were when they were read before."]
     assert [fact.path for fact in again] == [*(f"{i}.png" for i in range(5)), "6.png"]
     assert len(rejected) == 1
-    same = [one == other for one, other in zip(facts, again, strict=False)]
+    same = [one == other for one, other in zip(info, again, strict=False)]
     assert same == [True, False, True, True, True]
 
 
@@ -58,6 +58,6 @@ def test_several_at_once_keep_their_order(photos, told, monkeypatch):
 
 
 def test_a_image_that_vanishes_is_told(photos, told):
-    facts, rejected = read(photos, told, ["0.png", "gone.png"])
-    assert len(facts) == 1
+    info, rejected = read(photos, told, ["0.png", "gone.png"])
+    assert len(info) == 1
     assert [(r.file, r.reason) for r in rejected] == [("gone.png", "missing")]

@@ -48,12 +48,12 @@ def test_images_with_several_labels(tmp_path, draw, drawn):
         Image.fromarray(draw(i % 2, i)).save(root / f"{i}.png")
         points = [[1, 2], [30, 40]]
         shape = {"label": "c", "points": points, "shape_type": "rectangle"}
-        page: dict[str, Any] = {
+        record: dict[str, Any] = {
             "imagePath": f"{i}.png",
             "flags": {"a": True, "b": True},
         }
-        page["shapes"] = [shape] * drawn
-        (root / f"{i}.json").write_text(json.dumps(page))
+        record["shapes"] = [shape] * drawn
+        (root / f"{i}.json").write_text(json.dumps(record))
     crops = ", --label-by shapes makes a crop of each shape" if drawn else ""
     expected = f"Images have several labels: --multi-label keeps them{crops}."
     assert hint(root, label_by="image") == expected

@@ -44,7 +44,7 @@ def test_an_archive_becomes_part_of_the_data_set(archive, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"photos.zip", "data"}
     (out / "images" / "old.png").write_text("x")
     again = prepare(archive, out, near=False, workers=0)
-    assert again.digest == manifest.digest
+    assert again.checksum == manifest.checksum
     assert not (out / "images" / "old.png").exists()
 
 

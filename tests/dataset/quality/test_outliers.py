@@ -36,8 +36,8 @@ def example(fact: ImageInfo, box: tuple[int, int, int, int] | None = None) -> Ex
     return Example(fact.path, fact.path, "", *size, "a", "train", "", box)
 
 
-def found(facts: list[ImageInfo]) -> dict[str, list[str]]:
-    findings = odd_images([example(fact) for fact in facts], facts)
+def found(info: list[ImageInfo]) -> dict[str, list[str]]:
+    findings = odd_images([example(fact) for fact in info], info)
     assert all(finding.kind in {"small"} or finding.odd for finding in findings)
     return {f.kind: [odd.path for odd in f.odd] for f in findings}
 
@@ -61,12 +61,12 @@ def test_an_ordinary_set():
     ],
 )
 def test_one_odd_image(kind, numbers):
-    facts = images(40)
-    facts[7] = replace(facts[7], **numbers)
-    assert found(facts)[kind] == ["a/7.jpg"]
+    info = images(40)
+    info[7] = replace(info[7], **numbers)
+    assert found(info)[kind] == ["a/7.jpg"]
     # what is not used does not count
-    rest = [example(fact) for fact in facts if fact.path != "a/7.jpg"]
-    assert odd_images(rest, facts) == []
+    rest = [example(fact) for fact in info if fact.path != "a/7.jpg"]
+    assert odd_images(rest, info) == []
 
 
 @pytest.mark.parametrize(
@@ -78,38 +78,38 @@ def test_a_set_of_such_images_has_no_odd_ones(numbers):
 
 
 def test_a_black_image_is_dark_and_not_flat_too():
-    facts = images(40)
-    facts[0] = replace(facts[0], brightness=2.0, contrast=1.0)
-    facts[1] = replace(facts[1], contrast=1.0)
-    assert found(facts) == {"dark": ["a/0.jpg"], "flat": ["a/1.jpg"]}
+    info = images(40)
+    info[0] = replace(info[0], brightness=2.0, contrast=1.0)
+    info[1] = replace(info[1], contrast=1.0)
+    assert found(info) == {"dark": ["a/0.jpg"], "flat": ["a/1.jpg"]}
 
 
 def test_just_inside_the_limits():
-    facts = images(40, contrast=24.0)
-    facts[0] = replace(facts[0], brightness=40.0)
-    facts[1] = replace(facts[1], brightness=215.0)
-    facts[2] = replace(facts[2], contrast=8.0)
-    facts[3] = replace(facts[3], width=64, height=64)
-    facts[4] = replace(facts[4], width=1200)
+    info = images(40, contrast=24.0)
+    info[0] = replace(info[0], brightness=40.0)
+    info[1] = replace(info[1], brightness=215.0)
+    info[2] = replace(info[2], contrast=8.0)
+    info[3] = replace(info[3], width=64, height=64)
+    info[4] = replace(info[4], width=1200)
     # exp(-3.5 x 0.15) = 0.59: the spread of so uniform a set is taken to be 0.15
-    facts = [replace(fact, sharpness=1.0) for fact in facts]
-    facts[5] = replace(facts[5], sharpness=0.6)
-    assert found(facts) == {}
-    facts[5] = replace(facts[5], sharpness=0.58)
-    assert found(facts) == {"blurred": ["a/5.jpg"]}
+    info = [replace(fact, sharpness=1.0) for fact in info]
+    info[5] = replace(info[5], sharpness=0.6)
+    assert found(info) == {}
+    info[5] = replace(info[5], sharpness=0.58)
+    assert found(info) == {"blurred": ["a/5.jpg"]}
 
 
 def test_small_images_are_not_judged_for_blur():
-    facts = images(40)
-    facts[0] = replace(facts[0], sharpness=0.1, height=127)
-    facts[1] = replace(facts[1], sharpness=0.1, contrast=7.9, height=300)
-    assert "blurred" not in found(facts)
+    info = images(40)
+    info[0] = replace(info[0], sharpness=0.1, height=127)
+    info[1] = replace(info[1], sharpness=0.1, contrast=7.9, height=300)
+    assert "blurred" not in found(info)
 
 
 def test_a_set_of_small_images_is_told_once():
-    facts = images(40, width=28, height=28)
-    facts[3] = replace(facts[3], width=1, height=1)
-    findings = odd_images([example(fact) for fact in facts], facts)
+    info = images(40, width=28, height=28)
+    info[3] = replace(info[3], width=1, height=1)
+    findings = odd_images([example(fact) for fact in info], info)
     assert [finding.kind for finding in findings] == ["small", "tiny"]
     assert findings[0].text.startswith("Half of the images are at most 28 pixels")
     assert [(odd.path, odd.detail) for odd in findings[1].odd] == [
@@ -118,11 +118,11 @@ def test_a_set_of_small_images_is_told_once():
 
 
 def test_sizes_are_those_of_the_crops():
-    facts = images(10)
-    crops = [example(fact, (10, 10, 210, 160)) for fact in facts]
+    info = images(10)
+    crops = [example(fact, (10, 10, 210, 160)) for fact in info]
     crops[4] = replace(crops[4], box=(0, 0, 200, 20))
     assert size_of(crops[4]) == (200, 20)
-    findings = odd_images(crops, facts)
+    findings = odd_images(crops, info)
     assert [(f.kind, f.odd[0].box) for f in findings] == [
         ("tiny", (0, 0, 200, 20)),
         ("narrow", (0, 0, 200, 20)),
@@ -130,10 +130,10 @@ def test_sizes_are_those_of_the_crops():
 
 
 def test_the_worst_come_first_and_the_text_names_three():
-    facts = images(40)
+    info = images(40)
     for i, light in enumerate((30.0, 5.0, 20.0, 10.0)):
-        facts[i] = replace(facts[i], brightness=light)
-    [dark] = odd_images([example(fact) for fact in facts], facts)
+        info[i] = replace(info[i], brightness=light)
+    [dark] = odd_images([example(fact) for fact in info], info)
     assert [odd.path for odd in dark.odd] == [f"a/{i}.jpg" for i in (1, 3, 2, 0)]
     assert dark.odd[0].detail == "mean gray level 5 of 255"
     assert dark.text == (
@@ -142,18 +142,18 @@ def test_the_worst_come_first_and_the_text_names_three():
 
 
 def test_blurred_photos_are_told_among_real_ones(shared_data):
-    facts = []
+    info = []
     for path in sorted((shared_data / "hymenoptera/val").rglob("*.jpg")):
         pixels = decoding.decode(path.read_bytes()).pixels
-        facts.append(judged(path.name, pixels))
-    assert len(facts) == 153
-    assert "blurred" not in found(facts)
+        info.append(judged(path.name, pixels))
+    assert len(info) == 153
+    assert "blurred" not in found(info)
     for i in range(5, 153, 30):
-        path = next((shared_data / "hymenoptera/val").rglob(facts[i].path))
+        path = next((shared_data / "hymenoptera/val").rglob(info[i].path))
         image = Image.open(path).convert("RGB")
         radius = 5 * max(image.size) / 500
         soft = np.array(image.filter(ImageFilter.GaussianBlur(radius)))
-        changed = [*facts[:i], judged(path.name, soft), *facts[i + 1 :]]
+        changed = [*info[:i], judged(path.name, soft), *info[i + 1 :]]
         assert found(changed)["blurred"] == [path.name]
 
 

@@ -11,23 +11,23 @@ class Set:
     """Labeled images, as many as one likes."""
 
     def __init__(self) -> None:
-        self.facts: list[ImageInfo] = []
+        self.info: list[ImageInfo] = []
         self.labels: dict[str, list[str]] = {}
 
     def add(self, number: int, *labels: str, **told: Any) -> Set:
         for _ in range(number):
-            i = len(self.facts)
+            i = len(self.info)
             # sizes without a second of their kind, edges of any color
             size = {"width": 300 + i * (-1) ** i, "height": 300, "format": "JPEG"}
             shade = i * 67 % 256
             usual: dict[str, Any] = size | {"border": (shade, shade, shade)}
             path = f"{i}.jpg"
-            self.facts.append(ImageInfo(path, "", "", **usual | told))
+            self.info.append(ImageInfo(path, "", "", **usual | told))
             self.labels[path] = list(labels)
         return self
 
     def told(self) -> dict[str, str]:
-        findings = telltales(self.labels, self.facts)
+        findings = telltales(self.labels, self.info)
         assert all(not finding.odd for finding in findings)
         assert [f.kind for f in findings if f.urgent] == ["telltale"] * sum(
             finding.urgent for finding in findings
@@ -139,6 +139,6 @@ def test_real_photos_have_no_telltale(shared_data):
 
     root = shared_data / "hymenoptera/val"
     read = [examine(root, f"{p.parent.name}/{p.name}") for p in root.rglob("*.jpg")]
-    known = [one.facts for one in read if isinstance(one, Examined)]
+    known = [one.info for one in read if isinstance(one, Examined)]
     assert len(known) == 153
     assert telltales({f.path: [f.path.split("/")[0]] for f in known}, known) == []

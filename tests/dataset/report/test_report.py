@@ -117,7 +117,7 @@ def test_numbers_are_those_of_the_manifest(mess):
     badges = Counter(b.text for b in page.section("sheets").all("span", where="badge"))
     assert badges == {s: len(mess.of(s)) for s in ("val", "test")}
     assert "41 images of 2 classes" in page.all("header")[0].text
-    assert mess.digest[:12] in page.all("header")[0].text
+    assert mess.checksum[:12] in page.all("header")[0].text
     charts = page.section("sizes").all("svg")
     # 40 of 128 x 128 and one of 700 x 128
     assert charts[0].get("aria-label") == "Short side, pixels. 128 to 191: 41"

@@ -33,7 +33,7 @@ def write(root, name: str, *lines: str | bytes):
     return root / name
 
 
-def scan(place, made, **reading):
+def parsed(place, made, **reading):
     opened = open_source(place, reading=ReaderOptions(**reading), workers=0, made=made)
     return quickdraw.read(opened)
 
@@ -102,12 +102,12 @@ def test_reads(tmp_path):
     assert quickdraw.claims(opened) == 3
     assert detect(opened) == "quickdraw"
     found = quickdraw.read(opened)
-    assert [(page.path, page.labels, page.file) for page in found.pages] == [
+    assert [(record.path, record.labels, record.file) for record in found.records] == [
         ("cat/4000001.png", ("cat",), ""),
         ("cat/4000002.png", ("cat",), ""),
         ("the eiffel tower/4000003.png", ("the eiffel tower",), ""),
     ]
-    assert found.pages[1].attributes == {
+    assert found.records[1].attributes == {
         "key_id": "4000002",
         "recognized": True,
         "countrycode": "AT",
@@ -120,16 +120,16 @@ def test_reads(tmp_path):
         assert image.format == "PNG"
         assert (np.array(image) == render(scaled(L))).all()
     # Of one file, nothing beside it matters.
-    found = scan(place, tmp_path / "other")
+    found = parsed(place, tmp_path / "other")
     assert found.files == ("cat.ndjson",)
-    assert len(found.pages) == 2
+    assert len(found.records) == 2
 
 
 def test_at_most_so_many_of_a_class(tmp_path):
     write(tmp_path, "a.ndjson", line(1), line(2, "dog"), "{", line(3), line(4), line(5))
     write(tmp_path, "b.ndjson", line(6), line(7, "dog"), line(8, "dog"))
-    found = scan(tmp_path, tmp_path / "out", limit=2)
-    assert [page.path[:-4] for page in found.pages] == [
+    found = parsed(tmp_path, tmp_path / "out", limit=2)
+    assert [record.path[:-4] for record in found.records] == [
         *("cat/4000001", "dog/4000002", "cat/4000003", "dog/4000007"),
     ]
     assert found.note == (
@@ -160,7 +160,7 @@ def test_lines_that_cannot_be_used(tmp_path, monkeypatch):
         json.dumps({"word": "cat", "drawing": L}),
         '{"word": "\\x"}',
     )
-    found = scan(place, tmp_path / "out")
+    found = parsed(place, tmp_path / "out")
     assert [one.detail.split(":")[0] for one in found.rejected] == [
         f"Line {number}" for number in (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16)
     ]
@@ -170,17 +170,17 @@ def test_lines_that_cannot_be_used(tmp_path, monkeypatch):
         "broken-json",
     ]
     assert {one.file for one in found.rejected} == {"x.ndjson"}
-    assert [page.path for page in found.pages] == [
+    assert [record.path for record in found.records] == [
         "cat/4000001.png",
         "cat/None.png",
         "_._.. a_b/4000008.png",
         "cat/x-15.png",
     ]
-    assert found.pages[2].labels == ("../.. a/b",)
+    assert found.records[2].labels == ("../.. a/b",)
     drawn = {
         p.relative_to(tmp_path / "out").as_posix() for p in tmp_path.rglob("*.png")
     }
-    assert drawn == {page.path for page in found.pages}
+    assert drawn == {record.path for record in found.records}
 
 
 def test_a_pipe_is_not_read(tmp_path):
@@ -201,8 +201,8 @@ def test_there_must_be_a_place(tmp_path):
 def test_what_is_there_is_not_written_over(tmp_path):
     (tmp_path / "out" / "cat").mkdir(parents=True)
     (tmp_path / "out" / "cat" / "4000001.png").write_text("other")
-    found = scan(write(tmp_path, "x.ndjson", line(1), line(2)), tmp_path / "out")
-    assert [page.path for page in found.pages] == ["cat/4000002.png"]
+    found = parsed(write(tmp_path, "x.ndjson", line(1), line(2)), tmp_path / "out")
+    assert [record.path for record in found.records] == ["cat/4000002.png"]
     assert [one.reason for one in found.rejected] == ["id-twice"]
     assert (tmp_path / "out" / "cat" / "4000001.png").read_text() == "other"
 
@@ -210,7 +210,7 @@ def test_what_is_there_is_not_written_over(tmp_path):
 def test_a_place_that_cannot_be_written_to(tmp_path):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(DatasetError, match="cannot be written"):
-        scan(write(tmp_path, "x.ndjson", line(1)), tmp_path / "out")
+        parsed(write(tmp_path, "x.ndjson", line(1)), tmp_path / "out")
 
 
 def test_prepares_drawings(tmp_path):

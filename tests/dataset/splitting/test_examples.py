@@ -6,7 +6,7 @@ import math
 import pytest
 
 from tlkit.dataset.annotations.shapes import Shape, rectangle
-from tlkit.dataset.formats import Annotation_, ImageRecord, Rejected
+from tlkit.dataset.formats import Annotation, ImageRecord, Rejected
 from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.splitting.examples import (
     Candidate,
@@ -21,35 +21,35 @@ IMAGE, SHAPES = Labeling("image"), Labeling("shapes")
 MULTI = Labeling("image", multi_label=True)
 
 
-def facts_of(path="1.jpg", width=100, height=80, orientation=1) -> ImageInfo:
+def info_of(path="1.jpg", width=100, height=80, orientation=1) -> ImageInfo:
     return ImageInfo(
         *(path, "", "", width, height, "JPEG"),
         orientation=orientation,
     )
 
 
-def boxed(name: str, box=(10, 10, 50, 40), **rest) -> Annotation_:
-    return Annotation_(name, (rectangle(box),), **rest)
+def boxed(name: str, box=(10, 10, 50, 40), **rest) -> Annotation:
+    return Annotation(name, (rectangle(box),), **rest)
 
 
-def page(*things: Annotation_, path="1.jpg", **rest) -> ImageRecord:
-    return ImageRecord(path, file=path.replace("jpg", "json"), things=things, **rest)
+def record(*objects: Annotation, path="1.jpg", **rest) -> ImageRecord:
+    return ImageRecord(path, file=path.replace("jpg", "json"), objects=objects, **rest)
 
 
 def labeled(
-    how: Labeling, *pages: ImageRecord
+    how: Labeling, *records: ImageRecord
 ) -> tuple[list[Candidate], list[Rejected]]:
-    return label(pages, {p.path: facts_of(p.path) for p in pages}, how)
+    return label(records, {p.path: info_of(p.path) for p in records}, how)
 
 
-def names(how: Labeling, *pages: ImageRecord) -> list[tuple[str, tuple[str, ...]]]:
-    candidates, rejected = labeled(how, *pages)
+def names(how: Labeling, *records: ImageRecord) -> list[tuple[str, tuple[str, ...]]]:
+    candidates, rejected = labeled(how, *records)
     assert rejected == []
     return [(candidate.path, candidate.labels) for candidate in candidates]
 
 
-def refused(how: Labeling, *pages: ImageRecord) -> list[tuple[str, str, str]]:
-    candidates, rejected = labeled(how, *pages)
+def refused(how: Labeling, *records: ImageRecord) -> list[tuple[str, str, str]]:
+    candidates, rejected = labeled(how, *records)
     assert candidates == []
     return [(r.file, r.reason, r.detail) for r in rejected]
 
@@ -80,28 +80,28 @@ def test_what_can_be_meant(how):
 
 
 def test_labels_of_images_are_the_default():
-    pages = [page(boxed("cat")), page(labels=("dog",), path="2.jpg")]
-    assert settled(pages, Labeling()) == IMAGE
+    records = [record(boxed("cat")), record(labels=("dog",), path="2.jpg")]
+    assert settled(records, Labeling()) == IMAGE
     assert settled([], Labeling()) == IMAGE
-    assert settled(pages, SHAPES) == SHAPES
+    assert settled(records, SHAPES) == SHAPES
 
 
 def test_labels_of_shapes_alone_have_to_be_asked_for():
-    pages = [page(boxed("cat"), boxed("dog")), page(path="2.jpg")]
+    records = [record(boxed("cat"), boxed("dog")), record(path="2.jpg")]
     with pytest.raises(DatasetError, match="2 shapes have labels") as caught:
-        settled(pages, Labeling())
+        settled(records, Labeling())
     for option in ("--label-by shapes", "--label-by image", "--multi-label"):
         assert option in caught.value.hint
-    assert settled(pages, Labeling(multi_label=True)) == MULTI
-    assert settled(pages, IMAGE) == IMAGE
+    assert settled(records, Labeling(multi_label=True)) == MULTI
+    assert settled(records, IMAGE) == IMAGE
 
 
 def test_a_image_by_its_own_label():
-    one = page(boxed("bus"), labels=("cat",), split="val", group="g")
+    one = record(boxed("bus"), labels=("cat",), split="val", group="g")
     ((candidate,), rejected) = labeled(IMAGE, one)
     assert rejected == []
     assert candidate == Candidate(
-        facts_of(),
+        info_of(),
         ("cat",),
         split="val",
         box=None,
@@ -115,13 +115,13 @@ def test_a_image_by_its_own_label():
 
 
 def test_a_image_by_the_one_label_of_its_shapes():
-    things = (boxed("cat"), boxed("cat"), boxed(""), boxed("_background_"))
-    assert names(IMAGE, page(*things)) == [("1.jpg", ("cat",))]
+    objects = (boxed("cat"), boxed("cat"), boxed(""), boxed("_background_"))
+    assert names(IMAGE, record(*objects)) == [("1.jpg", ("cat",))]
 
 
 def test_labels_of_images_and_of_shapes_are_not_mixed():
-    pages = [page(labels=("cat",)), page(boxed("bus"), path="2.jpg")]
-    candidates, rejected = labeled(IMAGE, *pages)
+    records = [record(labels=("cat",)), record(boxed("bus"), path="2.jpg")]
+    candidates, rejected = labeled(IMAGE, *records)
     assert [c.path for c in candidates] == ["1.jpg"]
     assert [(r.file, r.reason, r.detail) for r in rejected] == [
         ("2.json", "no-label", "The image itself has no label.")
@@ -129,12 +129,12 @@ def test_labels_of_images_and_of_shapes_are_not_mixed():
 
 
 def test_several_labels_are_not_chosen_from():
-    two = page(boxed("dog 10"), boxed("dog 9"))
+    two = record(boxed("dog 10"), boxed("dog 9"))
     assert refused(IMAGE, two) == [
         ("1.json", "several-labels", "Labeled as 'dog 9', 'dog 10'.")
     ]
     assert names(MULTI, two) == [("1.jpg", ("dog 9", "dog 10"))]
-    flagged = page(labels=("b", "a", "b"))
+    flagged = record(labels=("b", "a", "b"))
     assert [r[1] for r in refused(IMAGE, flagged)] == ["several-labels"]
     assert names(MULTI, flagged) == [("1.jpg", ("a", "b"))]
     (candidate,), _ = labeled(MULTI, flagged)
@@ -142,27 +142,27 @@ def test_several_labels_are_not_chosen_from():
 
 
 def test_a_label_that_holds_what_stands_between_labels():
-    odd = page(labels=("a|b",))
+    odd = record(labels=("a|b",))
     assert names(IMAGE, odd) == [("1.jpg", ("a|b",))]
     assert [r[:2] for r in refused(MULTI, odd)] == [("1.json", "bad-label")]
 
 
 def test_more_labels_than_a_field_holds():
     labels = tuple(f"{i:0200}" for i in range(500))
-    ((file, reason, detail),) = refused(MULTI, page(labels=labels))
+    ((file, reason, detail),) = refused(MULTI, record(labels=labels))
     assert (file, reason, detail) == ("1.json", "bad-label", "500 labels are too many.")
-    assert len(names(MULTI, page(labels=labels[:400]))[0][1]) == 400
+    assert len(names(MULTI, record(labels=labels[:400]))[0][1]) == 400
 
 
 @pytest.mark.parametrize("how", [IMAGE, MULTI])
 def test_images_without_label(how):
     expected = [("1.json", "no-label", "Neither it nor anything on it has a label.")]
-    assert refused(how, page()) == expected
-    assert refused(how, page(boxed(""))) == expected
+    assert refused(how, record()) == expected
+    assert refused(how, record(boxed(""))) == expected
 
 
 def test_images_marked_to_be_ignored():
-    marked = page(labels=("cat", "__ignore__"))
+    marked = record(labels=("cat", "__ignore__"))
     assert refused(IMAGE, marked) == [("1.json", "ignored", "Marked as __ignore__.")]
     assert refused(MULTI, marked) == [("1.json", "ignored", "Marked as __ignore__.")]
 
@@ -174,14 +174,14 @@ def test_things_marked_to_be_ignored():
     assert is_ignored(boxed("_background_"))
     assert not is_ignored(boxed("cat", attributes={"flags": {"__ignore__": False}}))
     assert not is_ignored(boxed("cat", attributes={"flags": None}))
-    assert names(IMAGE, page(flagged, boxed("dog"))) == [("1.jpg", ("dog",))]
+    assert names(IMAGE, record(flagged, boxed("dog"))) == [("1.jpg", ("dog",))]
 
 
 def test_an_example_a_shape():
-    polygon = Annotation_(
+    polygon = Annotation(
         "cat", (Shape.make("polygon", [[20, 10], [60.2, 12], [30, 50]]),)
     )
-    one = page(polygon, boxed("dog", (0, 0, 30, 20)), split="train", group="g")
+    one = record(polygon, boxed("dog", (0, 0, 30, 20)), split="train", group="g")
     (cat, dog), rejected = labeled(SHAPES, one)
     assert rejected == []
     assert (cat.labels, cat.box, dog.labels, dog.box) == (
@@ -196,14 +196,14 @@ def test_an_example_a_shape():
 
 def test_a_thing_of_several_parts_is_one_example():
     parts = (rectangle((0, 0, 10, 10)), rectangle((30, 5, 40, 20)))
-    (candidate,), _ = labeled(SHAPES, page(Annotation_("cat", parts)))
+    (candidate,), _ = labeled(SHAPES, record(Annotation("cat", parts)))
     assert candidate.box == (0, 0, 40, 20)
     assert json.loads(candidate.shape) == [part.json() for part in parts]
 
 
 def test_the_box_that_is_told_counts():
-    thing = boxed("cat", (10, 10, 50, 40), told=(5, 6, 55, 46))
-    (candidate,), _ = labeled(SHAPES, page(thing))
+    obj = boxed("cat", (10, 10, 50, 40), told=(5, 6, 55, 46))
+    (candidate,), _ = labeled(SHAPES, record(obj))
     assert candidate.box == (5, 6, 55, 46)
 
 
@@ -222,12 +222,12 @@ def test_the_box_that_is_told_counts():
 )
 def test_boxes_are_whole_pixels_within_the_image(pad, box, expected):
     how = Labeling("shapes", pad=pad)
-    (candidate,), _ = labeled(how, page(boxed("cat", box)))
+    (candidate,), _ = labeled(how, record(boxed("cat", box)))
     assert candidate.box == expected
 
 
 @pytest.mark.parametrize(
-    ("thing", "reason", "detail"),
+    ("obj", "reason", "detail"),
     [
         (
             boxed("__ignore__"),
@@ -245,17 +245,17 @@ def test_boxes_are_whole_pixels_within_the_image(pad, box, expected):
             "cat at (10, 10, 50, 40): stands for a crowd of them.",
         ),
         (
-            Annotation_("cat", (Shape.make("point", [[5, 5]]),)),
+            Annotation("cat", (Shape.make("point", [[5, 5]]),)),
             "no-area",
             "cat at (5, 5, 5, 5): without width or height.",
         ),
         (
-            Annotation_("cat", (Shape.make("line", [[5, 5], [50, 5]]),)),
+            Annotation("cat", (Shape.make("line", [[5, 5], [50, 5]]),)),
             "no-area",
             "cat at (5, 5, 50, 5): without width or height.",
         ),
         (
-            Annotation_("cat", (Shape.make("circle", [[5, 5], [5, 5]]),)),
+            Annotation("cat", (Shape.make("circle", [[5, 5], [5, 5]]),)),
             "no-area",
             "cat at (5, 5, 5, 5): without width or height.",
         ),
@@ -281,14 +281,14 @@ def test_boxes_are_whole_pixels_within_the_image(pad, box, expected):
         ),
     ],
 )
-def test_shapes_that_give_no_example(thing, reason, detail):
-    ((file, found, said),) = refused(SHAPES, page(thing))
+def test_shapes_that_give_no_example(obj, reason, detail):
+    ((file, found, said),) = refused(SHAPES, record(obj))
     assert (file, found) == ("1.json", reason)
     assert said.startswith(detail)
 
 
 def test_the_least_size_can_be_set():
-    small = page(boxed("cat", (10, 10, 13, 14)), boxed("dog", (10, 10, 18, 18)))
+    small = record(boxed("cat", (10, 10, 13, 14)), boxed("dog", (10, 10, 18, 18)))
     candidates, rejected = labeled(SHAPES, small)
     assert [c.labels for c in candidates] == [("dog",)]
     assert [r.reason for r in rejected] == ["too-small"]
@@ -296,23 +296,23 @@ def test_the_least_size_can_be_set():
 
 
 def test_a_image_without_shapes():
-    assert refused(SHAPES, page(labels=("cat",))) == [
+    assert refused(SHAPES, record(labels=("cat",))) == [
         ("1.json", "no-shape", "Nothing is drawn on it.")
     ]
 
 
 def test_an_outline_too_long_for_a_csv_field():
     points = [[math.cos(i) * 40 + 50, math.sin(i) * 40 + 40] for i in range(5000)]
-    thing = Annotation_("cat", (Shape.make("polygon", points),))
-    (candidate,), _ = labeled(SHAPES, page(thing))
+    obj = Annotation("cat", (Shape.make("polygon", points),))
+    (candidate,), _ = labeled(SHAPES, record(obj))
     assert json.loads(candidate.shape) == {"shape_type": "polygon"}
     assert candidate.box == (10, 0, 90, 80)
 
 
 def test_the_order_of_candidates():
     boxes = [(50, 0, 90, 40), (5, 0, 45, 40)]
-    pages = [page(*(boxed("b", box) for box in boxes), path=p) for p in ("10", "9")]
-    candidates, _ = labeled(SHAPES, *pages)
+    records = [record(*(boxed("b", box) for box in boxes), path=p) for p in ("10", "9")]
+    candidates, _ = labeled(SHAPES, *records)
     ordered = sorted(candidates, key=lambda candidate: candidate.key)
     expected = [(path, box) for path in ("9", "10") for box in boxes[::-1]]
     assert [(c.path, c.box) for c in ordered] == expected

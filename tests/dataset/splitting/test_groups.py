@@ -12,9 +12,9 @@ def fact(path: str, taken: str = "", camera: str = "") -> ImageInfo:
     return ImageInfo(path, "s", "p", 8, 8, "PNG", taken=taken, camera=camera)
 
 
-def by(kind, facts, pages=None):
-    pages = pages or [ImageRecord(one.path) for one in facts]
-    found, alone = groups(kind, pages, facts)
+def by(kind, info, records=None):
+    records = records or [ImageRecord(one.path) for one in info]
+    found, alone = groups(kind, records, info)
     together: dict[str, list[str]] = {}
     for path, group in found.items():
         together.setdefault(group, []).append(path)
@@ -22,13 +22,13 @@ def by(kind, facts, pages=None):
 
 
 def test_folders():
-    facts = [fact(path) for path in ("a/1/x", "a/1/y", "a/2/x", "b")]
-    assert by("folder", facts) == ([["a/1/x", "a/1/y"], ["a/2/x"], ["b"]], [])
+    info = [fact(path) for path in ("a/1/x", "a/1/y", "a/2/x", "b")]
+    assert by("folder", info) == ([["a/1/x", "a/1/y"], ["a/2/x"], ["b"]], [])
 
 
 def test_bursts():
     day = "2024:05:17 "
-    facts = [
+    info = [
         fact("0", day + "11:00:00", "A"),
         fact("1", day + "11:00:09.5", "A"),
         fact("2", day + "11:00:19.5", "A"),  # 10 s after the one before
@@ -39,40 +39,40 @@ def test_bursts():
         fact("7", "0000:00:00 00:00:00", "A"),
         fact("8", "noon", "A"),
     ]
-    together, alone = by("burst", facts)
+    together, alone = by("burst", info)
     assert together == [["0", "1", "2"], ["3"], ["4"], ["5"]]
     assert alone == ["6", "7", "8"]
 
 
 def test_a_column():
-    facts = [fact(path) for path in "abcd"]
-    pages = [
+    info = [fact(path) for path in "abcd"]
+    records = [
         ImageRecord("a", attributes={"patient": "x"}),
         ImageRecord("b", attributes={"patient": 7}),
         ImageRecord("c", attributes={"patient": "x"}),
         ImageRecord("d", attributes={"patient": ""}),
         ImageRecord("unreadable", attributes={"patient": "x"}),
     ]
-    assert by("patient", facts, pages) == ([["a", "c"], ["b"]], ["d"])
-    pages = [
+    assert by("patient", info, records) == ([["a", "c"], ["b"]], ["d"])
+    records = [
         ImageRecord("a", group="g"),
         ImageRecord("b", group="g"),
         ImageRecord("c"),
         ImageRecord("d"),
     ]
-    assert by("group", facts, pages) == ([["a", "b"]], ["c", "d"])
+    assert by("group", info, records) == ([["a", "b"]], ["c", "d"])
 
 
 def test_a_pattern():
-    facts = [fact(f"x/patient{n}_{i}.png") for n in (1, 12) for i in "ab"]
-    facts.append(fact("x/other.png"))
-    one, twelve = [f.path for f in facts[:2]], [f.path for f in facts[2:4]]
-    assert by(r"patient(\d+)", facts) == ([twelve, one], ["x/other.png"])
-    assert by(r"patient\d+", facts) == ([twelve, one], ["x/other.png"])
+    info = [fact(f"x/patient{n}_{i}.png") for n in (1, 12) for i in "ab"]
+    info.append(fact("x/other.png"))
+    one, twelve = [f.path for f in info[:2]], [f.path for f in info[2:4]]
+    assert by(r"patient(\d+)", info) == ([twelve, one], ["x/other.png"])
+    assert by(r"patient\d+", info) == ([twelve, one], ["x/other.png"])
 
 
 @pytest.mark.parametrize("wrong", ["patiemt", "nothing(like)this", "("])
 def test_what_is_neither_column_nor_pattern(wrong):
-    pages = [ImageRecord("a", attributes={"patient": "x"})]
+    records = [ImageRecord("a", attributes={"patient": "x"})]
     with pytest.raises(UsageError, match=r"no column.*Columns.*patient"):
-        groups(wrong, pages, [fact("a")])
+        groups(wrong, records, [fact("a")])

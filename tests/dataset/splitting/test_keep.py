@@ -43,7 +43,7 @@ def test_a_grown_folder_keeps_every_side(grown, tmp_path, told):
         line.startswith("30 of 70 examples are of new images") for line in told.notes
     )
     third = prepare(root, tmp_path / "data", near=False)
-    assert third.digest == again.digest
+    assert third.checksum == again.checksum
 
 
 def test_images_that_go_move_no_others(grown, tmp_path):

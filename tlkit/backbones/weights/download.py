@@ -115,7 +115,7 @@ def _whole(backbone: Backbone, published: Published, path: Path) -> bool:
 def _check(backbone: Backbone, published: Published, path: Path) -> None:
     """Raises WeightsError unless a file is the published one, as far as is known."""
     with open_weights(path) as file, symbolic():
-        if published.digest and digest_fits(path, published):
+        if published.checksum and digest_fits(path, published):
             return
         body = build_body(backbone, backbone.native)
         for piece in read_pieces(file, path, backbone.name, body, body):
@@ -125,14 +125,14 @@ def _check(backbone: Backbone, published: Published, path: Path) -> None:
                     "weights.",
                     hint="Get the file again.",
                 )
-        fault = "" if published.digest else keras_fault(file, published.file, body)
+        fault = "" if published.checksum else keras_fault(file, published.file, body)
     if fault:
         raise WeightsError(
             f"{path} is not the file {published.file} of {backbone.name} as published: "
             f"{fault}.",
             hint=f"{OTHERS} {published.url} has the published one.",
         )
-    if published.digest:
+    if published.checksum:
         raise _other(
             backbone,
             published,
@@ -145,8 +145,9 @@ def _other(
     backbone: Backbone, published: Published, path: Path, *, advice: str
 ) -> WeightsError:
     return WeightsError(
-        f"{path} is not the file {published.file} of {backbone.name} as published: its "
-        f"digest is {digest(path, published.digest)}, expected {published.digest}.",
+        f"{path} is not the file {published.file} of {backbone.name} as published. "
+        f"Expected checksum {published.checksum}, got "
+        f"{checksum(path, published.checksum)}.",
         hint=f"{advice} {published.url} has the published one.",
     )
 
@@ -170,11 +171,11 @@ def _draft(wanted: Path) -> Iterator[Path]:
 
 def digest_fits(path: Path, published: Published) -> bool:
     """Whether a file is the published one; true where no digest is published."""
-    wanted = published.digest
-    return not wanted or digest(path, wanted) == wanted
+    wanted = published.checksum
+    return not wanted or checksum(path, wanted) == wanted
 
 
-def digest(path: Path, like: str) -> str:
+def checksum(path: Path, like: str) -> str:
     """The digest of a file."""
     made = hashlib.new(HASHES[len(like)], usedforsecurity=False)
     with path.open("rb") as file:

@@ -83,13 +83,13 @@ def weights_digest(model: keras.Model) -> str:
 
 def layers_digest(layers: list[keras.layers.Layer]) -> str:
     """Returns the SHA-256 of names and values of all weights of some layers."""
-    digest = hashlib.sha256()
+    checksum = hashlib.sha256()
     for layer in layers:
         for weight in layer.weights:
             value = np.ascontiguousarray(weight.numpy())
-            digest.update(f"{layer.name}/{weight.name} {value.shape}\n".encode())
-            digest.update(value.astype(value.dtype.newbyteorder("<")).tobytes())
-    return digest.hexdigest()
+            checksum.update(f"{layer.name}/{weight.name} {value.shape}\n".encode())
+            checksum.update(value.astype(value.dtype.newbyteorder("<")).tobytes())
+    return checksum.hexdigest()
 
 
 def _assign(

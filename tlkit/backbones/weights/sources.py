@@ -95,12 +95,12 @@ class Published:
     Args:
         file: Its name in the folder `models` of the Keras cache.
         path: Where it lies on the host.
-        digest: MD5 or SHA-256 in hex, "" if Keras states none.
+        checksum: MD5 or SHA-256 in hex, "" if Keras states none.
     """
 
     file: str
     path: str
-    digest: str
+    checksum: str
 
     @property
     def url(self) -> str:
@@ -108,8 +108,8 @@ class Published:
         return _HOST + self.path
 
 
-def _file(path: str, digest: str = "", *, file: str = "") -> Published:
-    return Published(file or path.rpartition("/")[2], path, digest)
+def _file(path: str, checksum: str = "", *, file: str = "") -> Published:
+    return Published(file or path.rpartition("/")[2], path, checksum)
 
 
 _K = "tensorflow/keras-applications"

@@ -22,7 +22,7 @@ from tlkit.dataset.annotate.folder import (
 from tlkit.dataset.annotate.select import by_shapes, rows_of
 from tlkit.dataset.annotations.objects_file import read_objects
 from tlkit.dataset.manifest import DUPLICATES, Manifest
-from tlkit.dataset.records import Annotation_, ImageRecord, Rejected
+from tlkit.dataset.records import Annotation, ImageRecord, Rejected
 from tlkit.dataset.splitting.examples import BETWEEN, is_ignored
 from tlkit.errors import UsageError
 from tlkit.files import replaced_directory
@@ -71,21 +71,21 @@ def write_work(
                 "it.",
                 hint="Choose an --out elsewhere.",
             )
-    pages = list(_pages(manifest, paths))
-    if not pages:
+    records = list(_pages(manifest, paths))
+    if not records:
         return Work(place, 0)
     flags = (*(() if by_shapes(manifest) else manifest.labels), IGNORE)
     with replaced_directory(
         place, marker=WORK, overwrite=overwrite, what="work folder"
     ) as draft:
-        entries, unseen = write_images(draft, manifest.source, pages, flags=flags)
+        entries, unseen = write_images(draft, manifest.source, records, flags=flags)
         write_index(
             draft,
             entries,
             labels=manifest.labels,
             flags=flags,
             source=str(manifest.source),
-            digest=manifest.digest,
+            checksum=manifest.checksum,
             label_by="shapes" if by_shapes(manifest) else "image",
         )
     return Work(place, len(entries), tuple(unseen))
@@ -95,12 +95,12 @@ def _pages(manifest: Manifest, paths: Iterable[str]) -> Iterator[ImageRecord]:
     """What is known of images, in the order they come in."""
     # Flags are of whole images, so only one of both is there to be corrected.
     if by_shapes(manifest):
-        things: dict[str, list[Annotation_]] = {path: [] for path in paths}
-        for page in read_objects(manifest.directory):
-            if page.path in things:
-                things[page.path] += page.things
-        for path, drawn in things.items():
-            yield ImageRecord(path, things=tuple(drawn))
+        objects: dict[str, list[Annotation]] = {path: [] for path in paths}
+        for record in read_objects(manifest.directory):
+            if record.path in objects:
+                objects[record.path] += record.objects
+        for path, drawn in objects.items():
+            yield ImageRecord(path, objects=tuple(drawn))
     else:
         labels = _labels(manifest)
         for path in dict.fromkeys(paths):
@@ -111,10 +111,10 @@ def _labels(manifest: Manifest) -> dict[str, dict[str, None]]:
     """The labels of images, used or not, as far as they were written down."""
     labels: dict[str, dict[str, None]] = defaultdict(dict)
     of_things: dict[str, dict[str, None]] = defaultdict(dict)
-    for page in read_objects(manifest.directory):
-        labels[page.path] |= dict.fromkeys(page.labels)
-        told = (t.label for t in page.things if t.label and not is_ignored(t))
-        of_things[page.path] |= dict.fromkeys(told)
+    for record in read_objects(manifest.directory):
+        labels[record.path] |= dict.fromkeys(record.labels)
+        told = (t.label for t in record.objects if t.label and not is_ignored(t))
+        of_things[record.path] |= dict.fromkeys(told)
     if not any(labels.values()):
         labels |= of_things
     for example in manifest.examples:

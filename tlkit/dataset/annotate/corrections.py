@@ -33,13 +33,13 @@ class Correction:
     """What was changed of an image.
 
     Attributes:
-        page: What its JSON says now, its path that in the source.
+        record: What its JSON says now, its path that in the source.
         labels: Whether the flags were changed.
         shapes: Whether what is drawn was.
         rejected: Shapes that cannot be used.
     """
 
-    page: ImageRecord
+    record: ImageRecord
     labels: bool
     shapes: bool
     rejected: tuple[Rejected, ...] = ()
@@ -47,7 +47,7 @@ class Correction:
     @property
     def ignored(self) -> bool:
         """Whether the image is to be left out."""
-        return self.labels and IGNORE in self.page.labels
+        return self.labels and IGNORE in self.record.labels
 
     def after(self, earlier: Correction | None) -> Correction:
         """Add what was corrected before and is not corrected again."""
@@ -55,13 +55,13 @@ class Correction:
             return self
         flags = self if self.labels else earlier
         drawn = self if self.shapes else earlier
-        page = replace(
-            drawn.page,
-            labels=flags.page.labels,
-            attributes={**drawn.page.attributes, **flags.page.attributes},
+        record = replace(
+            drawn.record,
+            labels=flags.record.labels,
+            attributes={**drawn.record.attributes, **flags.record.attributes},
         )
         return Correction(
-            page,
+            record,
             self.labels or earlier.labels,
             self.shapes or earlier.shapes,
             drawn.rejected,
@@ -99,8 +99,8 @@ def read_corrections(place: Path) -> Corrections:
             broken.append(Rejected(shown, "no-correction", fault))
         labels, shapes = changed(content, entry)
         if labels or shapes:
-            page = replace(sheet.page, path=entry.path, file="")
-            made[entry.path] = Correction(page, labels, shapes, sheet.rejected)
+            record = replace(sheet.record, path=entry.path, file="")
+            made[entry.path] = Correction(record, labels, shapes, sheet.rejected)
     return Corrections(place, made, tuple(broken))
 
 
@@ -115,7 +115,7 @@ def keep(directory: Path, made: Mapping[str, Correction]) -> None:
                 "labels": correction.labels,
                 "shapes": correction.shapes,
                 "rejected": faults,
-                "page": page_content(correction.page),
+                "page": page_content(correction.record),
             }
             file.write(json.dumps(content) + "\n")
 
@@ -129,10 +129,10 @@ def kept(directory: Path) -> dict[str, Correction]:
     try:
         for line in path.read_text(encoding="utf-8").splitlines():
             content = json.loads(line)
-            page = page_of(content["page"])
+            record = page_of(content["page"])
             faults = tuple(Rejected(*fault) for fault in content["rejected"])
-            made[page.path] = Correction(
-                page, bool(content["labels"]), bool(content["shapes"]), faults
+            made[record.path] = Correction(
+                record, bool(content["labels"]), bool(content["shapes"]), faults
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(
@@ -143,13 +143,13 @@ def kept(directory: Path) -> dict[str, Correction]:
 
 
 def gathered(
-    scan: ParsedSource,
+    parsed: ParsedSource,
     earlier: Mapping[str, Correction],
     place: Path | None,
     progress: Progress,
 ) -> tuple[dict[str, Correction], list[str]]:
     """Gather the corrections that hold, and tell of them."""
-    known = {*scan.files, *(page.path for page in scan.pages)}
+    known = {*parsed.files, *(record.path for record in parsed.records)}
     made = {path: each for path, each in earlier.items() if path in known}
     if made:
         progress.note(f"{len(made)} image(s) stay corrected as they were before.")
@@ -174,70 +174,72 @@ def gathered(
 
 
 def corrected(
-    scan: ParsedSource, made: Mapping[str, Correction], how: Labeling
+    parsed: ParsedSource, made: Mapping[str, Correction], how: Labeling
 ) -> ParsedSource:
     """Replace what a source says of images."""
-    pages = list(scan.pages)
-    own = any(page.labels for page in pages)
+    records = list(parsed.records)
+    own = any(record.labels for record in records)
     if how.label_by == "image" and not own and any(c.labels for c in made.values()):
         # From now on images have labels of their own: let all of them have some.
-        pages = [_labeled(page) for page in pages]
+        records = [_labeled(record) for record in records]
     about: dict[str, list[ImageRecord]] = defaultdict(list)
-    for page in pages:
-        about[page.path].append(page)
+    for record in records:
+        about[record.path].append(record)
     mended: set[str] = set()
     rejected: list[Rejected] = []
-    kept = [page for page in pages if page.path not in made]
+    kept = [record for record in records if record.path not in made]
     for path, correction in made.items():
-        page = _merged(path, about[path], _side(path, pages))
-        mended |= {path, page.shown} if correction.shapes else {path}
+        record = _merged(path, about[path], _side(path, records))
+        mended |= {path, record.shown} if correction.shapes else {path}
         if correction.ignored:
             detail = f"Marked as {IGNORE} in the corrections."
-            rejected.append(Rejected(page.shown, "ignored", detail))
+            rejected.append(Rejected(record.shown, "ignored", detail))
             continue
         rejected += [
-            Rejected(page.shown, fault.reason, f"In the corrections: {fault.detail}")
+            Rejected(record.shown, fault.reason, f"In the corrections: {fault.detail}")
             for fault in correction.rejected
         ]
-        kept.append(_corrected(page, correction))
-    left = [each for each in scan.rejected if each.file not in mended]
-    return replace(scan, pages=tuple(kept), rejected=(*left, *rejected))
+        kept.append(_corrected(record, correction))
+    left = [each for each in parsed.rejected if each.file not in mended]
+    return replace(parsed, records=tuple(kept), rejected=(*left, *rejected))
 
 
-def _labeled(page: ImageRecord) -> ImageRecord:
+def _labeled(record: ImageRecord) -> ImageRecord:
     labels = dict.fromkeys(
-        t.label for t in page.things if t.label and not is_ignored(t)
+        t.label for t in record.objects if t.label and not is_ignored(t)
     )
-    return replace(page, labels=tuple(labels))
+    return replace(record, labels=tuple(labels))
 
 
-def _side(path: str, pages: Iterable[ImageRecord]) -> str | None:
+def _side(path: str, records: Iterable[ImageRecord]) -> str | None:
     above, _, name = path.partition("/")
-    given = any(page.split for page in pages)
+    given = any(record.split for record in records)
     return SPLIT_NAMES.get(above.lower()) if given and name else None
 
 
-def _merged(path: str, pages: Sequence[ImageRecord], split: str | None) -> ImageRecord:
+def _merged(
+    path: str, records: Sequence[ImageRecord], split: str | None
+) -> ImageRecord:
     """What all pages say of an image."""
-    if not pages:
+    if not records:
         return ImageRecord(path, split=split)
-    labels = dict.fromkeys(label for page in pages for label in page.labels)
+    labels = dict.fromkeys(label for record in records for label in record.labels)
     return replace(
-        pages[0],
+        records[0],
         labels=tuple(labels),
-        things=tuple(thing for page in pages for thing in page.things),
-        split=next((page.split for page in pages if page.split), split),
-        group=next((page.group for page in pages if page.group), ""),
+        objects=tuple(obj for record in records for obj in record.objects),
+        split=next((record.split for record in records if record.split), split),
+        group=next((record.group for record in records if record.group), ""),
     )
 
 
-def _corrected(page: ImageRecord, correction: Correction) -> ImageRecord:
-    now = correction.page
+def _corrected(record: ImageRecord, correction: Correction) -> ImageRecord:
+    now = correction.record
     if correction.labels:
-        page = replace(page, labels=now.labels)
-        if "flags" in page.attributes:
+        record = replace(record, labels=now.labels)
+        if "flags" in record.attributes:
             flags = now.attributes.get("flags", {})
-            page = replace(page, attributes={**page.attributes, "flags": flags})
+            record = replace(record, attributes={**record.attributes, "flags": flags})
     if correction.shapes:
-        page = replace(page, things=now.things, size=now.size)
-    return page
+        record = replace(record, objects=now.objects, size=now.size)
+    return record

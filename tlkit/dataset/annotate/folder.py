@@ -82,8 +82,8 @@ def state_of(content: Any) -> State:
     shapes = content.get("shapes")
     shapes = shapes if isinstance(shapes, list) else []
     drawn = sorted(json.dumps(_drawn(shape)) for shape in shapes)
-    digest = hashlib.sha256("\n".join(drawn).encode()).hexdigest()
-    return State(_true(content.get("flags")), digest)
+    checksum = hashlib.sha256("\n".join(drawn).encode()).hexdigest()
+    return State(_true(content.get("flags")), checksum)
 
 
 def changed(content: Mapping[str, Any], entry: Entry) -> tuple[bool, bool]:
@@ -134,32 +134,34 @@ def _drawn(shape: Any) -> Any:
 
 
 def write_images(
-    folder: Path, root: Path, pages: Iterable[ImageRecord], *, flags: Sequence[str]
+    folder: Path, root: Path, records: Iterable[ImageRecord], *, flags: Sequence[str]
 ) -> tuple[list[Entry], list[Rejected]]:
     """Write images and their JSON."""
     entries: list[Entry] = []
     unseen = []
-    for page in pages:
+    for record in records:
         try:
-            data = contents.read_bytes(root / page.path)
+            data = contents.read_bytes(root / record.path)
             image = decoding.decode(data)
         except UnreadableImage as error:
-            unseen.append(Rejected(page.path, error.reason, error.detail))
+            unseen.append(Rejected(record.path, error.reason, error.detail))
             continue
-        stem = f"{len(entries) + 1:04d} {_tame(page.path)}"
-        name = _show(folder, stem, root / page.path, data, image)
-        chosen = dict.fromkeys((*flags, *page.labels), False)
-        chosen |= dict.fromkeys(page.labels, True)
+        stem = f"{len(entries) + 1:04d} {_tame(record.path)}"
+        name = _show(folder, stem, root / record.path, data, image)
+        chosen = dict.fromkeys((*flags, *record.labels), False)
+        chosen |= dict.fromkeys(record.labels, True)
         height, width = image.pixels.shape[:2]
         sheet = Sheet(
-            ImageRecord(page.path, things=page.things, attributes={"flags": chosen}),
+            ImageRecord(
+                record.path, objects=record.objects, attributes={"flags": chosen}
+            ),
             name,
             width,
             height,
         )
         labelme.write(folder, [sheet], ())
         state = state_of(contents.read_json(folder / f"{stem}.json"))
-        entries.append(Entry(f"{stem}.json", page.path, state))
+        entries.append(Entry(f"{stem}.json", record.path, state))
     return entries, unseen
 
 

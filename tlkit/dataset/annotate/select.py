@@ -85,8 +85,8 @@ def by_shapes(manifest: Manifest) -> bool:
 def _rejected(manifest: Manifest) -> Iterator[tuple[Rejected, set[str]]]:
     """The rows of rejected.csv, and the images that each is about."""
     about: dict[str, set[str]] = defaultdict(set)
-    for page in read_objects(manifest.directory):
-        about[page.file].add(page.path)
+    for record in read_objects(manifest.directory):
+        about[record.file].add(record.path)
     for example in manifest.examples:
         about[example.annotation].add(example.path)
     rows = [

@@ -3,7 +3,7 @@
 One line an image that is annotated, in the order of the source:
 
     {"path": "a/1.jpg", "file": "a/1.json", "labels": [], "split": null, "group": "",
-     "size": [640, 480], "attributes": {}, "things": [
+     "size": [640, 480], "attributes": {}, "objects": [
        {"label": "cat", "attributes": {"difficult": 1}, "told": [4, 8, 60, 70],
         "shapes": [{"shape_type": "polygon", "points": [[4, 8], [60, 9], [30, 70]]}]}]}
 
@@ -19,23 +19,23 @@ from pathlib import Path
 from typing import Any
 
 from tlkit.dataset.annotations.shapes import BadShape, Shape
-from tlkit.dataset.records import Annotation_, ImageRecord
+from tlkit.dataset.records import Annotation, ImageRecord
 from tlkit.errors import DatasetError
 
 OBJECTS = "objects.jsonl"
 
 
-def write_objects(directory: Path, pages: Iterable[ImageRecord]) -> None:
+def write_objects(directory: Path, records: Iterable[ImageRecord]) -> None:
     """Write objects.jsonl, if anything was annotated."""
-    drawn = [page for page in pages if page.things or page.file]
+    drawn = [record for record in records if record.objects or record.file]
     if not drawn:
         return
     # Halves of characters, as JSON may hold, stay the escapes that they were.
     with (directory / OBJECTS).open(
         "w", encoding="utf-8", errors="backslashreplace", newline="\n"
     ) as file:
-        for page in drawn:
-            file.write(json.dumps(page_content(page), ensure_ascii=False) + "\n")
+        for record in drawn:
+            file.write(json.dumps(page_content(record), ensure_ascii=False) + "\n")
 
 
 def read_objects(directory: Path) -> Iterator[ImageRecord]:
@@ -54,48 +54,48 @@ def read_objects(directory: Path) -> Iterator[ImageRecord]:
                 ) from error
 
 
-def page_content(page: ImageRecord) -> dict[str, Any]:
+def page_content(record: ImageRecord) -> dict[str, Any]:
     """A page as JSON values."""
     return {
-        "path": page.path,
-        "file": page.file,
-        "labels": page.labels,
-        "split": page.split,
-        "group": page.group,
-        "size": page.size,
-        "attributes": page.attributes,
-        "things": [
+        "path": record.path,
+        "file": record.file,
+        "labels": record.labels,
+        "split": record.split,
+        "group": record.group,
+        "size": record.size,
+        "attributes": record.attributes,
+        "objects": [
             {
-                "label": thing.label,
-                "attributes": thing.attributes,
-                "told": thing.told,
-                "shapes": [shape.json() for shape in thing.shapes],
+                "label": obj.label,
+                "attributes": obj.attributes,
+                "told": obj.told,
+                "shapes": [shape.json() for shape in obj.shapes],
             }
-            for thing in page.things
+            for obj in record.objects
         ],
     }
 
 
 def page_of(content: dict[str, Any]) -> ImageRecord:
     """Read a page from JSON values."""
-    things = tuple(
-        Annotation_(
-            label=thing["label"],
+    objects = tuple(
+        Annotation(
+            label=obj["label"],
             shapes=tuple(
                 Shape.make(s["shape_type"], s["points"], s.get("mask"))
-                for s in thing["shapes"]
+                for s in obj["shapes"]
             ),
-            told=thing["told"] and tuple(thing["told"]),
-            attributes=thing["attributes"],
+            told=obj["told"] and tuple(obj["told"]),
+            attributes=obj["attributes"],
         )
-        for thing in content["things"]
+        for obj in content["objects"]
     )
     size = content["size"]
     return ImageRecord(
         path=content["path"],
         file=content["file"],
         labels=tuple(content["labels"]),
-        things=things,
+        objects=objects,
         split=content["split"],
         group=content["group"],
         size=size and tuple(size),

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from tlkit.dataset.annotations.shapes import BadShape, rectangle, upright
 from tlkit.dataset.inspection.image_info import ImageInfo
-from tlkit.dataset.records import Annotation_, ImageRecord, Rejected
+from tlkit.dataset.records import Annotation, ImageRecord, Rejected
 
 
 def upright_pages(
-    pages: Iterable[ImageRecord],
+    records: Iterable[ImageRecord],
     known: Mapping[str, ImageInfo],
     unreadable: Iterable[Rejected],
 ) -> tuple[list[ImageRecord], list[Rejected]]:
@@ -19,40 +19,40 @@ def upright_pages(
     faults = {rejection.file: rejection for rejection in unreadable}
     readable: list[ImageRecord] = []
     rejected = []
-    for page in pages:
-        if page.path in known:
-            turned = upright_page(page, known[page.path])
+    for record in records:
+        if record.path in known:
+            turned = upright_page(record, known[record.path])
             if isinstance(turned, ImageRecord):
                 readable.append(turned)
             else:
                 rejected.append(turned)
-        elif page.shown != page.path:
-            fault = faults[page.path]
-            detail = f"Its image {page.path}: {fault.detail}"
-            rejected.append(Rejected(page.shown, fault.reason, detail))
+        elif record.shown != record.path:
+            fault = faults[record.path]
+            detail = f"Its image {record.path}: {fault.detail}"
+            rejected.append(Rejected(record.shown, fault.reason, detail))
     return readable, rejected
 
 
-def upright_page(page: ImageRecord, facts: ImageInfo) -> ImageRecord | Rejected:
+def upright_page(record: ImageRecord, info: ImageInfo) -> ImageRecord | Rejected:
     """Bring what was drawn to the pixels of the upright image."""
-    size = facts.width, facts.height
-    if page.size in {None, size} or not page.things:
-        return page
-    stored = size[::-1] if facts.orientation >= 5 else size
-    if page.size != stored:
-        drawn = " x ".join(map(str, page.size or ()))
+    size = info.width, info.height
+    if record.size in {None, size} or not record.objects:
+        return record
+    stored = size[::-1] if info.orientation >= 5 else size
+    if record.size != stored:
+        drawn = " x ".join(map(str, record.size or ()))
         detail = f"Drawn on {drawn} pixels, the image has {size[0]} x {size[1]}."
-        return Rejected(page.shown, "size-mismatch", detail)
+        return Rejected(record.shown, "size-mismatch", detail)
     try:
-        things = tuple(
-            _turned(thing, facts.orientation, stored) for thing in page.things
+        objects = tuple(
+            _turned(obj, info.orientation, stored) for obj in record.objects
         )
     except BadShape as error:
-        return Rejected(page.shown, error.args[0], f"{error.args[1]}.")
-    return replace(page, things=things, size=size)
+        return Rejected(record.shown, error.args[0], f"{error.args[1]}.")
+    return replace(record, objects=objects, size=size)
 
 
-def _turned(thing: Annotation_, orientation: int, size: tuple[int, int]) -> Annotation_:
-    told = thing.told and upright(rectangle(thing.told), orientation, size).bounds
-    shapes = tuple(upright(shape, orientation, size) for shape in thing.shapes)
-    return replace(thing, shapes=shapes, told=told)
+def _turned(obj: Annotation, orientation: int, size: tuple[int, int]) -> Annotation:
+    told = obj.told and upright(rectangle(obj.told), orientation, size).bounds
+    shapes = tuple(upright(shape, orientation, size) for shape in obj.shapes)
+    return replace(obj, shapes=shapes, told=told)

@@ -18,7 +18,7 @@ from tlkit.dataset.check.members import UNSPLIT, Member, Members, files_of, memb
 from tlkit.dataset.duplicates.find import find
 from tlkit.dataset.duplicates.rotated import find_turned
 from tlkit.dataset.formats import Rejected
-from tlkit.dataset.inspection.cache import open_ledger
+from tlkit.dataset.inspection.cache import open_image_cache
 from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.inspection.run import survey
 from tlkit.dataset.manifest import SPLITS, write_table
@@ -151,18 +151,20 @@ def check(
         for member in part.members
     ]
     paths = list(dict.fromkeys(path for _, path in placed))
-    with open_ledger(root) as ledger:
-        facts, unread = survey(root, paths, ledger, workers=workers, progress=progress)
+    with open_image_cache(root) as image_cache:
+        info, unread = survey(
+            root, paths, image_cache, workers=workers, progress=progress
+        )
         progress.start("Looking for copies")
-        pairs = find(facts, ledger)
+        pairs = find(info, image_cache)
         if turned:
-            pairs += find_turned(facts, pairs, ledger)
-    index = {fact.path: i for i, fact in enumerate(facts)}
+            pairs += find_turned(info, pairs, image_cache)
+    index = {fact.path: i for i, fact in enumerate(info)}
     copies = Copies([(m, index[path]) for m, path in placed if path in index], pairs)
-    results = {r.file: r for r in unread} | {fact.path: fact for fact in facts}
+    results = {r.file: r for r in unread} | {fact.path: fact for fact in info}
     images = [(member, results[path]) for member, path in placed]
     return Checked(
-        compared=len(facts),
+        compared=len(info),
         findings=(
             *copies.across(),
             *parted_groups(own.members),

@@ -61,11 +61,11 @@ def members_of(place: Path, *, allow_outside: bool = False) -> Members:
         return _prepared(Manifest.read(place, as_it_is=True))
     source = _opened(place, allow_outside)
     try:
-        scan = sources.read(source, sources.detect(source))
+        parsed = sources.read(source, sources.detect(source))
     except DatasetError:
-        scan = None  # no labels, then
-    if scan and any(page.split for page in scan.pages):
-        return _told(source, scan)
+        parsed = None  # no labels, then
+    if parsed and any(record.split for record in parsed.records):
+        return _told(source, parsed)
     return _named(source)
 
 
@@ -104,7 +104,7 @@ def _prepared(manifest: Manifest) -> Members:
         whole[example.path, example.split] = Member(
             example.path, example.split, label, example.group, example.sha256
         )
-    intact = manifest.digest == manifest.info["digest"]
+    intact = manifest.checksum == manifest.info["checksum"]
     return Members(
         manifest.source,
         tuple(whole.values()),
@@ -113,17 +113,17 @@ def _prepared(manifest: Manifest) -> Members:
     )
 
 
-def _told(source: Source, scan: ParsedSource) -> Members:
+def _told(source: Source, parsed: ParsedSource) -> Members:
     # what annotations or class folders say
     members = {}
     labels: dict[str, set[str]] = defaultdict(set)
-    pages = [page for page in scan.pages if page.split]
-    for page in pages:
-        side = str(page.split)
-        labels[side].update(page.labels, (thing.label for thing in page.things))
-        label = " | ".join(in_natural_order(page.labels))
-        members[page.path, side] = Member(page.path, side, label, page.group)
-    left = len(scan.pages) - len(pages)
+    records = [record for record in parsed.records if record.split]
+    for record in records:
+        side = str(record.split)
+        labels[side].update(record.labels, (obj.label for obj in record.objects))
+        label = " | ".join(in_natural_order(record.labels))
+        members[record.path, side] = Member(record.path, side, label, record.group)
+    left = len(parsed.records) - len(records)
     remarks = (f"{left} image(s) are on no side and left out.",) if left else ()
     ordered = sorted(members.values(), key=lambda m: (natural_key(m.file), m.side))
     return Members(

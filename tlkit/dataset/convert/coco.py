@@ -24,7 +24,7 @@ from tlkit.dataset.annotations.shapes import rectangle
 from tlkit.dataset.convert import losses as lost
 from tlkit.dataset.convert.records import Loss, Sheet
 from tlkit.dataset.formats.coco_objects import EXTRA
-from tlkit.dataset.records import Annotation_
+from tlkit.dataset.records import Annotation
 
 # What other programs know of as well.
 OF_IMAGES = {"license", "flickr_url", "coco_url", "date_captured", "flags"}
@@ -54,20 +54,20 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
     files: dict[str, dict[str, list[Any]]] = {}
     for sheet in sheets:
         content = files.setdefault(
-            sheet.page.split or "default", {"images": [], "annotations": []}
+            sheet.record.split or "default", {"images": [], "annotations": []}
         )
         image = next(image_ids)
         content["images"].append({"id": image, **_image(sheet, losses)})
-        for number, thing in enumerate(sheet.page.things, 1):
+        for number, obj in enumerate(sheet.record.objects, 1):
             content["annotations"].append(
                 {
                     "id": next(thing_ids),
                     "image_id": image,
-                    "category_id": numbers[thing.label],
-                    **_annotation(thing, sheet, above.get(thing.label, "")),
+                    "category_id": numbers[obj.label],
+                    **_annotation(obj, sheet, above.get(obj.label, "")),
                 }
             )
-            losses += _losses(thing, sheet.name, number)
+            losses += _losses(obj, sheet.name, number)
     (folder / "annotations").mkdir()
     for side, content in files.items():
         info = {"description": "Written by tlkit."}
@@ -81,73 +81,73 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
 def _above(sheets: Sequence[Sheet]) -> dict[str, str]:
     above: dict[str, str] = {}
     for sheet in sheets:
-        for thing in sheet.page.things:
-            told = thing.attributes.get("supercategory")
+        for obj in sheet.record.objects:
+            told = obj.attributes.get("supercategory")
             if isinstance(told, str):
-                above.setdefault(thing.label, told)
+                above.setdefault(obj.label, told)
     return above
 
 
 def _image(sheet: Sheet, losses: list[Loss]) -> dict[str, Any]:
-    page = sheet.page
-    told = {"labels": list(page.labels), "group": page.group}
+    record = sheet.record
+    told = {"labels": list(record.labels), "group": record.group}
     for field, value in told.items():
         if value:
             detail = f"{value}: COCO has none, only tlkit reads it."
             losses.append(Loss(sheet.name, 0, field, detail))
-    if unseen := _unseen(page.attributes, OF_IMAGES):
+    if unseen := _unseen(record.attributes, OF_IMAGES):
         losses.append(Loss(sheet.name, 0, "attributes", unseen))
-    clash = {k: v for k, v in page.attributes.items() if k in OWN_OF_IMAGES}
+    clash = {k: v for k, v in record.attributes.items() if k in OWN_OF_IMAGES}
     extra = {k: v for k, v in {**told, "attributes": clash}.items() if v}
     return {
         "file_name": sheet.name,
         "width": sheet.width,
         "height": sheet.height,
-        **{k: v for k, v in page.attributes.items() if k not in OWN_OF_IMAGES},
+        **{k: v for k, v in record.attributes.items() if k not in OWN_OF_IMAGES},
         **({EXTRA: extra} if extra else {}),
     }
 
 
-def _annotation(thing: Annotation_, sheet: Sheet, above: str) -> dict[str, Any]:
-    said = segmentation(thing.shapes, (sheet.width, sheet.height))
+def _annotation(obj: Annotation, sheet: Sheet, above: str) -> dict[str, Any]:
+    said = segmentation(obj.shapes, (sheet.width, sheet.height))
     drawn, _ = parts(said)
-    x0, y0, x1, y1 = thing.bounds
-    area = thing.attributes.get("area")
+    x0, y0, x1, y1 = obj.bounds
+    area = obj.attributes.get("area")
     if not isinstance(area, int | float):
         area = total_area(drawn)
     attributes = {
         name: value
-        for name, value in thing.attributes.items()
+        for name, value in obj.attributes.items()
         if name not in SPECIAL or (name == "supercategory" and value != above)
     }
     extra: dict[str, Any] = {}
-    if not same_shapes(drawn or [rectangle(thing.bounds)], thing.shapes):
-        extra["shapes"] = [shape.json() for shape in thing.shapes]
+    if not same_shapes(drawn or [rectangle(obj.bounds)], obj.shapes):
+        extra["shapes"] = [shape.json() for shape in obj.shapes]
     if clash := {k: v for k, v in attributes.items() if k in OWN_OF_THINGS}:
         extra["attributes"] = clash
     return {
         "bbox": [x0, y0, x1 - x0, y1 - y0],
         "area": area,
-        "iscrowd": int(thing.attributes.get("iscrowd") == 1),
+        "iscrowd": int(obj.attributes.get("iscrowd") == 1),
         "segmentation": said,
         **{k: v for k, v in attributes.items() if k not in OWN_OF_THINGS},
         **({EXTRA: extra} if extra else {}),
     }
 
 
-def _losses(thing: Annotation_, name: str, number: int) -> Iterator[Loss]:
-    kinds = {shape.kind for shape in thing.shapes}
+def _losses(obj: Annotation, name: str, number: int) -> Iterator[Loss]:
+    kinds = {shape.kind for shape in obj.shapes}
     for kind in sorted(kinds - KNOWN_KINDS):
-        outlined = any(s.outlines() for s in thing.shapes if s.kind == kind)
+        outlined = any(s.outlines() for s in obj.shapes if s.kind == kind)
         instead = "a polygon" if outlined else "a polygon without area"
         detail = f"A {kind}, written as {instead}; only tlkit reads what it was."
         yield Loss(name, number, "shape", detail)
-    if "mask" in kinds and len(thing.shapes) > 1:
+    if "mask" in kinds and len(obj.shapes) > 1:
         detail = "Several shapes, written as one mask; only tlkit reads them apart."
         yield Loss(name, number, "shape", detail)
-    for detail in lost.ignored(thing):
+    for detail in lost.ignored(obj):
         yield Loss(name, number, lost.IGNORED, detail)
-    if unseen := _unseen(thing.attributes, OF_THINGS | SPECIAL):
+    if unseen := _unseen(obj.attributes, OF_THINGS | SPECIAL):
         yield Loss(name, number, "attributes", unseen)
 
 

@@ -21,7 +21,7 @@ from tlkit.dataset.convert.records import Loss, Sheets, make_sheets
 from tlkit.dataset.convert.writers import WRITERS
 from tlkit.dataset.formats import ImageRecord, ReaderOptions, Rejected
 from tlkit.dataset.formats.dataset_dir import Collection, of_dataset, of_source
-from tlkit.dataset.inspection.cache import open_ledger
+from tlkit.dataset.inspection.cache import open_image_cache
 from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.inspection.run import survey
 from tlkit.dataset.manifest import INFO, write_table
@@ -140,29 +140,29 @@ def _check_apart(root: Path, place: Path, src: Path) -> None:
 def _sheets(
     found: Collection, workers: int | None, progress: Progress
 ) -> tuple[Sheets, list[Rejected]]:
-    paths = in_natural_order({page.path for page in found.pages})
-    with open_ledger(found.origin or found.root) as ledger:
+    paths = in_natural_order({record.path for record in found.records})
+    with open_image_cache(found.origin or found.root) as image_cache:
         read, rejected = survey(
-            found.root, paths, ledger, workers=workers, progress=progress
+            found.root, paths, image_cache, workers=workers, progress=progress
         )
     rejected += found.rejected
-    facts: dict[str, ImageInfo] = {}
+    info: dict[str, ImageInfo] = {}
     for fact in read:
         if found.digests.get(fact.path, fact.sha256) != fact.sha256:
             rejected.append(_changed(fact.path))
         else:
-            facts[fact.path] = fact
-    pages = []
-    for page in found.pages:
-        if page.path in facts:
-            turned = upright_page(page, facts[page.path])
+            info[fact.path] = fact
+    records = []
+    for record in found.records:
+        if record.path in info:
+            turned = upright_page(record, info[record.path])
             if isinstance(turned, ImageRecord):
-                pages.append(turned)
+                records.append(turned)
             else:
                 rejected.append(turned)
-    made = make_sheets(pages, facts)
-    drawn = zip(made.sheets, made.facts, strict=True)
-    if number := sum(f.orientation != 1 for s, f in drawn if s.page.things):
+    made = make_sheets(records, info)
+    drawn = zip(made.sheets, made.info, strict=True)
+    if number := sum(f.orientation != 1 for s, f in drawn if s.record.objects):
         progress.note(
             f"{number} images are turned by their EXIF tag. Coordinates are those of "
             "the upright image: read them with a program that turns it, too."
@@ -180,7 +180,7 @@ def _copy(
     """Copy the images; sheets of those that have gone meanwhile are taken out."""
     rejected = []
     kept = []
-    both = list(zip(made.sheets, made.facts, strict=True))
+    both = list(zip(made.sheets, made.info, strict=True))
     for sheet, fact in track(both, progress, "Copying images", len(both)):
         try:
             data = contents.read_bytes(root / fact.path)
@@ -216,15 +216,15 @@ def _written(
     losses = writer.write(draft, made.sheets, labels)
     names = {sheet.name for sheet in made.sheets}
     losses += [loss for loss in made.losses if loss.name in names]
-    losses.sort(key=lambda loss: (natural_key(loss.name), loss.thing))
+    losses.sort(key=lambda loss: (natural_key(loss.name), loss.obj))
     ordered = sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
-    counts = Counter(t.label for s in made.sheets for t in s.page.things)
+    counts = Counter(t.label for s in made.sheets for t in s.record.objects)
     return Converted(
         directory=place,
         format=to,
         images=len(made.sheets),
         objects={label: counts[label] for label in labels},
-        names={s.page.path: writer.place(s) for s in made.sheets},
+        names={s.record.path: writer.place(s) for s in made.sheets},
         label_by=_label_by(made, to),
         task=writer.task(made.sheets) if writer.task else "",
         losses=tuple(losses),
@@ -233,8 +233,8 @@ def _written(
 
 
 def _labels(made: Sheets, classes: Sequence[str]) -> list[str]:
-    told = {label for sheet in made.sheets for label in sheet.page.labels}
-    borne = {thing.label for sheet in made.sheets for thing in sheet.page.things}
+    told = {label for sheet in made.sheets for label in sheet.record.labels}
+    borne = {obj.label for sheet in made.sheets for obj in sheet.record.objects}
     others = (told - set(IGNORED)) | borne
     labels = [*dict.fromkeys(classes), *in_natural_order(others - set(classes))]
     # Those that nothing should learn come last: so the others count from the first on.
@@ -243,10 +243,10 @@ def _labels(made: Sheets, classes: Sequence[str]) -> list[str]:
 
 def _label_by(made: Sheets, to: str) -> str:
     """What leads to classes, as prepare itself would decide."""
-    known = {fact.path: fact for fact in made.facts}
-    pages = [sheet.page for sheet in made.sheets]
+    known = {fact.path: fact for fact in made.info}
+    records = [sheet.record for sheet in made.sheets]
     for way in ("shapes", *(["image"] if WRITERS[to].labels else [])):
-        candidates, _ = label(pages, known, Labeling(way))
+        candidates, _ = label(records, known, Labeling(way))
         if len({name for each in candidates for name in each.labels}) > 1:
             return way
     return ""
@@ -254,7 +254,7 @@ def _label_by(made: Sheets, to: str) -> str:
 
 def _warn(made: Sheets, converted: Converted, progress: Progress) -> None:
     to = converted.format
-    number = sum(bool(sheet.page.labels) for sheet in made.sheets)
+    number = sum(bool(sheet.record.labels) for sheet in made.sheets)
     if number and not any(converted.objects.values()) and to != "labelme":
         keeps = "only tlkit reads them there" if WRITERS[to].labels else "left out"
         progress.warn(

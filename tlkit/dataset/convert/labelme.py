@@ -16,7 +16,7 @@ from typing import Any
 from tlkit.dataset.annotations.shapes import Shape, around, mask_shape
 from tlkit.dataset.convert.records import Loss, Sheet
 from tlkit.dataset.formats.labelme import EXTRA
-from tlkit.dataset.records import Annotation_, ImageRecord
+from tlkit.dataset.records import Annotation, ImageRecord
 
 # The last of the fifth major version, which all from 5.0 to 7 read.
 VERSION = "5.5.0"
@@ -52,43 +52,43 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
 
 
 def _content(sheet: Sheet) -> dict[str, Any]:
-    page = sheet.page
-    flags: Any = page.attributes.get("flags")
+    record = sheet.record
+    flags: Any = record.attributes.get("flags")
     flags = flags if _fits("flags", flags) else {}
     clash = {
         name: value
-        for name, value in page.attributes.items()
+        for name, value in record.attributes.items()
         if name in OWN_OF_IMAGES and name != "flags"
     }
-    told = {"split": page.split, "group": page.group, "attributes": clash}
+    told = {"split": record.split, "group": record.group, "attributes": clash}
     extra = {name: value for name, value in told.items() if value}
     return {
         "version": VERSION,
-        "flags": {**flags, **dict.fromkeys(page.labels, True)},
-        "shapes": list(_shapes(page)),
+        "flags": {**flags, **dict.fromkeys(record.labels, True)},
+        "shapes": list(_shapes(record)),
         "imagePath": posixpath.basename(sheet.name),
         "imageData": None,
         "imageHeight": sheet.height,
         "imageWidth": sheet.width,
-        **{k: v for k, v in page.attributes.items() if k not in OWN_OF_IMAGES},
+        **{k: v for k, v in record.attributes.items() if k not in OWN_OF_IMAGES},
         **({EXTRA: extra} if extra else {}),
     }
 
 
-def _shapes(page: ImageRecord) -> Iterator[dict[str, Any]]:
-    groups = _groups(page.things)
-    for thing, group in zip(page.things, groups, strict=True):
+def _shapes(record: ImageRecord) -> Iterator[dict[str, Any]]:
+    groups = _groups(record.objects)
+    for obj, group in zip(record.objects, groups, strict=True):
         known = {
             name: value
-            for name, value in thing.attributes.items()
+            for name, value in obj.attributes.items()
             if name not in OWN_OF_THINGS and _fits(name, value)
         }
-        clash = {k: v for k, v in thing.attributes.items() if k not in known}
-        for number, shape in enumerate(_drawable(thing.shapes)):
+        clash = {k: v for k, v in obj.attributes.items() if k not in known}
+        for number, shape in enumerate(_drawable(obj.shapes)):
             # Of an object, its first shape tells everything.
             told = known if number == 0 else {"flags": known.get("flags", {})}
             yield {
-                "label": thing.label,
+                "label": obj.label,
                 "points": [list(point) for point in shape.points],
                 "description": "",
                 "flags": {},
@@ -110,19 +110,19 @@ def _fits(name: str, value: Any) -> bool:
     return isinstance(value, kind)
 
 
-def _groups(things: Sequence[Annotation_]) -> list[int | None]:
+def _groups(objects: Sequence[Annotation]) -> list[int | None]:
     """The number that joins the shapes of each thing, and of no other."""
-    given = [thing.attributes.get("group_id") for thing in things]
+    given = [obj.attributes.get("group_id") for obj in objects]
     known = [group if isinstance(group, int) else None for group in given]
     fresh = itertools.count(max((g for g in known if g is not None), default=0) + 1)
     taken: set[tuple[str, int]] = set()
     groups = []
-    for thing, own in zip(things, known, strict=True):
+    for obj, own in zip(objects, known, strict=True):
         group = own
-        if (thing.label, own) in taken or (own is None and len(thing.shapes) > 1):
+        if (obj.label, own) in taken or (own is None and len(obj.shapes) > 1):
             group = next(fresh)
         if group is not None:
-            taken.add((thing.label, group))
+            taken.add((obj.label, group))
         groups.append(group)
     return groups
 
@@ -139,24 +139,24 @@ def _drawable(shapes: Sequence[Shape]) -> Iterator[Shape]:
 
 
 def _losses(sheet: Sheet) -> Iterator[Loss]:
-    page, name = sheet.page, sheet.name
-    for field, value in (("split", page.split), ("group", page.group)):
+    record, name = sheet.record, sheet.name
+    for field, value in (("split", record.split), ("group", record.group)):
         if value:
             yield Loss(name, 0, field, f"{value}: kept, but labelme knows of none.")
-    if not _fits("flags", page.attributes.get("flags", {})):
+    if not _fits("flags", record.attributes.get("flags", {})):
         yield Loss(name, 0, "flags", "Not all of them are true or false; left out.")
-    if unseen := _unseen(page.attributes, {"flags"}):
+    if unseen := _unseen(record.attributes, {"flags"}):
         yield Loss(name, 0, "attributes", unseen)
-    for number, thing in enumerate(page.things, 1):
-        if any(shape.kind == "ellipse" for shape in thing.shapes):
+    for number, obj in enumerate(record.objects, 1):
+        if any(shape.kind == "ellipse" for shape in obj.shapes):
             detail = "An ellipse, written as a polygon."
             yield Loss(name, number, "shape", detail)
-        off = zip(thing.bounds, around(thing.shapes), strict=True)
+        off = zip(obj.bounds, around(obj.shapes), strict=True)
         if max(abs(a - b) for a, b in off) > SLACK:
             detail = "The given box is not that around the shapes; labelme has none."
             yield Loss(name, number, "box", detail)
-        shown = {name for name in SHOWN if _fits(name, thing.attributes.get(name))}
-        if unseen := _unseen(thing.attributes, shown):
+        shown = {name for name in SHOWN if _fits(name, obj.attributes.get(name))}
+        if unseen := _unseen(obj.attributes, shown):
             yield Loss(name, number, "attributes", unseen)
 
 

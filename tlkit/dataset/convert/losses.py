@@ -7,7 +7,7 @@ from typing import Any
 
 from tlkit.dataset.annotations.shapes import Bounds, around
 from tlkit.dataset.convert.records import Loss, Sheet
-from tlkit.dataset.records import Annotation_
+from tlkit.dataset.records import Annotation
 from tlkit.dataset.splitting.examples import is_ignored
 
 # The field of what is marked as none of the classes.
@@ -26,13 +26,13 @@ INSTEAD = {
 
 def of_image(sheet: Sheet) -> Iterator[Loss]:
     """Say what is lost of an image itself, if only its side is kept."""
-    page = sheet.page
-    if page.labels:
-        detail = f"{', '.join(page.labels)}: only objects have labels."
+    record = sheet.record
+    if record.labels:
+        detail = f"{', '.join(record.labels)}: only objects have labels."
         yield Loss(sheet.name, 0, "labels", detail)
-    if page.group:
-        yield Loss(sheet.name, 0, "group", f"{page.group}: left out.")
-    if names := left_out(page.attributes, ()):
+    if record.group:
+        yield Loss(sheet.name, 0, "group", f"{record.group}: left out.")
+    if names := left_out(record.attributes, ()):
         yield Loss(sheet.name, 0, "attributes", names)
 
 
@@ -42,32 +42,32 @@ def left_out(attributes: Mapping[str, Any], kept: Collection[str]) -> str:
     return f"{names}: left out." if names else ""
 
 
-def kinds(thing: Annotation_, kept: Collection[str]) -> Iterator[str]:
+def kinds(obj: Annotation, kept: Collection[str]) -> Iterator[str]:
     """Say what becomes of the shapes of a thing."""
-    for kind in sorted({shape.kind for shape in thing.shapes} - set(kept)):
+    for kind in sorted({shape.kind for shape in obj.shapes} - set(kept)):
         article = "An" if kind[0] in "aeio" else "A"
         yield f"{article} {kind}, written {INSTEAD.get(kind, 'as its box')}."
 
 
-def ignored(thing: Annotation_) -> Iterator[str]:
+def ignored(obj: Annotation) -> Iterator[str]:
     """Say of a thing that is marked as none of the classes that it is written as one.
 
     To leave it out would lose an object, and with "crowd" or "difficult" it would be
     another thing than it was; so it stays, and who trains on it is told.
 
     Args:
-        thing: What is written.
+        obj: What is written.
 
     Yields:
         A line where it is.
     """
-    if is_ignored(thing):
-        yield f"It is marked to be ignored; written as any other {thing.label}."
+    if is_ignored(obj):
+        yield f"It is marked to be ignored; written as any other {obj.label}."
 
 
-def is_off(thing: Annotation_) -> bool:
+def is_off(obj: Annotation) -> bool:
     """Whether the box that was given of a thing is not that around its shapes."""
-    return differ(thing.bounds, around(thing.shapes))
+    return differ(obj.bounds, around(obj.shapes))
 
 
 def differ(one: Bounds, other: Bounds) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from tlkit.dataset.annotations.shapes import BadShape
 from tlkit.dataset.inspection import image_info as known
 from tlkit.dataset.inspection.image_info import ImageInfo
-from tlkit.dataset.records import Annotation_, ImageRecord, Rejected, natural_key
+from tlkit.dataset.records import Annotation, ImageRecord, Rejected, natural_key
 from tlkit.dataset.sources.image_paths import SUFFIXES
 
 # What things without a label are called where every one must have some.
@@ -29,41 +29,43 @@ class Sheets:
 
     Attributes:
         sheets: In natural order of the images' paths.
-        facts: Of the image of each.
+        info: Of the image of each.
         losses: What no format can hold.
         rejected: Objects that cannot be used.
     """
 
     sheets: list[Sheet] = field(default_factory=list)
-    facts: list[ImageInfo] = field(default_factory=list)
+    info: list[ImageInfo] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
 
-def make_sheets(pages: Iterable[ImageRecord], facts: Mapping[str, ImageInfo]) -> Sheets:
+def make_sheets(
+    records: Iterable[ImageRecord], info: Mapping[str, ImageInfo]
+) -> Sheets:
     """Bring together what is said of each image."""
     made = Sheets()
     about: dict[str, list[ImageRecord]] = defaultdict(list)
-    for page in pages:
-        about[page.path].append(page)
+    for record in records:
+        about[record.path].append(record)
     paths = sorted(about, key=natural_key)
-    names = unique_names([facts[path] for path in paths])
+    names = unique_names([info[path] for path in paths])
     for path, name in zip(paths, names, strict=True):
-        page, losses = _merged(about[path])
-        things: list[Annotation_] = []
-        for number, thing in enumerate(page.things, 1):
-            fault = _fault(thing)
+        record, losses = _merged(about[path])
+        objects: list[Annotation] = []
+        for number, obj in enumerate(record.objects, 1):
+            fault = _fault(obj)
             if fault:
-                detail = f"Object {number}, {thing.label or NAMELESS}: {fault[1]}."
-                made.rejected.append(Rejected(page.shown, fault[0], detail))
+                detail = f"Object {number}, {obj.label or NAMELESS}: {fault[1]}."
+                made.rejected.append(Rejected(record.shown, fault[0], detail))
             else:
-                things.append(_writable(thing, len(things) + 1, losses))
-        kept, lost = _kept(page.attributes)
+                objects.append(_writable(obj, len(objects) + 1, losses))
+        kept, lost = _kept(record.attributes)
         losses += [(0, "attributes", detail) for detail in lost]
-        page = replace(page, things=tuple(things), attributes=kept)
-        fact = facts[path]
-        made.sheets.append(Sheet(page, name, fact.width, fact.height))
-        made.facts.append(fact)
+        record = replace(record, objects=tuple(objects), attributes=kept)
+        fact = info[path]
+        made.sheets.append(Sheet(record, name, fact.width, fact.height))
+        made.info.append(fact)
         made.losses += [Loss(name, *loss) for loss in losses]
     return made
 
@@ -71,30 +73,32 @@ def make_sheets(pages: Iterable[ImageRecord], facts: Mapping[str, ImageInfo]) ->
 _Lost = tuple[int, str, str]
 
 
-def _merged(pages: Sequence[ImageRecord]) -> tuple[ImageRecord, list[_Lost]]:
-    first = pages[0]
-    sides = list(dict.fromkeys(page.split for page in pages if page.split))
+def _merged(records: Sequence[ImageRecord]) -> tuple[ImageRecord, list[_Lost]]:
+    first = records[0]
+    sides = list(dict.fromkeys(record.split for record in records if record.split))
     losses: list[_Lost] = []
     if len(sides) > 1:
         detail = f"It is in {' and '.join(sides)}; {sides[0]} is written."
         losses.append((0, "split", detail))
     attributes: dict[str, Any] = {}
-    for page in reversed(pages):
-        attributes |= page.attributes
+    for record in reversed(records):
+        attributes |= record.attributes
     whole = replace(
         first,
-        labels=tuple(dict.fromkeys(label for page in pages for label in page.labels)),
-        things=tuple(thing for page in pages for thing in page.things),
+        labels=tuple(
+            dict.fromkeys(label for record in records for label in record.labels)
+        ),
+        objects=tuple(obj for record in records for obj in record.objects),
         split=sides[0] if sides else None,
-        group=next((page.group for page in pages if page.group), ""),
+        group=next((record.group for record in records if record.group), ""),
         attributes=attributes,
     )
     return whole, losses
 
 
-def _fault(thing: Annotation_) -> tuple[str, str] | None:
+def _fault(obj: Annotation) -> tuple[str, str] | None:
     try:
-        for shape in thing.shapes:
+        for shape in obj.shapes:
             if shape.kind == "mask":
                 shape.pixels()
     except BadShape as error:
@@ -102,13 +106,13 @@ def _fault(thing: Annotation_) -> tuple[str, str] | None:
     return None
 
 
-def _writable(thing: Annotation_, number: int, losses: list[_Lost]) -> Annotation_:
-    attributes, lost = _kept(thing.attributes)
+def _writable(obj: Annotation, number: int, losses: list[_Lost]) -> Annotation:
+    attributes, lost = _kept(obj.attributes)
     losses += [(number, "attributes", detail) for detail in lost]
-    if not thing.label:
+    if not obj.label:
         detail = f"It has none; written as {NAMELESS!r}."
         losses.append((number, "label", detail))
-    return replace(thing, label=thing.label or NAMELESS, attributes=attributes)
+    return replace(obj, label=obj.label or NAMELESS, attributes=attributes)
 
 
 def _kept(attributes: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -168,14 +172,14 @@ class Sheet:
     """One image to be written.
 
     Attributes:
-        page: What is said of it, upright; there is one page an image.
+        record: What is said of it, upright; there is one page an image.
         name: The name that its copy gets, unique, POSIX, with suffix; it may hold
             folders.
         width: Of the upright image, pixels.
         height: Likewise.
     """
 
-    page: ImageRecord
+    record: ImageRecord
     name: str
     width: int
     height: int
@@ -187,13 +191,13 @@ class Loss:
 
     Attributes:
         name: Of the image's copy.
-        thing: Which of its things, from 1; 0 for the image itself.
+        obj: Which of its things, from 1; 0 for the image itself.
         field: What is lost, as in "shape", "attributes", "labels".
         detail: What was done instead, for a person.
     """
 
     name: str
-    thing: int
+    obj: int
     field: str
     detail: str
 
@@ -210,6 +214,6 @@ def flat(name: str) -> str:
     whole = stem.replace("/", JOINT)
     if JOINT not in stem and len(whole.encode()) <= LONGEST_NAME:
         return whole + suffix
-    digest = hashlib.sha256(stem.encode()).hexdigest()[:8]
+    checksum = hashlib.sha256(stem.encode()).hexdigest()[:8]
     kept = whole.encode()[:LONGEST_NAME].decode(errors="ignore")
-    return f"{kept}-{digest}{suffix}"
+    return f"{kept}-{checksum}{suffix}"

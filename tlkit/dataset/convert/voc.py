@@ -21,7 +21,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 from tlkit.dataset.convert import losses as lost
 from tlkit.dataset.convert.records import Loss, Sheet, flat
 from tlkit.dataset.formats.voc_xml import FLAGS
-from tlkit.dataset.records import Annotation_
+from tlkit.dataset.records import Annotation
 
 LISTS = {
     "train": ("train",),
@@ -48,8 +48,8 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
         path = folder / "Annotations" / f"{_stem(sheet)}.xml"
         ElementTree(tree).write(path, encoding="utf-8")
         losses += lost.of_image(sheet)
-        for number, thing in enumerate(sheet.page.things, 1):
-            losses += _losses(thing, sheet.name, number)
+        for number, obj in enumerate(sheet.record.objects, 1):
+            losses += _losses(obj, sheet.name, number)
     _write_lists(folder / "ImageSets" / "Main", sheets)
     return losses
 
@@ -59,11 +59,11 @@ def _stem(sheet: Sheet) -> str:
 
 
 def _write_lists(folder: Path, sheets: Sequence[Sheet]) -> None:
-    found = {sheet.page.split for sheet in sheets}
+    found = {sheet.record.split for sheet in sheets}
     for name, sides in LISTS.items():
         if found.issuperset(sides):
             folder.mkdir(parents=True, exist_ok=True)
-            stems = [_stem(sheet) for sheet in sheets if sheet.page.split in sides]
+            stems = [_stem(sheet) for sheet in sheets if sheet.record.split in sides]
             text = "".join(f"{stem}\n" for stem in stems)
             path = folder / f"{name}.txt"
             path.write_text(text, encoding="utf-8", newline="\n")
@@ -79,33 +79,33 @@ def _annotation(sheet: Sheet) -> Element:
         _add(size, name, str(number))
     _add(size, "depth", "3")
     _add(tree, "segmented", "0")
-    for thing in sheet.page.things:
-        _add_object(tree, thing)
+    for obj in sheet.record.objects:
+        _add_object(tree, obj)
     return tree
 
 
-def _add_object(tree: Element, thing: Annotation_) -> None:
+def _add_object(tree: Element, obj: Annotation) -> None:
     element = SubElement(tree, "object")
-    _add(element, "name", thing.label)
+    _add(element, "name", obj.label)
     usual = {"pose": "Unspecified", "truncated": 0, "difficult": 0}
-    for name, value in (usual | _plain(thing.attributes)).items():
+    for name, value in (usual | _plain(obj.attributes)).items():
         _add(element, name, str(int(value) if isinstance(value, bool) else value))
-    whole = _is_box(thing)
-    _add_box(element, thing.shapes[0].bounds if whole else thing.bounds)
-    for shape in () if whole else thing.shapes:
+    whole = _is_box(obj)
+    _add_box(element, obj.shapes[0].bounds if whole else obj.bounds)
+    for shape in () if whole else obj.shapes:
         for outline in shape.outlines():
             polygon = SubElement(element, "polygon")
             for number, (x, y) in enumerate(outline, 1):
                 _add(polygon, f"x{number}", _number(x))
                 _add(polygon, f"y{number}", _number(y))
-    for part in _parts(thing.attributes):
+    for part in _parts(obj.attributes):
         inner = SubElement(element, "part")
         _add(inner, "name", part["name"])
         _add_box(inner, part["box"])
 
 
-def _is_box(thing: Annotation_) -> bool:
-    return len(thing.shapes) == 1 and thing.shapes[0].kind == "rectangle"
+def _is_box(obj: Annotation) -> bool:
+    return len(obj.shapes) == 1 and obj.shapes[0].kind == "rectangle"
 
 
 def _plain(attributes: Mapping[str, Any]) -> dict[str, str | int]:
@@ -144,18 +144,18 @@ def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(float(value))
 
 
-def _losses(thing: Annotation_, name: str, number: int) -> Iterator[Loss]:
-    whole = _is_box(thing)
-    for detail in lost.kinds(thing, {"rectangle"} if whole else {"polygon"}):
+def _losses(obj: Annotation, name: str, number: int) -> Iterator[Loss]:
+    whole = _is_box(obj)
+    for detail in lost.kinds(obj, {"rectangle"} if whole else {"polygon"}):
         yield Loss(name, number, "shape", detail)
-    if not whole and any(shape.outlines() for shape in thing.shapes):
+    if not whole and any(shape.outlines() for shape in obj.shapes):
         detail = "Outlines are kept beside the box; many programs read only that."
         yield Loss(name, number, "shape", detail)
-    if whole and lost.is_off(thing):
+    if whole and lost.is_off(obj):
         detail = "The given box is not that around the shape; left out."
         yield Loss(name, number, "box", detail)
-    for detail in lost.ignored(thing):
+    for detail in lost.ignored(obj):
         yield Loss(name, number, lost.IGNORED, detail)
-    kept = {*_plain(thing.attributes), *(["parts"] if _parts(thing.attributes) else [])}
-    if names := lost.left_out(thing.attributes, kept):
+    kept = {*_plain(obj.attributes), *(["parts"] if _parts(obj.attributes) else [])}
+    if names := lost.left_out(obj.attributes, kept):
         yield Loss(name, number, "attributes", names)

@@ -28,7 +28,7 @@ import yaml
 from tlkit.dataset.annotations.shapes import Bounds, Point
 from tlkit.dataset.convert import losses as lost
 from tlkit.dataset.convert.records import Loss, Sheet, flat
-from tlkit.dataset.records import Annotation_
+from tlkit.dataset.records import Annotation
 
 SIDES = ("train", "val", "test")
 NO_AREA = {"line", "linestrip", "point", "points"}
@@ -43,12 +43,12 @@ AT_ONCE = 1 << 20
 
 def place(sheet: Sheet) -> str:
     """Where the copy of an image goes."""
-    return posixpath.join("images", sheet.page.split or "", flat(sheet.name))
+    return posixpath.join("images", sheet.record.split or "", flat(sheet.name))
 
 
 def task(sheets: Sequence[Sheet]) -> str:
     """What Ultralytics can learn from the rows."""
-    boxes = all(_is_box(thing) for sheet in sheets for thing in sheet.page.things)
+    boxes = all(_is_box(obj) for sheet in sheets for obj in sheet.record.objects)
     return "detect" if boxes else "segment"
 
 
@@ -59,12 +59,12 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
     losses: list[Loss] = []
     for sheet in sheets:
         lines = []
-        for number, thing in enumerate(sheet.page.things, 1):
-            points = _box(thing) if boxes else _outline(thing)
-            losses += _losses(thing, points, sheet, number, boxes=boxes)
+        for number, obj in enumerate(sheet.record.objects, 1):
+            points = _box(obj) if boxes else _outline(obj)
+            losses += _losses(obj, points, sheet, number, boxes=boxes)
             shares = _shares(_inside(points, sheet), sheet, boxes=boxes)
-            lines.append(" ".join([str(numbers[thing.label]), *map(_text, shares)]))
-        name = posixpath.join("labels", sheet.page.split or "", flat(sheet.name))
+            lines.append(" ".join([str(numbers[obj.label]), *map(_text, shares)]))
+        name = posixpath.join("labels", sheet.record.split or "", flat(sheet.name))
         path = folder / f"{posixpath.splitext(name)[0]}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         text = "".join(f"{line}\n" for line in lines)
@@ -74,20 +74,20 @@ def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[
     return losses
 
 
-def _is_box(thing: Annotation_) -> bool:
-    return len(thing.shapes) == 1 and thing.shapes[0].kind in {"rectangle", *NO_AREA}
+def _is_box(obj: Annotation) -> bool:
+    return len(obj.shapes) == 1 and obj.shapes[0].kind in {"rectangle", *NO_AREA}
 
 
-def _box(thing: Annotation_) -> list[Point]:
-    x0, y0, x1, y1 = thing.shapes[0].bounds
+def _box(obj: Annotation) -> list[Point]:
+    x0, y0, x1, y1 = obj.shapes[0].bounds
     return [(x0, y0), (x1, y1)]
 
 
-def _outline(thing: Annotation_) -> list[Point]:
-    outlines = [outline for shape in thing.shapes for outline in shape.outlines()]
+def _outline(obj: Annotation) -> list[Point]:
+    outlines = [outline for shape in obj.shapes for outline in shape.outlines()]
     if outlines:
         return joined(outlines)
-    x0, y0, x1, y1 = thing.bounds
+    x0, y0, x1, y1 = obj.bounds
     return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
 
 
@@ -136,7 +136,7 @@ def _text(share: float) -> str:
 
 
 def _losses(
-    thing: Annotation_,
+    obj: Annotation,
     points: Sequence[Point],
     sheet: Sheet,
     number: int,
@@ -144,8 +144,8 @@ def _losses(
     boxes: bool,
 ) -> Iterator[Loss]:
     kept = {"rectangle"} if boxes else {"polygon"}
-    details = list(lost.kinds(thing, kept))
-    parts = sum(len(shape.outlines()) for shape in thing.shapes)
+    details = list(lost.kinds(obj, kept))
+    parts = sum(len(shape.outlines()) for shape in obj.shapes)
     if parts > 1:
         details.append(f"{parts} outlines, joined to one by lines of no width.")
     details += _cut(points, sheet)
@@ -153,13 +153,13 @@ def _losses(
         yield Loss(sheet.name, number, "shape", detail)
     # That of a mask's pixels may be smaller than the mask's own.
     box = _bounds(points)
-    if lost.differ(thing.bounds, box):
-        was, now = (" ".join(f"{v:g}" for v in each) for each in (thing.bounds, box))
+    if lost.differ(obj.bounds, box):
+        was, now = (" ".join(f"{v:g}" for v in each) for each in (obj.bounds, box))
         detail = f"Its box was {was}; that around what is written is {now}."
         yield Loss(sheet.name, number, "box", detail)
-    for detail in lost.ignored(thing):
+    for detail in lost.ignored(obj):
         yield Loss(sheet.name, number, lost.IGNORED, detail)
-    if names := lost.left_out(thing.attributes, ()):
+    if names := lost.left_out(obj.attributes, ()):
         yield Loss(sheet.name, number, "attributes", names)
 
 
@@ -202,7 +202,7 @@ def _unread(sheet: Sheet) -> Iterator[Loss]:
 def _write_config(
     folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]
 ) -> Iterator[Loss]:
-    found = {sheet.page.split for sheet in sheets}
+    found = {sheet.record.split for sheet in sheets}
     given = [side for side in SIDES if side in found]
     places = {side: f"images/{side}" for side in given}
     whole = places[given[0]] if given else "images"
@@ -219,6 +219,6 @@ def _write_config(
             detail = f"There is no {side}: data.yaml has {whole} for it."
             yield Loss("data.yaml", 0, "split", detail)
     for sheet in sheets if given else ():
-        if sheet.page.split is None:
+        if sheet.record.split is None:
             detail = "On no side of the split: data.yaml does not lead to it."
             yield Loss(sheet.name, 0, "split", detail)

@@ -81,29 +81,29 @@ class Components:
         return root
 
 
-def find(facts: Sequence[ImageInfo], ledger: ImageCache | None) -> list[Pair]:
+def find(info: Sequence[ImageInfo], image_cache: ImageCache | None) -> list[Pair]:
     """Find the copies among images."""
-    pairs = _exact(facts)
-    if ledger is not None:
-        pairs += _near(facts, telling(facts, pairs), ledger)
+    pairs = _exact(info)
+    if image_cache is not None:
+        pairs += _near(info, telling(info, pairs), image_cache)
     return pairs
 
 
-def firsts(facts: Sequence[ImageInfo], pairs: Iterable[Pair]) -> list[int]:
+def firsts(info: Sequence[ImageInfo], pairs: Iterable[Pair]) -> list[int]:
     """Choose one of each set of exact copies."""
     later = {pair.second for pair in pairs if pair.kind == "exact"}
-    return [i for i in range(len(facts)) if i not in later]
+    return [i for i in range(len(info)) if i not in later]
 
 
-def telling(facts: Sequence[ImageInfo], pairs: Iterable[Pair]) -> list[int]:
+def telling(info: Sequence[ImageInfo], pairs: Iterable[Pair]) -> list[int]:
     """Choose what can be known again: hash and correlation of a plain one are noise."""
-    return [i for i in firsts(facts, pairs) if facts[i].contrast >= MIN_DEVIATION]
+    return [i for i in firsts(info, pairs) if info[i].contrast >= MIN_DEVIATION]
 
 
-def _exact(facts: Sequence[ImageInfo]) -> list[Pair]:
+def _exact(info: Sequence[ImageInfo]) -> list[Pair]:
     seen: dict[str, int] = {}
     pairs = []
-    for index, fact in enumerate(facts):
+    for index, fact in enumerate(info):
         first = seen.setdefault(fact.pixel_digest, index)
         if first != index:
             pairs.append(Pair(first, index, "exact"))
@@ -111,16 +111,16 @@ def _exact(facts: Sequence[ImageInfo]) -> list[Pair]:
 
 
 def _near(
-    facts: Sequence[ImageInfo], chosen: list[int], ledger: ImageCache
+    info: Sequence[ImageInfo], chosen: list[int], image_cache: ImageCache
 ) -> list[Pair]:
     pairs = []
     same = Components()
-    paths = [facts[i].path for i in chosen]
+    paths = [info[i].path for i in chosen]
     views = Views(
-        ledger.hashes(paths),
-        ledger.fields(paths),
-        [facts[i].contrast for i in chosen],
-        look=lambda i: ledger.look(paths[i]),
+        image_cache.hashes(paths),
+        image_cache.fields(paths),
+        [info[i].contrast for i in chosen],
+        look=lambda i: image_cache.look(paths[i]),
     )
 
     def known(one: int, other: int) -> bool:

@@ -82,13 +82,13 @@ class Decisions:
     def __init__(
         self,
         candidates: Iterable[Candidate],
-        facts: Sequence[ImageInfo],
+        info: Sequence[ImageInfo],
         pairs: Sequence[Pair],
     ) -> None:
-        self.facts = facts
+        self.info = info
         self.alive = sorted(candidates, key=lambda candidate: candidate.key)
         self.outcome = DedupResult()
-        self.index = {fact.path: i for i, fact in enumerate(facts)}
+        self.index = {fact.path: i for i, fact in enumerate(info)}
         self.exact = Components(pair for pair in pairs if pair.kind == "exact")
         self.same = Components(pair for pair in pairs if pair.same)
         self.near = [pair for pair in pairs if pair.kind in {"near", "turned"}]
@@ -188,7 +188,7 @@ class Decisions:
             together.join(*link)
         self._join_similar(classes, copies, together)
         leads = {
-            root: self.facts[self.index[members[0].path]].sha256[:GROUP_DIGITS]
+            root: self.info[self.index[members[0].path]].sha256[:GROUP_DIGITS]
             for root, members in classes.items()
         }
         images: dict[str, dict[str, Candidate]] = defaultdict(dict)
@@ -258,7 +258,7 @@ class Decisions:
         group = {path: name for name, members in images.items() for path in members}
         nearest: dict[str, tuple[str, str]] = {}
         for pair in sorted(self.pairs.values(), key=_closeness):
-            one, other = self.facts[pair.first].path, self.facts[pair.second].path
+            one, other = self.info[pair.first].path, self.info[pair.second].path
             if group.get(one) == group.get(other):
                 nearest.setdefault(one, (other, pair.kind))
                 nearest.setdefault(other, (one, pair.kind))
@@ -280,7 +280,7 @@ class Decisions:
         known = 0 if roots[0] == roots[1] else None
         turn = pair.turn if pair else ""
         line = DuplicateRow(
-            group=self.facts[self._root(one)].sha256[:GROUP_DIGITS],
+            group=self.info[self._root(one)].sha256[:GROUP_DIGITS],
             file=one.path,
             label=one.label,
             kind=kind,
@@ -311,13 +311,13 @@ class Decisions:
 
 def decide(
     candidates: Iterable[Candidate],
-    facts: Sequence[ImageInfo],
+    info: Sequence[ImageInfo],
     pairs: Sequence[Pair],
     *,
     keep_conflicts: bool,
 ) -> DedupResult:
     """Decide what becomes of copies."""
-    decisions = Decisions(candidates, facts, pairs)
+    decisions = Decisions(candidates, info, pairs)
     decisions.conflicts(keep_conflicts)
     decisions.leaks()
     decisions.duplicates()

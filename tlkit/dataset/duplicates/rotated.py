@@ -42,16 +42,16 @@ def inverse(turn: str) -> str:
 
 
 def find_turned(
-    facts: Sequence[ImageInfo], pairs: Sequence[Pair], ledger: ImageCache
+    info: Sequence[ImageInfo], pairs: Sequence[Pair], image_cache: ImageCache
 ) -> list[Pair]:
     """Find copies that are turned or mirrored."""
     together = Components(pairs)
-    chosen = telling(facts, pairs)
-    paths = [facts[i].path for i in chosen]
+    chosen = telling(info, pairs)
+    paths = [info[i].path for i in chosen]
     number = len(chosen)
-    plain, fields = ledger.hashes(paths), ledger.fields(paths)
-    contrasts = [facts[i].contrast for i in chosen] * 2
-    hashes = _turned_hashes(paths, ledger)
+    plain, fields = image_cache.hashes(paths), image_cache.fields(paths)
+    contrasts = [info[i].contrast for i in chosen] * 2
+    hashes = _turned_hashes(paths, image_cache)
     found: list[Pair] = []
 
     def known(one: int, other: int) -> bool:
@@ -65,7 +65,7 @@ def find_turned(
     for turn, own in zip(SEARCHED, hashes, strict=True):
 
         def look(i: int, turn: str = turn) -> Look:
-            seen = ledger.look(paths[i % number])
+            seen = image_cache.look(paths[i % number])
             if i < number:
                 return seen
             return Look(turned(seen.luma, turn), turned(seen.color, turn))
@@ -87,10 +87,10 @@ def find_turned(
     return found
 
 
-def _turned_hashes(paths: Sequence[str], ledger: ImageCache) -> np.ndarray:
+def _turned_hashes(paths: Sequence[str], image_cache: ImageCache) -> np.ndarray:
     """The hash of each image in each of SEARCHED, uint64 [turns, N]."""
     hashes = np.empty((len(SEARCHED), len(paths)), np.uint64)
     for i, path in enumerate(paths):
-        luma = ledger.look(path).luma
+        luma = image_cache.look(path).luma
         hashes[:, i] = [perceptual_hash(turned(luma, turn)) for turn in SEARCHED]
     return hashes

@@ -32,14 +32,14 @@ Features = Callable[[Path, Sequence[str]], np.ndarray]
 
 def find_similar(
     root: Path,
-    facts: Sequence[ImageInfo],
+    info: Sequence[ImageInfo],
     pairs: Sequence[Pair],
     *,
     features: Features,
     above: float = ABOVE,
 ) -> list[Pair]:
     """Find images that show nearly the same."""
-    chosen = firsts(facts, pairs)
+    chosen = firsts(info, pairs)
     if len(chosen) > MOST:
         raise UsageError(
             f"--similar compares every image with every other and takes {MOST:,} at "
@@ -48,7 +48,7 @@ def find_similar(
         )
     if len(chosen) < 2:
         return []
-    rows = features(root, [facts[i].path for i in chosen])
+    rows = features(root, [info[i].path for i in chosen])
     if rows.ndim != 2 or len(rows) != len(chosen) or not np.isfinite(rows).all():
         raise DatasetError(
             f"Expected finite features [{len(chosen)}, C] of {len(chosen)} images. "

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tlkit.dataset.formats import coco, folders, labelme, masks, table, via, voc, yolo
-from tlkit.dataset.records import Annotation_, ImageRecord, ParsedSource, Rejected
+from tlkit.dataset.records import Annotation, ImageRecord, ParsedSource, Rejected
 from tlkit.dataset.sources import drawings
 from tlkit.dataset.sources.image_paths import SUFFIXES
 from tlkit.dataset.sources.open import ReaderOptions, Source, open_source
@@ -14,7 +14,7 @@ from tlkit.errors import DatasetError, UsageError
 
 __all__ = [
     "SOURCES",
-    "Annotation_",
+    "Annotation",
     "ImageRecord",
     "ParsedSource",
     "ReaderOptions",
@@ -85,8 +85,8 @@ def read(source: Source, name: str) -> ParsedSource:
                 f"{source.place} is read as {name}.",
                 hint="Leave it away, or say by --from how the photos are labeled.",
             )
-    scan = SOURCES[name].read(source)
-    return replace(scan, consumed=scan.consumed | source.own)
+    parsed = SOURCES[name].read(source)
+    return replace(parsed, consumed=parsed.consumed | source.own)
 
 
 def detect(source: Source, label_by: str | None = None) -> str:

@@ -26,12 +26,12 @@ from tlkit.dataset.formats.coco_objects import (
     named,
     read_categories,
     read_images,
-    read_things,
+    read_objects,
 )
 from tlkit.dataset.formats.common import Faults
 from tlkit.dataset.records import (
     SPLIT_NAMES,
-    Annotation_,
+    Annotation,
     ImageRecord,
     ParsedSource,
     Rejected,
@@ -83,7 +83,7 @@ def read(source: Source) -> ParsedSource:
     """List what COCO's JSON files in a folder say."""
     index = source.images()
     names = source.ending(".json")
-    pages: list[ImageRecord] = []
+    records: list[ImageRecord] = []
     rejected = list(source.rejected)
     consumed = set()
     classes: list[str] = []
@@ -103,16 +103,16 @@ def read(source: Source) -> ParsedSource:
         classes += [category.label for category in categories.values()]
         for found in _pages(content, categories, faults, index):
             if isinstance(found, ImageRecord):
-                pages.append(found)
+                records.append(found)
             else:
                 rejected.append(found)
         rejected += faults.rejections()
-    number = sum(len(page.things) for page in pages)
+    number = sum(len(record.objects) for record in records)
     return ParsedSource(
         files=source.files,
-        pages=tuple(pages),
+        records=tuple(records),
         rejected=tuple(rejected),
-        note=f"Read as COCO annotations, {number} objects on {len(pages)} images.",
+        note=f"Read as COCO annotations, {number} objects on {len(records)} images.",
         named=index.named,
         consumed=frozenset(consumed),
         classes=tuple(dict.fromkeys(classes)),
@@ -127,7 +127,7 @@ def _pages(
 ) -> Iterable[ImageRecord | Rejected]:
     file = faults.file
     images = read_images(content, faults)
-    things = read_things(content, images, categories, faults)
+    objects = read_objects(content, images, categories, faults)
     stem = posixpath.splitext(posixpath.basename(file))[0]
     words = re.findall("[a-z]+[0-9]*", stem.lower())
     for key, entry in images.items():
@@ -135,7 +135,7 @@ def _pages(
         if isinstance(path, Rejected):
             yield path
         else:
-            yield _page(entry, path, file, words, things.get(key, ()))
+            yield _page(entry, path, file, words, objects.get(key, ()))
 
 
 def _find(name: str, file: str, words: Iterable[str], index: Images) -> str | Rejected:
@@ -164,7 +164,7 @@ def _page(
     path: str,
     file: str,
     words: Iterable[str],
-    things: Iterable[Annotation_],
+    objects: Iterable[Annotation],
 ) -> ImageRecord:
     extra = entry.get(EXTRA)
     extra = extra if isinstance(extra, dict) else {}
@@ -177,7 +177,7 @@ def _page(
             for label in (labels if isinstance(labels, list) else [])
             if isinstance(label, str) and is_label(label)
         ),
-        things=tuple(things),
+        objects=tuple(objects),
         split=_side(path, words),
         group=group if isinstance(group, str) else "",
         size=image_size(entry),

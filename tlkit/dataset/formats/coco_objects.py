@@ -22,7 +22,7 @@ from tlkit.dataset.annotations.shapes import (
     rectangle,
 )
 from tlkit.dataset.formats.common import Faults
-from tlkit.dataset.records import Annotation_, is_label
+from tlkit.dataset.records import Annotation, is_label
 
 Id = int | str
 
@@ -71,14 +71,14 @@ def read_categories(content: Entry, faults: Faults) -> dict[Id, Category]:
     return categories
 
 
-def read_things(
+def read_objects(
     content: Entry,
     images: Mapping[Id, Entry],
     categories: Mapping[Id, Category],
     faults: Faults,
-) -> dict[Id, list[Annotation_]]:
+) -> dict[Id, list[Annotation]]:
     """Read the list of objects."""
-    things: dict[Id, list[Annotation_]] = defaultdict(list)
+    objects: dict[Id, list[Annotation]] = defaultdict(list)
     for what, entry in _entries(content, "annotations", faults):
         image, category = _id(entry.get("image_id")), _id(entry.get("category_id"))
         if image is None or image not in images:
@@ -89,13 +89,13 @@ def read_things(
             faults.add("unknown-class", f"{what}: no class has the id {of!r}"[:200])
         else:
             try:
-                thing = read_thing(
+                obj = read_thing(
                     entry, images[image], categories[category], what, faults
                 )
-                things[image].append(thing)
+                objects[image].append(obj)
             except BadShape as error:
                 faults.add(error.args[0], f"{what}: {error.args[1]}")
-    return things
+    return objects
 
 
 def _entries(content: Entry, name: str, faults: Faults) -> Iterator[tuple[str, Entry]]:
@@ -148,7 +148,7 @@ def image_size(entry: Entry) -> tuple[int, int] | None:
 
 def read_thing(
     entry: Entry, image: Entry, category: Category, what: str, faults: Faults
-) -> Annotation_:
+) -> Annotation:
     """Read one object."""
     box = _box(entry.get("bbox"))
     extra = entry.get(EXTRA)
@@ -157,7 +157,7 @@ def read_thing(
     if not shapes:
         shapes = _drawn(entry, image, box, what, faults)
     kept = extra.get("attributes")
-    return Annotation_(
+    return Annotation(
         label=category.label,
         shapes=shapes,
         told=box,

@@ -21,7 +21,7 @@ class Collection:
 
     Attributes:
         root: What their paths are relative to.
-        pages: What is said of them.
+        records: What is said of them.
         classes: Those that are listed, in order.
         rejected: What is not used.
         digests: sha256 of the images where it is known, by path.
@@ -30,7 +30,7 @@ class Collection:
     """
 
     root: Path
-    pages: Sequence[ImageRecord]
+    records: Sequence[ImageRecord]
     classes: Sequence[str] = ()
     rejected: Sequence[Rejected] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -51,22 +51,24 @@ def of_source(
     )
     if kind == "auto":
         kind = sources.detect(source, "shapes")
-    scan = sources.read(source, kind)
-    progress.note(scan.note)
-    for line in scan.warnings:
+    parsed = sources.read(source, kind)
+    progress.note(parsed.note)
+    for line in parsed.warnings:
         progress.warn(line)
-    used = {page.path for page in scan.pages} | {page.file for page in scan.pages}
-    used |= scan.consumed | scan.named.keys() | {r.file for r in scan.rejected}
+    used = {record.path for record in parsed.records} | {
+        record.file for record in parsed.records
+    }
+    used |= parsed.consumed | parsed.named.keys() | {r.file for r in parsed.rejected}
     unused = [
         Rejected(file, "unlabeled", "No annotation leads to it.")
-        for file in scan.files
+        for file in parsed.files
         if file not in used
     ]
-    rejected = [*scan.rejected, *unused]
+    rejected = [*parsed.rejected, *unused]
     return Collection(
-        root=scan.root or source.root,
-        pages=scan.pages,
-        classes=scan.classes,
+        root=parsed.root or source.root,
+        records=parsed.records,
+        classes=parsed.classes,
         rejected=rejected,
         origin=source.place,
     )
@@ -76,23 +78,23 @@ def of_dataset(directory: Path) -> Collection:
     """Read a data set directory."""
     manifest = Manifest.read(directory)
     drawn: dict[str, list[ImageRecord]] = defaultdict(list)
-    for page in read_objects(directory):
-        drawn[page.path].append(page)
-    pages: dict[str, list[ImageRecord]] = {}
+    for record in read_objects(directory):
+        drawn[record.path].append(record)
+    records: dict[str, list[ImageRecord]] = {}
     for example in manifest.examples:
-        if example.path in pages:
+        if example.path in records:
             continue
         labels = manifest.labels_of(example) if example.box is None else ()
         plain = [ImageRecord(example.path, example.annotation, labels=labels)]
-        pages[example.path] = [
-            dataclasses.replace(page, split=example.split)
-            for page in drawn.get(example.path, plain)
+        records[example.path] = [
+            dataclasses.replace(record, split=example.split)
+            for record in drawn.get(example.path, plain)
         ]
     left = "The data set leaves it out; its rejected.csv says why."
     return Collection(
         root=manifest.source,
-        pages=[page for each in pages.values() for page in each],
+        records=[record for each in records.values() for record in each],
         classes=manifest.labels,
-        rejected=[Rejected(p, "left-out", left) for p in drawn if p not in pages],
+        rejected=[Rejected(p, "left-out", left) for p in drawn if p not in records],
         digests={example.path: example.sha256 for example in manifest.examples},
     )

@@ -27,7 +27,7 @@ def read(source: Source) -> ParsedSource:
     """List what lies in class folders."""
     by_split = is_split(source.root)
     rejected = list(source.rejected)
-    pages = []
+    records = []
     for path in source.files:
         above = path.split("/")[:-1]
         split = SPLIT_NAMES[above.pop(0).lower()] if by_split and above else None
@@ -40,15 +40,15 @@ def read(source: Source) -> ParsedSource:
         elif not is_label(above[0]):
             rejected.append(Rejected(path, "bad-label", "Control characters."))
         else:
-            pages.append(ImageRecord(path, labels=(above[0],), split=split))
-    sides = sorted({page.split for page in pages if page.split})
+            records.append(ImageRecord(path, labels=(above[0],), split=split))
+    sides = sorted({record.split for record in records if record.split})
     given = f" with a given {'/'.join(sides)} split" if by_split else ""
     return ParsedSource(
         files=source.files,
-        pages=tuple(pages),
+        records=tuple(records),
         rejected=tuple(rejected),
         note=f"Read as class folders{given}.",
-        warnings=tuple(_empty_classes(source.root, by_split, pages)),
+        warnings=tuple(_empty_classes(source.root, by_split, records)),
     )
 
 
@@ -75,8 +75,8 @@ def is_split(root: Path, *, of_classes: bool = True) -> bool:
     return False
 
 
-def _empty_classes(root: Path, by_split: bool, pages: list[ImageRecord]) -> list[str]:
-    filled = {"/".join(p.path.split("/")[: 2 if by_split else 1]) for p in pages}
+def _empty_classes(root: Path, by_split: bool, records: list[ImageRecord]) -> list[str]:
+    filled = {"/".join(p.path.split("/")[: 2 if by_split else 1]) for p in records}
     names = [
         f"{side}/{name}" for side in folders(root) for name in folders(root / side)
     ]

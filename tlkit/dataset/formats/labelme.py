@@ -16,7 +16,7 @@ from tlkit.dataset.annotations.shapes import BadShape, Shape
 from tlkit.dataset.formats.folders import is_split
 from tlkit.dataset.records import (
     SPLIT_NAMES,
-    Annotation_,
+    Annotation,
     ImageRecord,
     ParsedSource,
     Rejected,
@@ -47,14 +47,14 @@ class Sheet:
     """What one JSON says: its page, whose image is yet to be found.
 
     Attributes:
-        page: Without path.
+        record: Without path.
         image: Its imagePath, as it is.
         embedded: Whether an image is inside.
         rejected: What of it cannot be used.
         usable: Whether it is labelme's at all.
     """
 
-    page: ImageRecord
+    record: ImageRecord
     image: str = ""
     embedded: bool = False
     rejected: tuple[Rejected, ...] = ()
@@ -82,15 +82,15 @@ def read(source: Source) -> ParsedSource:
         workers = 0
     parse = functools.partial(parse_sheet, source.root)
     sheets = in_order(parse, names, workers=workers)
-    pages: list[ImageRecord] = []
+    records: list[ImageRecord] = []
     rejected = list(source.rejected)
     for sheet in track(sheets, source.progress, "Reading annotations", len(names)):
         rejected += sheet.rejected
         if not sheet.usable:
             continue
-        file = sheet.page.file
+        file = sheet.record.file
         path = index.find(sheet.image, file, embedded=sheet.embedded)
-        split = sheet.page.split
+        split = sheet.record.split
         if by_split:
             split = SPLIT_NAMES.get(file.split("/")[0].lower())
         if isinstance(path, Rejected):
@@ -99,12 +99,12 @@ def read(source: Source) -> ParsedSource:
             detail = "Beside the folders of the split, not in them."
             rejected.append(Rejected(file, "no-split", detail))
         else:
-            pages.append(replace(sheet.page, path=path, split=split))
+            records.append(replace(sheet.record, path=path, split=split))
     return ParsedSource(
         files=source.files,
-        pages=tuple(pages),
+        records=tuple(records),
         rejected=tuple(rejected),
-        note=f"Read as labelme annotations, {len(pages)} of them.",
+        note=f"Read as labelme annotations, {len(records)} of them.",
         named=index.named,
     )
 
@@ -129,7 +129,7 @@ def parse_sheet(root: Path, file: str) -> Sheet:
     if not _is_labelme(content):
         rejection = Rejected(file, "not-labelme", "JSON, but not as labelme writes it.")
         return Sheet(ImageRecord(""), rejected=(rejection,), usable=False)
-    things, rejected = read_shapes(content.get("shapes"), file)
+    objects, rejected = read_shapes(content.get("shapes"), file)
     flags = content.get("flags")
     flags = flags if isinstance(flags, dict) else {}
     true = [name for name, value in flags.items() if value is True]
@@ -140,11 +140,11 @@ def parse_sheet(root: Path, file: str) -> Sheet:
     ]
     extra = _extra(content)
     group = extra.get("group")
-    page = ImageRecord(
+    record = ImageRecord(
         path="",
         file=file,
         labels=tuple(name.strip() for name in true if name not in bad),
-        things=tuple(things),
+        objects=tuple(objects),
         size=_annotated_size(content),
         attributes=_attributes(content, KNOWN_OF_PAGES),
         split=SPLIT_NAMES.get(str(extra.get("split"))),
@@ -152,7 +152,7 @@ def parse_sheet(root: Path, file: str) -> Sheet:
     )
     image = content.get("imagePath")
     return Sheet(
-        page,
+        record,
         image=image if isinstance(image, str) else "",
         embedded=bool(content.get("imageData")),
         rejected=tuple(rejected),
@@ -173,7 +173,7 @@ def _annotated_size(content: Mapping[str, Any]) -> tuple[int, int] | None:
     return None
 
 
-def read_shapes(shapes: Any, file: str) -> tuple[list[Annotation_], list[Rejected]]:
+def read_shapes(shapes: Any, file: str) -> tuple[list[Annotation], list[Rejected]]:
     """Read the shapes of one image."""
     parts: dict[tuple[str, object], list[tuple[Shape, dict[str, Any]]]] = {}
     rejected = []
@@ -187,15 +187,15 @@ def read_shapes(shapes: Any, file: str) -> tuple[list[Annotation_], list[Rejecte
         group = content.get("group_id")
         key = (label, number if group is None else json.dumps(group))
         parts.setdefault(key, []).append((shape, content))
-    things = [
-        Annotation_(
+    objects = [
+        Annotation(
             label=label,
             shapes=tuple(shape for shape, _ in drawn),
             attributes=_attributes(drawn[0][1], KNOWN),
         )
         for (label, _), drawn in parts.items()
     ]
-    return things, rejected
+    return objects, rejected
 
 
 def _attributes(content: Mapping[str, Any], known: set[str]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from tlkit.dataset.formats.mask_pairs import (
 )
 from tlkit.dataset.records import (
     SPLIT_NAMES,
-    Annotation_,
+    Annotation,
     ImageRecord,
     ParsedSource,
     Rejected,
@@ -86,23 +86,23 @@ def read(source: Source) -> ParsedSource:
     names = list(masks.of.items())
     workers = 0 if source.workers is None and len(names) < FEW else source.workers
     parse = functools.partial(_page, source.root, config, by_split)
-    pages: list[ImageRecord] = []
+    records: list[ImageRecord] = []
     rejected = [*source.rejected, *config.rejected, *masks.rejected]
     results = in_order(parse, names, workers=workers)
     for found in track(results, source.progress, "Reading masks", len(names)):
         for each in found:
             if isinstance(each, ImageRecord):
-                pages.append(each)
+                records.append(each)
             else:
                 rejected.append(each)
     warnings = []
-    if pages and not config.names:
+    if records and not config.names:
         warnings.append(f"Ids without names are called 'id 1' and so on. {CONFIG_HINT}")
     return ParsedSource(
         files=source.files,
-        pages=tuple(pages),
+        records=tuple(records),
         rejected=tuple(rejected),
-        note=f"Read as masks of ids, {len(pages)} of them.",
+        note=f"Read as masks of ids, {len(records)} of them.",
         warnings=tuple(warnings),
         named={image: mask for mask, image in masks.of.items()},
         consumed=masks.spare | config.files,
@@ -178,8 +178,8 @@ def _page(
     elif len(present) > MAX_IDS:
         detail = f"{len(present)} different values: hardly a mask of classes."
         return [Rejected(file, "too-many-ids", detail)]
-    things = tuple(
-        Annotation_(
+    objects = tuple(
+        Annotation(
             label=config.names.get(i, f"id {i}"),
             shapes=(mask_shape(ids == i),),
             attributes={"id": i},
@@ -187,12 +187,12 @@ def _page(
         for i in present
     )
     size = ids.shape[1], ids.shape[0]
-    page = ImageRecord(image, file=file, things=things, split=side, size=size)
+    record = ImageRecord(image, file=file, objects=objects, split=side, size=size)
     if not unknown:
-        return [page]
+        return [record]
     some = ", ".join(map(str, unknown[:10]))
     detail = f"Ids that the config has no name for: {some}."
-    return [page, Rejected(file, "unknown-id", detail)]
+    return [record, Rejected(file, "unknown-id", detail)]
 
 
 # Names by which an id says that nothing is there.

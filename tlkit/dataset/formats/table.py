@@ -91,15 +91,15 @@ def read(source: Source) -> ParsedSource:
     shared = [path for path, each in found.items() if any(t.shares for t, _ in each)]
     sizes, unreadable = measured(source, shared)
     rejected += unreadable
-    pages: list[ImageRecord] = []
+    records: list[ImageRecord] = []
     for path in found.keys() - {rejection.file for rejection in unreadable}:
         made, unfit = make_pages(path, found[path], sizes.get(path))
-        pages += made
+        records += made
         rejected += unfit
     rows = [row for table in tables for row in table.rows]
     return ParsedSource(
-        files=_of_source(source, {page.path for page in pages}),
-        pages=tuple(_sides_by_folder(sorted(pages, key=_place))),
+        files=_of_source(source, {record.path for record in records}),
+        records=tuple(_sides_by_folder(sorted(records, key=_place))),
         rejected=tuple(rejected),
         note=_note(tables),
         warnings=tuple(_marked(source, rows)),
@@ -161,16 +161,18 @@ def _sides_by_name(tables: Sequence[Table]) -> None:
             table.rows[:] = [replace(row, split=min(sides)) for row in table.rows]
 
 
-def _sides_by_folder(pages: Sequence[ImageRecord]) -> Iterator[ImageRecord]:
+def _sides_by_folder(records: Sequence[ImageRecord]) -> Iterator[ImageRecord]:
     """Images in folders train and val, all of them, are the sides of a split."""
-    sides = [SPLIT_NAMES.get(page.path.split("/")[0].lower()) for page in pages]
-    told = any(page.split for page in pages) or None in sides or len(set(sides)) < 2
-    for page, side in zip(pages, sides, strict=True):
-        yield page if told else replace(page, split=side)
+    sides = [SPLIT_NAMES.get(record.path.split("/")[0].lower()) for record in records]
+    told = (
+        any(record.split for record in records) or None in sides or len(set(sides)) < 2
+    )
+    for record, side in zip(records, sides, strict=True):
+        yield record if told else replace(record, split=side)
 
 
-def _place(page: ImageRecord) -> tuple[object, ...]:
-    return natural_key(page.path), page.split or ""
+def _place(record: ImageRecord) -> tuple[object, ...]:
+    return natural_key(record.path), record.split or ""
 
 
 def _note(tables: Sequence[Table]) -> str:

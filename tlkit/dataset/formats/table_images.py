@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tlkit.dataset.annotations.shapes import rectangle
 from tlkit.dataset.formats.table_rows import Row, Table
-from tlkit.dataset.records import Annotation_, ImageRecord, Rejected
+from tlkit.dataset.records import Annotation, ImageRecord, Rejected
 from tlkit.dataset.sources.open import Source
 from tlkit.imaging import decode
 from tlkit.imaging import safe_read as contents
@@ -107,29 +107,29 @@ def make_pages(
     sides: dict[str | None, list[Entry]] = defaultdict(list)
     for table, row in entries:
         sides[row.split].append((table, row))
-    pages = []
+    records = []
     rejected = []
     groups = sorted({row.group for _, row in entries if row.group})
     if len(groups) > 1:
         detail = f"In several groups: {', '.join(groups[:5])}."
         return [], [Rejected(path, "several-groups", detail)]
     for split, each in sides.items():
-        things, unfit = _boxes(path, each, size)
+        objects, unfit = _boxes(path, each, size)
         labels = _labels(each)
         rejected += [*unfit, *(_without_label(path, each) if labels else ())]
-        page = ImageRecord(
+        record = ImageRecord(
             path=path,
             file=each[0][0].file,
             labels=labels,
-            things=tuple(things),
+            objects=tuple(objects),
             split=split,
             group=groups[0] if groups else "",
             size=size or next((row.size for _, row in each if row.size), None),
             attributes=_common([row.rest for _, row in each]),
             shared=True,
         )
-        pages.append(page)
-    return pages, rejected
+        records.append(record)
+    return records, rejected
 
 
 def _labels(entries: Sequence[Entry]) -> tuple[str, ...]:
@@ -147,26 +147,26 @@ def _without_label(path: str, entries: Sequence[Entry]) -> Iterator[Rejected]:
 
 def _boxes(
     path: str, entries: Sequence[Entry], size: Size | None
-) -> tuple[list[Annotation_], list[Rejected]]:
-    things: list[Annotation_] = []
+) -> tuple[list[Annotation], list[Rejected]]:
+    objects: list[Annotation] = []
     rejected = []
     for table, row in entries:
         if row.box is not None:
-            things += _things(row, size if size and table.shares else (1, 1))
+            objects += _things(row, size if size and table.shares else (1, 1))
         elif table.columns.boxed and row.labels:
             detail = f"{table.shown}, row {row.number}: a label without a box."
             rejected.append(Rejected(path, "no-box", detail))
-    return things, rejected
+    return objects, rejected
 
 
-def _things(row: Row, size: Size) -> Iterator[Annotation_]:
+def _things(row: Row, size: Size) -> Iterator[Annotation]:
     x0, y0, x1, y1 = row.box or (0, 0, 0, 0)
     (width, height), rest = size, dict[str, object](row.rest)
     if "1" in {row.rest.get("IsGroupOf"), row.rest.get("iscrowd")}:
         rest["iscrowd"] = 1
     shape = rectangle((x0 * width, y0 * height, x1 * width, y1 * height))
     for label in row.labels or ("",):
-        yield Annotation_(label, (shape,), attributes=rest)
+        yield Annotation(label, (shape,), attributes=rest)
 
 
 def _common(rests: Sequence[Mapping[str, str]]) -> dict[str, str]:

@@ -24,7 +24,7 @@ from tlkit.dataset.formats.via_files import (
 )
 from tlkit.dataset.records import (
     SPLIT_NAMES,
-    Annotation_,
+    Annotation,
     ImageRecord,
     ParsedSource,
     Rejected,
@@ -58,18 +58,18 @@ def read(source: Source) -> ParsedSource:
                 rejected.append(each)
     label = choose(entries, source.reading.attribute)
     reader = _Reader(label, source.images())
-    pages = [page for entry in entries if (page := reader.page(entry))]
+    records = [record for entry in entries if (record := reader.record(entry))]
     if by_split:
-        pages, astray = _sided(pages)
+        records, astray = _sided(records)
         rejected += astray
-    pages, empty = _telling(pages)
+    records, empty = _telling(records)
     which = f"the label is the attribute {label!r}" if label else "without labels"
     return ParsedSource(
         files=source.files,
-        pages=tuple(pages),
+        records=tuple(records),
         rejected=(*rejected, *reader.rejected, *empty),
-        note=f"Read as VGG Image Annotator files, {len(pages)} images; {which}.",
-        warnings=tuple(_unlabeled(pages, label)),
+        note=f"Read as VGG Image Annotator files, {len(records)} images; {which}.",
+        warnings=tuple(_unlabeled(records, label)),
         named=reader.index.named,
         consumed=frozenset(entry.file for entry in entries),
     )
@@ -85,7 +85,7 @@ class _Reader:
         self.said: dict[str, list[Entry]] = defaultdict(list)
         self.drawn: dict[str, set[tuple[object, ...]]] = defaultdict(set)
 
-    def page(self, entry: Entry) -> ImageRecord | None:
+    def record(self, entry: Entry) -> ImageRecord | None:
         """What an entry says that no entry before it did."""
         path = _find(entry, self.index)
         if isinstance(path, Rejected):
@@ -107,19 +107,19 @@ class _Reader:
             path=path,
             file=entry.file,
             labels=tuple(name for name in labels if is_label(name)),
-            things=tuple(self._things(entry, self.drawn[path])),
+            objects=tuple(self._things(entry, self.drawn[path])),
             attributes=others,
             shared=True,
         )
 
     def _things(
         self, entry: Entry, drawn: set[tuple[object, ...]]
-    ) -> Iterator[Annotation_]:
+    ) -> Iterator[Annotation]:
         for region in entry.regions:
             try:
-                thing = _thing(region, self.label)
-                others = json.dumps(thing.attributes, sort_keys=True)
-                same = thing.label, thing.shapes, others
+                obj = _thing(region, self.label)
+                others = json.dumps(obj.attributes, sort_keys=True)
+                same = obj.label, obj.shapes, others
                 if same in drawn:
                     raise BadShape("duplicate-region", "the same was drawn before")
             except BadShape as error:
@@ -128,7 +128,7 @@ class _Reader:
                 self._reject(entry, reason, detail)
             else:
                 drawn.add(same)
-                yield thing
+                yield obj
 
     def _reject(self, entry: Entry, reason: str, detail: str) -> None:
         self.rejected.append(Rejected(entry.file, reason, detail))
@@ -147,7 +147,7 @@ def _find(entry: Entry, index: Images) -> str | Rejected:
     return index.find(name, entry.file, shared=True)
 
 
-def _thing(region: Region, label: str) -> Annotation_:
+def _thing(region: Region, label: str) -> Annotation:
     shape = read_region(region.shape)
     labels = told(region.attributes.get(label))
     if len(labels) > 1:
@@ -156,40 +156,48 @@ def _thing(region: Region, label: str) -> Annotation_:
     if labels and not is_label(labels[0]):
         raise BadShape("bad-label", f"its label is {labels[0]!r}")
     others = {name: v for name, v in region.attributes.items() if name != label}
-    return Annotation_("".join(labels), (shape,), attributes=others)
+    return Annotation("".join(labels), (shape,), attributes=others)
 
 
-def _sided(pages: Iterable[ImageRecord]) -> tuple[list[ImageRecord], list[Rejected]]:
+def _sided(records: Iterable[ImageRecord]) -> tuple[list[ImageRecord], list[Rejected]]:
     """Give pages the side of the split that their images lie in."""
     kept = []
     astray = []
-    for page in pages:
-        above, _, name = page.path.partition("/")
+    for record in records:
+        above, _, name = record.path.partition("/")
         if name and above.lower() in SPLIT_NAMES:
-            kept.append(replace(page, split=SPLIT_NAMES[above.lower()]))
+            kept.append(replace(record, split=SPLIT_NAMES[above.lower()]))
         else:
             detail = "Beside the folders of the split, not in them."
-            astray.append(Rejected(page.path, "no-split", detail))
+            astray.append(Rejected(record.path, "no-split", detail))
     return kept, astray
 
 
-def _telling(pages: Iterable[ImageRecord]) -> tuple[list[ImageRecord], list[Rejected]]:
+def _telling(
+    records: Iterable[ImageRecord],
+) -> tuple[list[ImageRecord], list[Rejected]]:
     """Leave out pages that say nothing of an image of which others do."""
-    pages = list(pages)
-    told_by = {page.path: page.file for page in pages if page.labels or page.things}
+    records = list(records)
+    told_by = {
+        record.path: record.file
+        for record in records
+        if record.labels or record.objects
+    }
     kept = []
     empty = []
-    for page in pages:
-        if page.labels or page.things or page.path not in told_by:
-            kept.append(page)
+    for record in records:
+        if record.labels or record.objects or record.path not in told_by:
+            kept.append(record)
         else:
-            detail = f"{page.path}: it says nothing of it, {told_by[page.path]} does."
-            empty.append(Rejected(page.file, "duplicate-entry", detail))
+            detail = (
+                f"{record.path}: it says nothing of it, {told_by[record.path]} does."
+            )
+            empty.append(Rejected(record.file, "duplicate-entry", detail))
     return kept, empty
 
 
-def _unlabeled(pages: Iterable[ImageRecord], label: str) -> Iterable[str]:
-    labels = [thing.label for page in pages for thing in page.things]
+def _unlabeled(records: Iterable[ImageRecord], label: str) -> Iterable[str]:
+    labels = [obj.label for record in records for obj in record.objects]
     if label and any(labels) and (number := labels.count("")):
         yield f"{number} of {len(labels)} regions have no {label!r}."
 

@@ -102,30 +102,30 @@ def read(source: Source) -> ParsedSource:
     rejected = list(source.rejected)
     warnings = _name_classes(source, tasks, rejected)
     consumed = {task.classes.file for task in tasks.values() if task.classes} - {""}
-    pages: dict[Key, ImageRecord] = {}
+    records: dict[Key, ImageRecord] = {}
     for key, said in zip(tasks, _read_all(source, tasks), strict=True):
         rejected += said.rejected
-        if said.page is None:
+        if said.record is None:
             continue
         path = _image(key, said, index)
         if isinstance(path, Rejected):
             rejected.append(path)
         else:
-            pages[key] = replace(said.page, path=path)
+            records[key] = replace(said.record, path=path)
             consumed.update(said.masks)
-    paths = {key: page.path for key, page in pages.items()}
+    paths = {key: record.path for key, record in records.items()}
     lists = {file: place for file in source.files if (place := _listed(file))}
     sides, told_by, about_lists = told_sides(source, lists, paths)
     split, about_split = settle(sides, list(paths.values()), ", ".join(told_by))
     return ParsedSource(
         files=source.files,
-        pages=tuple(replace(p, split=split.get(p.path)) for p in pages.values()),
+        records=tuple(replace(p, split=split.get(p.path)) for p in records.values()),
         rejected=tuple(rejected),
-        note=f"Read as Pascal VOC annotations, {len(pages)} of them"
+        note=f"Read as Pascal VOC annotations, {len(records)} of them"
         + f", split from {', '.join(told_by)}" * bool(split)
         + ".",
         warnings=(*warnings, *about_lists, *about_split),
-        named={page.path: page.file for page in pages.values()},
+        named={record.path: record.file for record in records.values()},
         consumed=frozenset(consumed.union(lists)),
     )
 
@@ -170,7 +170,7 @@ def _read_all(source: Source, tasks: Mapping[Key, Task]) -> Iterator[Said]:
 
 
 def _image(key: Key, said: Said, index: Images) -> str | Rejected:
-    file = said.page.file if said.page else ""
+    file = said.record.file if said.record else ""
     own = _own_images(key, index)
     if len(own) == 1:
         return own[0]

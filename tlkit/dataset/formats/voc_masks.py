@@ -21,7 +21,7 @@ import numpy as np
 
 from tlkit.dataset.annotations.shapes import BadShape, Bounds, mask_shape
 from tlkit.dataset.formats.common import read_values
-from tlkit.dataset.records import Annotation_, is_label
+from tlkit.dataset.records import Annotation, is_label
 from tlkit.imaging.safe_read import UnreadableImage, read_lines
 
 VOC = (
@@ -107,21 +107,21 @@ def read_numbers(path: Path, colors: Mapping[Color, int]) -> np.ndarray:
     return numbers
 
 
-def read_things(
+def read_objects(
     root: Path, class_file: str, object_file: str, classes: Classes
-) -> tuple[tuple[int, int], list[Annotation_]]:
+) -> tuple[tuple[int, int], list[Annotation]]:
     """Read the masks of one image."""
     kinds = read_numbers(root / class_file, classes.colors)
-    objects = kinds
+    numbers = kinds
     if object_file:
-        objects = read_numbers(root / object_file, palette())
-        if objects.shape != kinds.shape:
+        numbers = read_numbers(root / object_file, palette())
+        if numbers.shape != kinds.shape:
             raise BadShape("size-mismatch", f"{object_file} has another size")
-    things = []
-    for number in np.flatnonzero(np.bincount(objects.ravel(), minlength=256)):
+    objects = []
+    for number in np.flatnonzero(np.bincount(numbers.ravel(), minlength=256)):
         if number in {BACKGROUND, VOID}:
             continue
-        inside = objects == number
+        inside = numbers == number
         held = np.bincount(kinds[inside], minlength=256)
         held[[BACKGROUND, VOID]] = 0
         kind = int(held.argmax()) if held.any() else BACKGROUND
@@ -131,14 +131,14 @@ def read_things(
             raise BadShape(
                 "bad-class", f"{what} of {object_file or class_file}: no name"
             )
-        things.append(Annotation_(name, (mask_shape(inside),)))
+        objects.append(Annotation(name, (mask_shape(inside),)))
     height, width = kinds.shape
-    return (width, height), things
+    return (width, height), objects
 
 
 def joined(
-    boxes: Sequence[Annotation_], masks: Sequence[Annotation_]
-) -> tuple[Annotation_, ...]:
+    boxes: Sequence[Annotation], masks: Sequence[Annotation]
+) -> tuple[Annotation, ...]:
     """Give boxes their masks.
 
     A mask is of a box if both have the same label, share half of their area and more,
@@ -155,21 +155,21 @@ def joined(
     if not boxes or not masks:
         return (*boxes, *masks)
     shared = np.array([[_shared(box, mask) for mask in masks] for box in boxes])
-    things = list(boxes)
+    objects = list(boxes)
     left = []
     for column, mask in enumerate(masks):
         row = int(shared[:, column].argmax())
         mutual = int(shared[row].argmax()) == column
         if mutual and shared[row, column] >= SAME_BOX:
-            things[row] = replace(
+            objects[row] = replace(
                 boxes[row], shapes=mask.shapes, told=boxes[row].bounds
             )
         else:
             left.append(mask)
-    return (*things, *left)
+    return (*objects, *left)
 
 
-def _shared(one: Annotation_, other: Annotation_) -> float:
+def _shared(one: Annotation, other: Annotation) -> float:
     if one.label != other.label:
         return 0.0
     a, b = one.bounds, other.bounds

@@ -36,8 +36,8 @@ from tlkit.dataset.annotations.shapes import (
     around,
     rectangle,
 )
-from tlkit.dataset.formats.voc_masks import Classes, joined, read_things
-from tlkit.dataset.records import Annotation_, ImageRecord, Rejected, is_label
+from tlkit.dataset.formats.voc_masks import Classes, joined, read_objects
+from tlkit.dataset.records import Annotation, ImageRecord, Rejected, is_label
 from tlkit.imaging.safe_read import UnreadableImage, read_limited
 
 MAX_XML_BYTES = 16 << 20
@@ -49,25 +49,25 @@ SAME = 1e-3
 
 
 @dataclass(frozen=True)
-class Annotation:
+class VocXml:
     """What one XML says.
 
     Attributes:
         file: POSIX, relative to the source root.
         image: The name of its image, as written; "" for none.
         size: Width and height, where told.
-        things: Objects on it.
+        objects: Objects on it.
         rejected: Those that cannot be used.
     """
 
     file: str
     image: str = ""
     size: tuple[int, int] | None = None
-    things: tuple[Annotation_, ...] = ()
+    objects: tuple[Annotation, ...] = ()
     rejected: tuple[Rejected, ...] = ()
 
 
-def parse_annotation(root: Path, file: str) -> Annotation | Rejected:
+def parse_annotation(root: Path, file: str) -> VocXml | Rejected:
     """Read one XML."""
     try:
         tree = parse_xml(read_limited(root / file, MAX_XML_BYTES))
@@ -76,18 +76,18 @@ def parse_annotation(root: Path, file: str) -> Annotation | Rejected:
     if tree.tag != "annotation":
         detail = f"XML, but of a {tree.tag[:100]!r}, not of an annotation."
         return Rejected(file, "not-voc", detail)
-    things, rejected = [], []
+    objects, rejected = [], []
     for number, element in enumerate(tree.iterfind("object"), 1):
         try:
-            things.append(_thing(element))
+            objects.append(_thing(element))
         except BadShape as error:
             reason, detail = error.args
             rejected.append(Rejected(file, reason, f"Object {number}: {detail}."))
-    return Annotation(
+    return VocXml(
         file=file,
         image=_text(tree, "filename"),
         size=_size(tree),
-        things=tuple(things),
+        objects=tuple(objects),
         rejected=tuple(rejected),
     )
 
@@ -144,7 +144,7 @@ def _size(tree: Element) -> tuple[int, int] | None:
     return numbers[0], numbers[1]
 
 
-def _thing(element: Element) -> Annotation_:
+def _thing(element: Element) -> Annotation:
     label = _text(element, "name")
     if not is_label(label):
         raise BadShape("bad-label", f"its name is {label!r}")
@@ -159,7 +159,7 @@ def _thing(element: Element) -> Annotation_:
         raise BadShape("no-shape", f"{label} has neither bndbox nor polygon")
     told = box if shapes and box and _differ(box, around(shapes)) else None
     shapes = shapes or (rectangle(box or ()),)
-    return Annotation_(label, shapes, told=told, attributes=_attributes(element))
+    return Annotation(label, shapes, told=told, attributes=_attributes(element))
 
 
 def _box(element: Element) -> Bounds:
@@ -261,13 +261,13 @@ class Said:
     """What the files about one image say.
 
     Attributes:
-        page: Without path; None where nothing of them can be used.
+        record: Without path; None where nothing of them can be used.
         image: The name of the image, as the XML has it.
         rejected: What cannot be used.
         masks: Files of masks that are used.
     """
 
-    page: ImageRecord | None = None
+    record: ImageRecord | None = None
     image: str = ""
     rejected: tuple[Rejected, ...] = ()
     masks: tuple[str, ...] = ()
@@ -275,16 +275,16 @@ class Said:
 
 def read_task(root: Path, task: Task) -> Said:
     """Read the files about one image."""
-    told = parse_annotation(root, task.xml) if task.xml else Annotation("")
+    told = parse_annotation(root, task.xml) if task.xml else VocXml("")
     if isinstance(told, Rejected):
         return Said(rejected=(told,))
     masks = tuple(file for file in (task.kinds, task.objects) if file)
     file = task.xml or masks[0]
-    page = ImageRecord("", file, things=told.things, size=told.size)
+    record = ImageRecord("", file, objects=told.objects, size=told.size)
     rejected = told.rejected
     if masks:
         try:
-            page = _with_masks(root, task, page)
+            record = _with_masks(root, task, record)
         except (UnreadableImage, BadShape) as error:
             reason, detail = (
                 (error.reason, error.detail)
@@ -293,23 +293,23 @@ def read_task(root: Path, task: Task) -> Said:
             )
             rejected += tuple(Rejected(file, reason, detail) for file in masks)
             masks = ()
-    if not page.things and (told.rejected or not (task.xml or masks)):
+    if not record.objects and (told.rejected or not (task.xml or masks)):
         # What could not be understood does not say that nothing is there.
         return Said(rejected=rejected)
-    return Said(page, told.image, rejected, masks)
+    return Said(record, told.image, rejected, masks)
 
 
-def _with_masks(root: Path, task: Task, page: ImageRecord) -> ImageRecord:
+def _with_masks(root: Path, task: Task, record: ImageRecord) -> ImageRecord:
     if not task.kinds:
         raise BadShape("no-class-mask", "No SegmentationClass tells what it shows")
-    drawn = any(s.kind != "rectangle" for thing in page.things for s in thing.shapes)
-    if drawn or (page.things and not task.objects):
+    drawn = any(s.kind != "rectangle" for obj in record.objects for s in obj.shapes)
+    if drawn or (record.objects and not task.objects):
         raise BadShape("not-needed", f"{task.xml} tells more of what is on the image")
     if task.classes is None:
         raise BadShape("no-names", "The names of its classes cannot be read")
-    size, masks = read_things(root, task.kinds, task.objects, task.classes)
-    if page.size not in {None, size}:
-        width, height = page.size or size
+    size, masks = read_objects(root, task.kinds, task.objects, task.classes)
+    if record.size not in {None, size}:
+        width, height = record.size or size
         detail = f"{size[0]} x {size[1]} pixels, {task.xml} says {width} x {height}"
         raise BadShape("size-mismatch", detail)
-    return replace(page, things=joined(page.things, masks), size=size)
+    return replace(record, objects=joined(record.objects, masks), size=size)

@@ -85,15 +85,17 @@ def read(source: Source) -> ParsedSource:
     used = layout.used({posixpath.dirname(file) for file in labels})
     sides, told_by = layout.sides(used)
     pairs, astray = _pairs([f for f in texts if f not in layout.consumed], layout.index)
-    pages, faults = _pages(source, layout, pairs)
-    split, warnings = settle(sides, [page.path for page in pages], told_by)
+    records, faults = _pages(source, layout, pairs)
+    split, warnings = settle(sides, [record.path for record in records], told_by)
     layout.warn_of_names(used)
     names = ", ".join(config.file for config in used if config.names)
     return ParsedSource(
         files=source.files,
-        pages=tuple(replace(page, split=split.get(page.path)) for page in pages),
+        records=tuple(
+            replace(record, split=split.get(record.path)) for record in records
+        ),
         rejected=(*source.rejected, *layout.rejected, *astray, *faults),
-        note=f"Read as YOLO labels, {len(pages)} files"
+        note=f"Read as YOLO labels, {len(records)} files"
         + f", names from {names}" * bool(names)
         + f", split from {told_by}" * bool(split)
         + ".",
@@ -153,16 +155,18 @@ def _pages(
     call = functools.partial(read_labels, source.root)
     results = in_order(call, tasks, workers=workers)
     tracked = track(results, source.progress, "Reading annotations", len(tasks))
-    pages: list[ImageRecord] = []
+    records: list[ImageRecord] = []
     rejected: list[Rejected] = []
     for task, config, labels in zip(tasks, configs, tracked, strict=True):
         if isinstance(labels, tuple):
             rejected += labels
             continue
-        things, faults = named_things(labels, config)
+        objects, faults = named_things(labels, config)
         rejected += told(faults, task.file)
         # A file that could not be understood does not say that nothing is there.
-        if things or not faults:
-            page = ImageRecord(task.image, task.file, things=things, size=labels.size)
-            pages.append(page)
-    return pages, rejected
+        if objects or not faults:
+            record = ImageRecord(
+                task.image, task.file, objects=objects, size=labels.size
+            )
+            records.append(record)
+    return records, rejected

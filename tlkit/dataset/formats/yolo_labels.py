@@ -10,7 +10,7 @@ from typing import Any
 
 from tlkit.dataset.annotations.shapes import BadShape, Shape, rectangle
 from tlkit.dataset.formats.yolo_config import Config
-from tlkit.dataset.records import Annotation_, Rejected, is_label
+from tlkit.dataset.records import Annotation, Rejected, is_label
 from tlkit.imaging.decode import measure
 from tlkit.imaging.safe_read import UnreadableImage, read_bytes, read_lines
 
@@ -77,15 +77,15 @@ def read_labels(root: Path, task: Task) -> Labels | tuple[Rejected, ...]:
 
 def named_things(
     labels: Labels, config: Config | None
-) -> tuple[tuple[Annotation_, ...], list[Fault]]:
+) -> tuple[tuple[Annotation, ...], list[Fault]]:
     """Give what was drawn its class."""
-    things, faults = [], list(labels.faults)
+    objects, faults = [], list(labels.faults)
     for line, drawn in labels.drawn:
         number = drawn.number
         label = config.names.get(number, "") if config else str(number)
         if is_label(label):
-            things.append(
-                Annotation_(label, (drawn.shape,), attributes=drawn.attributes)
+            objects.append(
+                Annotation(label, (drawn.shape,), attributes=drawn.attributes)
             )
             continue
         where = config.file if config else ""
@@ -93,7 +93,7 @@ def named_things(
         if label:
             detail = f"{where} calls class {number} {label!r}"
         faults.append((line, "bad-label" if label else "bad-class", detail))
-    return tuple(things), sorted(faults)
+    return tuple(objects), sorted(faults)
 
 
 def told(faults: Sequence[Fault], file: str) -> Iterator[Rejected]:

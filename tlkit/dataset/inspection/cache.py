@@ -62,7 +62,7 @@ class Kept:
                 path.unlink()
 
 
-def ledgers(root: Path) -> list[Kept]:
+def image_caches(root: Path) -> list[Kept]:
     """The ledgers in a cache.
 
     Args:
@@ -74,9 +74,9 @@ def ledgers(root: Path) -> list[Kept]:
     found = []
     for path in (root / IMAGES).glob(f"*{SUFFIX}"):
         with contextlib.suppress(OSError):  # another process may remove it meanwhile
-            facts = path.stat()
-            found.append(Kept(path, facts.st_mtime, facts.st_size))
-    return sorted(found, key=lambda ledger: -ledger.used)
+            info = path.stat()
+            found.append(Kept(path, info.st_mtime, info.st_size))
+    return sorted(found, key=lambda image_cache: -image_cache.used)
 
 
 class ImageCache:
@@ -105,14 +105,14 @@ class ImageCache:
         """Write down what is known of an image."""
         if self._waiting == 0:
             self._data.execute("begin")
-        facts = examined.facts
+        info = examined.info
         self._data.execute(
             "insert or replace into images values (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                facts.path,
+                info.path,
                 size,
                 modified,
-                json.dumps([getattr(facts, name) for name in FIELDS]),
+                json.dumps([getattr(info, name) for name in FIELDS]),
                 # SQLite's integers are signed.
                 int(np.uint64(examined.hash).view(np.int64)),
                 examined.fields.tobytes(),
@@ -163,7 +163,7 @@ class ImageCache:
 
 
 @contextlib.contextmanager
-def open_ledger(source: Path) -> Iterator[ImageCache]:
+def open_image_cache(source: Path) -> Iterator[ImageCache]:
     """Open the image cache of a source; a temporary one where the cache is closed."""
     root = cache_root()
     with contextlib.ExitStack() as stack:
@@ -174,9 +174,9 @@ def open_ledger(source: Path) -> Iterator[ImageCache]:
             place.mkdir(parents=True, exist_ok=True)
         path = place / f"{_key(source)}{SUFFIX}"
         try:
-            ledger = _opened(path)
-            stack.callback(ledger.close)
-            yield ledger
+            image_cache = _opened(path)
+            stack.callback(image_cache.close)
+            yield image_cache
         except sqlite3.Error as error:
             raise DatasetError(
                 f"What is known of the images cannot be kept in {path}: {error}.",
@@ -201,10 +201,10 @@ def _key(source: Path) -> str:
 
 def _prune(root: Path, own: Path) -> None:
     total = 0.0
-    for ledger in ledgers(root):
-        total += ledger.bytes
-        if total > SHARE * cap_bytes() and ledger.path != own:
-            ledger.remove()
+    for image_cache in image_caches(root):
+        total += image_cache.bytes
+        if total > SHARE * cap_bytes() and image_cache.path != own:
+            image_cache.remove()
 
 
 def _facts(text: str) -> ImageInfo:

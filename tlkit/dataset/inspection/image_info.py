@@ -94,13 +94,13 @@ class Examined:
     """What is known of an image, and what near copies are told by.
 
     Attributes:
-        facts: What is known of it.
+        info: What is known of it.
         look: Its thumbnails.
         hash: Of the gray one, 64 bits.
         fields: float16 [256], see `coarse`.
     """
 
-    facts: ImageInfo
+    info: ImageInfo
     look: Look
     hash: int
     fields: np.ndarray
@@ -116,13 +116,13 @@ def examine(root: Path, path: str) -> Examined | Rejected:
     except UnreadableImage as error:
         return Rejected(path, error.reason, error.detail, sha256)
     height, width = image.pixels.shape[:2]
-    digest = hashlib.sha256(f"{width} {height} ".encode())
-    digest.update(np.ascontiguousarray(image.pixels).data)
+    checksum = hashlib.sha256(f"{width} {height} ".encode())
+    checksum.update(np.ascontiguousarray(image.pixels).data)
     look = thumbnails(image.pixels)
-    facts = ImageInfo(
+    info = ImageInfo(
         path=path,
         sha256=sha256,
-        pixel_digest=digest.hexdigest(),
+        pixel_digest=checksum.hexdigest(),
         width=width,
         height=height,
         format=image.format,
@@ -136,7 +136,7 @@ def examine(root: Path, path: str) -> Examined | Rejected:
         taken=image.taken,
         **measure(look.luma, look.color),
     )
-    return Examined(facts, look, perceptual_hash(look.luma), coarse(look.luma))
+    return Examined(info, look, perceptual_hash(look.luma), coarse(look.luma))
 
 
 def sha256_of(root: Path, path: str) -> str:

@@ -23,7 +23,7 @@ AT_ONCE = 16
 def survey(
     root: Path,
     paths: Sequence[str],
-    ledger: ImageCache,
+    image_cache: ImageCache,
     *,
     workers: int | None,
     progress: Progress,
@@ -31,10 +31,10 @@ def survey(
     """Read the images that the ledger does not know as they are now."""
     stamps = [_stamp(root / path) for path in paths]
     known = [
-        ledger.known(path, *stamp) if stamp else None
+        image_cache.known(path, *stamp) if stamp else None
         for path, stamp in zip(paths, stamps, strict=True)
     ]
-    new = [i for i, facts in enumerate(known) if facts is None]
+    new = [i for i, info in enumerate(known) if info is None]
     if len(new) < len(paths):
         progress.note(
             f"{len(paths) - len(new)} of {len(paths)} images are as they were when "
@@ -47,10 +47,10 @@ def survey(
         if isinstance(result, Rejected):
             rejected.append(result)
         else:
-            known[i] = result.facts
-            ledger.add(result, *(stamps[i] or (-1, -1)))
-    ledger.flush()
-    return [facts for facts in known if facts is not None], rejected
+            known[i] = result.info
+            image_cache.add(result, *(stamps[i] or (-1, -1)))
+    image_cache.flush()
+    return [info for info in known if info is not None], rejected
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -19,28 +19,28 @@ from tlkit.errors import DatasetError
 
 
 def accounted(
-    scan: ParsedSource, outcome: DedupResult, rejected: Iterable[Rejected]
+    parsed: ParsedSource, outcome: DedupResult, rejected: Iterable[Rejected]
 ) -> list[Rejected]:
     """Account for every file."""
     known = [*rejected, *outcome.rejected]
-    known += unaccounted(scan, outcome, known)
+    known += unaccounted(parsed, outcome, known)
     return sorted(set(known), key=lambda r: (natural_key(r.file), r.detail))
 
 
 def unaccounted(
-    scan: ParsedSource, outcome: DedupResult, rejected: Iterable[Rejected]
+    parsed: ParsedSource, outcome: DedupResult, rejected: Iterable[Rejected]
 ) -> list[Rejected]:
     """Find what neither serves nor was refused."""
     reasons: dict[str, Rejected] = {}
     for rejection in rejected:
         reasons.setdefault(rejection.file, rejection)
-    used = {c.path for c, _ in outcome.kept} | scan.consumed
+    used = {c.path for c, _ in outcome.kept} | parsed.consumed
     used |= {c.annotation for c, _ in outcome.kept}
     lines = []
-    for file in scan.files:
+    for file in parsed.files:
         if file in used or file in reasons:
             continue
-        named_by = scan.named.get(file, "")
+        named_by = parsed.named.get(file, "")
         why = reasons.get(named_by)
         if why is not None:
             lines.append(Rejected(file, why.reason, inherited(why)))
@@ -60,7 +60,7 @@ def inherited(why: Rejected) -> str:
 def check_labels(
     place: Path,
     kind: str,
-    scan: ParsedSource,
+    parsed: ParsedSource,
     outcome: DedupResult,
     rejected: Sequence[Rejected],
     how: Labeling,
@@ -84,9 +84,9 @@ def check_labels(
         hint = _hint_for_folders(place, labels)
     elif not hint:
         # A file about many images is named where one shape has several labels.
-        whole = bool(several - scan.consumed)
-        hint = _hint_for_several(scan.pages, how, whole=whole) if several else ""
-        hint = hint or _hint_for_annotations(scan.pages, how)
+        whole = bool(several - parsed.consumed)
+        hint = _hint_for_several(parsed.records, how, whole=whole) if several else ""
+        hint = hint or _hint_for_annotations(parsed.records, how)
     raise DatasetError("\n".join(lines), hint=hint)
 
 
@@ -111,7 +111,7 @@ def check_lost(candidates: Iterable[Candidate], outcome: DedupResult) -> None:
 
 
 def _hint_for_several(
-    pages: Iterable[ImageRecord], how: Labeling, *, whole: bool
+    records: Iterable[ImageRecord], how: Labeling, *, whole: bool
 ) -> str:
     """What to do where images (whole) or shapes have several labels."""
     if how.label_by == "shapes" or not whole:
@@ -119,23 +119,23 @@ def _hint_for_several(
             "Each shape has one label: leave one, or name another attribute "
             "(--attribute)."
         )
-    drawn = any(page.things for page in pages)
+    drawn = any(record.objects for record in records)
     crops = ", --label-by shapes makes a crop of each shape" if drawn else ""
     return f"Images have several labels: --multi-label keeps them{crops}."
 
 
-def _hint_for_annotations(pages: Iterable[ImageRecord], how: Labeling) -> str:
+def _hint_for_annotations(records: Iterable[ImageRecord], how: Labeling) -> str:
     """What to do where too few labels were found."""
-    own = things = 0
-    for page in pages:
-        own += bool(page.labels)
-        things += len(page.things)
+    own = objects = 0
+    for record in records:
+        own += bool(record.labels)
+        objects += len(record.objects)
     if how.label_by == "shapes":
         if own:
             return f"{own} image(s) have a label of their own: --label-by image."
         return "Draw shapes, or label whole images and say --label-by image."
-    if own and things:
-        return f"{things} shape(s) are drawn on images: --label-by shapes."
+    if own and objects:
+        return f"{objects} shape(s) are drawn on images: --label-by shapes."
     return "Label the images, or draw shapes and say --label-by shapes."
 
 

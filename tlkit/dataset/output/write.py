@@ -62,9 +62,9 @@ class Prepared:
         kind: The layout of the source.
         options: What was asked for, a dataclass; its val and test are the shares drawn,
             None for a side that the source gives.
-        scan: What the source holds.
-        pages: What it says of images that could be read, upright.
-        facts: The images that could be read.
+        parsed: What the source holds.
+        records: What it says of images that could be read, upright.
+        info: The images that could be read.
         outcome: What became of copies.
         sides: The side of each candidate that is kept.
         rejected: What is not used.
@@ -78,9 +78,9 @@ class Prepared:
     origin: Path
     kind: str
     options: Any
-    scan: ParsedSource
-    pages: list[ImageRecord]
-    facts: list[ImageInfo]
+    parsed: ParsedSource
+    records: list[ImageRecord]
+    info: list[ImageInfo]
     outcome: DedupResult
     sides: list[str]
     rejected: list[Rejected]
@@ -110,14 +110,18 @@ class Prepared:
         return Counter((label, side) for (c, _), side in kept for label in c.labels)
 
     @functools.cached_property
-    def digest(self) -> str:
+    def checksum(self) -> str:
         """The digest of the data set."""
         return digest_of(self.labels, self.examples)
 
     @functools.cached_property
     def asked(self) -> set[str]:
         """The images that have a label."""
-        return {page.path for page in self.scan.pages if page.labels or page.things}
+        return {
+            record.path
+            for record in self.parsed.records
+            if record.labels or record.objects
+        }
 
 
 def check_place(src: Path, out: Path) -> tuple[Path, Path]:
@@ -166,7 +170,7 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
     rows = [(r.file, r.reason, r.detail[:MAX_DETAIL]) for r in prepared.rejected]
     write_table(draft / REJECTED, ("file", "reason", "detail"), rows)
     used = {example.path for example in prepared.examples}
-    remarks = [(f.path, note) for f in prepared.facts for note in f.notes]
+    remarks = [(f.path, note) for f in prepared.info for note in f.notes]
     remarks = [row for row in remarks if row[0] in used]
     write_table(draft / NOTES, ("file", "note"), remarks)
     columns = [column.name for column in dataclasses.fields(DuplicateRow)]
@@ -178,12 +182,12 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
         root = place / root.relative_to(draft)
     text = json.dumps(_info(place, root, prepared), indent=2)
     (draft / INFO).write_text(text + "\n", encoding="utf-8")
-    write_objects(draft, prepared.pages)
+    write_objects(draft, prepared.records)
     keep(draft, prepared.corrections)
 
 
 def _example(candidate: Candidate, group: str, side: str) -> Example:
-    fact, box = candidate.facts, candidate.box
+    fact, box = candidate.info, candidate.box
     # Not the annotation file's name: the same path, box, shape and label are one thing.
     identity = json.dumps([fact.path, box, candidate.shape, candidate.label])
     return Example(
@@ -223,17 +227,17 @@ def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:
         relative = Path(os.path.relpath(root, place)).as_posix()
     except ValueError:  # another drive
         relative = ""
-    given = {page.split for page in prepared.scan.pages}
+    given = {record.split for record in prepared.parsed.records}
     return {
         "format": FORMAT,
-        "digest": prepared.digest,
+        "checksum": prepared.checksum,
         "source": {
             "path": str(root),
             "relative": relative,
             "origin": str(prepared.origin),
             "layout": prepared.kind,
             "given": [side for side in SPLITS if side in given],
-            "lists": in_natural_order(prepared.scan.consumed),
+            "lists": in_natural_order(prepared.parsed.consumed),
         },
         "options": dataclasses.asdict(prepared.options),
         "seed": prepared.options.seed,
@@ -241,7 +245,7 @@ def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:
         "multi_label": prepared.options.labeling.multi_label,
         "counts": _counts(prepared),
         "classes": _classes(prepared),
-        "warnings": [*prepared.scan.warnings, *prepared.warnings],
+        "warnings": [*prepared.parsed.warnings, *prepared.warnings],
         "remarks": prepared.remarks,
         "versions": _versions(),
     }
@@ -250,7 +254,7 @@ def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:
 def _counts(prepared: Prepared) -> dict[str, Any]:
     used = {e.path for e in prepared.examples}
     used |= {e.annotation for e in prepared.examples if e.annotation}
-    used |= prepared.scan.consumed
+    used |= prepared.parsed.consumed
     kinds = Counter((c.kind, c.action.split()[0]) for c in prepared.outcome.copies)
     grouped = [c for c in prepared.outcome.copies if c.action == "grouped"]
     groups = Counter(kind for kind, _ in {(c.kind, c.group) for c in grouped})

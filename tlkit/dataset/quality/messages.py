@@ -25,8 +25,8 @@ def review(prepared: Prepared, progress: Progress) -> None:
     labels: defaultdict[str, set[str]] = defaultdict(set)
     for candidate, _ in prepared.outcome.kept:
         labels[candidate.path].update(candidate.labels)
-    prepared.findings += telltales(labels, prepared.facts)
-    prepared.findings += odd_images(prepared.examples, prepared.facts)
+    prepared.findings += telltales(labels, prepared.info)
+    prepared.findings += odd_images(prepared.examples, prepared.info)
     for line in _warnings(prepared):
         prepared.warnings.append(line)
         progress.warn(line)
@@ -87,9 +87,9 @@ def _class_warnings(prepared: Prepared) -> Iterator[str]:
 
 def _remarks(prepared: Prepared) -> Iterator[str]:
     by_format = defaultdict(set)
-    for fact in prepared.facts:
+    for fact in prepared.info:
         by_format[fact.format].add(fact.path)
-    if len(prepared.facts) >= AMONG:
+    if len(prepared.info) >= AMONG:
         for name, images in sorted(by_format.items()):
             if len(images) <= ODD_ONES:
                 yield f"{_named(images)}: {name}, unlike the others. Worth a look."

@@ -72,12 +72,10 @@ class Finding:
     urgent: bool = False
 
 
-def odd_images(
-    examples: Sequence[Example], facts: Iterable[ImageInfo]
-) -> list[Finding]:
+def odd_images(examples: Sequence[Example], info: Iterable[ImageInfo]) -> list[Finding]:
     """Find the images that stand out of their set."""
     used = {example.path for example in examples}
-    images = [fact for fact in facts if fact.path in used]
+    images = [fact for fact in info if fact.path in used]
     if not images:
         return []
     findings = [*_lights(images), _flat(images), _blurred(images)]

@@ -92,13 +92,13 @@ PROPERTIES = (
 
 
 def telltales(
-    labels: Mapping[str, Iterable[str]], facts: Iterable[ImageInfo]
+    labels: Mapping[str, Iterable[str]], info: Iterable[ImageInfo]
 ) -> list[Finding]:
     """Find what tells the class beside what is to be seen."""
     single = {path: tuple(own) for path, own in labels.items()}
     pairs = [
         (fact, single[fact.path][0])
-        for fact in facts
+        for fact in info
         if len(single.get(fact.path, ())) == 1
     ]
     sizes = Counter(label for _, label in pairs)

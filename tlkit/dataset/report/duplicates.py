@@ -40,7 +40,7 @@ def copies(
             min(natural_key(row.file) for row in group),
         ),
     )
-    readable = {fact.path for fact in prepared.facts}
+    readable = {fact.path for fact in prepared.info}
     shown = [_group(group, readable, album) for group in ordered[:MOST_GROUPS]]
     hidden = len(ordered) - len(shown)
     text = (

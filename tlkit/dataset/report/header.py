@@ -46,7 +46,7 @@ def masthead(prepared: Prepared, version: str) -> Element:
 
 def _tiles(prepared: Prepared, what: str) -> Element:
     copies = prepared.outcome.rejected
-    warnings = len(prepared.warnings) + len(prepared.scan.warnings)
+    warnings = len(prepared.warnings) + len(prepared.parsed.warnings)
     remarks = len(prepared.remarks)
     numbers = (
         (len(prepared.examples), f"{what}s used", "#classes"),
@@ -83,7 +83,7 @@ def _origin(prepared: Prepared, version: str) -> Element:
         ),
         ("Options", ", ".join(_options(prepared.options)) or "as usual"),
         ("Split", _split(prepared)),
-        ("Digest", node("code", prepared.digest[:SPELLED_DIGITS])),
+        ("Digest", node("code", prepared.checksum[:SPELLED_DIGITS])),
         ("Made by", f"tlkit {version}"),
     ]
     return node(

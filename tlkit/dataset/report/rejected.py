@@ -47,8 +47,8 @@ def rejected(prepared: Prepared, album: Thumbnails) -> Element:
     reasons: dict[str, list[Rejected]] = defaultdict(list)
     for rejection in prepared.rejected:
         reasons[rejection.reason].append(rejection)
-    images = {fact.path: fact.path for fact in prepared.facts}
-    for page in prepared.scan.pages:
+    images = {fact.path: fact.path for fact in prepared.info}
+    for page in prepared.parsed.records:
         if page.path in images:
             images.setdefault(page.file, page.path)
     ordered = sorted(reasons.items(), key=lambda pair: (-len(pair[1]), pair[0]))

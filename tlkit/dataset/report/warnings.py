@@ -13,7 +13,7 @@ MOST = 200
 def warnings(prepared: Prepared) -> Element:
     """The section of warnings and remarks."""
     shown = {f.text: f"#odd-{f.kind}" for f in prepared.findings if f.odd}
-    lines = [("warning", line) for line in prepared.scan.warnings]
+    lines = [("warning", line) for line in prepared.parsed.warnings]
     lines += [("warning", line) for line in prepared.warnings]
     lines += [("remark", line) for line in prepared.remarks]
     items = [_item(kind, line, shown.get(line)) for kind, line in lines[:MOST]]

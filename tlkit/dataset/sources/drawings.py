@@ -53,12 +53,12 @@ def read(source: Source) -> ParsedSource:
     found: Counter[str] = Counter()
     each = (_drawn(source, source.made, file, taken, found) for file in files)
     results = itertools.chain.from_iterable(each)
-    pages: list[ImageRecord] = []
+    records: list[ImageRecord] = []
     rejected = list(source.rejected)
     expected = None if source.reading.limit else total
     for one in track(results, source.progress, "Drawing images", expected):
         if isinstance(one, ImageRecord):
-            pages.append(one)
+            records.append(one)
         else:
             rejected.append(one)
     limit = source.reading.limit or math.inf
@@ -66,9 +66,9 @@ def read(source: Source) -> ParsedSource:
     more = f" {beyond:,} beyond the limit are left out." if beyond else ""
     return ParsedSource(
         files=source.files,
-        pages=tuple(pages),
+        records=tuple(records),
         rejected=tuple(rejected),
-        note=f"Read as Quick, Draw! drawings, {len(pages)} of them drawn.{more}",
+        note=f"Read as Quick, Draw! drawings, {len(records)} of them drawn.{more}",
         consumed=frozenset(files),
         root=source.made,
     )
@@ -90,17 +90,17 @@ def _drawn(
             found[word] += 1
             continue
         try:
-            page, strokes = sketch(line, f"{posixpath.splitext(file)[0]}-{number}")
-            if page.path in taken:
+            record, strokes = sketch(line, f"{posixpath.splitext(file)[0]}-{number}")
+            if record.path in taken:
                 raise BadDrawing("id-twice", "its key_id was there before")
-            write_image(made / page.path, strokes)
+            write_image(made / record.path, strokes)
         except BadDrawing as error:
             reason, detail = error.args
             yield Rejected(file, reason, f"Line {number}: {detail}.")
             continue
-        taken.add(page.path)
-        found[page.labels[0]] += 1
-        yield page
+        taken.add(record.path)
+        found[record.labels[0]] += 1
+        yield record
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -142,5 +142,5 @@ def sketch(line: bytes, name: str) -> tuple[ImageRecord, Strokes]:
         raise BadDrawing("bad-id", f"its key_id is {key!r:.80}")
     folder = re.sub(r'[\\/:*?"<>|]|^\.', "_", word)[:100].rstrip(". ")
     attributes = {name: content[name] for name in ATTRIBUTES if name in content}
-    page = ImageRecord(f"{folder}/{key}.png", labels=(word,), attributes=attributes)
-    return page, scaled(content.get("drawing"))
+    record = ImageRecord(f"{folder}/{key}.png", labels=(word,), attributes=attributes)
+    return record, scaled(content.get("drawing"))

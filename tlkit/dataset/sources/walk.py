@@ -99,8 +99,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    facts = folder.stat()
-    return facts.st_dev, facts.st_ino
+    info = folder.stat()
+    return info.st_dev, info.st_ino
 
 
 def junk(path: str, name: str, is_folder: bool) -> Rejected | None:

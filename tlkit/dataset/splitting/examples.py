@@ -18,7 +18,7 @@ from tlkit.dataset.annotations.shapes import Bounds
 from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.records import (
     IGNORED,
-    Annotation_,
+    Annotation,
     ImageRecord,
     Rejected,
     in_natural_order,
@@ -72,14 +72,14 @@ class Labeling:
             )
 
 
-def settled(pages: Sequence[ImageRecord], how: Labeling) -> Labeling:
+def settled(records: Sequence[ImageRecord], how: Labeling) -> Labeling:
     """Decide what labels come from, before anything slow starts."""
     if how.label_by is not None:
         return how
-    things = sum(len(page.things) for page in pages)
-    if things and not any(page.labels for page in pages) and not how.multi_label:
+    objects = sum(len(record.objects) for record in records)
+    if objects and not any(record.labels for record in records) and not how.multi_label:
         raise DatasetError(
-            f"{things} shapes have labels here, the images themselves have none: "
+            f"{objects} shapes have labels here, the images themselves have none: "
             "expected to be told what to classify.",
             hint="Say --label-by shapes for a crop of each, --label-by image if all "
             "shapes of an image have the same label, or --multi-label to learn all "
@@ -89,19 +89,19 @@ def settled(pages: Sequence[ImageRecord], how: Labeling) -> Labeling:
 
 
 def label(
-    pages: Iterable[ImageRecord], facts: Mapping[str, ImageInfo], how: Labeling
+    records: Iterable[ImageRecord], info: Mapping[str, ImageInfo], how: Labeling
 ) -> tuple[list[Candidate], list[Rejected]]:
     """Give every page its examples."""
-    pages = list(pages)
+    records = list(records)
     # Labels of images and of things are never mixed within a source.
-    own = any(page.labels for page in pages)
+    own = any(record.labels for record in records)
     candidates: list[Candidate] = []
     rejected: list[Rejected] = []
-    for page in pages:
+    for record in records:
         made = (
-            _crops(page, facts[page.path], how)
+            _crops(record, info[record.path], how)
             if how.label_by == "shapes"
-            else [_whole(page, facts[page.path], how, own=own)]
+            else [_whole(record, info[record.path], how, own=own)]
         )
         for one in made:
             if isinstance(one, Rejected):
@@ -112,74 +112,76 @@ def label(
 
 
 def _whole(
-    page: ImageRecord, facts: ImageInfo, how: Labeling, *, own: bool
+    record: ImageRecord, info: ImageInfo, how: Labeling, *, own: bool
 ) -> Candidate | Rejected:
-    things = (thing.label for thing in page.things if not is_ignored(thing))
-    labels = in_natural_order(set(page.labels if own else things) - {""})
-    if ignored := [name for name in page.labels if name in IGNORED]:
-        return Rejected(page.shown, "ignored", f"Marked as {ignored[0]}.")
+    objects = (obj.label for obj in record.objects if not is_ignored(obj))
+    labels = in_natural_order(set(record.labels if own else objects) - {""})
+    if ignored := [name for name in record.labels if name in IGNORED]:
+        return Rejected(record.shown, "ignored", f"Marked as {ignored[0]}.")
     if not labels:
         nothing = "Neither it nor anything on it has a label."
         detail = "The image itself has no label." if own else nothing
-        return Rejected(page.shown, "no-label", detail)
+        return Rejected(record.shown, "no-label", detail)
     if len(labels) > 1 and not how.multi_label:
         detail = f"Labeled as {', '.join(map(repr, labels))}."
-        return Rejected(page.shown, "several-labels", detail)
+        return Rejected(record.shown, "several-labels", detail)
     if how.multi_label and (odd := [name for name in labels if BETWEEN in name]):
         detail = f"The label {odd[0]!r} holds {BETWEEN!r}, which stands between labels."
-        return Rejected(page.shown, "bad-label", detail)
+        return Rejected(record.shown, "bad-label", detail)
     if len(BETWEEN.join(labels)) > MAX_FIELD:
-        return Rejected(page.shown, "bad-label", f"{len(labels)} labels are too many.")
+        return Rejected(
+            record.shown, "bad-label", f"{len(labels)} labels are too many."
+        )
     return Candidate(
-        facts=facts,
+        info=info,
         labels=tuple(labels),
-        split=page.split,
-        annotation=page.file,
-        shown=page.shown,
-        group=page.group,
+        split=record.split,
+        annotation=record.file,
+        shown=record.shown,
+        group=record.group,
     )
 
 
-def is_ignored(thing: Annotation_) -> bool:
+def is_ignored(obj: Annotation) -> bool:
     """Whether a thing is marked as none of the classes."""
-    flags = thing.attributes.get("flags")
+    flags = obj.attributes.get("flags")
     flagged = isinstance(flags, Mapping) and flags.get("__ignore__") is True
-    return thing.label in IGNORED or flagged
+    return obj.label in IGNORED or flagged
 
 
 def _crops(
-    page: ImageRecord, facts: ImageInfo, how: Labeling
+    record: ImageRecord, info: ImageInfo, how: Labeling
 ) -> Iterator[Candidate | Rejected]:
-    if not page.things:
-        yield Rejected(page.shown, "no-shape", "Nothing is drawn on it.")
-    for thing in page.things:
-        place = ", ".join(f"{value:.4g}" for value in thing.bounds)
-        what = f"{thing.label or 'A shape without label'} at ({place})"
-        fault = _unfit(thing, how)
-        box = None if fault else _box(thing.bounds, how.pad, facts)
+    if not record.objects:
+        yield Rejected(record.shown, "no-shape", "Nothing is drawn on it.")
+    for obj in record.objects:
+        place = ", ".join(f"{value:.4g}" for value in obj.bounds)
+        what = f"{obj.label or 'A shape without label'} at ({place})"
+        fault = _unfit(obj, how)
+        box = None if fault else _box(obj.bounds, how.pad, info)
         if fault or box is None:
             reason, detail = fault or ("no-area", "outside of the image")
-            yield Rejected(page.shown, reason, f"{what}: {detail}.")
+            yield Rejected(record.shown, reason, f"{what}: {detail}.")
             continue
         yield Candidate(
-            facts=facts,
-            labels=(thing.label,),
-            split=page.split,
+            info=info,
+            labels=(obj.label,),
+            split=record.split,
             box=box,
-            shape=_outline(thing),
-            annotation=page.file,
-            shown=page.shown,
-            group=page.group,
+            shape=_outline(obj),
+            annotation=record.file,
+            shown=record.shown,
+            group=record.group,
         )
 
 
-def _unfit(thing: Annotation_, how: Labeling) -> tuple[str, str] | None:
-    x0, y0, x1, y1 = thing.bounds
-    if is_ignored(thing):
+def _unfit(obj: Annotation, how: Labeling) -> tuple[str, str] | None:
+    x0, y0, x1, y1 = obj.bounds
+    if is_ignored(obj):
         return "ignored", "marked to be ignored"
-    if not thing.label:
+    if not obj.label:
         return "no-label", "has no label"
-    if thing.attributes.get("iscrowd") == 1:
+    if obj.attributes.get("iscrowd") == 1:
         return "crowd", "stands for a crowd of them"
     if x1 <= x0 or y1 <= y0:
         return "no-area", "without width or height"
@@ -189,18 +191,18 @@ def _unfit(thing: Annotation_, how: Labeling) -> tuple[str, str] | None:
     return None
 
 
-def _box(bounds: Bounds, pad: float, facts: ImageInfo) -> Box | None:
+def _box(bounds: Bounds, pad: float, info: ImageInfo) -> Box | None:
     x0, y0, x1, y1 = bounds
     margin = pad * max(x1 - x0, y1 - y0)
     # What is drawn to a thousandth of a pixel is meant to lie on the edge.
     left, top = (max(math.floor(v - margin + 1e-3), 0) for v in (x0, y0))
-    right = min(math.ceil(x1 + margin - 1e-3), facts.width)
-    bottom = min(math.ceil(y1 + margin - 1e-3), facts.height)
+    right = min(math.ceil(x1 + margin - 1e-3), info.width)
+    bottom = min(math.ceil(y1 + margin - 1e-3), info.height)
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-def _outline(thing: Annotation_) -> str:
-    parts = [shape.json() for shape in thing.shapes]
+def _outline(obj: Annotation) -> str:
+    parts = [shape.json() for shape in obj.shapes]
     text = json.dumps(parts if len(parts) > 1 else parts[0], separators=(",", ":"))
     if len(text) > MAX_FIELD:
         return json.dumps({"shape_type": parts[0]["shape_type"]}, separators=(",", ":"))
@@ -218,7 +220,7 @@ class Candidate:
     """Something labeled, its image decoded, its box within the image.
 
     Attributes:
-        facts: Of its image.
+        info: Of its image.
         labels: One, or several in natural order.
         split: The side it was given, None for none.
         box: The part of the image; None for the whole.
@@ -229,7 +231,7 @@ class Candidate:
         earlier: The side it was on when its data set was prepared before, if it was.
     """
 
-    facts: ImageInfo
+    info: ImageInfo
     labels: tuple[str, ...]
     split: str | None = None
     box: Box | None = None
@@ -247,7 +249,7 @@ class Candidate:
     @property
     def path(self) -> str:
         """Of its image, relative to the source root."""
-        return self.facts.path
+        return self.info.path
 
     @property
     def label(self) -> str:
@@ -273,6 +275,6 @@ def overlap(one: Candidate, other: Candidate) -> float:
 def _share(candidate: Candidate) -> tuple[float, float, float, float]:
     if candidate.box is None:
         return 0, 0, 1, 1
-    width, height = candidate.facts.width, candidate.facts.height
+    width, height = candidate.info.width, candidate.info.height
     x0, y0, x1, y1 = candidate.box
     return x0 / width, y0 / height, x1 / width, y1 / height

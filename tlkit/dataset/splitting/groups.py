@@ -28,15 +28,15 @@ TAKEN = "%Y:%m:%d %H:%M:%S"
 
 
 def grouped(
-    pages: Sequence[ImageRecord],
-    facts: Sequence[ImageInfo],
+    records: Sequence[ImageRecord],
+    info: Sequence[ImageInfo],
     by: str | None,
     progress: Progress,
 ) -> list[ImageRecord]:
     """Give pages the groups that were asked for."""
     if by is None:
-        return list(pages)
-    found, alone = groups(by, pages, facts)
+        return list(records)
+    found, alone = groups(by, records, info)
     number = len(set(found.values()))
     progress.note(f"{len(found)} images in {number} groups by {by}.")
     if alone:
@@ -44,41 +44,43 @@ def grouped(
             f"{len(alone)} images have no group by {by}, as "
             f"{alone[0]}; each is one of its own."
         )
-    return [replace(page, group=found.get(page.path, "")) for page in pages]
+    return [replace(record, group=found.get(record.path, "")) for record in records]
 
 
 def groups(
-    by: str, pages: Sequence[ImageRecord], facts: Sequence[ImageInfo]
+    by: str, records: Sequence[ImageRecord], info: Sequence[ImageInfo]
 ) -> tuple[dict[str, str], list[str]]:
     """Group images."""
     if by == "folder":
-        found = {fact.path: posixpath.dirname(fact.path) for fact in facts}
+        found = {fact.path: posixpath.dirname(fact.path) for fact in info}
     elif by == "burst":
-        found = _bursts(facts)
-    elif columns := _column(by, pages):
+        found = _bursts(info)
+    elif columns := _column(by, records):
         found = columns
     else:
-        found = _matches(by, pages, facts)
-    paths = {fact.path for fact in facts}
+        found = _matches(by, records, info)
+    paths = {fact.path for fact in info}
     found = {path: group for path, group in found.items() if path in paths}
     return found, in_natural_order(paths - found.keys())
 
 
-def _column(by: str, pages: Iterable[ImageRecord]) -> dict[str, str]:
+def _column(by: str, records: Iterable[ImageRecord]) -> dict[str, str]:
     found = {}
-    for page in pages:
-        value = page.attributes.get(by)
+    for record in records:
+        value = record.attributes.get(by)
         if value not in (None, ""):
-            found[page.path] = str(value)
-        elif by == "group" and page.group:
-            found[page.path] = page.group
+            found[record.path] = str(value)
+        elif by == "group" and record.group:
+            found[record.path] = record.group
     return found
 
 
 def _matches(
-    by: str, pages: Iterable[ImageRecord], facts: Iterable[ImageInfo]
+    by: str, records: Iterable[ImageRecord], info: Iterable[ImageInfo]
 ) -> dict[str, str]:
-    columns = in_natural_order({name for page in pages for name in page.attributes})
+    columns = in_natural_order(
+        {name for record in records for name in record.attributes}
+    )
     known = f" Columns and attributes: {', '.join(columns)}." if columns else ""
     try:
         pattern = re.compile(by)
@@ -88,7 +90,7 @@ def _matches(
             hint="Expected folder, burst, a column or a pattern as 'patient(\\d+)'.",
         ) from error
     found = {}
-    for fact in facts:
+    for fact in info:
         match = pattern.search(fact.path)
         if match:
             found[fact.path] = match[1] if pattern.groups else match[0]
@@ -103,9 +105,9 @@ def _matches(
     return found
 
 
-def _bursts(facts: Iterable[ImageInfo]) -> dict[str, str]:
+def _bursts(info: Iterable[ImageInfo]) -> dict[str, str]:
     cameras: dict[str, list[tuple[float, str]]] = {}
-    for fact in facts:
+    for fact in info:
         seconds = _seconds(fact.taken)
         if seconds is not None:
             cameras.setdefault(fact.camera, []).append((seconds, fact.path))

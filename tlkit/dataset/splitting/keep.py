@@ -85,7 +85,7 @@ def settle(
     settled = []
     new = 0
     for candidate in candidates:
-        side = previous.side(candidate.path, candidate.facts.sha256, present)
+        side = previous.side(candidate.path, candidate.info.sha256, present)
         new += side is None
         if side in free and candidate.split in {None, "train"}:
             candidate = replace(candidate, earlier=side)

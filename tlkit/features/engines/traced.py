@@ -45,7 +45,7 @@ class Traced:
         return Traced(keras.Model(self.prefix.inputs[0], wanted, name="prefix"))
 
     @functools.cached_property
-    def digest(self) -> str:
+    def checksum(self) -> str:
         """SHA-256 of names and values of its weights."""
         return layers_digest(self.prefix.layers)
 

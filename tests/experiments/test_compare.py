@@ -139,7 +139,7 @@ def test_the_cheapest_within_one_standard_error_is_advised(subjects):
     assert found.entries[0].difference.value == pytest.approx(-0.06)
     assert not found.entries[0].within_noise
     assert found.entries[found.best].within_noise
-    assert all(0 <= share < 0.03 for share in found.optimizm)
+    assert all(0 <= share < 0.03 for share in found.optimism)
 
 
 def test_what_cannot_be_had_is_a_row_with_the_reason(prepared, tmp_path, own_store):

@@ -74,11 +74,11 @@ def test_the_best_of_many_coins_is_but_a_coin():
     for seed in range(10):
         right = np.random.default_rng(seed).random((100, 50)) < 0.5
         tops.append(right.mean(axis=0).max())
-        expected.append(tops[-1] - draws.optimizm(right, best))
+        expected.append(tops[-1] - draws.optimism(right, best))
     assert np.mean(tops) > 0.6
     assert np.mean(expected) == pytest.approx(0.5, abs=0.03)
 
 
 def test_a_choice_that_is_none_flatters_nobody():
     right = of(30)[:, None]
-    assert Draws(ALONE).optimizm(right, best) < 0.01
+    assert Draws(ALONE).optimism(right, best) < 0.01

@@ -203,12 +203,12 @@ def _print_advice(found: Comparison) -> None:
             "best on the images of that fold.",
             highlight=False,
         )
-    for what, number, optimizm in (
-        ("Best", found.best, found.optimizm[0]),
+    for what, number, optimism in (
+        ("Best", found.best, found.optimism[0]),
         (
             f"Cheapest ({found.cost}) within one standard error of it",
             found.cheapest,
-            found.optimizm[1],
+            found.optimism[1],
         ),
     ):
         entry = found.entries[number]
@@ -218,7 +218,7 @@ def _print_advice(found: Comparison) -> None:
         ERR.print(
             f"{what}: {entry.backbone} at {entry.size} px up to {entry.cut}, "
             f"{entry.pooling}. Accuracy {entry.accuracy.value:.3f}, by which it was "
-            f"chosen: on new images expect {entry.accuracy.value - optimizm:.3f}",
+            f"chosen: on new images expect {entry.accuracy.value - optimism:.3f}",
             markup=False,
             highlight=False,
         )

@@ -100,7 +100,7 @@ class Comparison:
         best: Number of the row with the highest accuracy.
         cheapest: Number of the cheapest row within one standard error of that.
         cost: By which of COSTS.
-        optimizm: By how much the accuracies of these two are expected to flatter them,
+        optimism: By how much the accuracies of these two are expected to flatter them,
             as they were chosen by them.
         folds: Of the outer cross-validation.
         resize: How images were made square.
@@ -112,7 +112,7 @@ class Comparison:
     best: int
     cheapest: int
     cost: str
-    optimizm: tuple[float, float]
+    optimism: tuple[float, float]
     folds: int
     resize: str
 

@@ -129,9 +129,9 @@ def judge(
         best=best,
         cheapest=rule(right.mean(axis=0)),
         cost=cost,
-        optimizm=(
-            draws.optimizm(right, lambda shares: int(shares.argmax())),
-            draws.optimizm(right, rule),
+        optimism=(
+            draws.optimism(right, lambda shares: int(shares.argmax())),
+            draws.optimism(right, rule),
         ),
         folds=subjects.folds,
         resize=resize,

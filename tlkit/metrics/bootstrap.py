@@ -124,7 +124,7 @@ class Draws:
         """
         return self.mean(one.astype(float) - other)
 
-    def optimizm(self, right: np.ndarray, choose: Callable[[np.ndarray], int]) -> float:
+    def optimism(self, right: np.ndarray, choose: Callable[[np.ndarray], int]) -> float:
         """By how much the accuracy of the one that was chosen by it flatters it.
 
         What is chosen on the images of a draw is scored on those that were not drawn

@@ -40,7 +40,7 @@ def _own_cache(tmp_path_factory):
 
 
 @pytest.fixture
-def own_store(tmp_path, monkeypatch):
+def own_cache(tmp_path, monkeypatch):
     """An empty cache for this test alone."""
     monkeypatch.setenv("TLKIT_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
@@ -116,7 +116,7 @@ SMALL: dict[str, Any] = {
     "weights": "none",
     "size": 32,
     "augment": "light",
-    "mirror": True,
+    "hflip": True,
     "batch": 8,
     "epochs": 3,
     "head": "gap,dropout:0.3",

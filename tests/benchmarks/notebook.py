@@ -65,7 +65,7 @@ def notebook(work: Path, seed: int) -> dict[str, float]:
 
 
 def tlkit(work: Path, way: str, seed: int) -> dict[str, float]:
-    """Run tlkit once, with an empty store."""
+    """Run tlkit once, with an empty cache."""
     cache, run = work / "cache", work / "run"
     for folder in (cache, run):
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Prefix throughput: from JPEG files to stored features, against what it could be.
+"""Prefix throughput: from JPEG files to cached features, against what it could be.
 
     python -m tests.benchmarks.prefix [--views 4] [--rounds 3] [--json FILE]
 

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.second_run [--rounds 5] [--json FILE]
 
-Whole processes on hymenoptera. The first fills the store, the others change the head.
+Whole processes on hymenoptera. The first fills the cache, the others change the head.
 "Imports" is a process that imports what finetune imports and ends. "To the first epoch"
 is when the first epoch began, as its line came less the seconds it tells.
 """

@@ -55,7 +55,7 @@ QUICK = (
 )  # fmt: skip
 
 
-def test_cache_lists_and_clears(own_store, prepared, tmp_path, capsys):
+def test_cache_lists_and_clears(own_cache, prepared, tmp_path, capsys):
     place = tmp_path / "run"
     run(["finetune", str(prepared.directory), *QUICK, "--out", str(place)])
     capsys.readouterr()
@@ -65,7 +65,7 @@ def test_cache_lists_and_clears(own_store, prepared, tmp_path, capsys):
     rows = {line.split()[-4] for line in shown.out.splitlines()[1:]}
     assert rows == {str(4 * train), str(val)}
     assert "block2" in shown.out
-    assert str(own_store) in shown.err
+    assert str(own_cache) in shown.err
     assert run(["cache", "clear"]) == 0
     assert run(["cache", "ls"]) == 0
     assert "0.0 MB in" in capsys.readouterr().err

@@ -40,7 +40,7 @@ def test_the_worst_are_printed_and_the_next_step_works(
     assert "mistakes: 2 images to look at" in capsys.readouterr().out
 
 
-def test_with_a_real_network(data, tmp_path, capsys, own_store):
+def test_with_a_real_network(data, tmp_path, capsys, own_cache):
     out = tmp_path / "doubts"
     assert run(["doubts", str(data), "--out", str(out), *NETWORK]) == 0
     assert "of 40 examples" in capsys.readouterr().out

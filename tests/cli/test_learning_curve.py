@@ -7,7 +7,7 @@ from tlkit.experiments import subsets
 
 
 def test_the_curve_is_printed_with_what_it_tells(
-    photo_folder, tmp_path, capsys, own_store, monkeypatch
+    photo_folder, tmp_path, capsys, own_cache, monkeypatch
 ):
     monkeypatch.setattr(subsets, "MOST_ROUNDS", 1)
     root = photo_folder({"disc": 16, "bar": 16})

@@ -5,7 +5,7 @@ import yaml
 
 from tlkit.config import Config, build_config, resolve
 from tlkit.errors import UsageError
-from tlkit.inputs.augment import mirrors
+from tlkit.inputs.augment import has_flips
 
 
 def test_resolving_spells_everything_out_and_survives_yaml(tmp_path):
@@ -89,24 +89,24 @@ def test_mirror_images_are_said_or_left_to_the_data():
     def inputs(**options):
         return resolve(build_config(options=options)).inputs
 
-    assert inputs().mirror is None
-    assert mirrors(inputs().augment)
-    assert inputs(mirror=True).mirror
-    without = inputs(mirror=False)
-    assert without.mirror is False
+    assert inputs().hflip is None
+    assert has_flips(inputs().augment)
+    assert inputs(hflip=True).hflip
+    without = inputs(hflip=False)
+    assert without.hflip is False
     assert [list(step) for step in without.augment] == [
         ["Affine"], ["RandomBrightnessContrast"],
     ]  # fmt: skip
     # A file of one's own is left as it is: with flips it says that these are right.
     own = ({"HorizontalFlip": {"p": 0.3}}, {"Rotate": {"limit": 5}})
-    assert inputs(augment=own).mirror is True
+    assert inputs(augment=own).hflip is True
     assert inputs(augment=own).augment == own
-    assert inputs(augment=own[1:]).mirror is None
+    assert inputs(augment=own[1:]).hflip is None
 
 
 def test_yaml_may_say_no_to_mirror_images(tmp_path):
-    (tmp_path / "mine.yaml").write_text("inputs: {mirror: no}\n")
+    (tmp_path / "mine.yaml").write_text("inputs: {hflip: no}\n")
     config = resolve(build_config(recipe=tmp_path / "mine.yaml"))
-    assert config.inputs.mirror is False
+    assert config.inputs.hflip is False
     (tmp_path / "again.yaml").write_text(config.to_yaml())
     assert resolve(build_config(recipe=tmp_path / "again.yaml")) == config

@@ -23,10 +23,10 @@ from tlkit.errors import ConfigError
         ({"backbone": "my.h5"}, "has to be a .keras one"),
         ({"engine": "onnx"}, "auto | openvino | keras"),
         ({"augment": "strog"}, "strong"),
-        ({"mirror": False, "augment": ({"D4": {}},)}, "by D4"),
+        ({"hflip": False, "augment": ({"D4": {}},)}, "by D4"),
         ({"sampling": "even"}, "as-is | balanced"),
         ({"sampling": "balanced", "class_weights": "balanced"}, "one of both"),
-        ({"mirror": "maybe"}, "true or false"),
+        ({"hflip": "maybe"}, "true or false"),
         ({"epochs": True}, "a whole number"),
     ],
 )

@@ -9,15 +9,15 @@ from tlkit.cli import run as command
 from tlkit.errors import UsageError
 from tlkit.evaluation.evaluate import predict_pixels
 from tlkit.evaluation.tta import choose_views, compare_views, describe, view_maker
-from tlkit.inputs.augment import mirrors
-from tlkit.inputs.views import MIRRORED, PLAIN
+from tlkit.inputs.augment import has_flips
+from tlkit.inputs.views import HFLIP, PLAIN
 from tlkit.metrics.multiclass import measure
 from tlkit.tasks.multiclass import Multiclass
 from tlkit.tasks.prediction import ScoredSplit
 
 
-def with_mirror(run, mirror):
-    inputs = dataclasses.replace(run.config.inputs, mirror=mirror)
+def with_hflip(run, hflip):
+    inputs = dataclasses.replace(run.config.inputs, hflip=hflip)
     return dataclasses.replace(
         run, config=dataclasses.replace(run.config, inputs=inputs)
     )
@@ -25,14 +25,14 @@ def with_mirror(run, mirror):
 
 def test_the_views_that_are_taken(finished):
     assert choose_views(finished, None) == (PLAIN,)
-    assert choose_views(finished, 2) == (PLAIN, MIRRORED)
-    assert choose_views(finished, 4) == (PLAIN, MIRRORED, 1, 2)
-    never = with_mirror(finished, mirror=False)
+    assert choose_views(finished, 2) == (PLAIN, HFLIP)
+    assert choose_views(finished, 4) == (PLAIN, HFLIP, 1, 2)
+    never = with_hflip(finished, hflip=False)
     assert choose_views(never, 3) == (PLAIN, 1, 2)
-    assert mirrors(view_maker(finished, finished.directory).policy)
-    assert not mirrors(view_maker(never, finished.directory).policy)
-    assert describe((PLAIN, MIRRORED)) == "plain and mirrored"
-    assert describe((PLAIN, MIRRORED, 1, 2)) == "plain, mirrored and 2 lightly changed"
+    assert has_flips(view_maker(finished, finished.directory).policy)
+    assert not has_flips(view_maker(never, finished.directory).policy)
+    assert describe((PLAIN, HFLIP)) == "plain and flipped"
+    assert describe((PLAIN, HFLIP, 1, 2)) == "plain, flipped and 2 lightly changed"
     assert describe((PLAIN, 1, 2)) == "plain and 2 lightly changed"
 
 
@@ -40,13 +40,13 @@ def test_what_cannot_be_had_is_an_error(finished):
     for tta in (0, 1, 33):
         with pytest.raises(UsageError, match="2 to 32"):
             choose_views(finished, tta)
-    never = with_mirror(finished, mirror=False)
-    told = {**never.info, "mirror": {"reason": "51 lost."}}
+    never = with_hflip(finished, hflip=False)
+    told = {**never.info, "hflip": {"reason": "51 lost."}}
     with pytest.raises(UsageError, match=r"would be wrong here\. 51 lost"):
         choose_views(dataclasses.replace(never, info=told), 2)
     with pytest.raises(UsageError, match="has not found out"):
-        choose_views(with_mirror(finished, mirror=None), 2)
-    with pytest.raises(UsageError, match="mirror image"):
+        choose_views(with_hflip(finished, hflip=None), 2)
+    with pytest.raises(UsageError, match="horizontal flip"):
         tlkit.predict(never, [finished.directory / "curves.png"], tta=2, workers=0)
 
 
@@ -74,7 +74,7 @@ def test_evaluate_tells_both_scores(finished, capfd):
     both = tlkit.evaluate(finished, tta=3, workers=0)
     views = both.pop("views")
     assert both == before
-    assert views["kinds"] == "plain, mirrored and 1 lightly changed"
+    assert views["kinds"] == "plain, flipped and 1 lightly changed"
     right = [round(one["accuracy"] * both["n"]) for one in (both, views)]
     assert right[1] - right[0] == views["turned_right"] - views["turned_wrong"]
     place = finished.directory / "evaluation" / "test" / "metrics.json"

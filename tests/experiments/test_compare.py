@@ -76,7 +76,7 @@ def test_the_command_trains_what_was_measured(found, prepared):
     assert config.model.head == f"{entry.pooling},dropout:0.2"
 
 
-def test_the_test_side_is_not_looked_at(prepared, tmp_path, own_store, monkeypatch):
+def test_the_test_side_is_not_looked_at(prepared, tmp_path, own_cache, monkeypatch):
     made = set()
     make = ViewMaker.make
 
@@ -142,7 +142,7 @@ def test_the_cheapest_within_one_standard_error_is_advised(subjects):
     assert all(0 <= share < 0.03 for share in found.optimism)
 
 
-def test_what_cannot_be_had_is_a_row_with_the_reason(prepared, tmp_path, own_store):
+def test_what_cannot_be_had_is_a_row_with_the_reason(prepared, tmp_path, own_cache):
     found = tlkit.compare(
         prepared.directory,
         tmp_path / "out",
@@ -174,7 +174,7 @@ def test_where_nothing_is_left_it_is_an_error(prepared, tmp_path):
 
 
 def test_what_is_trained_from_scratch_is_held_against_the_best(
-    prepared, tmp_path, own_store, monkeypatch
+    prepared, tmp_path, own_cache, monkeypatch
 ):
     monkeypatch.setattr(from_scratch, "nets", lambda: ["SmallCNN"])
     monkeypatch.setattr(from_scratch, "EPOCHS", 2)

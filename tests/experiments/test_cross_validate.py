@@ -25,7 +25,7 @@ OPTIONS = {
     **SMALL,
     "freeze_to": "block4",
     "head": "gap,bn,dropout:0.3",
-    "mirror": True,
+    "hflip": True,
     "views": 2,
     "lr": 0.01,
 }
@@ -245,7 +245,7 @@ def test_on_the_command_line(prepared, tmp_path, capsys):
     quick = [
         "finetune", str(prepared.directory), "--backbone", "smallcnn", "--weights",
         "none", "--size", "32", "--freeze-to", "block4", "--epochs", "1", "--workers",
-        "0", "--augment", "none", "--mirror", "--folds", "2", "--repeats", "2",
+        "0", "--augment", "none", "--hflip", "--folds", "2", "--repeats", "2",
     ]  # fmt: skip
     assert command([*quick, "--out", str(tmp_path / "one")]) == 0
     shown = capsys.readouterr()

@@ -51,7 +51,7 @@ def test_noise_is_no_fall():
     assert suggest(RATES, np.linspace(1, 2, STEPS).tolist()) is None
 
 
-def test_a_test_on_a_data_set_leaves_table_and_plot(prepared, tmp_path, own_store):
+def test_a_test_on_a_data_set_leaves_table_and_plot(prepared, tmp_path, own_cache):
     found = lr_find(prepared.directory, tmp_path / "lr", **OPTIONS)
     table = pd.read_csv(tmp_path / "lr" / "lr.csv")
     assert list(table) == ["rate", "loss", "smoothed"]
@@ -67,7 +67,7 @@ def test_a_test_on_a_data_set_leaves_table_and_plot(prepared, tmp_path, own_stor
     assert again.losses == found.losses
 
 
-def test_the_test_uses_the_rows_that_finetune_keeps(prepared, tmp_path, own_store):
+def test_the_test_uses_the_rows_that_finetune_keeps(prepared, tmp_path, own_cache):
     settings = {**OPTIONS, "epochs": 1}
     tlkit.finetune(prepared.directory, tmp_path / "run", **settings)
 
@@ -86,11 +86,11 @@ def test_the_test_uses_the_rows_that_finetune_keeps(prepared, tmp_path, own_stor
         warn = note
 
     lr_find(prepared.directory, tmp_path / "lr", progress=Told(), **OPTIONS)
-    assert Told.notes == [f"Took {len(prepared.of('train'))} views from the store"]
+    assert Told.notes == [f"Took {len(prepared.of('train'))} views from the cache"]
 
 
 def test_where_nothing_is_learnt_there_is_a_plot_and_no_rate(
-    prepared, tmp_path, own_store, monkeypatch
+    prepared, tmp_path, own_cache, monkeypatch
 ):
     monkeypatch.setattr("tlkit.experiments.lr_find.HIGHEST", 1e-6)
     with pytest.raises(RunError, match="by more than it wavers"):
@@ -109,7 +109,7 @@ def test_what_is_tried_cannot_be_said(prepared, tmp_path):
 
 
 def test_the_command_prints_the_next_one(
-    prepared, tmp_path, own_store, monkeypatch, capfd
+    prepared, tmp_path, own_cache, monkeypatch, capfd
 ):
     monkeypatch.chdir(tmp_path)
     words = ["lr-find", str(prepared.directory), *written(OPTIONS)]
@@ -121,11 +121,11 @@ def test_the_command_prints_the_next_one(
     assert line.startswith(f"finetune {prepared.directory} ")
     assert line.endswith(f"--lr {rate}")
     assert (tmp_path / "runs" / "data-smallcnn-lr" / "lr.png").exists()
-    assert "--mirror" in line.split()
+    assert "--hflip" in line.split()
 
 
 def test_every_option_of_the_configuration_has_its_help():
     assert set(HELP) == set(SECTION_OF)
-    assert written({"freeze_to": "a b", "store": False, "views": 2}) == [
-        "--freeze-to", "a b", "--no-store", "--views", "2",
+    assert written({"freeze_to": "a b", "cache": False, "views": 2}) == [
+        "--freeze-to", "a b", "--no-cache", "--views", "2",
     ]  # fmt: skip

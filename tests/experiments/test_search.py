@@ -21,7 +21,7 @@ from tlkit.experiments.trials import STRIDE, OutOfTime, Reached, Watch
 
 OPTIONS = {
     name: value for name, value in SMALL.items() if name not in ("head", "batch")
-} | {"freeze_to": "block4", "mirror": True, "views": 1, "epochs": 2}  # fmt: skip
+} | {"freeze_to": "block4", "hflip": True, "views": 1, "epochs": 2}  # fmt: skip
 
 
 def tune(prepared, place, **changes):
@@ -259,7 +259,7 @@ def test_a_nested_search_scores_what_no_search_has_seen(
 def test_what_cannot_be_meant_is_an_error(prepared, tmp_path):
     for changes, said in (
         ({"phases": "auto", "freeze_to": None, "weights": "imagenet",
-          "backbone": "mobilenetv2"}, "one phase on stored features"),
+          "backbone": "mobilenetv2"}, "one phase on cached features"),
         ({"cut": "auto", "freeze_to": None, "weights": "imagenet",
           "backbone": "mobilenetv2"}, "searches the cut itself"),
         ({"trials": 0}, "trials: expected 1 or more"),
@@ -317,7 +317,7 @@ def test_on_the_command_line(prepared, tmp_path, capsys):
     words = [
         "tune", str(prepared.directory), "--backbone", "smallcnn", "--weights", "none",
         "--size", "32", "--freeze-to", "block4", "--epochs", "1", "--workers", "0",
-        "--augment", "none", "--mirror", "--trials", "2", "--folds", "2", "--head",
+        "--augment", "none", "--hflip", "--trials", "2", "--folds", "2", "--head",
         "gap", "--monitor", "val_accuracy", "--out", str(tmp_path / "out"),
     ]  # fmt: skip
     assert command(words) == 0

@@ -33,7 +33,7 @@ def rows_of(manifest, cuts=("good",), splits=("train", "val"), **options):
     return features_at_cuts(config, cuts, manifest, splits, progress=Silent())
 
 
-def test_they_are_what_the_network_says_pooled(prepared, own_store):
+def test_they_are_what_the_network_says_pooled(prepared, own_cache):
     found, failed = rows_of(prepared)
     assert [one.cut for one in found] == list(CUTS)
     assert not failed
@@ -64,7 +64,7 @@ def test_they_are_what_the_network_says_pooled(prepared, own_store):
 
 
 def seen(run):
-    """Views of each side that were computed, and that were in the store."""
+    """Views of each side that were computed, and that were in the cache."""
     info = json.loads((run.directory / "run.json").read_text())
     sides = [info["features"][side] for side in ("train", "val")]
     return [side["views"] for side in sides], [side["stored"] for side in sides]
@@ -76,7 +76,7 @@ def finetuned(manifest, place, **options):
 
 
 def test_training_finds_what_was_computed_for_many_cuts(
-    prepared, own_store, tmp_path, float32_engines
+    prepared, own_cache, tmp_path, float32_engines
 ):
     rows_of(prepared)
     computed, stored = seen(finetuned(prepared, tmp_path / "run"))
@@ -85,7 +85,7 @@ def test_training_finds_what_was_computed_for_many_cuts(
 
 
 def test_many_cuts_find_what_training_has_computed(
-    prepared, own_store, tmp_path, monkeypatch
+    prepared, own_cache, tmp_path, monkeypatch
 ):
     finetuned(prepared, tmp_path / "run")
     monkeypatch.setattr(ViewMaker, "make", None)
@@ -95,7 +95,7 @@ def test_many_cuts_find_what_training_has_computed(
 
 
 def test_a_file_that_is_damaged_further_up_gives_what_is_below(
-    prepared, own_store, tmp_path
+    prepared, own_cache, tmp_path
 ):
     body = build_body(registry.find("smallcnn"), 32)
     above = [layer for layer in body.layers if layer.name.startswith("block3")]
@@ -109,7 +109,7 @@ def test_a_file_that_is_damaged_further_up_gives_what_is_below(
     assert all("NaN" in why for why in failed.values())
 
 
-def test_all_has_the_good_ones_and_no_halves(prepared, own_store):
+def test_all_has_the_good_ones_and_no_halves(prepared, own_cache):
     found, _ = rows_of(prepared, ["all"], ["val"])
     names = [one.cut for one in found]
     assert set(CUTS) < set(names)

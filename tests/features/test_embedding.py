@@ -28,7 +28,7 @@ class Told:
     def warn(self, message): ...
 
 
-def test_rows_are_the_mean_over_the_map(prepared, own_store, float32_engines):
+def test_rows_are_the_mean_over_the_map(prepared, own_cache, float32_engines):
     """As Keras gives it for the same pixels, in the order asked for."""
     import keras
 
@@ -54,7 +54,7 @@ def test_rows_are_the_mean_over_the_map(prepared, own_store, float32_engines):
     np.testing.assert_allclose(rows, maps.mean((1, 2)), rtol=0.02, atol=1e-3)
 
 
-def test_what_is_stored_is_not_computed_again(prepared, own_store):
+def test_what_is_stored_is_not_computed_again(prepared, own_cache):
     paths = [e.path for e in prepared.examples]
     first, second = Told(), Told()
     task = "Computing features to compare by"
@@ -67,17 +67,17 @@ def test_what_is_stored_is_not_computed_again(prepared, own_store):
     assert np.array_equal(a, b[:9])
 
 
-def test_the_same_file_twice(prepared, own_store, tmp_path):
+def test_the_same_file_twice(prepared, own_cache, tmp_path):
     source = prepared.source / prepared.examples[0].path
     for name in ("a.png", "b.png"):
         shutil.copy(source, tmp_path / name)
-    rows = tlkit.embedder("smallcnn", store=False, **SMALL)(
+    rows = tlkit.embedder("smallcnn", cache=False, **SMALL)(
         tmp_path, ["a.png", "b.png"]
     )
     assert np.array_equal(rows[0], rows[1])
 
 
-def test_a_image_that_is_gone(tmp_path, own_store):
+def test_a_image_that_is_gone(tmp_path, own_cache):
     with pytest.raises(UnreadableImage, match="no such file"):
         tlkit.embedder("smallcnn", **SMALL)(tmp_path, ["a.png"])
 
@@ -92,7 +92,7 @@ def test_wrong_names_are_refused_at_once():
     assert name.endswith("32 px, none")
 
 
-def test_prepare_by_features_of_a_network(prepared, own_store, tmp_path):
+def test_prepare_by_features_of_a_network(prepared, own_cache, tmp_path):
     """TensorFlow here, torch there: both in one process would abort."""
     made = tlkit.prepare(
         prepared.source,

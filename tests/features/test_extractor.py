@@ -68,13 +68,13 @@ class TwoEnds(CountingEngine):
 
 @pytest.fixture
 def extractor(prepared, tmp_path):
-    def make(*, pooled=False, store=True, **changes):
+    def make(*, pooled=False, cache=True, **changes):
         engine = CountingEngine()
         shape = (2, 3) if pooled else (2, 2, 3)
         end = End({"engine": engine.numerics}, shape, "float32", 12)
         frozen = Frozen((end,), engine)
         maker = ViewMaker(prepared.source, 16, "squash", load_policy("standard"), 1)
-        place = tmp_path / "cache" if store else None
+        place = tmp_path / "cache" if cache else None
         made = FeatureExtractor(maker, frozen, place, 0, Told())
         return dataclasses.replace(made, **changes)
 
@@ -154,7 +154,7 @@ class Stop(BaseException):
 
 def test_a_killed_fill_is_continued(prepared, extractor, monkeypatch):
     examples = prepared.of("train")
-    wanted = every(extractor(store=False).collect(examples, [0], ""))
+    wanted = every(extractor(cache=False).collect(examples, [0], ""))
     monkeypatch.setattr(features, "GROUP", 4)
     monkeypatch.setattr("tlkit.features.store.SAFE_EVERY", 1)
     killed = extractor()
@@ -185,7 +185,7 @@ def test_a_full_disk_is_told_and_the_work_goes_on(
     prepared, extractor, monkeypatch, moment
 ):
     examples = prepared.of("train")
-    wanted = every(extractor(store=False).collect(examples, [0, 1], ""))
+    wanted = every(extractor(cache=False).collect(examples, [0, 1], ""))
     made = extractor()
     if moment == "begin":
         monkeypatch.setattr(Shelf, "write", fails)
@@ -228,14 +228,14 @@ def test_what_memory_does_not_hold_either_is_left_to_the_caller(
     prepared, extractor, monkeypatch
 ):
     monkeypatch.setattr(features, "memory_bytes", lambda: 1000)
-    made = extractor(store=False)
+    made = extractor(cache=False)
     assert made.collect(prepared.of("train"), [0], "") is None
     assert made.frozen.engine.images == 0
 
 
 def test_pooled_rows_are_mean_and_maximum(prepared, extractor):
     examples = prepared.of("val")
-    maps = every(extractor(store=False).collect(examples, [0], ""))[:, 0]
+    maps = every(extractor(cache=False).collect(examples, [0], ""))[:, 0]
     rows = every(extractor(pooled=True).collect(examples, [0], ""))[:, 0]
     np.testing.assert_allclose(rows[:, 0], maps.mean(axis=(1, 2)), rtol=1e-6)
     assert np.array_equal(rows[:, 1], maps.max(axis=(1, 2)))
@@ -282,13 +282,13 @@ def given(made):
     return counts
 
 
-@pytest.mark.parametrize("store", [True, False])
-def test_the_rows_of_all_ends_come_from_one_pass(prepared, extractor, two_ends, store):
+@pytest.mark.parametrize("cache", [True, False])
+def test_the_rows_of_all_ends_come_from_one_pass(prepared, extractor, two_ends, cache):
     examples = prepared.of("val")
-    made = two_ends(store=store)
+    made = two_ends(cache=cache)
     quarters, whole = map(every, made.collect_all(examples, [0, 1], ""))
     assert given(made) == {(0, 1): 2 * len(examples)}
-    wanted = every(extractor(store=False).collect(examples, [0, 1], ""))
+    wanted = every(extractor(cache=False).collect(examples, [0, 1], ""))
     assert np.array_equal(quarters, wanted)
     assert whole.shape == (len(examples), 2, 1, 1, 3)
     np.testing.assert_allclose(whole[..., 0, 0, :], wanted.mean((2, 3)), rtol=1e-5)

@@ -3,13 +3,13 @@ import pytest
 
 from tlkit.errors import UsageError
 from tlkit.inputs.augment import (
-    MIRRORING,
+    FLIPS,
     POLICIES,
     Policy,
     augment,
+    has_flips,
     is_packaged,
     load_policy,
-    mirrors,
     without_flips,
 )
 from tlkit.workers import in_order
@@ -86,8 +86,8 @@ def test_a_name_or_file_that_is_not_there():
 
 def test_flips_are_found_and_taken_out():
     for name, policy in POLICIES.items():
-        assert mirrors(policy) is (name != "none")
-        assert not mirrors(without_flips(policy))
+        assert has_flips(policy) is (name != "none")
+        assert not has_flips(without_flips(policy))
         assert is_packaged(policy)
         assert is_packaged(without_flips(policy))
     own: Policy = ({"Transpose": {}}, {"Rotate": {"limit": 5}})
@@ -108,5 +108,5 @@ def test_a_policy_without_flips_never_mirrors(draw):
 
 
 def test_every_mirroring_transform_is_one():
-    for name in MIRRORING:
+    for name in FLIPS:
         assert load_policy([{name: {}}])

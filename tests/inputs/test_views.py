@@ -8,7 +8,7 @@ from tlkit.imaging import decode as decoding
 from tlkit.imaging.resize import fit
 from tlkit.imaging.safe_read import UnreadableImage
 from tlkit.inputs.augment import augment, load_policy
-from tlkit.inputs.views import MIRRORED, PLAIN, Asked, ViewMaker
+from tlkit.inputs.views import HFLIP, PLAIN, Asked, ViewMaker
 
 
 @pytest.fixture
@@ -47,18 +47,18 @@ def test_view_0_is_the_fitted_file_and_the_others_are_draws_of_it(manifest, make
 
 def test_the_mirror_image_is_the_plain_image_turned_round(manifest, maker):
     example = manifest.of("train")[0]
-    (made,) = views_of(maker, [Asked(example, (MIRRORED, PLAIN))])
+    (made,) = views_of(maker, [Asked(example, (HFLIP, PLAIN))])
     assert np.array_equal(made[0], made[1][:, ::-1])
     assert not np.array_equal(made[0], made[1])
-    keys = {maker.key(example, view) for view in (MIRRORED, PLAIN, 1)}
+    keys = {maker.key(example, view) for view in (HFLIP, PLAIN, 1)}
     assert len(keys) == 3
     other = dataclasses.replace(maker, policy=(), seed=9)
-    assert other.key(example, MIRRORED) == maker.key(example, MIRRORED)
+    assert other.key(example, HFLIP) == maker.key(example, HFLIP)
 
 
 def test_a_file_gives_the_views_that_it_has_in_a_data_set(manifest, maker):
     example = manifest.of("train")[0]
-    views = (PLAIN, MIRRORED, 1, 2)
+    views = (PLAIN, HFLIP, 1, 2)
     (made,) = views_of(maker, [Asked(example, views)])
     read = np.empty_like(made)
     path = manifest.source / example.path

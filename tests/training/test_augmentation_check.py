@@ -8,8 +8,8 @@ from PIL import Image, ImageDraw
 import tlkit
 from tests.conftest import SMALL
 from tlkit.features.cache import contents
-from tlkit.features.mirror_rows import sample
-from tlkit.inputs.augment import POLICIES, load_policy, mirrors
+from tlkit.features.flip_features import sample
+from tlkit.inputs.augment import POLICIES, has_flips, load_policy
 from tlkit.model.phases import ONE
 from tlkit.progress import Silent
 from tlkit.training.augmentation_check import judge_names, judge_rows
@@ -27,17 +27,17 @@ class Told(Silent):
 @pytest.mark.parametrize(
     ("labels", "word"),
     [
-        (("turn_left", "turn_right"), "'turn_left' mirrored would be 'turn_right'"),
+        (("turn_left", "turn_right"), "'turn_left' flipped would be 'turn_right'"),
         (("LeftHand", "RightHand", "foot"), "'LeftHand'"),
-        (("L", "R"), "'L' mirrored would be 'R'"),
-        (("a left b", "a right b"), "mirrored"),
+        (("L", "R"), "'L' flipped would be 'R'"),
+        (("a left b", "a right b"), "flipped"),
         (("0", "1", "2"), "numbers"),
         (("1", "2", "5", "10"), "numbers"),
         (("A", "B", "z"), "letters"),
         (("ж", "ш", "я"), "letters"),
     ],
 )
-def test_names_that_forbid_mirroring(labels, word):
+def test_names_that_forbid_flipping(labels, word):
     verdict = judge_names(labels)
     assert verdict is not None
     assert not verdict.harmless
@@ -61,25 +61,25 @@ def test_names_that_say_nothing(labels):
 
 
 def rows(n, *, swapped, seed=0):
-    """Two classes, one number tells them; a mirror image has its sign turned or not."""
+    """Two classes by the sign of one number, which a flip inverts or not."""
     rng = np.random.default_rng(seed)
     targets = np.arange(n) % 2
     plain = rng.normal(size=(n, 6)).astype(np.float32)
     plain[:, 0] += 4.0 * (2 * targets - 1)
-    mirrored = plain + 0.1 * rng.normal(size=plain.shape).astype(np.float32)
+    flipped = plain + 0.1 * rng.normal(size=plain.shape).astype(np.float32)
     if swapped:
-        mirrored[:, 0] *= -1
-    return plain, mirrored, targets
+        flipped[:, 0] *= -1
+    return plain, flipped, targets
 
 
 def test_a_side_that_turns_is_harm_and_one_that_stays_is_none():
     for swapped in (True, False):
-        plain, mirrored, targets = rows(60, swapped=swapped)
-        verdict = judge_rows(plain, mirrored, targets, np.arange(60))
+        plain, flipped, targets = rows(60, swapped=swapped)
+        verdict = judge_rows(plain, flipped, targets, np.arange(60))
         numbers = verdict.numbers
         assert verdict.harmless is not swapped
         assert numbers["accuracy"] > 0.95
-        assert (numbers["mirrored_accuracy"] < 0.05) is swapped
+        assert (numbers["flipped_accuracy"] < 0.05) is swapped
         assert numbers["images"] == 60
         if swapped:
             # All lost, none gained: the exact test is a coin that falls one way.
@@ -100,15 +100,15 @@ def test_groups_are_not_parted():
 
 
 def test_too_few_images_tell_nothing():
-    plain, mirrored, targets = rows(3, swapped=True)
-    verdict = judge_rows(plain, mirrored, targets, np.arange(3))
+    plain, flipped, targets = rows(3, swapped=True)
+    verdict = judge_rows(plain, flipped, targets, np.arange(3))
     assert verdict.harmless
     assert "too few" in verdict.reason
     assert not verdict.numbers
 
 
 def test_the_sample_has_as_many_of_each_class(prepared, monkeypatch):
-    monkeypatch.setattr("tlkit.features.mirror_rows.IMAGES", 12)
+    monkeypatch.setattr("tlkit.features.flip_features.IMAGES", 12)
     chosen = sample(prepared, seed=1)
     assert [e.label for e in chosen].count("disc") == 4
     assert len({e.id for e in chosen}) == 12
@@ -133,12 +133,12 @@ def arrows(tmp_path_factory):
     return tlkit.prepare(root / "photos", root / "data", workers=0, near=False)
 
 
-OPEN = {**SMALL, "mirror": None, "epochs": 1}
+OPEN = {**SMALL, "hflip": None, "epochs": 1}
 
 
 @pytest.mark.parametrize("weights", ["none", "file"])
 def test_arrows_are_not_mirrored_and_the_run_says_why(
-    arrows, finished, tmp_path, own_store, weights
+    arrows, finished, tmp_path, own_cache, weights
 ):
     settings = dict(OPEN)
     if weights == "file":
@@ -147,38 +147,38 @@ def test_arrows_are_not_mirrored_and_the_run_says_why(
         settings |= {"weights": str(tmp_path / "net.weights.h5"), "freeze_to": "block2"}
     told = Told()
     run = tlkit.finetune(arrows.directory, tmp_path / "run", progress=told, **settings)
-    (line,) = [note for note in told.notes if note.startswith("Mirror images: no.")]
+    (line,) = [note for note in told.notes if note.startswith("Horizontal flips: no.")]
     assert "lost" in line
     saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["inputs"]
-    assert saved["mirror"] is False
-    assert not mirrors(saved["augment"])
+    assert saved["hflip"] is False
+    assert not has_flips(saved["augment"])
     assert len(saved["augment"]) == len(POLICIES["light"]) - 1
-    info = json.loads((tmp_path / "run" / "run.json").read_text())["mirror"]
+    info = json.loads((tmp_path / "run" / "run.json").read_text())["hflip"]
     assert info["harmless"] is False
     assert info["numbers"]["p"] < 0.01
-    assert run.config.inputs.mirror is False
+    assert run.config.inputs.hflip is False
     again = tlkit.finetune(recipe=tmp_path / "run/config.yaml", out=tmp_path / "again")
     assert again.config == run.config
-    assert "mirror" not in again.info
+    assert "hflip" not in again.info
 
 
-def test_drawings_that_may_be_mirrored_are(prepared, tmp_path, own_store):
+def test_drawings_that_may_be_mirrored_are(prepared, tmp_path, own_cache):
     run = tlkit.finetune(prepared.directory, tmp_path / "run", **OPEN)
-    assert run.config.inputs.mirror is True
-    assert run.info["mirror"]["harmless"]
-    assert mirrors(load_policy(run.config.inputs.augment))
+    assert run.config.inputs.hflip is True
+    assert run.info["hflip"]["harmless"]
+    assert has_flips(load_policy(run.config.inputs.augment))
 
 
-def test_what_was_said_is_not_found_out(prepared, tmp_path, own_store, monkeypatch):
+def test_what_was_said_is_not_found_out(prepared, tmp_path, own_cache, monkeypatch):
     monkeypatch.setattr("tlkit.training.augmentation_check.judge_rows", None)
     run = tlkit.finetune(
-        prepared.directory, tmp_path / "run", **{**OPEN, "mirror": False}
+        prepared.directory, tmp_path / "run", **{**OPEN, "hflip": False}
     )
-    assert run.config.inputs.mirror is False
-    assert not mirrors(load_policy(run.config.inputs.augment))
+    assert run.config.inputs.hflip is False
+    assert not has_flips(load_policy(run.config.inputs.augment))
 
 
-def test_rows_of_mirror_images_are_kept(finished, prepared, tmp_path, own_store):
+def test_features_of_flips_are_kept(finished, prepared, tmp_path, own_cache):
     finished.model().save_weights(tmp_path / "net.weights.h5")
     weights = str(tmp_path / "net.weights.h5")
     settings = {**OPEN, "weights": weights, "augment": "none", "head": "gap"}
@@ -188,7 +188,7 @@ def test_rows_of_mirror_images_are_kept(finished, prepared, tmp_path, own_store)
         run = tlkit.finetune(prepared.directory, tmp_path / place, **settings)
         # Those of the plain images serve the training, too.
         assert run.info["features"]["train"]["views"] == 0
-    kept = sum(content.rows for content in contents(own_store))
+    kept = sum(content.rows for content in contents(own_cache))
     assert kept == 2 * images + len(prepared.of("val"))
 
 
@@ -196,7 +196,7 @@ class Stop(BaseException):
     pass
 
 
-def test_a_resumed_run_keeps_the_decision(arrows, tmp_path, own_store, monkeypatch):
+def test_a_resumed_run_keeps_the_decision(arrows, tmp_path, own_cache, monkeypatch):
     def die(self, epoch, logs=None):
         if epoch == 1:
             raise Stop
@@ -206,4 +206,4 @@ def test_a_resumed_run_keeps_the_decision(arrows, tmp_path, own_store, monkeypat
         with pytest.raises(Stop):
             tlkit.finetune(arrows.directory, tmp_path / "run", **{**OPEN, "epochs": 2})
     monkeypatch.setattr("tlkit.training.augmentation_check.judge_rows", None)
-    assert resume(tmp_path / "run").config.inputs.mirror is False
+    assert resume(tmp_path / "run").config.inputs.hflip is False

@@ -33,7 +33,7 @@ class Told(Silent):
 
 
 def test_the_cut_is_chosen_by_the_training_side_as_ruled(
-    prepared, own_store, monkeypatch
+    prepared, own_cache, monkeypatch
 ):
     made = set()
     make = ViewMaker.make
@@ -60,7 +60,7 @@ def test_the_cut_is_chosen_by_the_training_side_as_ruled(
     assert f"Kept: {cut}" in told.notes[-1]
 
 
-def test_it_is_written_down_and_the_run_can_be_repeated(prepared, own_store, tmp_path):
+def test_it_is_written_down_and_the_run_can_be_repeated(prepared, own_cache, tmp_path):
     run = tlkit.finetune(prepared.directory, tmp_path / "run", **OPTIONS)
     info = json.loads((run.directory / "run.json").read_text())
     model = yaml.safe_load((run.directory / "config.yaml").read_text())["model"]
@@ -94,7 +94,7 @@ def test_too_few_images_to_find_out(photo_folder, tmp_path):
     assert "name the cut" in caught.value.hint
 
 
-def test_each_fold_finds_its_own_cut(prepared, own_store, tmp_path):
+def test_each_fold_finds_its_own_cut(prepared, own_cache, tmp_path):
     options = OPTIONS
     found = tlkit.cross_validate(
         prepared.directory, tmp_path / "folds", folds=3, **options

@@ -103,7 +103,7 @@ def test_it_can_be_repeated_where_the_file_is(trained, tmp_path):
     assert tables[0] == tables[1]
 
 
-def test_what_was_stored_is_of_the_same_graph_only(prepared, tmp_path, own_store):
+def test_what_was_stored_is_of_the_same_graph_only(prepared, tmp_path, own_cache):
     path = tmp_path / "own.keras"
     settings = {**SETTINGS, "backbone": path, "epochs": 1, "probe": False}
     network().save(path)
@@ -112,7 +112,7 @@ def test_what_was_stored_is_of_the_same_graph_only(prepared, tmp_path, own_store
         if name == "c":
             network(activation).save(path)  # of the same weights
         run = finetune(prepared.directory, tmp_path / name, **settings)
-        stored.append(sum(content.rows for content in contents(own_store)))
+        stored.append(sum(content.rows for content in contents(own_cache)))
         digests.add(run.info["weights"]["checksum"])
     rows = stored[0]
     assert rows >= len(prepared.of("train"))

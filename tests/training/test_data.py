@@ -46,15 +46,15 @@ def features_of(run):
     ],
     ids=["plain", "partly", "pooled", "flat", "nothing frozen"],
 )
-def test_the_store_changes_nothing(prepared, tmp_path, own_store, monkeypatch, changes):
+def test_the_store_changes_nothing(prepared, tmp_path, own_cache, monkeypatch, changes):
     """With it, again with it filled, without, and where not even memory is enough."""
     runs = [
         finetune(prepared, tmp_path / "filling", **changes),
         finetune(prepared, tmp_path / "filled", **changes),
-        finetune(prepared, tmp_path / "without", store=False, **changes),
+        finetune(prepared, tmp_path / "without", cache=False, **changes),
     ]
     monkeypatch.setattr(extractor, "memory_bytes", lambda: 0)
-    runs.append(finetune(prepared, tmp_path / "streamed", store=False, **changes))
+    runs.append(finetune(prepared, tmp_path / "streamed", cache=False, **changes))
     kept = [features_of(run)["train"]["kept"] for run in runs]
     assert kept == [True, True, True, False]
     computed = [features_of(run)["train"]["views"] for run in runs[:2]]
@@ -79,7 +79,7 @@ def test_the_store_changes_nothing(prepared, tmp_path, own_store, monkeypatch, c
     ids=str,
 )
 def test_another_head_or_optimizer_never_runs_the_prefix(
-    prepared, tmp_path, own_store, monkeypatch, change
+    prepared, tmp_path, own_cache, monkeypatch, change
 ):
     settings = {"freeze_to": None, "head": "gap", "augment": "none"}
     finetune(prepared, tmp_path / "first", **settings)
@@ -98,7 +98,7 @@ def test_another_head_or_optimizer_never_runs_the_prefix(
      {"engine": "keras"}],
     ids=str,
 )  # fmt: skip
-def test_what_changes_the_rows_is_computed_again(prepared, tmp_path, own_store, change):
+def test_what_changes_the_rows_is_computed_again(prepared, tmp_path, own_cache, change):
     """The seed changes the random weights of this network, and so its digest."""
     finetune(prepared, tmp_path / "first", augment="none")
     second = finetune(prepared, tmp_path / "second", augment="none", **change)
@@ -106,7 +106,7 @@ def test_what_changes_the_rows_is_computed_again(prepared, tmp_path, own_store, 
 
 
 def test_the_engines_lead_to_the_same_answers(
-    prepared, tmp_path, own_store, float32_engines
+    prepared, tmp_path, own_cache, float32_engines
 ):
     runs = [
         finetune(prepared, tmp_path / name, engine=name, augment="none")
@@ -119,14 +119,14 @@ def test_the_engines_lead_to_the_same_answers(
     assert features_of(runs[0])["worst_cosine"] is None
 
 
-def test_engines_that_disagree_end_the_run(prepared, tmp_path, own_store, monkeypatch):
+def test_engines_that_disagree_end_the_run(prepared, tmp_path, own_cache, monkeypatch):
     monkeypatch.setattr(agreement, "LEAST_COSINE", 1.1)
     with pytest.raises(tlkit.TlkitError, match="--engine keras"):
         finetune(prepared, tmp_path / "run", engine="openvino")
 
 
 def test_the_score_of_the_kept_epoch_is_that_of_the_saved_model(
-    prepared, tmp_path, own_store
+    prepared, tmp_path, own_cache
 ):
     run = finetune(prepared, tmp_path / "run", freeze_to=None, head="gap,dropout:0.2")
     told = run.metrics()
@@ -135,7 +135,7 @@ def test_the_score_of_the_kept_epoch_is_that_of_the_saved_model(
     assert again["confusion"] == told["confusion"]
 
 
-def test_fresh_views_go_through_the_frozen_part(prepared, tmp_path, own_store):
+def test_fresh_views_go_through_the_frozen_part(prepared, tmp_path, own_cache):
     runs = [
         finetune(prepared, tmp_path / name, views="fresh", workers=workers)
         for name, workers in (("one", 0), ("two", 2))
@@ -145,7 +145,7 @@ def test_fresh_views_go_through_the_frozen_part(prepared, tmp_path, own_store):
     assert weights_of(runs[0]) == weights_of(runs[1])
     # Nothing of the training side was stored.
     held = len(prepared.of("val"))
-    assert [content.rows for content in contents(own_store)] == [held]
+    assert [content.rows for content in contents(own_cache)] == [held]
 
 
 class Stop(BaseException):
@@ -154,7 +154,7 @@ class Stop(BaseException):
 
 @pytest.mark.parametrize("views", [2, "fresh"])
 def test_a_resumed_run_on_features_ends_as_if_uninterrupted(
-    prepared, tmp_path, own_store, monkeypatch, views
+    prepared, tmp_path, own_cache, monkeypatch, views
 ):
     settings = {"views": views, "epochs": 4, "optimizer": "rmsprop"}
     whole = finetune(prepared, tmp_path / "whole", **settings)
@@ -170,9 +170,9 @@ def test_a_resumed_run_on_features_ends_as_if_uninterrupted(
     assert weights_of(resume(tmp_path / "part")) == weights_of(whole)
 
 
-def test_a_damaged_cache_is_made_again(prepared, tmp_path, own_store):
+def test_a_damaged_cache_is_made_again(prepared, tmp_path, own_cache):
     first = finetune(prepared, tmp_path / "first", augment="none")
-    for path in own_store.glob("features/*/*.data"):
+    for path in own_cache.glob("features/*/*.data"):
         path.write_bytes(path.read_bytes()[:-7])
     second = finetune(prepared, tmp_path / "second", augment="none")
     assert features_of(second)["train"]["views"] == 1
@@ -201,7 +201,7 @@ def test_the_worst_cosine():
     assert agreement.worst_cosine(nothing, a) == 0
 
 
-def test_a_feed_has_every_example_once_an_epoch(prepared, tmp_path, own_store):
+def test_a_feed_has_every_example_once_an_epoch(prepared, tmp_path, own_cache):
     run = finetune(prepared, tmp_path / "run", epochs=1)
     from tlkit.progress import Silent
     from tlkit.training.network import build_network
@@ -226,7 +226,7 @@ def test_a_feed_has_every_example_once_an_epoch(prepared, tmp_path, own_store):
 
 @pytest.mark.parametrize("views", [2, "fresh"])
 def test_balanced_sampling_shows_classes_equally_often_and_resumes(
-    photo_folder, tmp_path, own_store, monkeypatch, views
+    photo_folder, tmp_path, own_cache, monkeypatch, views
 ):
     source = photo_folder({"disc": 24, "bar": 6})
     data = tlkit.prepare(source, tmp_path / "data", workers=0, near=False)

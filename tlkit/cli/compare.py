@@ -81,7 +81,7 @@ def compare(
     engine: str = typer.Option(
         default_of("engine"), help="auto | openvino | keras: computes the features."
     ),
-    store: bool = typer.Option(True, help="Keep the features; see tlkit cache."),
+    cache: bool = typer.Option(True, help="Keep the features; see tlkit cache."),
 ) -> None:
     """Compare networks, sizes, cuts and poolings by accuracy and cost.
 
@@ -119,7 +119,7 @@ def compare(
             workers=workers,
             device=device,
             engine=engine,
-            store=store,
+            cache=cache,
         )
     _print_table(found)
     _print_advice(found)

@@ -29,7 +29,7 @@ def evaluate(
     tta: int = typer.Option(
         None,
         help="Score answers averaged over so many views of each image, too: 2 is "
-        "plain and mirrored, more are lightly changed ones besides.",
+        "plain and flipped, more are lightly changed ones besides.",
     ),
     workers: int = typer.Option(
         None,

@@ -120,6 +120,6 @@ def _start_workers(config: Config) -> None:
     from tlkit.workers import warm_up
 
     model, inputs = config.model, config.inputs
-    kept = config.train.store and isinstance(inputs.views, int)
+    kept = config.train.cache and isinstance(inputs.views, int)
     if not (kept and holds(cache_root(), model.row.identity, model.size)):
         warm_up(get_ready, inputs.workers)

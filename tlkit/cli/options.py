@@ -43,8 +43,8 @@ HELP = {
     "head": "Layers on top: flatten, gap, gmp, gap_gmp, dense:N, dropout:P, bn.",
     "resize": "squash | crop | pad: how images get square.",
     "augment": "none | light | standard | strong | FILE.yaml of albumentations.",
-    "mirror": "Whether a mirror image still belongs to its class; else found out from "
-    "the class names and the training images.",
+    "hflip": "Whether a horizontally flipped image still belongs to its class; else "
+    "found out from the class names and the training images.",
     "views": "Augmented views an image, computed once and kept; fresh draws again "
     f"every epoch.  [default: {DEFAULT_VIEWS}; 1 without augmentation; fresh with "
     "--mix or if nothing is frozen]",
@@ -83,7 +83,7 @@ HELP = {
     "precision": "auto | float32 | mixed_float16 | mixed_bfloat16; auto is mixed on a "
     "GPU.",
     "engine": "auto | openvino | keras: what computes the frozen layers.",
-    "store": "Keep what the frozen layers give; see tlkit cache.",
+    "cache": "Keep the features of frozen layers; see tlkit cache.",
 }  # fmt: skip
 
 Command = typing.TypeVar("Command", bound=Callable[..., None])
@@ -145,7 +145,7 @@ def written(options: Mapping[str, Any]) -> list[str]:
         options: From `given`.
 
     Returns:
-        As in ["--size", "96", "--no-mirror"].
+        As in ["--size", "96", "--no-hflip"].
     """
     words = []
     for name, value in options.items():

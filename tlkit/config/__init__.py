@@ -24,7 +24,7 @@ from tlkit.config.options import (
     without_head_options,
     without_steps,
 )
-from tlkit.config.resolve import resolve, without_mirror_images
+from tlkit.config.resolve import inputs_without_flips, resolve
 
 __all__ = [
     "AUTO_CUT",
@@ -41,11 +41,11 @@ __all__ = [
     "build_config",
     "default_of",
     "given_for_head",
+    "inputs_without_flips",
     "parse_assignment",
     "resolve",
     "size_of",
     "val_chooses",
     "without_head_options",
-    "without_mirror_images",
     "without_steps",
 ]

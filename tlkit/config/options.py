@@ -31,7 +31,7 @@ AUTO_CUT = "auto"
 # What there is to say about a frozen network that is only asked what it sees.
 FROZEN_OPTIONS = (
     "backbone", "weights", "preprocessing", "size", "cut", "resize", "seed", "workers",
-    "device", "engine", "store",
+    "device", "engine", "cache",
 )  # fmt: skip
 CLASS_WEIGHTS = ("none", "balanced")
 # Options that say how the rate goes on, and how long; of a test of rates they mean
@@ -77,7 +77,7 @@ class InputsConfig:
 
     resize: str = "squash"
     augment: str | tuple[Mapping[str, Any], ...] = "standard"
-    mirror: bool | None = None
+    hflip: bool | None = None
     views: int | str | None = None
     mix: str = "none"
     sampling: str = AS_IS
@@ -113,7 +113,7 @@ class TrainConfig:
     device: str = "auto"
     precision: str = "auto"
     engine: str = "auto"
-    store: bool = True
+    cache: bool = True
 
 
 @dataclass(frozen=True)

@@ -52,14 +52,14 @@ def resolve(config: Config) -> Config:
     policy = augment.load_policy(inputs.augment)
     if train.phases == phases.PROBE:
         _check_probe_alone(config, policy)
-    mirror = inputs.mirror
-    # Whoever lists a flip has said that mirror images are right.
-    if mirror is None and augment.mirrors(policy) and not augment.is_packaged(policy):
-        mirror = True
+    hflip = inputs.hflip
+    # Whoever lists a flip has said that flips are right.
+    if hflip is None and augment.has_flips(policy) and not augment.is_packaged(policy):
+        hflip = True
     views = inputs.views or _default_views(model, inputs, policy)
-    inputs = dataclasses.replace(inputs, augment=policy, mirror=mirror, views=views)
-    if mirror is False:
-        inputs = without_mirror_images(inputs)
+    inputs = dataclasses.replace(inputs, augment=policy, hflip=hflip, views=views)
+    if hflip is False:
+        inputs = inputs_without_flips(inputs)
     if train.phases == phases.PROBE:
         inputs = dataclasses.replace(inputs, views=1)
     return dataclasses.replace(
@@ -194,10 +194,10 @@ def _first(given: Any, otherwise: Any) -> Any:
     return otherwise if given is None else given
 
 
-def without_mirror_images(inputs: InputsConfig) -> InputsConfig:
-    """The same inputs for data that a mirror image would be wrong of."""
+def inputs_without_flips(inputs: InputsConfig) -> InputsConfig:
+    """Return the inputs without flips."""
     policy = augment.without_flips(augment.load_policy(inputs.augment))
-    return dataclasses.replace(inputs, augment=policy, mirror=False)
+    return dataclasses.replace(inputs, augment=policy, hflip=False)
 
 
 def _default_views(

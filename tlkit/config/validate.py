@@ -43,7 +43,7 @@ def check_all(config: Config, faults: list[str]) -> None:
     for check in (
         lambda: _check_backbone(model),
         lambda: head.parse_head(model.head),
-        lambda: _check_mirror(inputs),
+        lambda: _check_hflip(inputs),
         lambda: optimizers.check(
             train.optimizer,
             momentum=train.momentum,
@@ -105,14 +105,14 @@ def _check_backbone(model: ModelConfig) -> None:
         registry.find(model.backbone, preprocessing=model.preprocessing)
 
 
-def _check_mirror(inputs: InputsConfig) -> None:
-    """Refuse flips of one's own for data that must not be mirrored."""
+def _check_hflip(inputs: InputsConfig) -> None:
+    """Refuse flips of one's own for data that must not be flipped."""
     policy = augment.load_policy(inputs.augment)
-    flips = [name for step in policy for name in step if augment.mirrors((step,))]
-    if inputs.mirror is False and flips and not augment.is_packaged(policy):
+    flips = [name for step in policy for name in step if augment.has_flips((step,))]
+    if inputs.hflip is False and flips and not augment.is_packaged(policy):
         raise UsageError(
-            f"mirror: there are to be no mirror images, and the augmentation makes "
-            f"some, by {', '.join(flips)}; take that out of it, or leave mirror away"
+            "hflip: there are to be no flips, and the augmentation makes "
+            f"some, by {', '.join(flips)}; take that out of it, or leave hflip away"
         )
 
 

@@ -56,7 +56,7 @@ def evaluate(
             fitted on validation, or "distance" from the training images.
         data: Where the data set lies now, if it was moved.
         tta: How many views of each image to average answers over besides, the plain
-            image among them; 2 adds its mirror image.
+            image among them; 2 adds its horizontal flip.
         workers: Number of processes that read images; None is one a processor.
         progress: Told of all long work.
 

@@ -62,7 +62,7 @@ def predict(
         run: A finished run, or its directory.
         inputs: Files, folders (with all below them) and glob patterns.
         tta: How many views of each image to average answers over, the plain image
-            among them; 2 adds its mirror image. None takes the plain image alone, as
+            among them; 2 adds its horizontal flip. None takes the plain image alone, as
             an exported model does.
         workers: Number of processes that read images; None is one a processor.
         progress: Told of all long work.

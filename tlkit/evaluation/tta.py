@@ -1,6 +1,6 @@
 """Test-time views: which views of an image a network's answers are averaged over.
 
-Two views, the plain image and its mirror image, seldom do harm where mirror images
+Two views, the plain image and its horizontal flip, seldom do harm where flips
 are right; more are the same lightly changed. They can turn right answers wrong as well
 (Shanmugam et al. 2021, arXiv 2011.11156), so both scores are always told.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from tlkit.errors import UsageError
 from tlkit.evaluation.decision import Decision
 from tlkit.inputs.augment import POLICIES, without_flips
-from tlkit.inputs.views import MIRRORED, PLAIN, ViewMaker
+from tlkit.inputs.views import HFLIP, PLAIN, ViewMaker
 from tlkit.runs.result_dir import Run
 from tlkit.tasks.prediction import ScoredSplit
 
@@ -29,18 +29,18 @@ def choose_views(run: Run, tta: int | None) -> tuple[int, ...]:
         return (PLAIN,)
     if not 2 <= tta <= MOST:
         raise UsageError(f"tta: expected 2 to {MOST} views, got {tta}.")
-    mirror = run.config.inputs.mirror
-    if mirror:
-        return (PLAIN, MIRRORED, *range(1, tta - 1))
+    hflip = run.config.inputs.hflip
+    if hflip:
+        return (PLAIN, HFLIP, *range(1, tta - 1))
     if tta == 2:
-        found = run.info.get("mirror", {}).get("reason", "")
+        found = run.info.get("hflip", {}).get("reason", "")
         why = (
-            "mirror images would be wrong here"
-            if mirror is False
-            else ("this run has not found out whether mirror images are right")
+            "flips would be wrong here"
+            if hflip is False
+            else ("this run has not found out whether flips are right")
         )
         raise UsageError(
-            f"tta: 2 views are the image and its mirror image, and {why}. {found}",
+            f"tta: 2 views are the image and its horizontal flip, and {why}. {found}",
             hint="3 views and more take shifted, turned and scaled ones instead.",
         )
     return (PLAIN, *range(1, tta))
@@ -48,7 +48,7 @@ def choose_views(run: Run, tta: int | None) -> tuple[int, ...]:
 
 def describe(views: tuple[int, ...]) -> str:
     """What the views are, for people."""
-    names = ["plain", "mirrored"][: 1 + (MIRRORED in views)]
+    names = ["plain", "flipped"][: 1 + (HFLIP in views)]
     changed = len(views) - len(names)
     if changed:
         names.append(f"{changed} lightly changed")
@@ -74,6 +74,6 @@ def compare_views(
 def view_maker(run: Run, source: Path) -> ViewMaker:
     """What makes the views of a run's images."""
     inputs, policy = run.config.inputs, POLICIES["light"]
-    if not inputs.mirror:
+    if not inputs.hflip:
         policy = without_flips(policy)
     return ViewMaker(source, run.size, inputs.resize, policy, run.config.train.seed)

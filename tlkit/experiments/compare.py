@@ -32,7 +32,7 @@ OPTIONS = (
     "device",
     "precision",
     "engine",
-    "store",
+    "cache",
     "workers",
 )
 # What is measured: no augmentation, pooled features.
@@ -99,7 +99,7 @@ def compare(
             f"scratch_minutes: expected 0.01 to 1000, got {scratch_minutes}."
         )
     configs = _configs(backbones or [Config().model.backbone], sizes, weights, options)
-    if configs[0].train.store:
+    if configs[0].train.cache:
         cap_bytes()
     seed = configs[0].train.seed
     manifest = Manifest.read(data)

@@ -216,7 +216,7 @@ def _run(
     found: CVResult, manifest: Manifest, rounds: Sequence[Round], progress: Progress
 ) -> CVResult:
     config = found.config
-    if config.train.store:
+    if config.train.cache:
         cap_bytes()
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)

@@ -90,7 +90,7 @@ def lr_find(
 ) -> RateTest:
     """Find a learning rate by a range test on what `finetune` would train.
 
-    All above the freeze point trains, by default the head, on the same stored features.
+    All above the freeze point trains, by default the head, on the same cached features.
     Settings of a recipe that say how the rate goes on, or how long, do not count.
 
     Args:
@@ -113,7 +113,7 @@ def lr_find(
         >>> tlkit.lr_find("ants", backbone="mobilenet_v2").steepest
     """
     config = _config(data, recipe, assignments, options)
-    if config.train.store:
+    if config.train.cache:
         cap_bytes()
     manifest = check_splits(Manifest.read(config.data))
     check_labels(manifest, config)

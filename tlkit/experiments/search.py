@@ -93,7 +93,7 @@ def tune(
     progress: Progress = SILENT,
     **options: Any,
 ) -> SearchResult:
-    """Search for settings, by Optuna, on stored features.
+    """Search for settings, by Optuna, on cached features.
 
     Searched are head, cut, optimizer, learning rate, batch, label smoothing and weight
     decay, whatever of them is not given. Each trial is scored on folds of the training
@@ -254,7 +254,7 @@ def _tune(
     limits = Limits(
         info.get("trials", TRIALS), info.get("minutes", MINUTES), info.get("folds")
     )
-    if settings.config({}).train.store:
+    if settings.config({}).train.cache:
         cap_bytes()
     _describe(settings, limits, info["nested"], manifest, progress)
     found = search(settings, manifest, directory, limits, progress)

@@ -80,7 +80,7 @@ class Settings:
         if config.train.phases != ONE:
             raise UsageError(
                 f"phases: {config.train.phases!r} with tune: it searches the head and "
-                "how that is trained, in one phase on stored features.",
+                "how that is trained, in one phase on cached features.",
                 hint="Tune, then go on from what was found: tlkit finetune DATA "
                 "--recipe OUT/best.yaml --phases auto",
             )
@@ -233,10 +233,10 @@ def _settled(
     study: optuna.Study,
     progress: Progress,
 ) -> Settings:
-    """With what is found out once for all trials: whether mirror images are right."""
+    """With what is found out once for all trials: whether flips are right."""
     config = settings.config({})
-    mirror = study.user_attrs.get("mirror", config.inputs.mirror)
-    if mirror is None:
+    hflip = study.user_attrs.get("hflip", config.inputs.hflip)
+    if hflip is None:
         device = choose_device(config.train.device)
         policy = choose_precision(config.train.precision, device)
         with keras.device(device):
@@ -247,10 +247,10 @@ def _settled(
                 run = settle(
                     run, manifest, network.reference, device=device, progress=progress
                 )
-        mirror = run.config.inputs.mirror
-    study.set_user_attr("mirror", mirror)
+        hflip = run.config.inputs.hflip
+    study.set_user_attr("hflip", hflip)
     return Settings(
-        settings.recipe, {**settings.options, "mirror": mirror}, settings.assignments
+        settings.recipe, {**settings.options, "hflip": hflip}, settings.assignments
     )
 
 

@@ -142,12 +142,12 @@ def turn_upright(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     turned = tf.cond(
         orientation >= 5, lambda: tf.transpose(pixels, [1, 0, 2]), lambda: pixels
     )
-    # Which axes each orientation mirrors, after the transposition of 5 to 8.
-    mirrored = tf.constant(
+    # Which axes each orientation flips, after the transposition of 5 to 8.
+    flipped = tf.constant(
         [[0, 0], [0, 1], [1, 1], [1, 0], [0, 0], [0, 1], [1, 1], [1, 0]]
     )[orientation - 1]
     for axis in (0, 1):
-        turned = tf.where(mirrored[axis] == 1, tf.reverse(turned, [axis]), turned)
+        turned = tf.where(flipped[axis] == 1, tf.reverse(turned, [axis]), turned)
     return turned
 
 

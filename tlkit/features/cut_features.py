@@ -102,7 +102,7 @@ def features_at_cuts(
         The features; cuts that the weights file is not valid up to are told apart.
 
     Raises:
-        RunError: The rows fit neither into the store nor into memory.
+        RunError: The rows fit neither into the cache nor into memory.
         UsageError: No such layer, or paths lead around it.
         WeightsError: There are no weights for any of them.
     """
@@ -209,8 +209,8 @@ def _pass(
         if rows is None:
             raise RunError(
                 f"The features of {len(manifest.of(split)):,} images at {len(names)} "
-                "cuts fit neither into the store nor into memory.",
-                hint="Give the store more room (TLKIT_CACHE_GB), or name fewer cuts.",
+                "cuts fit neither into the cache nor into memory.",
+                hint="Give the cache more room (TLKIT_CACHE_GB), or name fewer cuts.",
             )
         extractor.tell()
         sides.append(rows)

@@ -77,7 +77,7 @@ def embedder(
 class Embedder:
     """The mean over the map at the cut, for any images.
 
-    What was computed before, for training too, comes from the store.
+    What was computed before, for training too, comes from the cache.
 
     Attributes:
         config: Resolved; its model, inputs and some of its train section count.
@@ -169,23 +169,23 @@ def features_of(
 
     Returns:
         float32 [N, C], the mean over the map at the cut, in the order of the examples;
-        from the store where it has them.
+        from the cache where it has them.
 
     Raises:
-        RunError: They fit neither into the store nor into memory.
+        RunError: They fit neither into the cache nor into memory.
         WeightsError: The network has none that can be used.
     """
     inputs, train = config.inputs, config.train
     frozen = _frozen(config, progress)
-    store = cache_root() if train.store else None
+    store = cache_root() if train.cache else None
     maker = ViewMaker(root, config.model.size or 0, inputs.resize)
     extractor = FeatureExtractor(maker, frozen, store, inputs.workers, progress)
     rows = extractor.collect(examples, [PLAIN], task)
     if rows is None:
         raise RunError(
-            f"The features of {len(examples):,} images fit neither into the store "
+            f"The features of {len(examples):,} images fit neither into the cache "
             "nor into memory.",
-            hint="Give the store more room (TLKIT_CACHE_GB).",
+            hint="Give the cache more room (TLKIT_CACHE_GB).",
         )
     return as_input(rows.take(np.arange(len(examples)), 0), POOLING)
 

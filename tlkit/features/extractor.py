@@ -1,6 +1,6 @@
 """What the frozen part says of every (image, view): computed once, kept, looked up.
 
-Rows come from the store where it has them. The rest is computed and put there; where
+Rows come from the cache where it has them. The rest is computed and put there; where
 that cannot be, it is held in memory; where that is too small, None says so, and the
 caller computes them batch by batch, with the same result.
 """
@@ -57,7 +57,7 @@ class FeatureExtractor:
     Attributes:
         maker: Reads and augments the images.
         frozen: Computes the rows, at one end or several.
-        store: Root of the store they are kept in; None to do without.
+        store: Root of the cache they are kept in; None to do without.
         workers: Number of processes; None is one a processor, 0 none.
         progress: Told of every view that is computed, and of what went wrong.
         spent: What it has cost so far.
@@ -95,7 +95,7 @@ class FeatureExtractor:
 
         Returns:
             Rows, their second index in the order of `views`; None if they fit neither
-            into the store nor into memory.
+            into the cache nor into memory.
         """
         found = self.collect_all(examples, views, task)
         return found[0] if found else None
@@ -157,7 +157,7 @@ class FeatureExtractor:
         """
         spent, engine = self.spent, self.frozen.engine
         if spent.stored:
-            self.progress.note(f"Took {spent.stored:,} views from the store")
+            self.progress.note(f"Took {spent.stored:,} views from the cache")
         if engine is None or not spent.views:
             return
         rate = spent.views / spent.seconds
@@ -196,7 +196,7 @@ class FeatureExtractor:
     def _store(
         self, missing: list[Asked], ends: list[int], found: list[Found], task: str
     ) -> None:
-        """Compute into the store, as far as that goes."""
+        """Compute into the cache, as far as that goes."""
         shelves = [shelf for i in ends if (shelf := self.shelves[i])]
         if not shelves or not self._has_room(shelves, missing):
             return
@@ -208,7 +208,7 @@ class FeatureExtractor:
                         segment.append(keys, part)
         except OSError as error:
             self.progress.warn(
-                f"The feature store in {self.store} cannot be written to "
+                f"The feature cache in {self.store} cannot be written to "
                 f"({error.strerror or error}): going on without it"
             )
         for i, shelf in zip(ends, shelves, strict=True):
@@ -220,7 +220,7 @@ class FeatureExtractor:
         if make_room(shelves[0].root, wanted, cap):
             return True
         self.progress.warn(
-            f"The features need {wanted / 1e9:.1f} GB, the store may hold "
+            f"The features need {wanted / 1e9:.1f} GB, the cache may hold "
             f"{cap / 1e9:.1f} GB (TLKIT_CACHE_GB): going on without it"
         )
         return False

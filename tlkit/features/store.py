@@ -47,7 +47,7 @@ class Shelf:
     """The rows that one network and engine give.
 
     Args:
-        root: Of the store; made when the first row is written.
+        root: Of the cache; made when the first row is written.
         about: What the rows depend on besides the pixels; JSON can hold it.
         shape: Of a row.
         dtype: Of its numbers, "float32", "bfloat16" or "uint8".

@@ -25,7 +25,7 @@ Policy = tuple[Mapping[str, Any], ...]
 
 _FLIP = {"HorizontalFlip": {"p": 0.5}}
 # Transforms that may leave a mirror image, turned or not.
-MIRRORING = ("HorizontalFlip", "VerticalFlip", "Transpose", "D4", "SquareSymmetry")
+FLIPS = ("HorizontalFlip", "VerticalFlip", "Transpose", "D4", "SquareSymmetry")
 
 # Borders are mirrored: a turned image in a black frame would teach the network the
 # frame. No vertical flips: photos have an up and a down.
@@ -124,14 +124,14 @@ def is_packaged(policy: Policy) -> bool:
     return json.dumps(policy) in map(json.dumps, known)
 
 
-def mirrors(policy: Policy) -> bool:
+def has_flips(policy: Policy) -> bool:
     """Whether a policy may give the mirror image of an image."""
-    return any(name in MIRRORING for step in policy for name in step)
+    return any(name in FLIPS for step in policy for name in step)
 
 
 def without_flips(policy: Policy) -> Policy:
     """The steps of a policy that leave left and right where they are."""
-    return tuple(step for step in policy if not mirrors((step,)))
+    return tuple(step for step in policy if not has_flips((step,)))
 
 
 def augment(

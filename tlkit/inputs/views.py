@@ -27,7 +27,7 @@ from tlkit.inputs.augment import Policy, augment, import_albumentations
 from tlkit.workers import arrays_in_order
 
 PLAIN = 0
-MIRRORED = -1
+HFLIP = -1
 # To be raised whenever the same file would give other pixels.
 DECODE_POLICY = 1
 
@@ -81,7 +81,7 @@ class ViewMaker:
             file and the box, decoding, size, and for view 1 and up policy and seed.
         """
         parts = f"{self._plain_policy} {example.sha256} {example.box}"
-        if view == MIRRORED:
+        if view == HFLIP:
             parts += " mirrored"
         elif view != PLAIN and self.policy:
             parts += f" {self._augment_policy} {view}"

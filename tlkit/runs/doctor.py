@@ -118,10 +118,10 @@ def _features() -> Check:
         advice = (
             "Runs go on without it. Mend that, or set TLKIT_CACHE to another folder."
         )
-        return Check("Feature store", wrong, False, advice)
+        return Check("Feature cache", wrong, False, advice)
     held = sum(content.bytes for content in contents(root))
     most = cache.cap_bytes() / 1e9
-    return Check("Feature store", f"{held / 1e9:.2f} GB of at most {most:g} in {root}")
+    return Check("Feature cache", f"{held / 1e9:.2f} GB of at most {most:g} in {root}")
 
 
 def _weights_folder() -> Check:

@@ -286,7 +286,7 @@ def build_collector(
         memory=Memory(root),
         device=device,
     )
-    store = root if config.train.store else None
+    store = root if config.train.cache else None
     return FeatureExtractor(maker, frozen, store, config.inputs.workers, progress)
 
 

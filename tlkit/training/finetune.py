@@ -89,7 +89,7 @@ def finetune(
             "No data set was named.",
             hint="tlkit finetune DATASET, where DATASET is what tlkit prepare wrote.",
         )
-    if config.train.store:
+    if config.train.cache:
         cap_bytes()
     manifest = check_splits(Manifest.read(config.data))
     check_labels(manifest, config)
@@ -196,7 +196,7 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
         if record.has_checkpoint(run.directory):
             command = ("tlkit", "finetune", "--resume", str(run.directory))
             progress.note(f"Go on with: {shlex.join(command)}")
-        elif run.config.train.store:
+        elif run.config.train.cache:
             progress.note(
                 "What the frozen layers gave so far is kept: the same command again "
                 "goes on from there"

@@ -65,7 +65,7 @@ def learn(
     """
     device = network.device
     run = settle(run, manifest, network.reference, device=device, progress=progress)
-    clock.lap("mirror images")
+    clock.lap("horizontal flips")
     trainer = Trainer(
         run.config,
         manifest,

@@ -62,7 +62,7 @@ def test_a_later_row_replaces_an_earlier_one(tmp_path, examined):
     image_cache.close()
 
 
-def test_sources_have_ledgers_of_their_own(tmp_path, own_store, examined):
+def test_sources_have_ledgers_of_their_own(tmp_path, own_cache, examined):
     with open_image_cache(tmp_path / "a") as image_cache:
         image_cache.add(examined[0], 1, 1)
     path = examined[0].info.path
@@ -70,13 +70,13 @@ def test_sources_have_ledgers_of_their_own(tmp_path, own_store, examined):
         assert image_cache.known(path, 1, 1) is None
     with open_image_cache(tmp_path / "a") as image_cache:
         assert image_cache.known(path, 1, 1) == examined[0].info
-    assert len(image_caches(own_store)) == 2
+    assert len(image_caches(own_cache)) == 2
 
 
-def test_a_damaged_ledger_is_made_again(tmp_path, own_store, examined):
+def test_a_damaged_ledger_is_made_again(tmp_path, own_cache, examined):
     with open_image_cache(tmp_path / "a") as image_cache:
         image_cache.add(examined[0], 1, 1)
-    (kept,) = image_caches(own_store)
+    (kept,) = image_caches(own_cache)
     kept.path.write_bytes(b"not a database" * 1000)
     with open_image_cache(tmp_path / "a") as image_cache:
         assert image_cache.known(examined[0].info.path, 1, 1) is None
@@ -85,29 +85,29 @@ def test_a_damaged_ledger_is_made_again(tmp_path, own_store, examined):
         assert image_cache.known(examined[0].info.path, 1, 1) == examined[0].info
 
 
-def test_nothing_is_kept_where_nothing_may_be(tmp_path, own_store, monkeypatch):
+def test_nothing_is_kept_where_nothing_may_be(tmp_path, own_cache, monkeypatch):
     monkeypatch.setenv("TLKIT_CACHE_GB", "0")
     with open_image_cache(tmp_path / "a") as image_cache:
         assert image_cache.known("x", 1, 1) is None
-    assert image_caches(own_store) == []
+    assert image_caches(own_cache) == []
 
 
-def test_the_oldest_ledgers_make_room(tmp_path, own_store, monkeypatch):
+def test_the_oldest_ledgers_make_room(tmp_path, own_cache, monkeypatch):
     for i, name in enumerate("abc"):
         with open_image_cache(tmp_path / name):
             pass
-        newest = image_caches(own_store)[0]
+        newest = image_caches(own_cache)[0]
         os.utime(newest.path, (i, i))
-    size = image_caches(own_store)[0].bytes
+    size = image_caches(own_cache)[0].bytes
     # A quarter of it holds two and a half of them.
     monkeypatch.setenv("TLKIT_CACHE_GB", str(10 * size / 1e9))
     with open_image_cache(tmp_path / "d"):
         pass
-    assert sorted(kept.used for kept in image_caches(own_store))[0] == 2
-    assert len(image_caches(own_store)) == 2
+    assert sorted(kept.used for kept in image_caches(own_cache))[0] == 2
+    assert len(image_caches(own_cache)) == 2
 
 
-def test_a_full_disk_is_told(tmp_path, own_store, monkeypatch):
+def test_a_full_disk_is_told(tmp_path, own_cache, monkeypatch):
     def full(*_):
         raise sqlite3.OperationalError("database or disk is full")
 

@@ -11,7 +11,7 @@ from tlkit.dataset.inspection.run import survey
 
 
 @pytest.fixture
-def photos(tmp_path, draw, own_store):
+def photos(tmp_path, draw, own_cache):
     root = tmp_path / "photos"
     root.mkdir()
     for i in range(5):

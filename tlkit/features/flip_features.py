@@ -17,7 +17,7 @@ from tlkit.features.extractor import FeatureExtractor
 from tlkit.features.frozen import as_input, frozen_part
 from tlkit.features.machine import Memory
 from tlkit.inputs.batches import plain_batches
-from tlkit.inputs.views import MIRRORED, PLAIN, ViewMaker
+from tlkit.inputs.views import HFLIP, PLAIN, ViewMaker
 from tlkit.model.classifier import Classifier
 from tlkit.progress import Progress
 
@@ -49,7 +49,7 @@ def sample(manifest: Manifest, seed: int) -> list[Example]:
     return [examples[i] for i in sorted(np.concatenate(chosen))]
 
 
-def mirror_rows(
+def flip_features(
     config: Config,
     manifest: Manifest,
     examples: Sequence[Example],
@@ -74,7 +74,7 @@ def mirror_rows(
         float32 [N, C] each, the mean over the map at the cut.
 
     Raises:
-        RunError: They fit neither into the store nor into memory.
+        RunError: They fit neither into the cache nor into memory.
     """
     maker = ViewMaker(manifest.source, size_of(config), config.inputs.resize)
     workers = config.inputs.workers
@@ -89,14 +89,14 @@ def mirror_rows(
         memory=Memory(cache_root()),
         device=device,
     )
-    store = cache_root() if config.train.store else None
+    store = cache_root() if config.train.cache else None
     extractor = FeatureExtractor(maker, frozen, store, workers, progress)
-    rows = extractor.collect(examples, [PLAIN, MIRRORED], "Looking at mirror images")
+    rows = extractor.collect(examples, [PLAIN, HFLIP], "Looking at mirror images")
     if rows is None:
         raise RunError(
             f"The features of {len(examples)} images and their mirror images fit "
-            "neither into the store nor into memory.",
-            hint="Say whether images may be mirrored: --mirror or --no-mirror.",
+            "neither into the cache nor into memory.",
+            hint="Say whether images may be mirrored: --hflip or --no-hflip.",
         )
     every = np.arange(len(examples))
     plain, mirrored = (as_input(rows.take(every, view), "gap") for view in (0, 1))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,7 +20,7 @@ from tlkit.backbones import registry
 from tlkit.dataset.manifest import Manifest
 from tlkit.model.classifier import Classifier, build_classifier, split_at_freeze
 from tlkit.model.head import parse_head
-from tlkit.model.optimizers import build, depth_factors
+from tlkit.model.optimizers import build
 from tlkit.tasks.task import probabilities
 from tlkit.training.network import Network
 
@@ -136,6 +137,32 @@ def logistic(task: Task, maps: np.ndarray) -> np.ndarray:
     return np.asarray(model.predict_proba(features[task.test]))
 
 
+def _depths(classifier: Classifier) -> list[float]:
+    """Depth of each trainable variable: 0 in the head to 1 in the lowest layer."""
+    below = {layer.name for layer in classifier.body.layers}
+    layers = [one for one in classifier.model.layers if one.trainable_variables]
+    low = [layer.name for layer in layers if layer.name in below]
+    return [
+        (len(low) - low.index(layer.name)) / len(low) if layer.name in low else 0.0
+        for layer in layers
+        for _ in layer.trainable_variables
+    ]
+
+
+def _discriminative(
+    optimizer: keras.Optimizer, depths: list[float], lowest: float
+) -> keras.Optimizer:
+    """Learning rates by depth, in equal ratios (Howard and Ruder 2018, 1801.06146)."""
+    kind = type(optimizer)
+
+    class Discriminative(kind):  # type: ignore[misc, valid-type]
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:
+            factor = lowest ** depths[self._get_variable_index(variable)]
+            return super().update_step(gradient, variable, learning_rate * factor)
+
+    return Discriminative.from_config(optimizer.get_config())
+
+
 def fine_tune(task: Task, maps: np.ndarray, epochs: int = 12) -> np.ndarray:
     """As fastai's `fine_tune`: the head for an epoch, then all, one-cycle each.
 
@@ -160,9 +187,9 @@ def fine_tune(task: Task, maps: np.ndarray, epochs: int = 12) -> np.ndarray:
     network.freeze("all")
     steps = each * epochs
     optimizer = build(
-        "adamw", lr=1e-3, steps=steps, schedule="onecycle", weight_decay=0.01,
-        factors=depth_factors(network.depths(), 0.01),
-    )  # fmt: skip
+        "adamw", lr=1e-3, steps=steps, schedule="onecycle", weight_decay=0.01
+    )
+    optimizer = _discriminative(optimizer, _depths(frozen), 0.01)
     _train(task, frozen.model, task.pixels, steps, optimizer)
     return _answer(frozen.model, task.pixels[task.test, 0])
 

@@ -30,10 +30,6 @@ TUNED: dict[str, dict[str, Any]] = {
     "upper third": {"phases": "top"},
     "the whole network": {"phases": "all"},
     "twice the rate": {"phases": "deep@5e-4"},
-    "twice the rate, a tenth for the lowest": {
-        "phases": "deep@5e-4",
-        "depth_decay": 0.1,
-    },
     "no label smoothing": {"phases": "deep", "label_smoothing": 0.0},
     "no augmented views": {"phases": "deep", "augment": "none"},
     "four times as long": {"phases": "deep", "steps": 4 * STEPS},

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tlkit.errors import UsageError
-from tlkit.model.optimizers import OPTIMIZERS, SCHEDULES, build, check, depth_factors
+from tlkit.model.optimizers import OPTIMIZERS, SCHEDULES, build, check
 
 # Wrappers and bases, not optimizers one would name.
 NOT_NAMED = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer"}
@@ -110,16 +110,6 @@ def test_muon_has_a_momentum_of_its_own():
     assert own.pop("sgd") == 0
     assert set(own) <= {"muon"}
     assert all(momentum > 0 for momentum in own.values())
-
-
-def test_rates_by_depth():
-    """The head at 0.1, the lowest layer at a tenth of that, between the root of it."""
-    assert depth_factors([0.0, 0.5, 1.0], 0.01) == pytest.approx([1.0, 0.1, 0.01])
-    optimizer = build("sgd", lr=0.1, steps=10, factors=[1.0, 0.1])
-    head, low = (keras.Variable(np.ones(2, np.float32)) for _ in range(2))
-    optimizer.apply([keras.ops.ones(2)] * 2, [head, low])
-    np.testing.assert_allclose(head.numpy(), 0.9)
-    np.testing.assert_allclose(low.numpy(), 0.99)
 
 
 def test_the_running_mean_of_the_weights():

@@ -160,8 +160,6 @@ def test_no_time_no_tuning(judged, prepared, tmp_path):
         ({"phases": "top:2", "lr": 1e-4}, "no phase for the head"),
         ({"phases": "deep:2@1e-3", "patience": 3}, "patience would do nothing"),
         ({"phases": "deep:2", "patience": 0, "plateau": 2}, "patience, plateau would"),
-        ({"freeze_to": "stage2_block3", "depth_decay": 0.1}, "would do nothing"),
-        ({"phases": "head:3", "depth_decay": 0.5}, "would do nothing"),
     ],
 )
 def test_phases_that_cannot_be_meant(prepared, tmp_path, options, word):

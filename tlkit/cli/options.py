@@ -57,8 +57,6 @@ HELP = {
     "lr": "Learning rate of the head, or of all above --freeze-to; that of another "
     f"phase stands in --phases.  [default: {HEAD_RATE:g}; {TUNE_RATE:g} for pretrained "
     "layers]",
-    "depth_decay": "Rate of the lowest layer that trains, as a share of the head's, in "
-    "equal ratios between.",
     "momentum": "Momentum, for sgd, rmsprop and muon.",
     "nesterov": "Nesterov momentum, for sgd and muon.",
     "weight_decay": "Decoupled weight decay.",

@@ -38,11 +38,11 @@ CLASS_WEIGHTS = ("none", "balanced")
 # nothing.
 COURSE = (
     "lr", "schedule", "warmup", "epochs", "steps", "minutes", "phases", "probe",
-    "depth_decay", "ema", "monitor", "patience", "plateau", "plateau_factor",
+    "ema", "monitor", "patience", "plateau", "plateau_factor",
 )  # fmt: skip
 # Of no use to a probe alone, which is solved in no steps, and from plain images.
 STEPPING = (
-    "augment", "batch", "mix", "views", "optimizer", "lr", "depth_decay", "momentum",
+    "augment", "batch", "mix", "views", "optimizer", "lr", "momentum",
     "nesterov", "weight_decay", "schedule", "warmup", "epochs", "steps",
     "label_smoothing", "ema", "monitor", "patience", "plateau", "plateau_factor",
     "minutes",
@@ -94,7 +94,6 @@ class TrainConfig:
     minutes: float | None = None
     optimizer: str = "adam"
     lr: float | None = None
-    depth_decay: float = 1.0
     momentum: float | None = None
     nesterov: bool | None = None
     weight_decay: float | None = None

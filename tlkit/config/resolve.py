@@ -104,14 +104,6 @@ def _resolve_training(
     if chosen not in (phases.AUTO, phases.ONE):
         listed = phases.parse_phases(chosen)
         _check_listed(train, listed)
-    frozen = chosen == phases.ONE and not whole_body
-    if listed:
-        frozen = all(one.above == phases.HEAD for one in listed)
-    if pretrained and frozen and train.depth_decay != 1:
-        raise UsageError(
-            f"depth_decay: {train.depth_decay:g} would do nothing: the head alone "
-            "trains. Give phases that tune, or freeze_to a layer below the cut."
-        )
     single = chosen == phases.ONE
     rate = phases.TUNE_RATE if tunes else phases.HEAD_RATE
     return dataclasses.replace(

@@ -76,7 +76,6 @@ def check_all(config: Config, faults: list[str]) -> None:
         "plateau_factor": (train.plateau_factor, 0.01, 0.99),
         "steps": (train.steps, 1, 10_000_000),
         "minutes": (train.minutes, 0.01, 100_000.0),
-        "depth_decay": (train.depth_decay, 0.01, 1.0),
         "label_smoothing": (train.label_smoothing, 0.0, 0.9),
         "ema": (train.ema, 0.5, 0.9999),
         "seed": (train.seed, 0, 2**31 - 1),

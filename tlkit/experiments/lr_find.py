@@ -211,7 +211,7 @@ def _measure(
             device=device,
             progress=progress,
         )
-        compile_model(feed, config.train, (), device)
+        compile_model(feed, config.train, device)
         stream = feed.training(0)
         rates, losses = [], []
         planned = np.geomspace(LOWEST, HIGHEST, STEPS).tolist()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tlkit.errors import UsageError, unknown_name
@@ -87,7 +85,6 @@ def build(
     schedule: str = "constant",
     warmup: float = 0.0,
     ema: float | None = None,
-    factors: Sequence[float] | None = None,
 ) -> keras.optimizers.Optimizer:
     """Make an optimizer.
 
@@ -104,7 +101,6 @@ def build(
             cosine to a hundred thousandth; momentum stays as it is.
         warmup: Share of the steps, 0 to 0.9, over which the rate rises from 0.
         ema: Momentum of a running mean of the weights; None for none.
-        factors: One a trainable variable, by which its rate is multiplied.
 
     Returns:
         A new optimizer.
@@ -129,41 +125,10 @@ def build(
     arguments = {key: value for key, value in given.items() if value is not None}
     if ema is not None:
         arguments |= {"use_ema": True, "ema_momentum": ema}
-    if factors is not None:
-        kind = _discriminating(kind, tuple(factors))
     optimizer: keras.optimizers.Optimizer = kind(
         learning_rate=_rate(lr, steps, schedule, warmup), **arguments
     )
     return optimizer
-
-
-@functools.cache
-def _discriminating(kind: Any, factors: tuple[float, ...]) -> Any:
-    """An optimizer of this kind that gives every variable a rate of its own."""
-
-    class Discriminating(kind):  # type: ignore[misc]
-        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:
-            factor = factors[self._get_variable_index(variable)]
-            return super().update_step(gradient, variable, learning_rate * factor)
-
-    return Discriminating
-
-
-def depth_factors(depths: Sequence[float], lowest: float) -> list[float]:
-    """Rates by depth, in equal ratios (Howard and Ruder 2018, arXiv 1801.06146).
-
-    Args:
-        depths: Of each variable, 0 for the head to 1 for the lowest layer that trains.
-        lowest: What the rate of that layer is multiplied by.
-
-    Returns:
-        What the rate of each variable is multiplied by.
-
-    Example:
-        >>> depth_factors([0.0, 0.5, 1.0], 0.01)
-        [1.0, 0.1, 0.01]
-    """
-    return [float(lowest**depth) for depth in depths]
 
 
 def _rate(lr: float, steps: int, schedule: str, warmup: float) -> Any:

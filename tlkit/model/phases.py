@@ -24,7 +24,7 @@ HALF = "/2"
 LAST = "last"
 HEAD_RATE, HEAD_EPOCHS = 1e-3, 30
 # For layers that are pretrained: slowly, and all alike. Twice this, falling to a tenth
-# for the lowest layer, gains nothing; tests/benchmarks/tuning.py compares them.
+# for the lowest layer, gained nothing; see tests/benchmarks/RESULTS.md.
 TUNE_RATE = 2.5e-4
 # Tuned without it, a network soon answers its few images with a certainty that it
 # does not have on others.

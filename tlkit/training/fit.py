@@ -35,7 +35,6 @@ def fit(
     ended: int | None = None,
     earlier: Sequence[Mapping[str, Any]] = (),
     frozen: tuple[str, ...],
-    depths: Sequence[float] = (),
     device: str,
     budget: Budget,
     progress: Progress,
@@ -59,7 +58,7 @@ def fit(
     )
     if state.stopped or state.epochs >= epochs:
         return checkpoint
-    compile_model(feed, train, depths, device)
+    compile_model(feed, train, device)
     stream = feed.training(state.epochs)
     try:
         feed.model.fit(
@@ -82,21 +81,15 @@ def epochs_of(train: TrainConfig, steps: int) -> int:
     return train.epochs or -(-(train.steps or 1) // steps)
 
 
-def compile_model(
-    feed: Feed, train: TrainConfig, depths: Sequence[float], device: str
-) -> None:
+def compile_model(feed: Feed, train: TrainConfig, device: str) -> None:
     """Give the network of a feed its loss and optimizer.
 
     Args:
         feed: Has what is trained, and says how many steps one pass takes.
         train: How.
-        depths: As for `fit`.
         device: From `device.choose_device`.
     """
-    model, steps, factors = feed.model, feed.schedule.steps, None
-    decay = train.depth_decay
-    if decay < 1:
-        factors = optimizers.depth_factors(depths, decay)
+    model, steps = feed.model, feed.schedule.steps
     optimizer = optimizers.build(
         train.optimizer,
         lr=train.lr or 0.0,
@@ -107,7 +100,6 @@ def compile_model(
         schedule=train.schedule,
         warmup=train.warmup or 0.0,
         ema=train.ema,
-        factors=factors,
     )
     # Else the training step is traced once more when it meets the new variables.
     optimizer.build(model.trainable_variables)

@@ -132,17 +132,6 @@ class Network:
             for place, value in (self.untouched | weights).items():
                 variables[place].assign(value)
 
-    def depths(self) -> list[float]:
-        """Depth of each trainable variable: 0 in the head to 1 in the lowest layer."""
-        body = {layer.name for layer in self.trained.body.layers}
-        layers = [layer for layer in self.trained.model.layers if _trains(layer)]
-        low = [layer.name for layer in layers if layer.name in body]
-        return [
-            (len(low) - low.index(layer.name)) / len(low) if layer.name in low else 0.0
-            for layer in layers
-            for _ in layer.trainable_variables
-        ]
-
     def check_frozen(self, before: str) -> None:
         """Make sure that what is frozen has not changed."""
         if self.trained.frozen_digest() != before:
@@ -193,7 +182,3 @@ def _halfway(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def _variables(classifier: Classifier) -> list[keras.Variable]:
     """All of a network's own: not those that compiling it adds."""
     return [v for layer in classifier.model.layers for v in layer.variables]
-
-
-def _trains(layer: keras.layers.Layer) -> bool:
-    return bool(layer.trainable_variables)

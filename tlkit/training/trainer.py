@@ -141,7 +141,6 @@ class Trainer:
             ended=planned.ended,
             earlier=self.history,
             frozen=network.trained.frozen,
-            depths=network.depths(),
             device=network.device,
             budget=self.budget,
             progress=self.progress,

@@ -139,7 +139,9 @@ def test_another_file_under_the_published_name_is_not_used(folder, brought):
     pixels = keras.Input((32, 32, 3))
     path = folder / "small.weights.h5"
     keras.Model(pixels, small_cnn(pixels)).save_weights(path)
-    with pytest.raises(WeightsError, match="as published. Expected checksum") as caught:
+    with pytest.raises(
+        WeightsError, match=r"as published\. Expected checksum"
+    ) as caught:
         imagenet_file(find("small"))
     assert "tlkit weights fetch SmallCNN" in caught.value.hint
 
@@ -178,7 +180,7 @@ def test_added_by_hand(folder, brought):
 
 def test_another_file_is_not_added(folder, brought, monkeypatch):
     publish(monkeypatch, checksum="0" * 64)
-    with pytest.raises(WeightsError, match="as published. Expected checksum") as e:
+    with pytest.raises(WeightsError, match=r"as published\. Expected checksum") as e:
         add(find("small"), brought)
     assert hashlib.sha256(brought.read_bytes()).hexdigest() in e.value.message
     assert "--weights PATH" in e.value.hint

@@ -19,7 +19,7 @@ from tlkit.dataset.manifest import (
 )
 from tlkit.errors import DatasetError
 from tlkit.imaging.resize import fit
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 
 ODD = 'a, "b"\nc\r d é 写真.jpg'
 
@@ -236,10 +236,10 @@ def test_read_example(tmp_path, draw):
     expected = fit(pixels[10:40, 5:30], 16, "pad")
     np.testing.assert_array_equal(fitted, expected)
     changed = dataclasses.replace(whole, sha256="0" * 64)
-    with pytest.raises(UnreadableImage, match="prepare again") as caught:
+    with pytest.raises(Unusable, match="prepare again") as caught:
         read_example(tmp_path, changed)
     assert caught.value.reason == "changed"
-    with pytest.raises(UnreadableImage, match="Put the image back") as caught:
+    with pytest.raises(Unusable, match="Put the image back") as caught:
         read_example(tmp_path, dataclasses.replace(whole, path="gone.png"))
     assert caught.value.reason == "missing"
 
@@ -268,6 +268,6 @@ def test_multi_label(written):
 def test_read_example_names_the_file(tmp_path):
     (tmp_path / "a.png").write_bytes(b"notes")
     checksum = hashlib.sha256(b"notes").hexdigest()
-    with pytest.raises(UnreadableImage, match=r"a\.png: .*no image") as caught:
+    with pytest.raises(Unusable, match=r"a\.png: .*no image") as caught:
         read_example(tmp_path, example(path="a.png", sha256=checksum))
     assert caught.value.reason == "not-an-image"

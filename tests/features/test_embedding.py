@@ -9,7 +9,7 @@ import pytest
 import tlkit
 from tlkit.dataset.manifest import read_example
 from tlkit.errors import TlkitError, UsageError
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 
 SMALL: dict[str, Any] = {"weights": "none", "size": 32, "workers": 0}
 
@@ -77,8 +77,8 @@ def test_the_same_file_twice(prepared, own_cache, tmp_path):
     assert np.array_equal(rows[0], rows[1])
 
 
-def test_a_image_that_is_gone(tmp_path, own_cache):
-    with pytest.raises(UnreadableImage, match="no such file"):
+def test_an_image_that_is_gone(tmp_path, own_cache):
+    with pytest.raises(Unusable, match="no such file"):
         tlkit.embedder("smallcnn", **SMALL)(tmp_path, ["a.png"])
 
 

@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngImageFile
 from tlkit.imaging import decode as decoding
 from tlkit.imaging import safe_read as contents
 from tlkit.imaging.resize import PAD_COLOR, RESIZES, crop, fit
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 
 
 def encode(image: Image.Image, kind: str, **options) -> bytes:
@@ -29,7 +29,7 @@ def encode(image: Image.Image, kind: str, **options) -> bytes:
 
 
 def reason_of(data: bytes, **options) -> str:
-    with pytest.raises(UnreadableImage) as caught:
+    with pytest.raises(Unusable) as caught:
         decoding.decode(data, **options)
     assert caught.value.detail
     return caught.value.reason
@@ -83,7 +83,7 @@ def test_measure_does_not_decode(monkeypatch):
         (b"text", "not-an-image"),
         (huge_png(65_000, 65_000), "too-many-pixels"),
     ):
-        with pytest.raises(UnreadableImage) as caught:
+        with pytest.raises(Unusable) as caught:
             decoding.measure(data)
         assert caught.value.reason == reason
 
@@ -310,7 +310,7 @@ def heic_library(monkeypatch):
 
 def test_heic_without_the_library(heic_library):
     heic_library(None)
-    with pytest.raises(UnreadableImage, match="pip install 'tlkit") as caught:
+    with pytest.raises(Unusable, match="pip install 'tlkit") as caught:
         decoding.decode(HEIC)
     assert caught.value.reason == "heic"
     assert "JPEG or PNG" in caught.value.hint
@@ -356,7 +356,7 @@ def test_what_is_cut_off(kind, draw):
 
 
 def test_every_damage_is_named(draw):
-    """Whatever bytes come, it is an image or an UnreadableImage."""
+    """Whatever bytes come, it is an image or an Unusable."""
     rng = np.random.default_rng(0)
     outcomes = {"read": 0, "refused": 0}
     for kind in ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"):
@@ -367,7 +367,7 @@ def test_every_damage_is_named(draw):
             try:
                 assert decoding.decode(damaged.tobytes()).pixels.dtype == np.uint8
                 outcomes["read"] += 1
-            except UnreadableImage:
+            except Unusable:
                 outcomes["refused"] += 1
     assert sum(outcomes.values()) == 320
     assert outcomes["refused"] > 20
@@ -427,7 +427,7 @@ def test_no_warning_leaks():
 
 
 def test_the_error_survives_another_process():
-    error = UnreadableImage("truncated", "Cut off.", file="a.jpg", hint="Copy again.")
+    error = Unusable("truncated", "Cut off.", file="a.jpg", hint="Copy again.")
     again = pickle.loads(pickle.dumps(error))
     assert (again.reason, again.detail, again.file) == (
         "truncated",
@@ -438,7 +438,7 @@ def test_the_error_survives_another_process():
 
 
 def read_reason(path, **options) -> str:
-    with pytest.raises(UnreadableImage) as caught:
+    with pytest.raises(Unusable) as caught:
         contents.read_bytes(path, **options)
     assert str(path) in str(caught.value)
     return caught.value.reason
@@ -531,14 +531,14 @@ def test_json_as_windows_writes_it(tmp_path):
 def test_json_may_be_nested_as_deep_as_that(tmp_path):
     deep = "[" * contents.MAX_JSON_DEPTH + "]" * contents.MAX_JSON_DEPTH
     assert json_of(tmp_path, deep)
-    with pytest.raises(UnreadableImage, match="nested deeper than 100 levels"):
+    with pytest.raises(Unusable, match="nested deeper than 100 levels"):
         json_of(tmp_path, f"[{deep}]")
 
 
 def test_json_has_a_cap_on_its_values(tmp_path, monkeypatch):
     monkeypatch.setattr(contents, "MAX_JSON_VALUES", 6)
     assert json_of(tmp_path, '{"a": [1, {}, "b"]}')
-    with pytest.raises(UnreadableImage, match="7 values, of which 6") as caught:
+    with pytest.raises(Unusable, match="7 values, of which 6") as caught:
         json_of(tmp_path, '{"a": [1, {}, []]}')
     assert caught.value.reason == "too-big"
 
@@ -634,6 +634,6 @@ def test_a_damaged_png_is_told_however_little_is_lost(draw, share):
     place = start + int(share * (len(data) - start - 20))
     for i in range(4):
         data[place + i] ^= 0xFF
-    with pytest.raises(UnreadableImage) as caught:
+    with pytest.raises(Unusable) as caught:
         decoding.decode(bytes(data))
     assert caught.value.reason in {"damaged", "truncated"}

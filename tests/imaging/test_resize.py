@@ -171,13 +171,13 @@ def test_what_is_cut_off_is_refused_all_the_same(scene, progressive):
     data = encode(scene, progressive=progressive)
     for share in (0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
         for size in (80, 40, 20):
-            with pytest.raises(safe_read.UnreadableImage) as caught:
+            with pytest.raises(safe_read.Unusable) as caught:
                 decode_fitted(data[: int(len(data) * share)], size, "squash")
             assert caught.value.reason == "truncated"
 
 
 def test_the_cap_counts_the_whole_image(scene):
-    with pytest.raises(safe_read.UnreadableImage) as caught:
+    with pytest.raises(safe_read.Unusable) as caught:
         decoding.decode(encode(scene), max_pixels=640 * 480 - 1, reduce=lambda w, h: 8)
     assert caught.value.reason == "too-many-pixels"
 

@@ -6,7 +6,7 @@ import pytest
 import tlkit
 from tlkit.imaging import decode as decoding
 from tlkit.imaging.resize import fit
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 from tlkit.inputs.augment import augment, load_policy
 from tlkit.inputs.views import HFLIP, PLAIN, Asked, ViewMaker
 
@@ -83,7 +83,7 @@ def test_workers_change_nothing_and_keep_the_order(manifest, maker, workers):
 def test_a_file_that_vanished_is_named(manifest, maker, workers):
     example = manifest.of("train")[0]
     (manifest.source / example.path).unlink()
-    with pytest.raises(UnreadableImage, match=example.path):
+    with pytest.raises(Unusable, match=example.path):
         views_of(maker, [Asked(example, (0,))], workers)
 
 

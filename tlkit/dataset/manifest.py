@@ -32,7 +32,7 @@ from tlkit.errors import DatasetError
 from tlkit.imaging import decode as decoding
 from tlkit.imaging import safe_read as contents
 from tlkit.imaging.resize import crop, decode_fitted
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 
 SPLITS = ("train", "val", "test")
 FORMAT = 2
@@ -95,17 +95,17 @@ def read_example(
         uint8 [size, size, 3], or [H, W, 3] of the image or of its box.
 
     Raises:
-        UnreadableImage: It cannot be read, or is not what it was at prepare.
+        Unusable: It cannot be read, or is not what it was at prepare.
     """
     try:
         data = contents.read_bytes(source / example.path)
-    except UnreadableImage as error:
+    except Unusable as error:
         hint = f"Put the image back. Or: {AGAIN}"
-        raise UnreadableImage(
+        raise Unusable(
             error.reason, error.detail, file=error.file, hint=hint
         ) from error
     if hashlib.sha256(data).hexdigest() != example.sha256:
-        raise UnreadableImage(
+        raise Unusable(
             "changed",
             "It is not the image it was when the data set was prepared.",
             file=str(source / example.path),
@@ -115,9 +115,9 @@ def read_example(
         if size is not None:
             return decode_fitted(data, size, resize, example.box)
         pixels = decoding.decode(data).pixels
-    except UnreadableImage as error:
+    except Unusable as error:
         file = str(source / example.path)
-        raise UnreadableImage(error.reason, error.detail, file=file) from error
+        raise Unusable(error.reason, error.detail, file=file) from error
     return pixels if example.box is None else crop(pixels, example.box)
 
 

@@ -230,7 +230,7 @@ def sample_images(manifest: Manifest) -> list[bytes]:
         try:
             data = safe_read.read_bytes(path)
             image = decoding.decode(data)
-        except safe_read.UnreadableImage:
+        except safe_read.Unusable:
             continue
         first = image.pixels if first is None else first
         if image.format in {"JPEG", "PNG", "GIF", "BMP", "WEBP"}:

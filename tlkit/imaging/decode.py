@@ -38,7 +38,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 
 # Holds the 108 megapixels of the largest common phone sensor; 360 MB as RGB, so that
 # several worker processes at it still fit into a small machine.
@@ -113,7 +113,7 @@ def decode(
         The image.
 
     Raises:
-        UnreadableImage: It cannot be used; `reason` says why in a word.
+        Unusable: It cannot be used; `reason` says why in a word.
     """
     with _faults_named(max_pixels), _open(data) as image:
         _check_pixels(image, max_pixels)
@@ -134,7 +134,7 @@ def measure(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
         Width and height, upright, as `decode` would give them.
 
     Raises:
-        UnreadableImage: Its header alone shows that it cannot be used.
+        Unusable: Its header alone shows that it cannot be used.
     """
     with _faults_named(max_pixels), _open(data) as image:
         _check_pixels(image, max_pixels)
@@ -154,22 +154,20 @@ def _faults_named(max_pixels: int) -> Iterator[None]:
         warnings.simplefilter("ignore")
         try:
             yield
-        except UnreadableImage:
+        except Unusable:
             raise
-        except NotFinite as error:
-            raise UnreadableImage("not-finite", "Holds NaN or infinity.") from error
         except Image.DecompressionBombError as error:
             detail = f"More pixels than the {max_pixels:,} that are allowed."
-            raise UnreadableImage("too-many-pixels", detail) from error
+            raise Unusable("too-many-pixels", detail) from error
         except MemoryError as error:
-            raise UnreadableImage("no-memory", "Too large for the memory.") from error
+            raise Unusable("no-memory", "Too large for the memory.") from error
         except Exception as error:
-            raise UnreadableImage(*_damage(error)) from error
+            raise Unusable(*_damage(error)) from error
 
 
 def _open(data: bytes) -> Image.Image:
     if not data:
-        raise UnreadableImage("empty", "The file is empty.")
+        raise Unusable("empty", "The file is empty.")
     try:
         formats = _formats() + (_heic() if _is_heic(data) else ())
         return Image.open(io.BytesIO(data), formats=formats)
@@ -197,16 +195,16 @@ def _heic() -> tuple[str, ...]:
     return ("HEIF",)
 
 
-def _unidentified(data: bytes) -> UnreadableImage:
+def _unidentified(data: bytes) -> Unusable:
     if _is_heic(data) and not _heic():
         detail = "HEIC is read only with pillow-heif: pip install 'tlkit[heic]'."
         hint = "Install it, or save the image as JPEG or PNG."
-        return UnreadableImage("heic", detail, hint=hint)
+        return Unusable("heic", detail, hint=hint)
     known = (name for start, name in BEGINNINGS.items() if data.startswith(start))
     name = "HEIC" if _is_heic(data) else next(known, "")
     if name:
-        return UnreadableImage("damaged", f"Begins as {name} but cannot be read.")
-    return UnreadableImage("not-an-image", "The content is no image of a known type.")
+        return Unusable("damaged", f"Begins as {name} but cannot be read.")
+    return Unusable("not-an-image", "The content is no image of a known type.")
 
 
 def _damage(error: Exception) -> tuple[str, str]:
@@ -219,7 +217,7 @@ def _check_pixels(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         detail = f"{width} x {height} pixels, of which {max_pixels:,} are allowed."
-        raise UnreadableImage("too-many-pixels", detail)
+        raise Unusable("too-many-pixels", detail)
 
 
 def _image(image: Image.Image) -> DecodedImage:
@@ -283,10 +281,6 @@ def _is_animated(image: Image.Image) -> bool:
         return False
 
 
-class NotFinite(ValueError):
-    """An image of floats holds NaN or infinity."""
-
-
 def to_rgb(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
     """Convert a loaded image of any mode."""
     notes: tuple[str, ...] = ()
@@ -319,7 +313,7 @@ def _from_wide(values: np.ndarray) -> np.ndarray:
 
 def _from_float(values: np.ndarray) -> np.ndarray:
     if not np.isfinite(values).all():
-        raise NotFinite
+        raise Unusable("not-finite", "Holds NaN or infinity.")
     values = values.astype(np.float64)
     if values.min() >= 0 and values.max() <= 1:
         return np.asarray(np.rint(values * 255), np.uint8)

@@ -25,14 +25,14 @@ MAX_JSON_VALUES = 30_000_000
 MAX_JSON_DEPTH = 100
 
 
-class UnreadableImage(DatasetError):
-    """An image that cannot be used.
+class Unusable(DatasetError):
+    """An image, an annotation file, or one part of it that cannot be used.
 
     Args:
-        reason: A short word for tables, as in "truncated".
+        reason: A short word for tables, such as "truncated".
         detail: What was found, for a person.
-        file: Which file, where it is known.
-        hint: What to do about it.
+        file: The file, where it is known.
+        hint: One thing to do about it.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class UnreadableImage(DatasetError):
         self.detail = detail
         self.file = file
 
-    def __reduce__(self) -> tuple[Callable[..., UnreadableImage], tuple[str, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., Unusable], tuple[str, ...]]:
         # Without it the error could not come back from a worker process.
-        return _unreadable, (self.reason, self.detail, self.file, self.hint)
+        return _unusable, (self.reason, self.detail, self.file, self.hint)
 
 
-def _unreadable(reason: str, detail: str, file: str, hint: str) -> UnreadableImage:
-    return UnreadableImage(reason, detail, file=file, hint=hint)
+def _unusable(reason: str, detail: str, file: str, hint: str) -> Unusable:
+    return Unusable(reason, detail, file=file, hint=hint)
 
 
 def read_bytes(path: Path, *, embedded: bool | None = None) -> bytes:
@@ -63,7 +63,7 @@ def read_bytes(path: Path, *, embedded: bool | None = None) -> bytes:
         The encoded image.
 
     Raises:
-        UnreadableImage: No such file, no permission, no ordinary file, or no image
+        Unusable: No such file, no permission, no ordinary file, or no image
             in the JSON.
     """
     inside = path.suffix.lower() == ".json" if embedded is None else embedded
@@ -82,13 +82,13 @@ def read_json(path: Path) -> Any:
         What it holds; NaN and infinity, which JSON has no words for, as None.
 
     Raises:
-        UnreadableImage: It cannot be read, or is no JSON.
+        Unusable: It cannot be read, or is no JSON.
     """
     data = read_limited(path, MAX_JSON_BYTES)
     number = sum(data.count(mark) for mark in b"[{:,")
     if number > MAX_JSON_VALUES:
         detail = f"About {number:,} values, of which {MAX_JSON_VALUES:,} are allowed."
-        raise UnreadableImage("too-big", detail, file=str(path))
+        raise Unusable("too-big", detail, file=str(path))
     try:
         content = json.loads(data, parse_float=_finite, parse_constant=_finite)
         _check_depth(content)
@@ -97,7 +97,7 @@ def read_json(path: Path) -> Any:
         fault = f"nested deeper than {MAX_JSON_DEPTH} levels" if deep else str(error)
         fault = fault.split(";")[0]  # advice to programmers comes behind
         detail = f"Not JSON: {fault}."
-        raise UnreadableImage("broken-json", detail, file=str(path)) from error
+        raise Unusable("broken-json", detail, file=str(path)) from error
     return content
 
 
@@ -133,37 +133,37 @@ def read_limited(path: Path, limit: int) -> bytes:
         What it holds.
 
     Raises:
-        UnreadableImage: It cannot be read.
+        Unusable: It cannot be read.
     """
     try:
         info = path.stat()
         if not stat.S_ISREG(info.st_mode):
-            raise UnreadableImage("not-a-file", "Not an ordinary file.", file=str(path))
+            raise Unusable("not-a-file", "Not an ordinary file.", file=str(path))
         if info.st_size > limit:
             detail = f"{info.st_size:,} bytes, of which {limit:,} are allowed."
-            raise UnreadableImage("too-big", detail, file=str(path))
+            raise Unusable("too-big", detail, file=str(path))
         return path.read_bytes()
     except PermissionError as error:
         detail = "There is no permission to read it."
-        raise UnreadableImage("no-permission", detail, file=str(path)) from error
+        raise Unusable("no-permission", detail, file=str(path)) from error
     except (FileNotFoundError, NotADirectoryError) as error:
         detail = "There is no such file."
-        raise UnreadableImage("missing", detail, file=str(path)) from error
+        raise Unusable("missing", detail, file=str(path)) from error
     except OSError as error:
         detail = f"It cannot be read: {error.strerror}."
-        raise UnreadableImage("unreadable", detail, file=str(path)) from error
+        raise Unusable("unreadable", detail, file=str(path)) from error
 
 
 def embedded_image(content: Any, file: str) -> bytes:
     """The encoded image in a parsed labelme JSON."""
     text = content.get("imageData") if isinstance(content, dict) else None
     if not isinstance(text, str) or not text:
-        raise UnreadableImage("no-image", "It holds no imageData.", file=file)
+        raise Unusable("no-image", "It holds no imageData.", file=file)
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except ValueError as error:
         detail = "imageData is not base64."
-        raise UnreadableImage("damaged", detail, file=file) from error
+        raise Unusable("damaged", detail, file=file) from error
 
 
 # A list of a hundred thousand names, or outlines of thousands of corners.
@@ -181,13 +181,13 @@ def read_text(path: Path, limit: int = MAX_TEXT_BYTES) -> str:
         Its text, without a byte order mark.
 
     Raises:
-        UnreadableImage: It cannot be read, or is no UTF-8.
+        Unusable: It cannot be read, or is no UTF-8.
     """
     try:
         return read_limited(path, limit).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         detail = f"Not UTF-8: {error.reason} at byte {error.start}."
-        raise UnreadableImage("not-utf8", detail, file=str(path)) from error
+        raise Unusable("not-utf8", detail, file=str(path)) from error
 
 
 def read_lines(path: Path) -> list[str]:
@@ -200,7 +200,7 @@ def read_lines(path: Path) -> list[str]:
         Without space around them; those at the end that hold nothing are left out.
 
     Raises:
-        UnreadableImage: It cannot be read, or is no UTF-8.
+        Unusable: It cannot be read, or is no UTF-8.
     """
     # Not `splitlines`: names may hold what it takes for the end of a line, as U+2028.
     text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")

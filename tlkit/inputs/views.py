@@ -108,7 +108,7 @@ class ViewMaker:
             What it cost.
 
         Raises:
-            UnreadableImage: The file is gone, changed or damaged since it was prepared.
+            Unusable: The file is gone, changed or damaged since it was prepared.
         """
         began = time.thread_time()
         plain = read_example(
@@ -134,7 +134,7 @@ class ViewMaker:
         try:
             data = safe_read.read_bytes(path)
             plain = fitted.decode_fitted(data, self.size, self.resize)
-        except safe_read.UnreadableImage as error:
+        except safe_read.Unusable as error:
             return f"{error.reason}: {error.detail}" if error.detail else error.reason
         self._draw(plain, hashlib.sha256(data).hexdigest(), views, out)
         return ""

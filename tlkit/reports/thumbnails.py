@@ -15,7 +15,7 @@ from PIL import Image
 from tlkit.imaging import decode as decoding
 from tlkit.imaging import safe_read as contents
 from tlkit.imaging.resize import crop, reduction
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 from tlkit.progress import Progress, track
 from tlkit.reports.html import node
 from tlkit.workers import in_order
@@ -93,7 +93,7 @@ def thumbnails(
         # What lies in a box is told in pixels of the whole image.
         reduce = None if any(boxes) else whole
         pixels = decoding.decode(data, reduce=reduce).pixels
-    except UnreadableImage:
+    except Unusable:
         return [b""] * len(boxes)
     return [_jpeg(pixels, box, max_bytes) for box in boxes]
 

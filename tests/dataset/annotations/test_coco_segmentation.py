@@ -12,7 +12,8 @@ from tlkit.dataset.annotations.coco_segmentation import (
     total_area,
 )
 from tlkit.dataset.annotations.rle import decode
-from tlkit.dataset.annotations.shapes import BadShape, Shape, mask_shape, rectangle
+from tlkit.dataset.annotations.shapes import Shape, mask_shape, rectangle
+from tlkit.imaging.safe_read import Unusable
 
 SIZE = (8, 6)
 TRIANGLE = Shape("polygon", ((0, 0), (4, 0), (0, 3)))
@@ -80,7 +81,7 @@ def test_masks_are_cut_at_the_edges():
 
 
 def test_a_mask_that_is_no_image():
-    with pytest.raises(BadShape):
+    with pytest.raises(Unusable):
         segmentation([Shape("mask", ((0, 0), (3, 3)), "AAAA")], SIZE)
 
 
@@ -118,7 +119,7 @@ def test_reading():
 def test_what_cannot_be_read(content, reason):
     shapes, (fault,) = parts(content)
     assert shapes == []
-    assert fault.args[0] == reason
+    assert fault.reason == reason
 
 
 def test_one_bad_part_costs_no_other():

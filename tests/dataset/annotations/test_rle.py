@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tlkit.dataset.annotations.rle import compress, decode, encode
-from tlkit.dataset.annotations.shapes import BadShape
+from tlkit.imaging.safe_read import Unusable
 
 # Columns: 0 1 1, 1 0 0, 0 0 1.
 SMALL = np.array([[0, 1, 0], [1, 0, 0], [1, 0, 1]], bool)
@@ -85,5 +85,5 @@ def test_as_pycocotools_does():
     ],
 )
 def test_what_is_no_mask(counts, size):
-    with pytest.raises(BadShape):
+    with pytest.raises(Unusable):
         decode(counts, size)

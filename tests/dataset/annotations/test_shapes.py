@@ -14,7 +14,6 @@ from tests.imaging.test_decode import UPRIGHT, huge_png
 from tlkit.dataset.annotations.shapes import (
     CORNERS,
     KINDS,
-    BadShape,
     Shape,
     around,
     mask_shape,
@@ -22,6 +21,7 @@ from tlkit.dataset.annotations.shapes import (
     upright,
 )
 from tlkit.imaging.decode import TURNS
+from tlkit.imaging.safe_read import Unusable
 
 
 def png(values: np.ndarray) -> str:
@@ -31,9 +31,9 @@ def png(values: np.ndarray) -> str:
 
 
 def fault(act) -> Any:
-    with pytest.raises(BadShape) as caught:
+    with pytest.raises(Unusable) as caught:
         act()
-    reason, detail = caught.value.args
+    reason, detail = caught.value.reason, caught.value.detail
     assert detail
     return reason
 

@@ -13,7 +13,7 @@ from tlkit.dataset.formats.common import read_ids
 from tlkit.dataset.formats.masks import claims, read
 from tlkit.dataset.sources.open import open_source
 from tlkit.errors import DatasetError
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 
 IDS = np.zeros((4, 6), np.uint8)
 IDS[1:3, 2:5] = 26
@@ -178,7 +178,7 @@ def test_a_header_that_claims_too_much(tmp_path, side):
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     data = chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
     (tmp_path / "m.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data)
-    with pytest.raises(UnreadableImage) as caught:
+    with pytest.raises(Unusable) as caught:
         read_ids(tmp_path / "m.png")
     assert caught.value.reason == "too-many-pixels"
 

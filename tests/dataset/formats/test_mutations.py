@@ -29,7 +29,7 @@ from PIL import Image, features
 
 from tests.conftest import draw_image
 from tlkit.dataset.annotations.objects_file import read_objects
-from tlkit.dataset.annotations.shapes import BadShape, mask_shape, upright
+from tlkit.dataset.annotations.shapes import mask_shape, upright
 from tlkit.dataset.formats import SOURCES, Rejected
 from tlkit.dataset.formats.labelme import Sheet, parse_sheet
 from tlkit.dataset.inspection.image_info import Examined, examine
@@ -37,7 +37,7 @@ from tlkit.dataset.prepare import prepare
 from tlkit.dataset.splitting.examples import Labeling
 from tlkit.errors import DatasetError
 from tlkit.imaging import decode as decoding
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 
 EXAMPLES = int(os.environ.get("TLKIT_EXAMPLES", "0"))
 # Of one example: processor time, and memory beyond what is there before.
@@ -175,7 +175,7 @@ def test_images(kind, edits):
     with bounded():
         try:
             image = decoding.decode(data, max_pixels=MAX_PIXELS)
-        except UnreadableImage as error:
+        except Unusable as error:
             refusal = error
     if image is None:
         assert refusal is not None
@@ -539,7 +539,7 @@ def test_sources(place, name, draw, how):
     for record in read_objects(out):
         shapes = [shape for obj in record.objects for shape in obj.shapes]
         for shape in shapes[:20]:
-            with bounded(), contextlib.suppress(BadShape):
+            with bounded(), contextlib.suppress(Unusable):
                 upright(shape, 6, (32, 32)).outlines()
 
 

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from tlkit.dataset import formats as sources
-from tlkit.dataset.annotations.shapes import BadShape
 from tlkit.dataset.formats.via import claims, read, told
 from tlkit.dataset.formats.via_files import read_region
 from tlkit.dataset.sources.open import ReaderOptions, open_source
 from tlkit.errors import DatasetError, UsageError
+from tlkit.imaging.safe_read import Unusable
 
 RECT = {"name": "rect", "x": 1, "y": 2, "width": 10, "height": 20}
 POINT = {"name": "point", "cx": 3, "cy": 4}
@@ -117,9 +117,9 @@ def test_an_ellipse_turns_clockwise():
     ],
 )
 def test_broken_shapes(content, reason):
-    with pytest.raises(BadShape) as caught:
+    with pytest.raises(Unusable) as caught:
         read_region(content)
-    assert caught.value.args[0] == reason
+    assert caught.value.reason == reason
 
 
 def test_what_an_attribute_says():

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlkit.dataset.annotations.shapes import BadShape, mask_shape, rectangle
+from tlkit.dataset.annotations.shapes import mask_shape, rectangle
 from tlkit.dataset.formats import detect, open_source, voc_xml
 from tlkit.dataset.formats.voc import claims, read
 from tlkit.dataset.formats.voc_masks import joined, palette, read_classes, read_numbers
 from tlkit.dataset.formats.voc_xml import parse_xml
 from tlkit.dataset.formats.yolo import read as read_yolo
 from tlkit.dataset.records import Annotation
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 
 
 def box(x0, y0, x1, y1):
@@ -443,7 +443,7 @@ def test_masks_in_color(folder):
     assert classes.names == ("background", "cat", "dog")
     numbers = read_numbers(folder.root / "a.png", classes.colors)
     np.testing.assert_array_equal(numbers, [[0, 1, 2, 255]])
-    with pytest.raises(UnreadableImage, match=r"\(9, 8, 7\) stands for no number"):
+    with pytest.raises(Unusable, match=r"\(9, 8, 7\) stands for no number"):
         read_numbers(folder.root / "a.png", palette())
     folder.text("labelmap.txt", "background\ncat\n")
     assert read_classes(folder.root, "labelmap.txt").colors == palette()
@@ -459,7 +459,7 @@ def test_masks_join_boxes_only_where_it_is_clear():
     assert joined([small], [mask]) == (small, mask)
     assert joined([], [mask]) == (mask,)
     assert joined([one], []) == (one,)
-    with pytest.raises(BadShape):
+    with pytest.raises(Unusable):
         mask_shape(~inside)
 
 

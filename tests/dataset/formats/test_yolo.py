@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlkit.dataset.annotations.shapes import BadShape
 from tlkit.dataset.formats import detect, open_source
 from tlkit.dataset.formats.yolo import claims, read
 from tlkit.dataset.formats.yolo_labels import looks_like_label, parse_line
+from tlkit.imaging.safe_read import Unusable
 
 BOX = "1 0.5 0.5 0.5 0.25\n"
 
@@ -118,9 +118,9 @@ def test_lines_with_keypoints():
     ],
 )
 def test_lines_that_cannot_be_used(line, reason):
-    with pytest.raises(BadShape) as caught:
+    with pytest.raises(Unusable) as caught:
         parse_line(line, (100, 200))
-    assert caught.value.args[0] == reason
+    assert caught.value.reason == reason
 
 
 def test_darknet_as_cvat_writes_it(folder):

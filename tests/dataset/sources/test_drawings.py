@@ -10,8 +10,9 @@ from PIL import Image
 from tlkit.dataset.formats import ReaderOptions, detect, open_source
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.sources import drawings as quickdraw
-from tlkit.dataset.sources.strokes import BadDrawing, render, scaled
+from tlkit.dataset.sources.strokes import render, scaled
 from tlkit.errors import DatasetError, UsageError
+from tlkit.imaging.safe_read import Unusable
 
 L = [[[0, 0, 255], [0, 127, 127]]]
 
@@ -88,7 +89,7 @@ def test_a_dot():
     ],
 )
 def test_what_cannot_be_drawn(drawing):
-    with pytest.raises(BadDrawing):
+    with pytest.raises(Unusable):
         scaled(drawing)
 
 

@@ -22,7 +22,7 @@ from tlkit.dataset.formats.labelme import parse_sheet
 from tlkit.dataset.records import SPLIT_NAMES, ImageRecord, ParsedSource, Rejected
 from tlkit.dataset.splitting.examples import Labeling, is_ignored
 from tlkit.errors import DatasetError
-from tlkit.imaging.safe_read import read_json
+from tlkit.imaging.safe_read import Unusable, read_json
 from tlkit.progress import Progress
 
 KEPT = "corrections.jsonl"
@@ -134,7 +134,7 @@ def kept(directory: Path) -> dict[str, Correction]:
             made[record.path] = Correction(
                 record, bool(content["labels"]), bool(content["shapes"]), faults
             )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, Unusable) as error:
         raise DatasetError(
             f"{path} is not what prepare wrote: {error!r}.",
             hint="Run tlkit prepare again with --overwrite, and --corrections again.",

@@ -32,7 +32,7 @@ from tlkit.files import write_json, write_text
 from tlkit.imaging import decode as decoding
 from tlkit.imaging import safe_read as contents
 from tlkit.imaging.decode import DecodedImage
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 
 WORK = "work.json"
 FLAGS, LABELS = "flags.txt", "labels.txt"
@@ -143,7 +143,7 @@ def write_images(
         try:
             data = contents.read_bytes(root / record.path)
             image = decoding.decode(data)
-        except UnreadableImage as error:
+        except Unusable as error:
             unseen.append(Rejected(record.path, error.reason, error.detail))
             continue
         stem = f"{len(entries) + 1:04d} {_tame(record.path)}"
@@ -233,8 +233,8 @@ def read_index(folder: Path) -> list[Entry]:
         # Only what lies in the folder itself is ever read.
         names = [e.name for e in entries if Path(e.name).name != e.name]
         fault = f"it names {names[0]!r}" if names else ""
-    except (UnreadableImage, KeyError, TypeError, AttributeError) as error:
-        fault = error.detail if isinstance(error, UnreadableImage) else repr(error)
+    except (Unusable, KeyError, TypeError, AttributeError) as error:
+        fault = error.detail if isinstance(error, Unusable) else repr(error)
     if fault:
         raise UsageError(
             f"{folder} is not a work folder, for its {WORK}: {fault}",

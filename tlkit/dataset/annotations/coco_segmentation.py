@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from tlkit.dataset.annotations import rle
-from tlkit.dataset.annotations.shapes import BadShape, Point, Shape, mask_shape
+from tlkit.dataset.annotations.shapes import Point, Shape, mask_shape
+from tlkit.imaging.safe_read import Unusable
 
 # So many pixels of difference come from writing numbers as text.
 NEAR = 1e-3
@@ -37,20 +38,20 @@ def segmentation(shapes: Sequence[Shape], size: tuple[int, int]) -> Segmentation
     ]
 
 
-def parts(content: Any) -> tuple[list[Shape], list[BadShape]]:
+def parts(content: Any) -> tuple[list[Shape], list[Unusable]]:
     """Read a segmentation."""
     shapes: list[Shape] = []
-    faults: list[BadShape] = []
+    faults: list[Unusable] = []
     if not content:
         return shapes, faults
     if not isinstance(content, dict | list):
-        faults.append(BadShape("bad-points", "neither polygons nor a mask"))
+        faults.append(Unusable("bad-points", "neither polygons nor a mask"))
         return shapes, faults
     read = _mask if isinstance(content, dict) else _polygon
     for part in [content] if isinstance(content, dict) else content:
         try:
             shapes.append(read(part))
-        except BadShape as error:
+        except Unusable as error:
             faults.append(error)
     return shapes, faults
 
@@ -94,7 +95,7 @@ def same_shapes(some: Sequence[Shape], others: Sequence[Shape]) -> bool:
 
 def _polygon(part: Any) -> Shape:
     if not isinstance(part, list) or len(part) % 2:
-        raise BadShape("bad-points", "a polygon that is no list of x and y")
+        raise Unusable("bad-points", "a polygon that is no list of x and y")
     return Shape.make("polygon", _pairs(part))
 
 

@@ -18,9 +18,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.annotations.shapes import BadShape, Shape
+from tlkit.dataset.annotations.shapes import Shape
 from tlkit.dataset.records import Annotation, ImageRecord
 from tlkit.errors import DatasetError
+from tlkit.imaging.safe_read import Unusable
 
 OBJECTS = "objects.jsonl"
 
@@ -47,7 +48,7 @@ def read_objects(directory: Path) -> Iterator[ImageRecord]:
         for number, line in enumerate(file, 1):
             try:
                 yield page_of(json.loads(line))
-            except (ValueError, KeyError, TypeError, BadShape) as error:
+            except (ValueError, KeyError, TypeError, Unusable) as error:
                 raise DatasetError(
                     f"{path}, line {number} is not what prepare wrote: {error!r}.",
                     hint="Run tlkit prepare again with --overwrite.",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from tlkit.dataset.annotations.shapes import BadShape, rectangle, upright
+from tlkit.dataset.annotations.shapes import rectangle, upright
 from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.records import Annotation, ImageRecord, Rejected
+from tlkit.imaging.safe_read import Unusable
 
 
 def upright_pages(
@@ -47,8 +48,8 @@ def upright_page(record: ImageRecord, info: ImageInfo) -> ImageRecord | Rejected
         objects = tuple(
             _turned(obj, info.orientation, stored) for obj in record.objects
         )
-    except BadShape as error:
-        return Rejected(record.shown, error.args[0], f"{error.args[1]}.")
+    except Unusable as error:
+        return Rejected(record.shown, error.reason, f"{error.detail}.")
     return replace(record, objects=objects, size=size)
 
 

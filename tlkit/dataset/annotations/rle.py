@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tlkit.dataset.annotations.shapes import MAX_MASK_PIXELS, BadShape
+from tlkit.dataset.annotations.shapes import MAX_MASK_PIXELS
+from tlkit.imaging.safe_read import Unusable
 
 # Seven characters hold 35 bits, more than any count.
 LONGEST = 7
@@ -25,15 +26,15 @@ def decode(counts: str | bytes | Sequence[int], size: Any) -> np.ndarray:
     except (TypeError, ValueError):
         height = width = 0
     if not all(type(n) is int and n > 0 for n in (height, width)):
-        raise BadShape("bad-mask", f"a mask of size {size!r}"[:100])
+        raise Unusable("bad-mask", f"a mask of size {size!r}"[:100])
     if height * width > MAX_MASK_PIXELS:
-        raise BadShape("bad-mask", "a mask larger than any image")
+        raise Unusable("bad-mask", "a mask larger than any image")
     runs = _numbers(counts) if isinstance(counts, str | bytes) else _listed(counts)
     if runs.size and (runs.min() < 0 or runs.max() > height * width):
-        raise BadShape("bad-mask", "run lengths that are none")
+        raise Unusable("bad-mask", "run lengths that are none")
     if (total := int(runs.sum())) != height * width:
         detail = f"run lengths for {total} pixels, it has {height * width}"
-        raise BadShape("bad-mask", detail)
+        raise Unusable("bad-mask", detail)
     inside = np.arange(runs.size) % 2 == 1
     return np.repeat(inside, runs).reshape(width, height).T
 
@@ -64,9 +65,9 @@ def _listed(counts: Any) -> np.ndarray:
     try:
         runs = np.array(counts)
     except (TypeError, ValueError) as error:
-        raise BadShape("bad-mask", "run lengths that are no list") from error
+        raise Unusable("bad-mask", "run lengths that are no list") from error
     if runs.ndim != 1 or runs.dtype.kind not in "iu":
-        raise BadShape("bad-mask", "run lengths that are no whole numbers")
+        raise Unusable("bad-mask", "run lengths that are no whole numbers")
     return runs.astype(np.int64)
 
 
@@ -74,16 +75,16 @@ def _numbers(counts: str | bytes) -> np.ndarray:
     try:
         text = counts.encode("ascii") if isinstance(counts, str) else counts
     except UnicodeEncodeError as error:
-        raise BadShape("bad-mask", "run lengths that are no text of COCO's") from error
+        raise Unusable("bad-mask", "run lengths that are no text of COCO's") from error
     codes = np.frombuffer(text, np.uint8).astype(np.int64) - 48
     ends = np.flatnonzero(codes & 32 == 0)
     foreign = codes.size and (codes.min() < 0 or codes.max() > 63)
     if foreign or not ends.size or ends[-1] != codes.size - 1:
-        raise BadShape("bad-mask", "run lengths that are no text of COCO's")
+        raise Unusable("bad-mask", "run lengths that are no text of COCO's")
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
     if lengths.max() > LONGEST:
-        raise BadShape("bad-mask", "run lengths that are none")
+        raise Unusable("bad-mask", "run lengths that are none")
     place = np.arange(codes.size) - np.repeat(starts, lengths)
     numbers = np.add.reduceat((codes & 31) << 5 * place, starts)
     numbers -= np.where(codes[ends] & 16, np.int64(1) << 5 * lengths, 0)

@@ -27,6 +27,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tlkit.imaging.safe_read import Unusable
+
 Point = tuple[float, float]
 # x0, y0, x1, y1, x1 and y1 outside.
 Bounds = tuple[float, float, float, float]
@@ -53,10 +55,6 @@ FARTHEST = 1e9
 MAX_MASK_PIXELS = 120_000_000
 
 
-class BadShape(ValueError):
-    """Says why a shape cannot be used: (reason, detail)."""
-
-
 @dataclass(frozen=True)
 class Shape:
     """Something drawn on an image.
@@ -75,31 +73,31 @@ class Shape:
     def __post_init__(self) -> None:
         """Check that it is one."""
         if self.kind not in KINDS:
-            raise BadShape("unknown-shape", f"a {self.kind!r} is not known")
+            raise Unusable("unknown-shape", f"a {self.kind!r} is not known")
         number, least = len(self.points), KINDS[self.kind]
         if number < least or (number > least and self.kind in FIXED):
             what = self.kind.replace("_", " ")
-            raise BadShape("bad-points", f"{number} point(s) are no {what}")
+            raise Unusable("bad-points", f"{number} point(s) are no {what}")
         if not all(
             math.isfinite(v) and abs(v) < FARTHEST for p in self.points for v in p
         ):
-            raise BadShape("bad-points", "its points are not finite")
+            raise Unusable("bad-points", "its points are not finite")
 
     @classmethod
     def make(cls, kind: Any, points: Any, mask: Any = "") -> Shape:
         """Read a shape from what a JSON may hold."""
         if not isinstance(kind, str):
-            raise BadShape("unknown-shape", f"a {kind!r} is not known")
+            raise Unusable("unknown-shape", f"a {kind!r} is not known")
         try:
             pairs = tuple((float(x), float(y)) for x, y in points)
         except (TypeError, ValueError, OverflowError) as error:
             detail = "its points are not pairs of numbers"
-            raise BadShape("bad-points", detail) from error
+            raise Unusable("bad-points", detail) from error
         shape = cls(kind, pairs, mask if isinstance(mask, str) else "")
         if kind == "mask":
             x0, y0, x1, y1 = shape.bounds
             if (x1 - x0) * (y1 - y0) > MAX_MASK_PIXELS:
-                raise BadShape("bad-points", "a mask larger than any image")
+                raise Unusable("bad-points", "a mask larger than any image")
         return shape
 
     @property
@@ -143,9 +141,9 @@ class Shape:
                     if size == (x1 - x0, y1 - y0):
                         return np.asarray(image.convert("L")) > 0
             except Exception as error:
-                raise BadShape("bad-mask", "its mask is no PNG") from error
+                raise Unusable("bad-mask", "its mask is no PNG") from error
         detail = f"its mask has {size} pixels, its box {(x1 - x0, y1 - y0)}"
-        raise BadShape("bad-mask", detail)
+        raise Unusable("bad-mask", detail)
 
     def moved(self, move: Callable[[Point], Point]) -> Shape:
         """The same elsewhere."""
@@ -176,7 +174,7 @@ def mask_shape(inside: np.ndarray, left: int = 0, top: int = 0) -> Shape:
     """Pixels as a shape."""
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     if not rows.size:
-        raise BadShape("no-area", "a mask of no pixels")
+        raise Unusable("no-area", "a mask of no pixels")
     y0, y1, x0, x1 = rows[0], rows[-1], columns[0], columns[-1]
     buffer = io.BytesIO()
     part = inside[y0 : y1 + 1, x0 : x1 + 1]

@@ -33,7 +33,7 @@ from tlkit.dataset.splitting.examples import Labeling, label
 from tlkit.errors import TlkitError, UsageError, unknown_name
 from tlkit.files import replaced_directory
 from tlkit.imaging import safe_read as contents
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 from tlkit.progress import Progress, Silent, track
 
 IMAGES = ("copy", "none")
@@ -184,7 +184,7 @@ def _copy(
     for sheet, fact in track(both, progress, "Copying images", len(both)):
         try:
             data = contents.read_bytes(root / fact.path)
-        except UnreadableImage as error:
+        except Unusable as error:
             rejected.append(Rejected(fact.path, error.reason, error.detail))
             continue
         if hashlib.sha256(data).hexdigest() != fact.sha256:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tlkit.dataset.annotations.shapes import BadShape
 from tlkit.dataset.inspection import image_info as known
 from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.records import Annotation, ImageRecord, Rejected, natural_key
 from tlkit.dataset.sources.image_paths import SUFFIXES
+from tlkit.imaging.safe_read import Unusable
 
 # What things without a label are called where every one must have some.
 NAMELESS = "unlabeled"
@@ -101,8 +101,8 @@ def _fault(obj: Annotation) -> tuple[str, str] | None:
         for shape in obj.shapes:
             if shape.kind == "mask":
                 shape.pixels()
-    except BadShape as error:
-        return error.args[0], error.args[1]
+    except Unusable as error:
+        return error.reason, error.detail
     return None
 
 

@@ -39,7 +39,7 @@ from tlkit.dataset.records import (
 )
 from tlkit.dataset.sources.image_paths import Images
 from tlkit.dataset.sources.open import Source
-from tlkit.imaging.safe_read import MAX_JSON_BYTES, UnreadableImage, glance, read_json
+from tlkit.imaging.safe_read import MAX_JSON_BYTES, Unusable, glance, read_json
 from tlkit.progress import track
 
 # What becomes a part of Page.
@@ -90,7 +90,7 @@ def read(source: Source) -> ParsedSource:
     for file in track(names, source.progress, "Reading annotations", len(names)):
         try:
             content = read_json(source.root / file)
-        except UnreadableImage as error:
+        except Unusable as error:
             rejected.append(Rejected(file, error.reason, error.detail))
             continue
         if not isinstance(content, dict) or not isinstance(content.get("images"), list):

@@ -15,7 +15,6 @@ from tlkit.dataset.annotations.coco_segmentation import (
 )
 from tlkit.dataset.annotations.shapes import (
     MAX_MASK_PIXELS,
-    BadShape,
     Bounds,
     Shape,
     around,
@@ -23,6 +22,7 @@ from tlkit.dataset.annotations.shapes import (
 )
 from tlkit.dataset.formats.common import Faults
 from tlkit.dataset.records import Annotation, is_label
+from tlkit.imaging.safe_read import Unusable
 
 Id = int | str
 
@@ -93,8 +93,8 @@ def read_objects(
                     entry, images[image], categories[category], what, faults
                 )
                 objects[image].append(obj)
-            except BadShape as error:
-                faults.add(error.args[0], f"{what}: {error.args[1]}")
+            except Unusable as error:
+                faults.add(error.reason, f"{what}: {error.detail}")
     return objects
 
 
@@ -179,17 +179,17 @@ def _drawn(
         height, width = content["size"]
         if size and size != (width, height):
             drawn = []
-            bad.append(BadShape("bad-mask", f"a mask of {width} x {height} pixels"))
+            bad.append(Unusable("bad-mask", f"a mask of {width} x {height} pixels"))
     if not drawn and bad and box:
-        detail = "; ".join(dict.fromkeys(str(fault.args[1]) for fault in bad))
+        detail = "; ".join(dict.fromkeys(fault.detail for fault in bad))
         faults.add("bad-segmentation", f"{what}: {detail}; its box is used")
         return (rectangle(box),)
     for fault in bad:
-        faults.add(fault.args[0], f"{what}: {fault.args[1]}")
+        faults.add(fault.reason, f"{what}: {fault.detail}")
     if bad and not drawn:
-        raise BadShape("no-shape", "nothing of its segmentation can be used")
+        raise Unusable("no-shape", "nothing of its segmentation can be used")
     if not drawn and box is None:
-        raise BadShape("no-shape", "it has neither segmentation nor bbox")
+        raise Unusable("no-shape", "it has neither segmentation nor bbox")
     return tuple(drawn) if drawn or box is None else (rectangle(box),)
 
 
@@ -200,10 +200,10 @@ def _box(value: Any) -> Bounds | None:
         x, y, width, height = (float(v) for v in value)
         # A shape's own checks: finite, and somewhere near.
         box = rectangle((x, y, x + width, y + height)).points
-    except (TypeError, ValueError, OverflowError) as error:
-        raise BadShape("bad-box", f"its bbox is {value!r}"[:200]) from error
+    except (TypeError, ValueError, OverflowError, Unusable) as error:
+        raise Unusable("bad-box", f"its bbox is {value!r}"[:200]) from error
     if width < 0 or height < 0:
-        raise BadShape("bad-box", f"its bbox is {value!r}")
+        raise Unusable("bad-box", f"its bbox is {value!r}")
     return *box[0], *box[1]
 
 
@@ -224,7 +224,7 @@ def _exact(
         if not shapes or (masked and size is None):
             return ()
         said = segmentation(shapes, size or (0, 0))
-    except (BadShape, TypeError, ValueError, KeyError, AttributeError):
+    except (Unusable, TypeError, ValueError, KeyError, AttributeError):
         return ()
     # Other programs write an empty list again for what has no area.
     empty = content in EMPTY and not total_area(shapes)

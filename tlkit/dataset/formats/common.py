@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from tlkit.dataset.records import SPLIT_NAMES, Rejected, in_natural_order
 from tlkit.imaging.decode import MAX_PIXELS
-from tlkit.imaging.safe_read import UnreadableImage, read_bytes
+from tlkit.imaging.safe_read import Unusable, read_bytes
 
 
 def settle(
@@ -78,7 +78,7 @@ def read_ids(path: Path) -> np.ndarray:
     colors = values[..., :3] if values.shape[2] >= 3 else values[..., :1]
     if (colors != colors[..., :1]).any():
         detail = "Its channels differ, so it shows colors and no ids."
-        raise UnreadableImage("color-mask", detail)
+        raise Unusable("color-mask", detail)
     return colors[..., 0]
 
 
@@ -92,16 +92,16 @@ def read_values(path: Path) -> np.ndarray:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     detail = f"{width} x {height} pixels; {MAX_PIXELS:,} are allowed."
-                    raise UnreadableImage("too-many-pixels", detail)
+                    raise Unusable("too-many-pixels", detail)
                 values = np.asarray(image)
         except UnidentifiedImageError as error:
             detail = "No PNG; other formats blur ids."
-            raise UnreadableImage("not-png", detail) from error
+            raise Unusable("not-png", detail) from error
         except Image.DecompressionBombError as error:
             detail = f"More pixels than the {MAX_PIXELS:,} that are allowed."
-            raise UnreadableImage("too-many-pixels", detail) from error
+            raise Unusable("too-many-pixels", detail) from error
         except (OSError, SyntaxError, ValueError) as error:
-            raise UnreadableImage("damaged", f"{error}.") from error
+            raise Unusable("damaged", f"{error}.") from error
     return values.astype(np.uint8) if values.dtype == bool else values
 
 

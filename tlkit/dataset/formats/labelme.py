@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.annotations.shapes import BadShape, Shape
+from tlkit.dataset.annotations.shapes import Shape
 from tlkit.dataset.formats.folders import is_split
 from tlkit.dataset.records import (
     SPLIT_NAMES,
@@ -23,7 +23,7 @@ from tlkit.dataset.records import (
     is_label,
 )
 from tlkit.dataset.sources.open import Source
-from tlkit.imaging.safe_read import UnreadableImage, glance, read_json
+from tlkit.imaging.safe_read import Unusable, glance, read_json
 from tlkit.progress import track
 from tlkit.workers import in_order
 
@@ -123,7 +123,7 @@ def parse_sheet(root: Path, file: str) -> Sheet:
     """Read one JSON."""
     try:
         content = read_json(root / file)
-    except UnreadableImage as error:
+    except Unusable as error:
         rejection = Rejected(file, error.reason, error.detail)
         return Sheet(ImageRecord(""), rejected=(rejection,), usable=False)
     if not _is_labelme(content):
@@ -180,8 +180,8 @@ def read_shapes(shapes: Any, file: str) -> tuple[list[Annotation], list[Rejected
     for number, content in enumerate(shapes if isinstance(shapes, list) else [], 1):
         try:
             label, shape = _shape(content)
-        except BadShape as error:
-            reason, detail = error.args
+        except Unusable as error:
+            reason, detail = error.reason, error.detail
             rejected.append(Rejected(file, reason, f"Shape {number}: {detail}."))
             continue
         group = content.get("group_id")
@@ -212,10 +212,10 @@ def _extra(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _shape(content: Any) -> tuple[str, Shape]:
     if not isinstance(content, dict):
-        raise BadShape("bad-shape", "not an object")
+        raise Unusable("bad-shape", "not an object")
     label = content.get("label")
     if not isinstance(label, str) or not is_label(label):
-        raise BadShape("bad-label", f"its label is {label!r}")
+        raise Unusable("bad-label", f"its label is {label!r}")
     # There was no other before labelme 3.7.
     kind = content.get("shape_type") or "polygon"
     shape = Shape.make(kind, content.get("points"), content.get("mask"))

@@ -43,7 +43,7 @@ from tlkit.dataset.records import (
 from tlkit.dataset.sources.image_paths import SUFFIXES
 from tlkit.dataset.sources.open import Source
 from tlkit.errors import DatasetError
-from tlkit.imaging.safe_read import UnreadableImage, read_json
+from tlkit.imaging.safe_read import Unusable, read_json
 from tlkit.progress import track
 from tlkit.workers import in_order
 
@@ -161,7 +161,7 @@ def _page(
     file, image = pair
     try:
         ids = read_ids(root / file)
-    except UnreadableImage as error:
+    except Unusable as error:
         hint = " Use the watershed mask." if error.reason == "color-mask" else ""
         return [Rejected(file, error.reason, error.detail + hint)]
     present = [int(i) for i in np.unique(ids) if i]
@@ -227,7 +227,7 @@ def read_config(source: Source) -> Config:
             continue
         try:
             content = read_json(source.root / file)
-        except UnreadableImage as error:
+        except Unusable as error:
             rejected.append(Rejected(file, error.reason, error.detail))
             continue
         labels = content.get("labels") if isinstance(content, dict) else None

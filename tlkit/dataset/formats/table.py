@@ -33,7 +33,7 @@ from tlkit.dataset.records import (
 from tlkit.dataset.sources.image_paths import SUFFIXES as IMAGES
 from tlkit.dataset.sources.open import Source
 from tlkit.errors import DatasetError
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 
 SUFFIXES = (".csv", ".tsv")
 # Those of a table that was named by itself; Excel's "Unicode Text" is a .txt.
@@ -71,7 +71,7 @@ def _claimed(source: Source, file: str, names: set[str]) -> int:
         rows = list(itertools.islice(rows_of(path), SAMPLE))
     except UnknownColumns:
         return 0
-    except UnreadableImage:
+    except Unusable:
         # Nothing else can be meant where no folders are; reading it tells its fault.
         return int(not any("/" in name for name in source.files))
     at = columns.places["path"]
@@ -119,7 +119,7 @@ def _tables(source: Source) -> tuple[list[Table], list[Rejected]]:
         except UnknownColumns as error:
             faults.append(error)
             rejected.append(Rejected(file, "unknown-columns", error.message))
-        except UnreadableImage as error:
+        except Unusable as error:
             faults.append(error)
             rejected.append(Rejected(file, error.reason, error.detail))
     if not tables:

@@ -14,7 +14,7 @@ from tlkit.dataset.records import Annotation, ImageRecord, Rejected
 from tlkit.dataset.sources.open import Source
 from tlkit.imaging import decode
 from tlkit.imaging import safe_read as contents
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 from tlkit.progress import track
 from tlkit.workers import in_order
 
@@ -96,7 +96,7 @@ def measured(
 def _measure(root: Path, path: str) -> Size | Rejected:
     try:
         return decode.measure(contents.read_bytes(root / path))
-    except UnreadableImage as error:
+    except Unusable as error:
         return Rejected(path, error.reason, error.detail)
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from tlkit.dataset.annotations.shapes import BadShape, Bounds, rectangle
+from tlkit.dataset.annotations.shapes import Bounds, rectangle
 from tlkit.dataset.formats.table_columns import CORNERS, FRAME, Columns, understood
 from tlkit.dataset.formats.table_frame import Cell, frame_header, frame_rows, plain
 from tlkit.dataset.records import SPLIT_NAMES, Rejected, is_label
 from tlkit.dataset.sources.open import Source
-from tlkit.imaging.safe_read import UnreadableImage, glance
+from tlkit.imaging.safe_read import Unusable, glance
 from tlkit.progress import track
 
 DELIMITERS = (",", ";", "\t")
@@ -78,13 +78,13 @@ def rows_of(path: Path) -> Iterator[list[str]]:
     """Read the rows of a table after the names of its columns."""
     shown = str(path)
     if not path.is_file():
-        raise UnreadableImage("not-a-file", "Not an ordinary file.", file=shown)
+        raise Unusable("not-a-file", "Not an ordinary file.", file=shown)
     dialect = _dialect(glance(path))
     number = 1
     try:
         if path.stat().st_size > MAX_TABLE_BYTES:
             detail = f"More than the {MAX_TABLE_BYTES:,} bytes that are allowed."
-            raise UnreadableImage("too-big", detail, file=shown)
+            raise Unusable("too-big", detail, file=shown)
         with path.open(encoding=dialect.encoding, newline="") as file:
             if dialect.told:
                 file.readline()
@@ -95,13 +95,13 @@ def rows_of(path: Path) -> Iterator[list[str]]:
                 yield row
     except UnicodeDecodeError as error:
         detail = _not_decoded(error)
-        raise UnreadableImage("not-utf8", detail, file=shown, hint=SAVE) from error
+        raise Unusable("not-utf8", detail, file=shown, hint=SAVE) from error
     except csv.Error as error:
         detail = f"Broken after row {number}, is a quote left open? ({error})"
-        raise UnreadableImage("broken-csv", detail, file=shown) from error
+        raise Unusable("broken-csv", detail, file=shown) from error
     except OSError as error:
         detail = f"It cannot be read: {error.strerror}."
-        raise UnreadableImage("unreadable", detail, file=shown) from error
+        raise Unusable("unreadable", detail, file=shown) from error
 
 
 def _dialect(start: bytes) -> Dialect:
@@ -227,7 +227,7 @@ def _begun(path: Path) -> Iterator[list[str]]:
     rows = rows_of(path)
     first = next(rows, None)
     if first is None and not any(header_of(path)):
-        raise UnreadableImage("empty", "The file is empty.", file=str(path))
+        raise Unusable("empty", "The file is empty.", file=str(path))
     return rows if first is None else itertools.chain([first], rows)
 
 
@@ -238,8 +238,8 @@ def _entries(
         if any(cells):
             try:
                 yield _entry(number, cells, columns, between)
-            except BadShape as error:
-                reason, detail = error.args
+            except Unusable as error:
+                reason, detail = error.reason, error.detail
                 yield number, reason, detail
 
 
@@ -249,18 +249,18 @@ def _entry(
     width = len(columns.header)
     if any(told[width:]):
         detail = f"{len(told)} cells for {width} columns, is a text not in quotes?"
-        raise BadShape("bad-row", detail.rstrip("?"))
+        raise Unusable("bad-row", detail.rstrip("?"))
     told = (*told, *[""] * width)[:width]
     cells = [plain(cell) for cell in told]
     said = {role: cells[i] for role, i in columns.places.items()}
     if not said["path"]:
-        raise BadShape("no-path", "it names no image")
+        raise Unusable("no-path", "it names no image")
     rest = {name: cells[i] for name, i in columns.others.items() if cells[i]}
     if _ruled_out(columns, rest):
-        raise BadShape("ruled-out", "Confidence 0 says that its label is not there")
+        raise Unusable("ruled-out", "Confidence 0 says that its label is not there")
     split = said.get("split", "").lower()
     if split and split not in SPLIT_NAMES:
-        raise BadShape("bad-split", f"{split!r} is no side of a split")
+        raise Unusable("bad-split", f"{split!r} is no side of a split")
     return Row(
         number=number,
         named=said["path"],
@@ -289,7 +289,7 @@ def _labels(cell: Cell, between: str | None) -> tuple[str, ...]:
     parts = [part.strip() for text in texts for part in _parted(text, between)]
     labels = tuple(dict.fromkeys(part for part in parts if part))
     if bad := [label for label in labels if not is_label(label)]:
-        raise BadShape("bad-label", f"{bad[0]!r} cannot be a label")
+        raise Unusable("bad-label", f"{bad[0]!r} cannot be a label")
     return labels
 
 
@@ -303,7 +303,7 @@ def _box(texts: Sequence[str]) -> Bounds | None:
     try:
         x0, y0, x1, y1 = map(_number, texts)
     except ValueError as error:
-        raise BadShape("bad-box", f"its box is {', '.join(texts)}") from error
+        raise Unusable("bad-box", f"its box is {', '.join(texts)}") from error
     return rectangle((x0, y0, x1, y1)).bounds
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tlkit.dataset.annotations.shapes import BadShape
 from tlkit.dataset.formats.folders import is_split
 from tlkit.dataset.formats.via_files import (
     Entry,
@@ -34,6 +33,7 @@ from tlkit.dataset.records import (
 from tlkit.dataset.sources.image_paths import Images
 from tlkit.dataset.sources.open import Source
 from tlkit.errors import DatasetError, unknown_name
+from tlkit.imaging.safe_read import Unusable
 from tlkit.progress import track
 
 REMOTE = re.compile("data:|[A-Za-z][A-Za-z0-9+.-]*://")
@@ -121,9 +121,9 @@ class _Reader:
                 others = json.dumps(obj.attributes, sort_keys=True)
                 same = obj.label, obj.shapes, others
                 if same in drawn:
-                    raise BadShape("duplicate-region", "the same was drawn before")
-            except BadShape as error:
-                reason, detail = error.args
+                    raise Unusable("duplicate-region", "the same was drawn before")
+            except Unusable as error:
+                reason, detail = error.reason, error.detail
                 detail = f"{entry.name}, region {region.number}: {detail}."
                 self._reject(entry, reason, detail)
             else:
@@ -152,9 +152,9 @@ def _thing(region: Region, label: str) -> Annotation:
     labels = told(region.attributes.get(label))
     if len(labels) > 1:
         several = ", ".join(map(repr, labels))
-        raise BadShape("several-labels", f"labeled as {several}, one is possible")
+        raise Unusable("several-labels", f"labeled as {several}, one is possible")
     if labels and not is_label(labels[0]):
-        raise BadShape("bad-label", f"its label is {labels[0]!r}")
+        raise Unusable("bad-label", f"its label is {labels[0]!r}")
     others = {name: v for name, v in region.attributes.items() if name != label}
     return Annotation("".join(labels), (shape,), attributes=others)
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tlkit.dataset.annotations.shapes import BadShape, Shape
+from tlkit.dataset.annotations.shapes import Shape
 from tlkit.dataset.records import Rejected, natural_key
 from tlkit.imaging.safe_read import (
     MAX_JSON_BYTES,
-    UnreadableImage,
+    Unusable,
     glance,
     read_bytes,
     read_json,
@@ -106,7 +106,7 @@ def read_entries(root: Path, file: str) -> Found:
             yield from _table(_text(root / file), file)
         else:
             yield from _entries(read_json(root / file), file)
-    except UnreadableImage as error:
+    except Unusable as error:
         yield Rejected(file, error.reason, error.detail)
 
 
@@ -169,12 +169,12 @@ def _text(path: Path) -> str:
     data = read_bytes(path, embedded=False)
     if len(data) > MAX_JSON_BYTES:
         detail = f"{len(data):,} bytes, of which {MAX_JSON_BYTES:,} are allowed."
-        raise UnreadableImage("too-big", detail, file=str(path))
+        raise Unusable("too-big", detail, file=str(path))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         detail = f"Not UTF-8: {error}."
-        raise UnreadableImage("broken-csv", detail, file=str(path)) from error
+        raise Unusable("broken-csv", detail, file=str(path)) from error
 
 
 def _is_header(line: str) -> bool:
@@ -237,7 +237,7 @@ def _cells(cells: Mapping[str, str]) -> tuple[Mapping[str, Any], Region | None]:
 def read_region(content: Any) -> Shape:
     """Read the shape of one region."""
     if not isinstance(content, Mapping):
-        raise BadShape("bad-shape", "its shape is not an object")
+        raise Unusable("bad-shape", "its shape is not an object")
     kind = content.get("name")
     if kind in ("polygon", "polyline"):
         return _joined(content, "polygon" if kind == "polygon" else "linestrip")
@@ -251,15 +251,15 @@ def read_region(content: Any) -> Shape:
         return Shape("circle", ((x, y), (x + r, y)))
     if kind == "ellipse":
         return _ellipse(content)
-    raise BadShape("unknown-shape", f"a {kind!r} is not known")
+    raise Unusable("unknown-shape", f"a {kind!r} is not known")
 
 
 def _joined(content: Mapping[str, Any], kind: str) -> Shape:
     xs, ys = (content.get(f"all_points_{axis}") for axis in "xy")
     if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
-        raise BadShape("bad-points", "all_points_x and all_points_y are no two lists")
+        raise Unusable("bad-points", "all_points_x and all_points_y are no two lists")
     if not all(_is_number(value) for value in (*xs, *ys)):
-        raise BadShape("bad-points", "some of its points are not numbers")
+        raise Unusable("bad-points", "some of its points are not numbers")
     return Shape.make(kind, list(zip(xs, ys, strict=True)))
 
 
@@ -267,7 +267,7 @@ def _ellipse(content: Mapping[str, Any]) -> Shape:
     x, y, rx, ry = _numbers(content, "cx", "cy", "rx", "ry")
     (theta,) = _numbers({"theta": 0, **content}, "theta")
     if not math.isfinite(theta):
-        raise BadShape("bad-points", f"its theta is {theta}")
+        raise Unusable("bad-points", f"its theta is {theta}")
     cos, sin = math.cos(theta), math.sin(theta)
     ends = (x + rx * cos, y + rx * sin), (x - ry * sin, y + ry * cos)
     return Shape("ellipse", ((x, y), *ends))
@@ -277,11 +277,11 @@ def _numbers(content: Mapping[str, Any], *names: str) -> tuple[float, ...]:
     values = [content.get(name) for name in names]
     for name, value in zip(names, values, strict=True):
         if not _is_number(value):
-            raise BadShape("bad-points", f"its {name} is {value!r}, no number")
+            raise Unusable("bad-points", f"its {name} is {value!r}, no number")
     try:
         return tuple(float(value) for value in values)  # type: ignore[arg-type]
     except OverflowError as error:
-        raise BadShape("bad-points", "its points are not finite") from error
+        raise Unusable("bad-points", "its points are not finite") from error
 
 
 def _is_number(value: Any) -> bool:

@@ -26,7 +26,7 @@ from tlkit.dataset.records import SPLIT_NAMES, ImageRecord, ParsedSource, Reject
 from tlkit.dataset.sources.image_paths import SUFFIXES, Images
 from tlkit.dataset.sources.open import Source
 from tlkit.dataset.sources.walk import upwards
-from tlkit.imaging.safe_read import UnreadableImage, glance, read_lines
+from tlkit.imaging.safe_read import Unusable, glance, read_lines
 from tlkit.progress import track
 from tlkit.workers import in_order
 
@@ -148,7 +148,7 @@ def _name_classes(
             file = next((place for place in places if place in files), "")
             try:
                 known[folder] = read_classes(source.root, file)
-            except UnreadableImage as error:
+            except Unusable as error:
                 known[folder] = None
                 rejected.append(Rejected(file, error.reason, error.detail))
         task.classes = known[folder]
@@ -204,7 +204,7 @@ def told_sides(
         side = SIDES[posixpath.basename(place).lower()]
         try:
             names = [line for line in read_lines(source.root / file) if line]
-        except UnreadableImage as error:
+        except Unusable as error:
             warnings.append(f"{file} cannot be read: {error.detail}")
             continue
         found = {name: _path(folder, name, paths) for name in names}

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tlkit.dataset.annotations.shapes import BadShape, Bounds, mask_shape
+from tlkit.dataset.annotations.shapes import Bounds, mask_shape
 from tlkit.dataset.formats.common import read_values
 from tlkit.dataset.records import Annotation, is_label
-from tlkit.imaging.safe_read import UnreadableImage, read_lines
+from tlkit.imaging.safe_read import Unusable, read_lines
 
 VOC = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car"),
@@ -91,7 +91,7 @@ def read_numbers(path: Path, colors: Mapping[Color, int]) -> np.ndarray:
         numbers = values if values.ndim == 2 else values[..., 0]
         if numbers.dtype == np.uint8:
             return numbers
-        raise UnreadableImage("bad-mask", "Its numbers have more than 8 bits.")
+        raise Unusable("bad-mask", "Its numbers have more than 8 bits.")
     packed = np.zeros(values.shape[:2], np.uint32)
     for channel in range(3):
         packed = packed << 8 | values[..., channel]
@@ -102,7 +102,7 @@ def read_numbers(path: Path, colors: Mapping[Color, int]) -> np.ndarray:
         if not 0 <= known.get(int(value), -1) <= VOID:
             color = value >> 16, value >> 8 & 255, value & 255
             detail = f"Its color {tuple(map(int, color))} stands for no number."
-            raise UnreadableImage("bad-mask", detail)
+            raise Unusable("bad-mask", detail)
         numbers[packed == value] = known[int(value)]
     return numbers
 
@@ -116,7 +116,7 @@ def read_objects(
     if object_file:
         numbers = read_numbers(root / object_file, palette())
         if numbers.shape != kinds.shape:
-            raise BadShape("size-mismatch", f"{object_file} has another size")
+            raise Unusable("size-mismatch", f"{object_file} has another size")
     objects = []
     for number in np.flatnonzero(np.bincount(numbers.ravel(), minlength=256)):
         if number in {BACKGROUND, VOID}:
@@ -128,7 +128,7 @@ def read_objects(
         name = classes.names[kind] if kind < len(classes.names) else ""
         if kind == BACKGROUND or not is_label(name):
             what = f"class {kind}" if kind else f"object {number}"
-            raise BadShape(
+            raise Unusable(
                 "bad-class", f"{what} of {object_file or class_file}: no name"
             )
         objects.append(Annotation(name, (mask_shape(inside),)))

@@ -30,7 +30,6 @@ from xml.parsers import expat
 
 from tlkit.dataset.annotations.shapes import (
     FARTHEST,
-    BadShape,
     Bounds,
     Shape,
     around,
@@ -38,7 +37,7 @@ from tlkit.dataset.annotations.shapes import (
 )
 from tlkit.dataset.formats.voc_masks import Classes, joined, read_objects
 from tlkit.dataset.records import Annotation, ImageRecord, Rejected, is_label
-from tlkit.imaging.safe_read import UnreadableImage, read_limited
+from tlkit.imaging.safe_read import Unusable, read_limited
 
 MAX_XML_BYTES = 16 << 20
 MAX_ELEMENTS = 1_000_000
@@ -71,7 +70,7 @@ def parse_annotation(root: Path, file: str) -> VocXml | Rejected:
     """Read one XML."""
     try:
         tree = parse_xml(read_limited(root / file, MAX_XML_BYTES))
-    except UnreadableImage as error:
+    except Unusable as error:
         return Rejected(file, error.reason, error.detail)
     if tree.tag != "annotation":
         detail = f"XML, but of a {tree.tag[:100]!r}, not of an annotation."
@@ -80,8 +79,8 @@ def parse_annotation(root: Path, file: str) -> VocXml | Rejected:
     for number, element in enumerate(tree.iterfind("object"), 1):
         try:
             objects.append(_thing(element))
-        except BadShape as error:
-            reason, detail = error.args
+        except Unusable as error:
+            reason, detail = error.reason, error.detail
             rejected.append(Rejected(file, reason, f"Object {number}: {detail}."))
     return VocXml(
         file=file,
@@ -103,7 +102,7 @@ def parse_xml(data: bytes) -> Element:
         nonlocal depth, count
         depth, count = depth + 1, count + 1
         if depth > MAX_DEPTH or count > MAX_ELEMENTS:
-            raise UnreadableImage("broken-xml", "Too many elements, or too deep.")
+            raise Unusable("broken-xml", "Too many elements, or too deep.")
         builder.start(tag, attributes)
 
     def end(tag: str) -> None:
@@ -113,7 +112,7 @@ def parse_xml(data: bytes) -> Element:
 
     def doctype(*_: object) -> None:
         detail = "It has a document type, which is not read."
-        raise UnreadableImage("broken-xml", detail)
+        raise Unusable("broken-xml", detail)
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end
@@ -122,7 +121,7 @@ def parse_xml(data: bytes) -> Element:
     try:
         parser.Parse(data, True)
     except (expat.ExpatError, ValueError, LookupError) as error:
-        raise UnreadableImage("broken-xml", f"Not XML: {error}.") from error
+        raise Unusable("broken-xml", f"Not XML: {error}.") from error
     return builder.close()
 
 
@@ -147,7 +146,7 @@ def _size(tree: Element) -> tuple[int, int] | None:
 def _thing(element: Element) -> Annotation:
     label = _text(element, "name")
     if not is_label(label):
-        raise BadShape("bad-label", f"its name is {label!r}")
+        raise Unusable("bad-label", f"its name is {label!r}")
     found = element.find("bndbox")
     box = None if found is None else _box(found)
     shapes = tuple(
@@ -156,7 +155,7 @@ def _thing(element: Element) -> Annotation:
         if len(polygon) or (polygon.text or "").strip()
     )
     if not shapes and box is None:
-        raise BadShape("no-shape", f"{label} has neither bndbox nor polygon")
+        raise Unusable("no-shape", f"{label} has neither bndbox nor polygon")
     told = box if shapes and box and _differ(box, around(shapes)) else None
     shapes = shapes or (rectangle(box or ()),)
     return Annotation(label, shapes, told=told, attributes=_attributes(element))
@@ -175,7 +174,7 @@ def _number(text: str) -> float:
     except ValueError:
         number = math.nan
     if not abs(number) < FARTHEST:
-        raise BadShape("bad-points", f"{text[:50]!r} is no coordinate")
+        raise Unusable("bad-points", f"{text[:50]!r} is no coordinate")
     return number
 
 
@@ -185,7 +184,7 @@ def _corners(polygon: Element) -> Iterator[tuple[float, float]]:
             _number(word) for word in re.split(r"[\s,;]+", polygon.text or "") if word
         ]
         if len(numbers) % 2:
-            raise BadShape("bad-points", f"a polygon of {len(numbers)} numbers")
+            raise Unusable("bad-points", f"a polygon of {len(numbers)} numbers")
         yield from zip(numbers[::2], numbers[1::2], strict=True)
         return
     numbered = {}
@@ -199,7 +198,7 @@ def _corners(polygon: Element) -> Iterator[tuple[float, float]]:
             yield numbered[f"x{number}"], numbered[f"y{number}"]
         except KeyError as error:
             detail = f"a polygon without {error.args[0]}"
-            raise BadShape("bad-points", detail) from error
+            raise Unusable("bad-points", detail) from error
 
 
 def _differ(one: Bounds, other: Bounds) -> bool:
@@ -285,12 +284,8 @@ def read_task(root: Path, task: Task) -> Said:
     if masks:
         try:
             record = _with_masks(root, task, record)
-        except (UnreadableImage, BadShape) as error:
-            reason, detail = (
-                (error.reason, error.detail)
-                if isinstance(error, UnreadableImage)
-                else (error.args[0], f"{error.args[1]}.")
-            )
+        except Unusable as error:
+            reason, detail = error.reason, f"{error.detail.rstrip('.')}."
             rejected += tuple(Rejected(file, reason, detail) for file in masks)
             masks = ()
     if not record.objects and (told.rejected or not (task.xml or masks)):
@@ -301,15 +296,15 @@ def read_task(root: Path, task: Task) -> Said:
 
 def _with_masks(root: Path, task: Task, record: ImageRecord) -> ImageRecord:
     if not task.kinds:
-        raise BadShape("no-class-mask", "No SegmentationClass tells what it shows")
+        raise Unusable("no-class-mask", "No SegmentationClass tells what it shows")
     drawn = any(s.kind != "rectangle" for obj in record.objects for s in obj.shapes)
     if drawn or (record.objects and not task.objects):
-        raise BadShape("not-needed", f"{task.xml} tells more of what is on the image")
+        raise Unusable("not-needed", f"{task.xml} tells more of what is on the image")
     if task.classes is None:
-        raise BadShape("no-names", "The names of its classes cannot be read")
+        raise Unusable("no-names", "The names of its classes cannot be read")
     size, masks = read_objects(root, task.kinds, task.objects, task.classes)
     if record.size not in {None, size}:
         width, height = record.size or size
         detail = f"{size[0]} x {size[1]} pixels, {task.xml} says {width} x {height}"
-        raise BadShape("size-mismatch", detail)
+        raise Unusable("size-mismatch", detail)
     return replace(record, objects=joined(record.objects, masks), size=size)

@@ -20,7 +20,7 @@ import yaml
 from tlkit.dataset.records import SPLIT_NAMES, Rejected
 from tlkit.dataset.sources.image_paths import SUFFIXES
 from tlkit.dataset.sources.walk import upwards
-from tlkit.imaging.safe_read import UnreadableImage, read_lines, read_text
+from tlkit.imaging.safe_read import Unusable, read_lines, read_text
 
 # Parsing YAML takes a second a megabyte; ten thousand names have 200 KB.
 MAX_YAML_BYTES = 1 << 20
@@ -80,7 +80,7 @@ def read_config(root: Path, file: str) -> Config | Rejected | None:
         if file.lower().endswith((".yaml", ".yml")):
             return _yaml(file, read_text(root / file, MAX_YAML_BYTES))
         lines = read_lines(root / file)
-    except UnreadableImage as error:
+    except Unusable as error:
         return Rejected(file, error.reason, error.detail)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         return Rejected(

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.annotations.shapes import BadShape, Shape, rectangle
+from tlkit.dataset.annotations.shapes import Shape, rectangle
 from tlkit.dataset.formats.yolo_config import Config
 from tlkit.dataset.records import Annotation, Rejected, is_label
 from tlkit.imaging.decode import measure
-from tlkit.imaging.safe_read import UnreadableImage, read_bytes, read_lines
+from tlkit.imaging.safe_read import Unusable, read_bytes, read_lines
 
 # Of one file so many lines are rejected one by one.
 MOST_FAULTS = 20
@@ -54,11 +54,11 @@ def read_labels(root: Path, task: Task) -> Labels | tuple[Rejected, ...]:
     """Read one label file."""
     try:
         lines = read_lines(root / task.file)
-    except UnreadableImage as error:
+    except Unusable as error:
         return (Rejected(task.file, error.reason, error.detail),)
     try:
         size = measure(read_bytes(root / task.image))
-    except UnreadableImage as error:
+    except Unusable as error:
         detail = f"Its image {task.image}: {error.detail}"
         return (
             Rejected(task.image, error.reason, error.detail),
@@ -70,8 +70,8 @@ def read_labels(root: Path, task: Task) -> Labels | tuple[Rejected, ...]:
         try:
             if line:
                 drawn.append((number, parse_line(line, size, task.keypoints)))
-        except BadShape as error:
-            faults.append((number, *error.args))
+        except Unusable as error:
+            faults.append((number, error.reason, error.detail))
     return Labels(size, tuple(drawn), tuple(faults))
 
 
@@ -134,7 +134,7 @@ def parse_line(
     """Read a line."""
     number, *rest = _numbers(line)
     if number != int(number) or not 0 <= number <= MAX_CLASS:
-        raise BadShape("bad-class", f"{number:g} is no number of a class")
+        raise Unusable("bad-class", f"{number:g} is no number of a class")
     if keypoints and len(rest) == 4 + keypoints[0] * keypoints[1]:
         box, points = rest[:4], rest[4:]
         pose = _keypoints(points, keypoints[1], size)
@@ -149,7 +149,7 @@ def parse_line(
         corners = tuple((x * width, y * height) for x, y in pairs)
         return Drawn(int(number), Shape("polygon", corners))
     detail = f"{len(rest)} number(s) after the class: neither a box nor an outline"
-    raise BadShape("bad-line", detail)
+    raise Unusable("bad-line", detail)
 
 
 def looks_like_label(line: str) -> bool:
@@ -157,7 +157,7 @@ def looks_like_label(line: str) -> bool:
     try:
         number, *rest = _numbers(" ".join(line.split(maxsplit=5)[:5]))
         _check(rest)
-    except BadShape:
+    except Unusable:
         return False
     return len(rest) == 4 and number == int(number) and number >= 0
 
@@ -166,11 +166,11 @@ def _numbers(line: str) -> list[float]:
     try:
         numbers = [float(word) for word in line.split()]
     except ValueError as error:
-        raise BadShape("bad-line", f"not all numbers: {error}"[:200]) from error
+        raise Unusable("bad-line", f"not all numbers: {error}"[:200]) from error
     if not numbers:
-        raise BadShape("bad-line", "there is nothing in it")
+        raise Unusable("bad-line", "there is nothing in it")
     if not all(map(math.isfinite, numbers)):
-        raise BadShape("bad-points", "its numbers are not finite")
+        raise Unusable("bad-points", "its numbers are not finite")
     return numbers
 
 
@@ -178,14 +178,14 @@ def _check(shares: Sequence[float]) -> None:
     for share in shares:
         if not -OUTSIDE <= share <= 1 + OUTSIDE:
             detail = f"{share:g} is far out of the image, whose shares are 0 to 1"
-            raise BadShape("bad-points", detail)
+            raise Unusable("bad-points", detail)
 
 
 def _box(shares: Sequence[float], size: tuple[int, int]) -> Shape:
     _check(shares)
     x, y, w, h = shares
     if w < 0 or h < 0:
-        raise BadShape("bad-points", f"a box of {w:g} x {h:g}")
+        raise Unusable("bad-points", f"a box of {w:g} x {h:g}")
     width, height = size
     return rectangle(
         (

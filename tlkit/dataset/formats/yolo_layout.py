@@ -22,7 +22,7 @@ from tlkit.dataset.records import SPLIT_NAMES, Rejected
 from tlkit.dataset.sources.image_paths import Images
 from tlkit.dataset.sources.open import Source
 from tlkit.dataset.sources.walk import upwards
-from tlkit.imaging.safe_read import UnreadableImage, read_lines
+from tlkit.imaging.safe_read import Unusable, read_lines
 
 # What stands twice in a list of names is told of so many of them.
 MOST_TOLD = 5
@@ -210,5 +210,5 @@ def _stem(file: str) -> str:
 def _lines(source: Source, file: str) -> list[str]:
     try:
         return read_lines(source.root / file)
-    except UnreadableImage:
+    except Unusable:
         return []  # who takes it for labels says what is wrong with it

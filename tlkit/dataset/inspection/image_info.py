@@ -17,7 +17,7 @@ from tlkit.dataset.records import Rejected
 from tlkit.imaging import decode as decoding
 from tlkit.imaging import safe_read as contents
 from tlkit.imaging.decode import DecodedImage
-from tlkit.imaging.safe_read import UnreadableImage
+from tlkit.imaging.safe_read import Unusable
 
 # Sides of the thumbnails by which near copies are told: fine enough for a stroke or a
 # scratch to show, 19 KB an image in all.
@@ -113,7 +113,7 @@ def examine(root: Path, path: str) -> Examined | Rejected:
         data = contents.read_bytes(root / path)
         sha256 = hashlib.sha256(data).hexdigest()
         image = decoding.decode(data)
-    except UnreadableImage as error:
+    except Unusable as error:
         return Rejected(path, error.reason, error.detail, sha256)
     height, width = image.pixels.shape[:2]
     checksum = hashlib.sha256(f"{width} {height} ".encode())
@@ -150,7 +150,7 @@ def sha256_of(root: Path, path: str) -> str:
         Of the encoded image, in hexadecimal.
 
     Raises:
-        UnreadableImage: It cannot be read.
+        Unusable: It cannot be read.
     """
     return hashlib.sha256(contents.read_bytes(root / path)).hexdigest()
 

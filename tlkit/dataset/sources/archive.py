@@ -25,7 +25,7 @@ from tlkit.dataset.sources.archive_members import (
 )
 from tlkit.dataset.sources.walk import junk, shown
 from tlkit.errors import DatasetError
-from tlkit.imaging.safe_read import MAX_BYTES
+from tlkit.imaging.safe_read import MAX_BYTES, Unusable
 from tlkit.progress import Progress
 
 NESTED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar")
@@ -37,10 +37,6 @@ ALLOWANCE = 1 << 30
 RESERVE = 256 << 20
 MAX_DEPTH = 40
 CHUNK = 1 << 20
-
-
-class Damaged(ValueError):
-    """Says why a file cannot be taken out whole: (reason, detail)."""
 
 
 def unpack(path: Path, place: Path, progress: Progress) -> tuple[Path, list[Rejected]]:
@@ -130,8 +126,8 @@ def _write(member: Member, target: Path, named: str, budget: Budget) -> Rejected
             for chunk in _chunks(member):
                 budget.spend(len(chunk))
                 file.write(chunk)
-        except Damaged as error:
-            fault = Rejected(named, *error.args)
+        except Unusable as error:
+            fault = Rejected(named, error.reason, error.detail)
     if fault:
         target.unlink()
     elif member.modified is not None:
@@ -149,10 +145,10 @@ def _chunks(member: Member) -> Iterator[bytes]:
                     break
                 yield chunk
     except Broken as error:
-        raise Damaged("damaged", f"In the archive: {_said(error)}.") from error
+        raise Unusable("damaged", f"In the archive: {_said(error)}.") from error
     if size > MAX_BYTES:
         detail = f"More than the {MAX_BYTES:,} bytes that are allowed."
-        raise Damaged("too-big", detail)
+        raise Unusable("too-big", detail)
 
 
 def _said(error: BaseException) -> str:

@@ -18,9 +18,9 @@ from pathlib import Path
 from tlkit.dataset.formats.table_rows import count_lines
 from tlkit.dataset.records import ImageRecord, ParsedSource, Rejected, is_label
 from tlkit.dataset.sources.open import DRAWINGS, Source
-from tlkit.dataset.sources.strokes import BadDrawing, Strokes, scaled, write_image
+from tlkit.dataset.sources.strokes import Strokes, scaled, write_image
 from tlkit.errors import DatasetError
-from tlkit.imaging.safe_read import glance
+from tlkit.imaging.safe_read import Unusable, glance
 from tlkit.progress import track
 
 # The longest raw drawings have some hundred kilobytes.
@@ -92,10 +92,10 @@ def _drawn(
         try:
             record, strokes = sketch(line, f"{posixpath.splitext(file)[0]}-{number}")
             if record.path in taken:
-                raise BadDrawing("id-twice", "its key_id was there before")
+                raise Unusable("id-twice", "its key_id was there before")
             write_image(made / record.path, strokes)
-        except BadDrawing as error:
-            reason, detail = error.args
+        except Unusable as error:
+            reason, detail = error.reason, error.detail
             yield Rejected(file, reason, f"Line {number}: {detail}.")
             continue
         taken.add(record.path)
@@ -126,20 +126,20 @@ def _word(line: bytes) -> str:
 def sketch(line: bytes, name: str) -> tuple[ImageRecord, Strokes]:
     """Read a line."""
     if len(line) > MAX_LINE:
-        raise BadDrawing("too-long", f"more than {MAX_LINE:,} bytes")
+        raise Unusable("too-long", f"more than {MAX_LINE:,} bytes")
     try:
         content = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise BadDrawing("broken-json", f"not JSON, {error}") from error
+        raise Unusable("broken-json", f"not JSON, {error}") from error
     if not isinstance(content, dict):
-        raise BadDrawing("not-a-drawing", "not an object")
+        raise Unusable("not-a-drawing", "not an object")
     word = content.get("word")
     if not isinstance(word, str) or not is_label(word):
-        raise BadDrawing("bad-label", f"its word is {word!r:.80}")
+        raise Unusable("bad-label", f"its word is {word!r:.80}")
     word = word.strip()
     key = str(content.get("key_id", re.sub(r"[^A-Za-z0-9_-]", "_", name)[-64:]))
     if not KEY.fullmatch(key):
-        raise BadDrawing("bad-id", f"its key_id is {key!r:.80}")
+        raise Unusable("bad-id", f"its key_id is {key!r:.80}")
     folder = re.sub(r'[\\/:*?"<>|]|^\.', "_", word)[:100].rstrip(". ")
     attributes = {name: content[name] for name in ATTRIBUTES if name in content}
     record = ImageRecord(f"{folder}/{key}.png", labels=(word,), attributes=attributes)

@@ -16,7 +16,7 @@ from tlkit.progress import Progress, Silent
 
 if TYPE_CHECKING:
     import pandas
-from tlkit.imaging.safe_read import UnreadableImage, read_json
+from tlkit.imaging.safe_read import Unusable, read_json
 
 # Files of drawings; images are made of them.
 DRAWINGS = ".ndjson"
@@ -146,7 +146,7 @@ def own_files(root: Path, there: Collection[str]) -> frozenset[str]:
         return frozenset()
     try:
         content = read_json(root / RECORD)
-    except UnreadableImage:
+    except Unusable:
         return frozenset()
     if not isinstance(content, dict) or not content.keys() >= KEYS:
         return frozenset()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tlkit.errors import DatasetError
+from tlkit.imaging.safe_read import Unusable
 
 SIDE, MARGIN, STROKE = 256, 16, 6
 # Fractions of a pixel are given to the drawing routine as so many bits.
@@ -26,10 +27,6 @@ FARTHEST = 1e9
 Strokes = list[np.ndarray]
 
 
-class BadDrawing(ValueError):
-    """Says why a line cannot be drawn: (reason, detail)."""
-
-
 def scaled(drawing: Any) -> Strokes:
     """Bring the strokes of a drawing to where they are drawn."""
     try:
@@ -37,15 +34,13 @@ def scaled(drawing: Any) -> Strokes:
         points = np.concatenate(strokes)
     except (TypeError, ValueError, IndexError, KeyError, OverflowError) as error:
         detail = "its drawing is no list of strokes [[x, ...], [y, ...]]"
-        raise BadDrawing("not-a-drawing", detail) from error
+        raise Unusable("not-a-drawing", detail) from error
     if (
         points.shape[1:] != (2,)
         or not len(points)
         or not (abs(points) < FARTHEST).all()
     ):
-        raise BadDrawing(
-            "not-a-drawing", "its strokes have no points, or no finite ones"
-        )
+        raise Unusable("not-a-drawing", "its strokes have no points, or no finite ones")
     low, high = points.min(0), points.max(0)
     longer = float((high - low).max())
     # A single dot stays a dot.
@@ -82,6 +77,6 @@ def write_image(path: Path, strokes: Strokes) -> None:
         with path.open("xb") as file:
             file.write(cv2.imencode(".png", render(strokes))[1].tobytes())
     except FileExistsError as error:
-        raise BadDrawing("id-twice", "something of its name is there") from error
+        raise Unusable("id-twice", "something of its name is there") from error
     except OSError as error:
         raise DatasetError(f"{path} cannot be written: {error.strerror}.") from error

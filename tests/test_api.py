@@ -11,8 +11,9 @@ def test_the_public_names_are_these():
         "CVResult", "Comparison", "Config", "Converted", "Exported",
         "LabelIssues", "LearningCurve", "Manifest", "Prediction", "Progress",
         "Run", "SearchResult", "TlkitError", "annotate", "check", "compare",
-        "convert", "cross_validate", "curve", "doubts", "embedder", "evaluate",
-        "export", "finetune", "lr_find", "predict", "prepare", "resume", "tune"
+        "convert", "cross_validate", "embedder", "evaluate", "export", "finetune",
+        "label_issues", "learning_curve", "lr_find", "predict", "prepare", "resume",
+        "search",
     ]  # fmt: skip
     for name in tlkit.__all__:
         assert getattr(tlkit, name).__doc__

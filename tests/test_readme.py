@@ -19,8 +19,9 @@ README = ROOT / "README.md"
 BEGIN = "<!-- reference: made by python -m tests.test_readme -->\n"
 END = "<!-- end of reference -->\n"
 COMMANDS = (
-    "prepare", "check", "annotate", "convert", "doubts", "curve", "compare", "finetune",
-    "lr-find", "tune", "evaluate", "predict", "export", "backbones", "layers", "doctor",
+    "prepare", "check", "annotate", "convert", "label-issues", "learning-curve",
+    "compare", "finetune", "lr-find", "search", "evaluate", "predict", "export",
+    "backbones", "layers", "doctor",
     "demo", "weights", "weights list", "weights fetch", "weights add", "cache",
     "cache ls", "cache clear",
 )  # fmt: skip

@@ -35,8 +35,8 @@ _HOMES = {
     "compare": "tlkit.experiments.compare",
     "convert": "tlkit.dataset.convert.convert",
     "cross_validate": "tlkit.experiments.cross_validate",
-    "curve": "tlkit.experiments.learning_curve",
-    "doubts": "tlkit.experiments.label_issues",
+    "learning_curve": "tlkit.experiments.learning_curve",
+    "label_issues": "tlkit.experiments.label_issues",
     "embedder": "tlkit.features.embedding",
     "evaluate": "tlkit.evaluation.evaluate",
     "export": "tlkit.exporting.savedmodel",
@@ -45,7 +45,7 @@ _HOMES = {
     "predict": "tlkit.evaluation.predict",
     "prepare": "tlkit.dataset.prepare",
     "resume": "tlkit.training.finetune",
-    "tune": "tlkit.experiments.search",
+    "search": "tlkit.experiments.search",
 }
 
 __all__ = [
@@ -67,17 +67,17 @@ __all__ = [
     "compare",
     "convert",
     "cross_validate",
-    "curve",
-    "doubts",
     "embedder",
     "evaluate",
     "export",
     "finetune",
+    "label_issues",
+    "learning_curve",
     "lr_find",
     "predict",
     "prepare",
     "resume",
-    "tune",
+    "search",
 ]
 
 if TYPE_CHECKING:
@@ -94,11 +94,11 @@ if TYPE_CHECKING:
     from tlkit.experiments.comparison import Comparison
     from tlkit.experiments.cross_validate import cross_validate
     from tlkit.experiments.cv_result import CVResult
-    from tlkit.experiments.label_issues import doubts
+    from tlkit.experiments.label_issues import label_issues
     from tlkit.experiments.label_issues_dir import LabelIssues
-    from tlkit.experiments.learning_curve import LearningCurve, curve
+    from tlkit.experiments.learning_curve import LearningCurve, learning_curve
     from tlkit.experiments.lr_find import lr_find
-    from tlkit.experiments.search import SearchResult, tune
+    from tlkit.experiments.search import SearchResult, search
     from tlkit.exporting.savedmodel import Exported, export
     from tlkit.features.embedding import embedder
     from tlkit.progress import Progress

@@ -54,9 +54,11 @@ def _one(work: Path, share: float, seed: int) -> dict[str, Any]:
     cache = work / "cache"
     common.tlkit("prepare", place / "photos", "--out", place / "data", cache=cache)
     seconds = common.tlkit(
-        *("doubts", place / "data", "--out", place / "doubts", *weights), cache=cache
+        *("label-issues", place / "data"),
+        *("--out", place / "label_issues", *weights),
+        cache=cache,
     )
-    with (place / "doubts" / "doubts.csv").open(newline="") as file:
+    with (place / "label_issues" / "label_issues.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     listed = {row["path"] for row in rows if row["split"] == "train"}
     of_train = {path for path in planted if path.startswith("train/")}

@@ -15,8 +15,8 @@ from tlkit.cli.terminal import Interrupted, Terminal, harmless
 from tlkit.config import SECTION_OF, build_config
 
 COMMANDS = (
-    "prepare", "check", "convert", "annotate", "doubts", "curve", "compare", "finetune",
-    "lr_find", "tune",
+    "prepare", "check", "convert", "annotate", "label_issues",
+    "learning_curve", "compare", "finetune", "lr_find", "search",
     "evaluate", "predict", "export", "backbones", "layers", "doctor", "demo",
 )  # fmt: skip
 

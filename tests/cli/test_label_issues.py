@@ -25,27 +25,34 @@ def test_the_worst_are_printed_and_the_next_step_works(
     data, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr(label_issues, "features_of", seen)
-    out = tmp_path / "doubts"
-    assert run(["doubts", str(data), "--out", str(out), *NETWORK]) == 0
+    out = tmp_path / "label_issues"
+    assert run(["label-issues", str(data), "--out", str(out), *NETWORK]) == 0
     shown = capsys.readouterr()
-    assert "doubts: 2 of 40 examples probably have a wrong label" in shown.out
+    assert "label issues: 2 of 40 examples probably have a wrong label" in shown.out
     assert shown.out.count("bar/disc_00") == 2
     told = shown.err.replace("\n", "")
-    next_step = f"tlkit annotate {data} --what mistakes --doubts {out} --out work"
+    next_step = f"tlkit annotate {data} --what mistakes --label-issues {out} --out work"
     assert next_step in told
     in_test = sum("bar/disc" in e.path for e in tlkit.Manifest.read(data).of("test"))
     assert ("leave none of them out" in told) == (in_test > 0)
-    work = ["--what", "mistakes", "--doubts", str(out), "--out", str(tmp_path / "w")]
+    work = [
+        "--what",
+        "mistakes",
+        "--label-issues",
+        str(out),
+        "--out",
+        str(tmp_path / "w"),
+    ]
     assert run(["annotate", str(data), *work, "--no-start"]) == 0
     assert "mistakes: 2 images to look at" in capsys.readouterr().out
 
 
 def test_with_a_real_network(data, tmp_path, capsys, own_cache):
-    out = tmp_path / "doubts"
-    assert run(["doubts", str(data), "--out", str(out), *NETWORK]) == 0
+    out = tmp_path / "label_issues"
+    assert run(["label-issues", str(data), "--out", str(out), *NETWORK]) == 0
     assert "of 40 examples" in capsys.readouterr().out
-    assert (out / "doubts.html").is_file()
-    assert run(["doubts", str(data), "--out", str(out), *NETWORK]) == 2
+    assert (out / "label_issues.html").is_file()
+    assert run(["label-issues", str(data), "--out", str(out), *NETWORK]) == 2
     assert "--overwrite" in capsys.readouterr().err
 
 
@@ -53,8 +60,10 @@ def test_nothing_to_doubt(photo_folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(label_issues, "features_of", seen)
     root = photo_folder({"disc": 10, "bar": 10})
     tlkit.prepare(root, tmp_path / "data", near=False, workers=0)
-    out = tmp_path / "doubts"
-    assert run(["doubts", str(tmp_path / "data"), "--out", str(out), *NETWORK]) == 0
+    out = tmp_path / "label_issues"
+    assert (
+        run(["label-issues", str(tmp_path / "data"), "--out", str(out), *NETWORK]) == 0
+    )
     shown = capsys.readouterr()
-    assert "doubts: 0 of 20" in shown.out
+    assert "label issues: 0 of 20" in shown.out
     assert "Next: tlkit finetune" in shown.err

@@ -13,10 +13,10 @@ def test_the_curve_is_printed_with_what_it_tells(
     root = photo_folder({"disc": 16, "bar": 16})
     data, out = tmp_path / "data", tmp_path / "curve"
     tlkit.prepare(root, data, near=False, workers=0, test=0)
-    assert run(["curve", str(data), "--out", str(out), *NETWORK]) == 0
+    assert run(["learning-curve", str(data), "--out", str(out), *NETWORK]) == 0
     shown = capsys.readouterr()
     assert "expected of 2 times as many" in shown.out
     assert "expected of 4 times as many" in shown.out
     assert "Four times as many should bring" in shown.out
-    assert str(out / "curve.png") in shown.err.replace("\n", "")
+    assert str(out / "learning_curve.png") in shown.err.replace("\n", "")
     assert "Next: tlkit" in shown.err

@@ -57,9 +57,9 @@ OPTIONS: dict[str, Any] = {
 
 
 def test_planted_labels_are_found_and_nothing_else(data, tmp_path):
-    found = tlkit.doubts(data, tmp_path / "doubts", **OPTIONS)
+    found = tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS)
     assert sorted(found.paths) == ["bar/disc_003.png", "bar/disc_004.png"]
-    with (tmp_path / "doubts" / "doubts.csv").open(newline="") as file:
+    with (tmp_path / "label_issues" / "label_issues.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     split = {e.path: e.split for e in tlkit.Manifest.read(data).examples}
     for row in rows:
@@ -69,12 +69,12 @@ def test_planted_labels_are_found_and_nothing_else(data, tmp_path):
     assert [float(row["quality"]) for row in rows] == sorted(
         float(row["quality"]) for row in rows
     )
-    info = json.loads((tmp_path / "doubts" / "doubts.json").read_text())
+    info = json.loads((tmp_path / "label_issues" / "label_issues.json").read_text())
     assert sum(info["looked_at"].values()) == 60
     assert sum(info["doubtful"].values()) == 2
     assert 0.9 < info["agreement"] <= 58 / 60
     assert info["network"]["backbone"] == "SmallCNN"
-    page = (tmp_path / "doubts" / "doubts.html").read_text()
+    page = (tmp_path / "label_issues" / "label_issues.html").read_text()
     assert page.count("<figure") == 2
     assert page.count("data:image/jpeg") == 2
     assert "Labeled bar" in page
@@ -104,67 +104,67 @@ def test_copies_under_one_wrong_label_do_not_vouch_for_each_other(data, tmp_path
 def test_doubts_about_the_test_side_warn_of_leaving_images_out(data, tmp_path):
     manifest = tlkit.Manifest.read(data)
     in_test = sum("bar/disc" in e.path for e in manifest.of("test"))
-    found = tlkit.doubts(data, tmp_path / "doubts", **OPTIONS)
-    page = (tmp_path / "doubts" / "doubts.html").read_text()
+    found = tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS)
+    page = (tmp_path / "label_issues" / "label_issues.html").read_text()
     assert found.info["doubtful"]["test"] == in_test
     assert ("leave none of them out" in page) == bool(in_test)
 
 
 def test_annotate_takes_them_on(data, tmp_path):
-    found = tlkit.doubts(data, tmp_path / "doubts", **OPTIONS)
-    for given in (found, tmp_path / "doubts"):
+    found = tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS)
+    for given in (found, tmp_path / "label_issues"):
         work = tlkit.annotate(
-            data, tmp_path / "work", what="mistakes", doubts=given, overwrite=True
+            data, tmp_path / "work", what="mistakes", label_issues=given, overwrite=True
         )
         assert work.images == 2
-    table = tmp_path / "doubts" / "doubts.csv"
+    table = tmp_path / "label_issues" / "label_issues.csv"
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:2]))
+    place = tmp_path / "label_issues"
     work = tlkit.annotate(
-        data, tmp_path / "work", what="mistakes", doubts=tmp_path / "doubts",
-        overwrite=True,
-    )  # fmt: skip
+        data, tmp_path / "work", what="mistakes", label_issues=place, overwrite=True
+    )
     assert work.images == 1
     for options in (
-        {"what": "conflicts", "doubts": found},
-        {"what": "mistakes", "doubts": found, "run": "runs/first"},
+        {"what": "conflicts", "label_issues": found},
+        {"what": "mistakes", "label_issues": found, "run": "runs/first"},
         {"what": "mistakes"},
     ):
-        with pytest.raises(UsageError, match="--doubts FOLDER"):
+        with pytest.raises(UsageError, match="--label-issues FOLDER"):
             tlkit.annotate(data, tmp_path / "other", **options)
 
 
 def test_doubts_about_a_data_set_that_was_changed(data, prepared, tmp_path):
-    tlkit.doubts(data, tmp_path / "doubts", **OPTIONS)
+    tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS)
     with pytest.raises(RunError, match="prepared again since"):
         tlkit.annotate(
             prepared.directory, tmp_path / "work", what="mistakes",
-            doubts=tmp_path / "doubts",
+            label_issues=tmp_path / "label_issues",
         )  # fmt: skip
 
 
 def test_folders_that_hold_no_doubts(tmp_path):
-    with pytest.raises(RunError, match="tlkit doubts DATASET --out"):
+    with pytest.raises(RunError, match="tlkit label-issues DATASET --out"):
         LabelIssues.read(tmp_path)
-    (tmp_path / "doubts.json").write_text("{}")
+    (tmp_path / "label_issues.json").write_text("{}")
     for damaged in ("", "x\n", "file\na.png\n", 'path\n""\n'):
-        (tmp_path / "doubts.csv").write_text(damaged)
+        (tmp_path / "label_issues.csv").write_text(damaged)
         with pytest.raises(RunError, match="as it was written"):
             LabelIssues.read(tmp_path)
-    (tmp_path / "doubts.csv").write_text("file\na.png\n")
+    (tmp_path / "label_issues.csv").write_text("file\na.png\n")
     with pytest.raises(RunError, match="need a path"):
         LabelIssues.read(tmp_path)
 
 
 def test_what_cannot_be_judged_is_refused(data, photo_folder, tmp_path):
     with pytest.raises(UsageError, match="epochs"):
-        tlkit.doubts(data, tmp_path / "doubts", **OPTIONS, epochs=3)
-    tlkit.doubts(data, tmp_path / "doubts", **OPTIONS)
+        tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS, epochs=3)
+    tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS)
     with pytest.raises(UsageError, match="--overwrite"):
-        tlkit.doubts(data, tmp_path / "doubts", **OPTIONS)
+        tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS)
     root = photo_folder({"disc": 6, "bar": 1}, where=tmp_path / "few")
     tlkit.prepare(root, tmp_path / "small", near=False, workers=0, val=0, test=0)
     with pytest.raises(RunError, match="too small: bar"):
-        tlkit.doubts(tmp_path / "small", tmp_path / "d", **OPTIONS)
+        tlkit.label_issues(tmp_path / "small", tmp_path / "d", **OPTIONS)
 
 
 def test_several_labels_and_a_single_class_are_refused(data, tmp_path):

@@ -70,18 +70,18 @@ def test_the_test_side_is_not_touched_and_what_is_written(
 
     monkeypatch.setattr(learning_curve, "features_of", features_of)
     monkeypatch.setattr(measuring, "MOST_ROUNDS", 1)
-    made = tlkit.curve(tmp_path / "data", tmp_path / "curve", **OPTIONS)
+    made = tlkit.learning_curve(tmp_path / "data", tmp_path / "curve", **OPTIONS)
     assert {e.split for e in asked} == {"train", "val"}
     assert len(asked) == len(manifest.of("train")) + len(manifest.of("val"))
-    info = json.loads((tmp_path / "curve" / "curve.json").read_text())
+    info = json.loads((tmp_path / "curve" / "learning_curve.json").read_text())
     assert [point["images"] for point in info["seen"]] == [
         point.images for point in made.seen
     ]
     assert info["verdict"] == made.verdict
     assert abs(info["expected"][1]["images"] - 4 * made.seen[-1].images) <= 2
-    with Image.open(tmp_path / "curve" / "curve.png") as image:
+    with Image.open(tmp_path / "curve" / "learning_curve.png") as image:
         assert image.size[0] > 600
-    again = tlkit.curve(tmp_path / "data", tmp_path / "again", **OPTIONS)
+    again = tlkit.learning_curve(tmp_path / "data", tmp_path / "again", **OPTIONS)
     assert again.expected == made.expected
 
 
@@ -89,5 +89,5 @@ def test_too_few_images_are_refused_before_any_work(photo_folder, tmp_path):
     root = photo_folder({"disc": 20, "bar": 9})
     tlkit.prepare(root, tmp_path / "data", near=False, workers=0)
     with pytest.raises(RunError, match="Nothing can be said from fewer"):
-        tlkit.curve(tmp_path / "data", tmp_path / "curve", **OPTIONS)
+        tlkit.learning_curve(tmp_path / "data", tmp_path / "curve", **OPTIONS)
     assert not (tmp_path / "curve").exists()

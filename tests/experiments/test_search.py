@@ -26,7 +26,7 @@ OPTIONS = {
 
 def tune(prepared, place, **changes):
     options = {**OPTIONS, "folds": 2, "trials": 3, **changes}
-    return tlkit.tune(prepared.directory, place, **options)
+    return tlkit.search(prepared.directory, place, **options)
 
 
 @pytest.fixture(scope="module")
@@ -159,9 +159,11 @@ def test_an_interrupted_search_goes_on(prepared, tmp_path, monkeypatch, quick):
     monkeypatch.setattr(search, "run_trial", dying)
     with pytest.raises(Stop):
         tune(prepared, tmp_path / "out", trials=4)
-    assert json.loads((tmp_path / "out" / "tune.json").read_text())["state"] == "failed"
+    assert (
+        json.loads((tmp_path / "out" / "search.json").read_text())["state"] == "failed"
+    )
     monkeypatch.setattr(search, "run_trial", quadratic)
-    found = tlkit.tune(resume=tmp_path / "out")
+    found = tlkit.search(resume=tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "trials.csv", keep_default_na=False)
     done = "complete"
     assert table["state"].tolist() == [done, done, "cut short", done, done]
@@ -171,7 +173,7 @@ def test_an_interrupted_search_goes_on(prepared, tmp_path, monkeypatch, quick):
     assert lr[3] == lr[2]
     assert len(set(lr)) == 4
     # More trials can be asked for.
-    more = tlkit.tune(resume=tmp_path / "out", trials=6)
+    more = tlkit.search(resume=tmp_path / "out", trials=6)
     assert more.metrics["trials"] == {"complete": 6, "cut short": 1}
     assert more.metrics["best"]["loss"] <= found.metrics["best"]["loss"]
 
@@ -186,7 +188,7 @@ def test_the_default_is_tried_again_where_the_first_trial_was_interrupted(
     with pytest.raises(Stop):
         tune(prepared, tmp_path / "out", trials=2)
     monkeypatch.setattr(search, "run_trial", quadratic)
-    found = tlkit.tune(resume=tmp_path / "out")
+    found = tlkit.search(resume=tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "trials.csv", keep_default_na=False)
     assert table["state"].tolist() == ["cut short", "complete", "complete"]
     assert table["lr"][1] == table["lr"][0]
@@ -250,9 +252,9 @@ def test_a_nested_search_scores_what_no_search_has_seen(
         assert not searched & held
     assert found.metrics["nested"]["n"] == len(pool)
     with pytest.raises(UsageError, match="goes on as it was"):
-        tlkit.tune(resume=tmp_path / "out", trials=9)
+        tlkit.search(resume=tmp_path / "out", trials=9)
     # What is done is not done again.
-    tlkit.tune(resume=tmp_path / "out")
+    tlkit.search(resume=tmp_path / "out")
     assert len(seen) == 2
 
 
@@ -271,11 +273,11 @@ def test_what_cannot_be_meant_is_an_error(prepared, tmp_path):
         with pytest.raises(UsageError, match=said):
             tune(prepared, tmp_path / "out", **changes)
     with pytest.raises(UsageError, match="No data set"):
-        tlkit.tune()
+        tlkit.search()
     with pytest.raises(UsageError, match="as it was"):
-        tlkit.tune(resume=tmp_path, epochs=3)
+        tlkit.search(resume=tmp_path, epochs=3)
     with pytest.raises(RunError, match="holds no search"):
-        tlkit.tune(resume=prepared.directory)
+        tlkit.search(resume=prepared.directory)
 
 
 def test_the_watch_reports_means_of_the_best_and_gives_up():
@@ -309,16 +311,18 @@ def test_a_recipe_goes_below_and_is_searched(prepared, tmp_path, quick):
     assert found.config.train.patience == 3
     assert found.config.train.lr == 1e-3
     recipe.unlink()
-    again = tlkit.tune(resume=tmp_path / "out", trials=2)
+    again = tlkit.search(resume=tmp_path / "out", trials=2)
     assert again.config.train.patience == 3
 
 
 def test_on_the_command_line(prepared, tmp_path, capsys):
     words = [
-        "tune", str(prepared.directory), "--backbone", "smallcnn", "--weights", "none",
-        "--size", "32", "--freeze-to", "block4", "--epochs", "1", "--workers", "0",
+        "search", str(prepared.directory), "--backbone", "smallcnn", "--weights",
+        "none", "--size", "32", "--freeze-to", "block4", "--epochs", "1", "--workers",
+        "0",
         "--augment", "none", "--hflip", "--trials", "2", "--folds", "2", "--head",
-        "gap", "--monitor", "val_accuracy", "--out", str(tmp_path / "out"),
+        "gap", "--monitor", "val_accuracy", "--out",
+        str(tmp_path / "out"),
     ]  # fmt: skip
     assert command(words) == 0
     shown = capsys.readouterr()
@@ -327,7 +331,7 @@ def test_on_the_command_line(prepared, tmp_path, capsys):
     assert "bright side" in shown.err
     assert "No trial has seen the validation images" in shown.err
     assert f"tlkit evaluate {tmp_path / 'out' / 'run'}" in shown.err
-    assert command(["tune", "--resume", str(tmp_path / "no")]) == 1
+    assert command(["search", "--resume", str(tmp_path / "no")]) == 1
 
 
 def test_a_damaged_record_of_trials_is_explained(tmp_path):

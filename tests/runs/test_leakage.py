@@ -73,7 +73,9 @@ def test_where_it_cannot_be_told_that_is_told(prepared, backbone, monkeypatch):
     assert "cannot be told" in told.warnings[0]
 
 
-@pytest.mark.parametrize("study", ["cross_validate", "curve", "doubts", "compare"])
+@pytest.mark.parametrize(
+    "study", ["cross_validate", "label_issues", "learning_curve", "compare"]
+)
 def test_studies_ask_before_anything_slow(prepared, backbone, tmp_path, study):
     settings = {"weights": None, "workers": 0, "out": tmp_path / "out"}
     where = {"backbones": [backbone]} if study == "compare" else {"backbone": backbone}

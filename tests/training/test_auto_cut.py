@@ -106,7 +106,7 @@ def test_each_fold_finds_its_own_cut(prepared, own_cache, tmp_path):
 
 def test_a_search_looks_for_the_cut_itself(prepared, tmp_path):
     with pytest.raises(UsageError, match="searches the cut itself"):
-        tlkit.tune(prepared.directory, tmp_path / "out", backbone="nano", cut="auto")
+        tlkit.search(prepared.directory, tmp_path / "out", backbone="nano", cut="auto")
 
 
 def test_an_embedder_has_no_labels_to_go_by():

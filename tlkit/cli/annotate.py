@@ -27,8 +27,8 @@ def annotate(
         "rejected", help="rejected | conflicts | unlabeled | mistakes: which images."
     ),
     run: Path = typer.Option(None, help="For mistakes: a run that was evaluated."),
-    doubts: Path = typer.Option(
-        None, help="For mistakes instead: the --out folder of tlkit doubts."
+    label_issues: Path = typer.Option(
+        None, help="For mistakes instead: the --out folder of tlkit label-issues."
     ),
     start: bool = typer.Option(True, help="Start labelme, if it is installed."),
     overwrite: bool = typer.Option(
@@ -41,7 +41,7 @@ def annotate(
     from tlkit.dataset.rerun import source_words
 
     work = tlkit.annotate(
-        data, out, what=what, run=run, doubts=doubts, overwrite=overwrite
+        data, out, what=what, run=run, label_issues=label_issues, overwrite=overwrite
     )
     for image in work.unseen[:NAMED]:
         _warn(f"warning: {image.file} cannot be shown: {image.detail}")

@@ -1,4 +1,4 @@
-"""tlkit doubts: labels that are probably wrong."""
+"""tlkit label-issues: labels that are probably wrong."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN = 10
 
 
 @with_options(without=set(SECTION_OF) - set(FROZEN_OPTIONS))
-def doubts(
+def label_issues(
     dataset: Path = typer.Argument(..., help="Data set directory."),
     out: Path = typer.Option(..., help="Folder to make."),
     overwrite: bool = typer.Option(
@@ -38,16 +38,16 @@ def doubts(
 
     load_tensorflow()
     with Terminal() as progress:
-        found = tlkit.doubts(
+        found = tlkit.label_issues(
             dataset, out, overwrite=overwrite, progress=progress, **chosen
         )
     info = found.info
     looked_at = sum(info["looked_at"].values())
     sides = ", ".join(f"{n} {side}" for side, n in info["doubtful"].items() if n)
     OUT.print(
-        f"doubts: {len(found.rows)} of {looked_at} examples probably have a wrong label"
-        f", or are hard to tell{f' ({sides})' if sides else ''}; the probe agrees with "
-        f"{info['agreement']:.1%} of all labels",
+        f"label issues: {len(found.rows)} of {looked_at} examples probably have a "
+        f"wrong label, or are hard to tell{f' ({sides})' if sides else ''}; "
+        f"the probe agrees with {info['agreement']:.1%} of all labels",
         highlight=False,
     )
     _print_worst(found.rows)
@@ -57,12 +57,12 @@ def doubts(
         line = f"{info['doubtful']['test']} {ABOUT_THE_TEST}"
         ERR.print(line, style="yellow", markup=False, highlight=False)
     for name, what in (
-        ("doubts.html", "their images"),
-        ("doubts.csv", "all of them; take out the rows that are right"),
+        ("label_issues.html", "their images"),
+        ("label_issues.csv", "all of them; take out the rows that are right"),
     ):
         ERR.print(f"{out / name}: {what}", markup=False, highlight=False)
     if found.rows:
-        words = ("--what", "mistakes", "--doubts", out, "--out", "work")
+        words = ("--what", "mistakes", "--label-issues", out, "--out", "work")
         next_step("tlkit", "annotate", dataset, *words)
     else:
         next_step("tlkit", "finetune", dataset)
@@ -83,4 +83,6 @@ def _print_worst(rows: Sequence[dict[str, str]]) -> None:
         table.add_row(*(Text(harmless(word)) for word in words), *numbers)
     OUT.print(table)
     if len(rows) > SHOWN:
-        OUT.print(f"... and {len(rows) - SHOWN} more in doubts.csv", highlight=False)
+        OUT.print(
+            f"... and {len(rows) - SHOWN} more in label_issues.csv", highlight=False
+        )

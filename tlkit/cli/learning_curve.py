@@ -1,4 +1,4 @@
-"""tlkit curve: is more data worth it?"""
+"""tlkit learning-curve: is more data worth it?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @with_options(without=set(SECTION_OF) - set(FROZEN_OPTIONS))
-def curve(
+def learning_curve(
     dataset: Path = typer.Argument(..., help="Data set directory."),
     out: Path = typer.Option(..., help="Folder to make."),
     overwrite: bool = typer.Option(
@@ -37,7 +37,7 @@ def curve(
 
     load_tensorflow()
     with Terminal() as progress:
-        found = tlkit.curve(
+        found = tlkit.learning_curve(
             dataset, out, overwrite=overwrite, progress=progress, **chosen
         )
     _print_points(found)
@@ -47,13 +47,13 @@ def curve(
         "network may use them better. A curve of few sizes is a rough guide.",
         highlight=False,
     )
-    ERR.print(f"{out / 'curve.png'}: the curve", markup=False, highlight=False)
+    ERR.print(f"{out / 'learning_curve.png'}: the curve", markup=False, highlight=False)
     words = source_words(tlkit.Manifest.read(dataset))
     if found.verdict == "pays" and words:
         source, *rest = words
         next_step("tlkit", "prepare", source, "--out", dataset, *rest)
     else:
-        next_step("tlkit", "doubts", dataset, "--out", "doubts")
+        next_step("tlkit", "label-issues", dataset, "--out", "label_issues")
 
 
 def _print_points(found: LearningCurve) -> None:

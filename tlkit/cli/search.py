@@ -1,4 +1,4 @@
-"""tlkit tune: search for settings."""
+"""tlkit search: search for settings."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tlkit.config import build_config, resolve
 
 # Of a search, --minutes is something else.
 @with_options(without=("minutes",))
-def tune(
+def search(
     dataset: Path = typer.Argument(None, help="What tlkit prepare wrote."),
     out: Path = typer.Option(
-        None, help="Folder to make.  [default: runs/DATASET-BACKBONE-tune-N]"
+        None, help="Folder to make.  [default: runs/DATASET-BACKBONE-search-N]"
     ),
     trials: int = typer.Option(None, help="End after so many.  [default: 50]"),
     minutes: float = typer.Option(None, help="End after so long.  [default: 10]"),
@@ -62,7 +62,7 @@ def tune(
 
     load_tensorflow()
     with Terminal() as progress:
-        found = tlkit.tune(
+        found = tlkit.search(
             dataset,
             out,
             trials=trials,
@@ -99,7 +99,7 @@ def print_trials(metrics: dict[str, Any]) -> None:
     """Print the best trial, and what its score is worth.
 
     Args:
-        metrics: As of `tlkit.tune`.
+        metrics: As of `tlkit.search`.
     """
     best, first = metrics["best"], metrics["first"]
     counts = ", ".join(f"{n} {state}" for state, n in metrics["trials"].items())

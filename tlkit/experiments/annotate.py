@@ -20,7 +20,7 @@ def annotate(
     *,
     what: str = "rejected",
     run: Run | Path | str | None = None,
-    doubts: LabelIssues | Path | str | None = None,
+    label_issues: LabelIssues | Path | str | None = None,
     overwrite: bool = False,
 ) -> Work:
     """Make a folder to correct some images in with labelme.
@@ -32,7 +32,8 @@ def annotate(
         work: The folder to make, outside of the photos.
         what: "rejected", "conflicts", "unlabeled" or "mistakes".
         run: For mistakes, a run that was evaluated, or its directory.
-        doubts: For mistakes instead, what `tlkit.doubts` found, or its folder.
+        label_issues: For mistakes instead, what `tlkit.label_issues` found, or its
+            folder.
         overwrite: Replace an earlier work folder and all that was changed in it.
 
     Returns:
@@ -50,21 +51,23 @@ def annotate(
     if what not in WHAT:
         error = unknown_name("thing to annotate (what)", what, WHAT)
         raise error
-    if (run is not None) + (doubts is not None) != (what == "mistakes"):
-        given = {"run": run, "doubts": doubts}
+    if (run is not None) + (label_issues is not None) != (what == "mistakes"):
+        given = {"run": run, "label_issues": label_issues}
         told = [f"{name}={str(v)!r}" for name, v in given.items() if v is not None]
         raise UsageError(
             "Mistakes are those of a run or the doubts about a data set, one of both; "
             f"nothing else takes either. Received: what={what!r}, "
             f"{', '.join(told) or 'neither'}.",
-            hint="Say --what mistakes --run RUN, or --what mistakes --doubts FOLDER.",
+            hint="Say --what mistakes --run RUN, or --what mistakes --label-issues "
+            "FOLDER.",
         )
     if run is not None:
         run = run if isinstance(run, Run) else Run.read(run)
         manifest, paths = run.manifest(data), mistakes(run.directory)
-    elif doubts is not None:
-        doubts = doubts if isinstance(doubts, LabelIssues) else LabelIssues.read(doubts)
-        manifest, paths = doubts.manifest(data), doubts.paths
+    elif label_issues is not None:
+        if not isinstance(label_issues, LabelIssues):
+            label_issues = LabelIssues.read(label_issues)
+        manifest, paths = label_issues.manifest(data), label_issues.paths
     else:
         manifest = Manifest.read(data)
         paths = paths_of(manifest, what)

@@ -15,7 +15,7 @@ from tlkit.dataset.manifest import SPLITS, Example, Manifest, write_table
 from tlkit.errors import RunError
 from tlkit.experiments.find_label_issues import find_suspects
 from tlkit.experiments.label_issues_dir import COLUMNS, INFO, PAGE, TABLE, LabelIssues
-from tlkit.experiments.label_issues_page import LabelIssue, doubts_page
+from tlkit.experiments.label_issues_page import LabelIssue, label_issues_page
 from tlkit.features.embedding import embedding_config, features_of, network_of
 from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent
@@ -29,7 +29,7 @@ SILENT = Silent()
 MOST_WRONG = 0.2
 
 
-def doubts(
+def label_issues(
     data: str | Path,
     out: str | Path,
     *,
@@ -46,7 +46,7 @@ def doubts(
 
     Args:
         data: A data set directory.
-        out: The folder to make, for doubts.csv, doubts.html and doubts.json.
+        out: The folder to make, for label_issues.csv, .html and .json.
         overwrite: Replace an earlier one.
         progress: Told of all long work.
         **options: Of the network: those in config.FROZEN_OPTIONS.
@@ -59,8 +59,8 @@ def doubts(
         UsageError: A wrong option, or a place that must not be written to.
 
     Example:
-        >>> found = tlkit.doubts("data", "doubts")
-        >>> tlkit.annotate("data", "work", what="mistakes", doubts=found)
+        >>> found = tlkit.label_issues("data", "label_issues")
+        >>> tlkit.annotate("data", "work", what="mistakes", label_issues=found)
     """
     config = embedding_config(**options)
     manifest = one_label_each(Manifest.read(data))
@@ -94,7 +94,7 @@ def doubts(
         rows = [_row(doubt) for doubt in found]
         write_table(draft / TABLE, COLUMNS, rows)
         files.write_json(draft / INFO, info)
-        page = doubts_page(
+        page = label_issues_page(
             manifest, found, info, workers=config.inputs.workers, progress=progress
         )
         files.write_text(draft / PAGE, page)

@@ -11,7 +11,7 @@ from typing import Any
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError
 
-INFO, TABLE, PAGE = "doubts.json", "doubts.csv", "doubts.html"
+INFO, TABLE, PAGE = "label_issues.json", "label_issues.csv", "label_issues.html"
 COLUMNS = (
     "id", "path", "box", "split", "label", "suggested", "p_label", "p_suggested",
     "quality",
@@ -24,8 +24,8 @@ class LabelIssues:
 
     Attributes:
         directory: Where it lies.
-        info: The content of doubts.json.
-        rows: Those of doubts.csv, the most doubtful first.
+        info: The content of label_issues.json.
+        rows: Those of label_issues.csv, the most doubtful first.
     """
 
     directory: Path
@@ -51,7 +51,7 @@ class LabelIssues:
             RunError: There is none, or it is not as it was written.
         """
         directory = Path(directory)
-        hint = f"Make it: tlkit doubts DATASET --out {directory}"
+        hint = f"Make it: tlkit label-issues DATASET --out {directory}"
         try:
             info = json.loads((directory / INFO).read_text(encoding="utf-8"))
             with (directory / TABLE).open(encoding="utf-8", newline="") as file:
@@ -60,7 +60,7 @@ class LabelIssues:
                 columns = reader.fieldnames or ()
         except (OSError, ValueError, csv.Error) as error:
             raise RunError(
-                f"{directory} does not hold what tlkit doubts writes: {error}.",
+                f"{directory} does not hold what tlkit label-issues writes: {error}.",
                 hint=hint,
             ) from error
         whole = "path" in columns and all(row["path"] for row in rows)
@@ -90,7 +90,7 @@ class LabelIssues:
                 f"{self.directory} is about a data set of digest {str(told)[:8]}, "
                 f"{manifest.directory} has {manifest.checksum[:8]}: it is another one, "
                 "or was prepared again since.",
-                hint=f"Look again: tlkit doubts {data} --out {self.directory} "
+                hint=f"Look again: tlkit label-issues {data} --out {self.directory} "
                 "--overwrite",
             )
         return manifest

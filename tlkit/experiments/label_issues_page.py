@@ -42,7 +42,7 @@ class LabelIssue:
     quality: float
 
 
-def doubts_page(
+def label_issues_page(
     manifest: Manifest,
     found: Sequence[LabelIssue],
     info: dict[str, Any],
@@ -64,7 +64,7 @@ def doubts_page(
     title = f"{manifest.source.name}: doubtful labels"
     top = _top(manifest, len(found), len(found) - len(shown), info)
     album.draw(manifest.source, workers, progress)
-    return page(title, top, sections, ("doubts.csv", "doubts.json"))
+    return page(title, top, sections, ("label_issues.csv", "label_issues.json"))
 
 
 def _top(manifest: Manifest, found: int, hidden: int, info: dict[str, Any]) -> Element:
@@ -88,7 +88,7 @@ def _top(manifest: Manifest, found: int, hidden: int, info: dict[str, Any]) -> E
         node("ul", node("li", warning, class_="warning"), class_="noticed")
         if in_test
         else None,
-        node("p", f"The worst are shown; {hidden:,} more are in doubts.csv.")
+        node("p", f"The worst are shown; {hidden:,} more are in label_issues.csv.")
         if hidden
         else None,
     )

@@ -21,7 +21,7 @@ from tlkit.reports.plots import draw_learning_curve
 from tlkit.runs.leakage import check_folds
 from tlkit.runs.result_dir import versions
 
-INFO, PLOT = "curve.json", "curve.png"
+INFO, PLOT = "learning_curve.json", "learning_curve.png"
 # Further than that no curve of this kind has earned trust.
 TIMES = (2, 4)
 # Gains below are hardly worth the images; as a share of right answers.
@@ -52,7 +52,7 @@ class LearningCurve:
     """A learning curve, and what it tells of more data.
 
     Attributes:
-        directory: Where curve.json and curve.png are.
+        directory: Where learning_curve.json and learning_curve.png are.
         seen: What was measured, ascending; the last is all there is to learn from.
         expected: At twice and four times as much.
         gain: By four times as much: expected, low and high, shares of right answers.
@@ -67,7 +67,7 @@ class LearningCurve:
     verdict: str
 
 
-def curve(
+def learning_curve(
     data: str | Path,
     out: str | Path,
     *,
@@ -84,7 +84,7 @@ def curve(
 
     Args:
         data: A data set directory.
-        out: The folder to make, for curve.json and curve.png.
+        out: The folder to make, for learning_curve.json and learning_curve.png.
         overwrite: Replace an earlier one.
         progress: Told of all long work.
         **options: Of the network: those in config.FROZEN_OPTIONS.
@@ -97,7 +97,7 @@ def curve(
         UsageError: A wrong option, or a place that must not be written to.
 
     Example:
-        >>> curve = tlkit.curve("data", "curve")
+        >>> curve = tlkit.learning_curve("data", "curve")
         >>> twice, four_times = curve.expected
     """
     config = embedding_config(**options)

@@ -1,6 +1,6 @@
 """A data set in, settings that a search has found, and a run with them, out.
 
-tune.json     state, data, what was given, limits
+search.json     state, data, what was given, limits
 trials.db     the study, by Optuna; a search that was interrupted goes on from it
 trials.csv    every trial: its settings, scores, and why it failed or was given up
 best.yaml     a recipe for `finetune`
@@ -41,7 +41,7 @@ from tlkit.experiments.study import (
     Settings,
     cut_short,
     reason_of,
-    search,
+    run_study,
 )
 from tlkit.experiments.trials import judged_by
 from tlkit.progress import Progress, Quiet, Silent
@@ -56,7 +56,7 @@ from tlkit.training.network import build_network
 from tlkit.training.splits import Round, outer_rounds
 
 SILENT = Silent()
-MARKER = "tune.json"
+MARKER = "search.json"
 DATABASE = "trials.db"
 TRIALS, MINUTES = 50, 10.0
 
@@ -78,7 +78,7 @@ class SearchResult:
     metrics: dict[str, Any]
 
 
-def tune(
+def search(
     data: str | Path | None = None,
     out: str | Path | None = None,
     *,
@@ -102,7 +102,7 @@ def tune(
     Args:
         data: What `prepare` wrote; may come from the recipe. With `resume`, where it
             lies now, if it was moved.
-        out: The directory to make; runs/DATA-BACKBONE-tune-N where not given.
+        out: The directory to make; runs/DATA-BACKBONE-search-N where not given.
         trials: After how many trials to end; 50 where not given.
         minutes: After how long to end, counted from this call; 10 where not given.
         folds: On how many each trial is scored; 5 where not given, or as many as the
@@ -127,7 +127,7 @@ def tune(
         UsageError: An option cannot be meant, or there is nothing to search.
 
     Example:
-        >>> found = tlkit.tune("ants", "runs/tuned", minutes=5)
+        >>> found = tlkit.search("ants", "runs/tuned", minutes=5)
     """
     limits = {"trials": trials, "minutes": minutes, "folds": folds}
     _check(limits, nested)
@@ -137,7 +137,7 @@ def tune(
             raise UsageError(
                 "resume goes on with a search as it was; only --trials and --minutes "
                 "can be given again.",
-                hint=f"tlkit tune --resume {shlex.quote(str(resume))}",
+                hint=f"tlkit search --resume {shlex.quote(str(resume))}",
             )
         return _go_on(Path(resume), data, limits, progress)
     said = {name: value for name, value in options.items() if value is not None}
@@ -148,13 +148,13 @@ def tune(
     if not config.data:
         raise UsageError(
             "No data set was named.",
-            hint="tlkit tune DATASET, where DATASET is what tlkit prepare wrote.",
+            hint="tlkit search DATASET, where DATASET is what tlkit prepare wrote.",
         )
     manifest = check_splits(Manifest.read(config.data))
     known = [*manifest.of("train"), *manifest.of("val")]
     check_folds(known, config.model.backbone, progress)
     _outer(manifest, nested, config)
-    place = Path(out) if out is not None else free_place(config, "tune")
+    place = Path(out) if out is not None else free_place(config, "search")
     with record.run_place(
         place,
         overwrite=overwrite,
@@ -204,7 +204,7 @@ def _go_on(
     except (OSError, ValueError, KeyError) as error:
         raise RunError(
             f"{directory} holds no search: {error}.",
-            hint="Name the --out folder of a tlkit tune.",
+            hint="Name the --out folder of a tlkit search.",
         ) from error
     new = {name: value for name, value in limits.items() if value is not None}
     if info["nested"] and new:
@@ -237,7 +237,7 @@ def _work(
         tuned = _tune(directory, info, manifest, progress)
     except KeyboardInterrupt:
         state("interrupted")
-        command = ("tlkit", "tune", "--resume", str(directory))
+        command = ("tlkit", "search", "--resume", str(directory))
         progress.note(f"Go on with: {shlex.join(command)}")
         raise
     except BaseException:
@@ -257,7 +257,7 @@ def _tune(
     if settings.config({}).train.cache:
         cap_bytes()
     _describe(settings, limits, info["nested"], manifest, progress)
-    found = search(settings, manifest, directory, limits, progress)
+    found = run_study(settings, manifest, directory, limits, progress)
     metrics = _write(directory, found)
     if info["nested"]:
         metrics["nested"] = _nested(
@@ -295,7 +295,7 @@ def _write(directory: Path, found: Searched) -> dict[str, Any]:
     best = metrics["best"]
     files.write_text(
         directory / "best.yaml",
-        f"# The best of {len(rows)} trials of tlkit tune: loss {best['loss']:.4f},\n"
+        f"# The best of {len(rows)} trials of tlkit search: loss {best['loss']:.4f},\n"
         f"# accuracy {best['accuracy']:.3f} on folds of the training side. That score "
         "has chosen it\n# and is on the bright side.\n" + found.config.to_yaml(),
     )
@@ -362,7 +362,7 @@ def _nested(
         place = directory / f"fold-{number}"
         files.make_directory(place)
         quiet = Quiet(progress, f"Nested fold {number} of {folds}: ")
-        found = search(settings, one.manifest, place, limits, quiet)
+        found = run_study(settings, one.manifest, place, limits, quiet)
         with keras.device(device):
             task = Task(len(done.labels))
             network = build_network(found.config, task, device, policy)

@@ -136,7 +136,7 @@ class Searched:
     importances: dict[str, float]
 
 
-def search(
+def run_study(
     settings: Settings,
     manifest: Manifest,
     directory: Path,
@@ -205,7 +205,7 @@ def opened(directory: Path, settings: Settings, seed: int) -> Iterator[optuna.St
     try:
         study = optuna.create_study(
             storage=storage,
-            study_name="tune",
+            study_name="search",
             direction="maximize" if judged == "accuracy" else "minimize",
             load_if_exists=True,
             pruner=optuna.pruners.MedianPruner(FREE_TRIALS, FREE_EPOCHS),

@@ -5,7 +5,7 @@ import pytest
 
 from tlkit.errors import RunError, UsageError
 from tlkit.progress import Silent
-from tlkit.runs.result_dir import Run, run_place, versions
+from tlkit.runs.result_dir import Run, versions
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_failed_run_with_a_checkpoint_is_kept_beside_the_old_one(copy):
     before = (copy / "model.keras").read_bytes()
 
     def fail():
-        with run_place(copy, overwrite=True, progress=Silent()) as place:
+        with Run.create(copy, overwrite=True, progress=Silent()) as place:
             (place / "checkpoint" / "1-head").mkdir(parents=True)
             (place / "checkpoint" / "1-head" / "state.json").write_text("{}")
             raise RuntimeError
@@ -78,7 +78,7 @@ def test_a_place_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with (
         pytest.raises(UsageError, match="cannot be written"),
-        run_place(tmp_path / "file" / "run", overwrite=False, progress=Silent()),
+        Run.create(tmp_path / "file" / "run", overwrite=False, progress=Silent()),
     ):
         pass
 

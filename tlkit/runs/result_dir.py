@@ -1,4 +1,4 @@
-"""The run directory: what a training run leaves, enough to read it and to repeat it."""
+"""The directories of trained results: enough to read, resume and repeat them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import shlex
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tlkit import files
 from tlkit.backbones.registry import HUB_INSTALL, HUB_PACKAGE
@@ -26,19 +25,21 @@ from tlkit.tasks.task import Task
 
 if TYPE_CHECKING:
     import keras
+    from typing_extensions import Self
 
-MARKER = "run.json"
+CONFIG, LABELS, METRICS = "config.yaml", "labels.txt", "metrics.json"
 RECORDED = (
     "tlkit", "tensorflow", "keras", "keras-cv", "keras-hub", "openvino",
     "albumentations", "numpy", "pillow",
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run directory, open for reading.
+@dataclasses.dataclass(frozen=True)
+class ResultDir:
+    """A directory with config.yaml, labels.txt and a record of how far the work got.
 
-    `state` is "training", "interrupted", "failed" or "finished"; `info` is run.json.
+    `info` is the content of the record, the file named by MARKER. Its "state" is
+    "training", "interrupted", "failed" or "finished". Subclasses say what they are.
     """
 
     directory: Path
@@ -46,89 +47,211 @@ class Run:
     labels: tuple[str, ...]
     info: dict[str, Any]
 
+    # The record's name; what messages call such a directory; what makes and resumes it.
+    MARKER: ClassVar[str]
+    KIND: ClassVar[str]
+    COMMAND: ClassVar[tuple[str, ...]]
+
     @classmethod
-    def read(cls, directory: str | Path, *, finished: bool = True) -> Run:
-        """Open a run directory.
+    def read(cls, directory: str | Path, *, finished: bool = True) -> Self:
+        """Open a directory.
 
         Args:
-            directory: What `finetune` wrote.
-            finished: Whether to insist on a finished run.
+            directory: What COMMAND wrote.
+            finished: Whether to insist that it is finished.
 
         Returns:
-            The run.
+            Its content.
 
         Raises:
-            RunError: No such run, or not finished, or its files are damaged.
+            RunError: It is of another kind, damaged, or not finished.
         """
         directory = Path(directory)
+        command = shlex.join(cls.COMMAND)
         try:
-            info = json.loads((directory / MARKER).read_text(encoding="utf-8"))
-            text = (directory / "labels.txt").read_text(encoding="utf-8")
-            config = build_config(recipe=directory / "config.yaml")
-        except FileNotFoundError as error:
-            raise RunError(
-                f"{directory} is not a run directory: it has no "
-                f"{Path(error.filename).name}.",
-                hint="Name the --out folder of an earlier tlkit finetune.",
-            ) from error
+            info = json.loads((directory / cls.MARKER).read_text(encoding="utf-8"))
+            text = (directory / LABELS).read_text(encoding="utf-8")
+            config = cls.read_config(directory)
         except OSError as error:
+            why = (
+                f"it has no {Path(error.filename).name}."
+                if isinstance(error, FileNotFoundError)
+                else str(error)
+            )
             raise RunError(
-                f"{directory} is not a run directory: {error}",
-                hint="Name the --out folder of an earlier tlkit finetune.",
+                f"{directory} is not a {cls.KIND}: {why}",
+                hint=f"Name the --out folder of an earlier {command}.",
             ) from error
         except UsageError as error:
             raise RunError(
-                f"The run in {directory} is damaged: {error}",
-                hint="Take its config.yaml from a backup, or train again.",
+                f"The {cls.KIND} {directory} is damaged: {error}",
+                hint=f"Take its {CONFIG} from a backup, or run {command} again.",
             ) from error
-        except ValueError as error:
-            raise RunError(f"{directory / MARKER} is damaged: {error}.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{directory / cls.MARKER} is damaged: {error}.") from error
         if not isinstance(info, dict) or not {"labels", "state", "data"} <= info.keys():
             raise RunError(
-                f"{directory / MARKER} is damaged: it lacks labels, state or data.",
-                hint="Take it from a backup, or train again.",
+                f"{directory / cls.MARKER} is damaged: it lacks labels, state or data.",
+                hint=f"Take it from a backup, or run {command} again.",
             )
-        run = cls(directory, config, tuple(text.removesuffix("\n").split("\n")), info)
-        if info.get("labels") != list(run.labels):
+        found = cls(directory, config, tuple(text.removesuffix("\n").split("\n")), info)
+        if info["labels"] != list(found.labels):
             raise RunError(
-                f"{directory}/labels.txt is not the one this run was trained with: "
-                f"expected {info.get('labels')}, found {list(run.labels)}.",
-                hint="Restore it; class names in another order would all be wrong.",
+                f"{directory / LABELS} is not the one this was trained with: "
+                f"expected {info['labels']}, found {list(found.labels)}.",
+                hint="Restore it: in another order, all class names would be wrong.",
             )
-        if finished and run.state != "finished":
+        if finished and found.state != "finished":
             raise RunError(
-                f"The run in {directory} is not finished, its state is {run.state!r}.",
-                hint="Go on with it: "
-                + shlex.join(("tlkit", "finetune", "--resume", str(directory))),
+                f"The {cls.KIND} {directory} is not finished, its state is "
+                f"{found.state!r}.",
+                hint=f"Resume it: {found.resume_command}",
             )
-        return run
+        return found
+
+    @classmethod
+    def read_config(cls, directory: Path) -> Config:
+        """Read the configuration of a directory.
+
+        Args:
+            directory: Where its files are; a subclass may keep the settings elsewhere.
+
+        Returns:
+            The configuration, as it was written.
+        """
+        return build_config(recipe=directory / CONFIG)
+
+    @classmethod
+    @contextlib.contextmanager
+    def create(
+        cls, path: Path, *, overwrite: bool, progress: Progress
+    ) -> Iterator[Path]:
+        """Make the directory in place, so that the work can be resumed.
+
+        An earlier one in this place is set aside. It comes back if the new one fails
+        before there is anything to resume; afterwards both are kept.
+
+        Args:
+            path: The directory.
+            overwrite: Whether an earlier one may be replaced.
+            progress: Notes where an earlier one is kept.
+
+        Yields:
+            The path, an existing and empty directory.
+
+        Raises:
+            UsageError: It exists and must not be replaced, or cannot be made.
+        """
+        with run_place(
+            path,
+            overwrite=overwrite,
+            progress=progress,
+            marker=cls.MARKER,
+            what=cls.KIND,
+            resumable=cls.is_resumable,
+        ) as place:
+            yield place
+
+    @classmethod
+    def is_resumable(cls, directory: Path) -> bool:
+        """Return whether a directory holds work that can be continued."""
+        raise NotImplementedError
+
+    @classmethod
+    def begin(
+        cls, directory: Path, config: Config, manifest: Manifest, **more: Any
+    ) -> Self:
+        """Fill a fresh directory with all that is known before training.
+
+        Args:
+            directory: An empty directory.
+            config: The resolved configuration.
+            manifest: The data set to be trained on.
+            **more: Further entries of the record.
+
+        Returns:
+            The directory, in state "training".
+        """
+        known = settle_in(directory, config, manifest)
+        return cls(directory, config, manifest.labels, {}).update(**known, **more)
+
+    @contextlib.contextmanager
+    def recorded(self, progress: Progress) -> Iterator[Self]:
+        """Record the state of the work in the block, however it ends.
+
+        Args:
+            progress: Notes how to resume what was interrupted, where it can be.
+
+        Yields:
+            The directory in state "training". What the block writes to the record
+            stays.
+
+        Raises:
+            KeyboardInterrupt: As the block did; any other exception likewise.
+        """
+        try:
+            yield self.update(state="training")
+        except KeyboardInterrupt:
+            self._record_state("interrupted")
+            if self.is_resumable(self.directory):
+                progress.note(f"Resume it with: {self.resume_command}")
+            raise
+        except BaseException:
+            self._record_state("failed")
+            raise
+        self._record_state("finished")
+
+    def _record_state(self, state: str) -> None:
+        """Write a state beside what the work has recorded in the meantime."""
+        type(self).read(self.directory, finished=False).update(state=state)
+
+    def update(self, **values: Any) -> Self:
+        """Write entries of the record.
+
+        Args:
+            **values: Top-level entries, replaced or added.
+
+        Returns:
+            The directory with them.
+        """
+        info = {**self.info, **values}
+        files.write_json(self.directory / self.MARKER, info)
+        return dataclasses.replace(self, info=info)
+
+    def with_config(self, config: Config, **values: Any) -> Self:
+        """Write a configuration that was decided on, and entries of the record.
+
+        Args:
+            config: Takes the place of the one in config.yaml.
+            **values: As for `update`.
+
+        Returns:
+            The directory with both.
+        """
+        files.write_text(self.directory / CONFIG, config.to_yaml())
+        return dataclasses.replace(self, config=config).update(**values)
 
     @property
     def state(self) -> str:
-        """Where the run stands."""
+        """ "training", "interrupted", "failed" or "finished"."""
         return str(self.info["state"])
 
     @property
-    def size(self) -> int:
-        """Side of the square images the network takes, pixels."""
-        return size_of(self.config)
-
-    @property
-    def task(self) -> Task:
-        """What its network is asked."""
-        return Task(len(self.labels), bool(self.info["data"].get("multi_label")))
+    def resume_command(self) -> str:
+        """The command that continues the work."""
+        return shlex.join((*self.COMMAND, "--resume", str(self.directory)))
 
     def manifest(self, data: str | Path | None = None) -> Manifest:
-        """The data set this run was trained on.
+        """Read the data set that this was trained on.
 
         Args:
-            data: Where it lies now, if it was moved.
+            data: Its directory now, if it was moved.
 
         Returns:
-            Its manifest, held against the digest and labels of the run.
+            Its manifest.
 
         Raises:
-            RunError: It has changed since.
+            RunError: Its checksum or labels have changed since.
             DatasetError: It is not there.
         """
         try:
@@ -136,27 +259,68 @@ class Run:
         except DatasetError as error:
             if data is not None:
                 raise
-            hint = f"If it was moved, say where to with --data. {error.hint}"
+            hint = f"If it was moved, name its place with --data. {error.hint}"
             raise DatasetError(error.message, hint=hint) from error
         if manifest.labels != self.labels:
             raise RunError(
                 f"The classes of {manifest.directory} are {list(manifest.labels)}, "
-                f"this run was trained on {list(self.labels)}."
+                f"{self.directory} was trained on {list(self.labels)}."
             )
-        if manifest.checksum != self.info["data"]["checksum"]:
+        expected = self.info["data"]["checksum"]
+        if manifest.checksum != expected:
             raise RunError(
-                f"{manifest.directory} has changed since this run was trained on it: "
-                f"checksum {manifest.checksum[:8]}, not "
-                f"{self.info['data']['checksum'][:8]}.",
+                f"{manifest.directory} has changed since {self.directory} was trained "
+                f"on it: checksum {manifest.checksum[:8]}, not {expected[:8]}.",
                 hint="Train again on it, or name the data set as it was.",
             )
         return manifest
 
-    def model(self) -> keras.Model:
-        """The trained network, float32: uint8 [B, size, size, 3] to probabilities.
+    def metrics(self) -> dict[str, Any]:
+        """Read metrics.json.
 
         Returns:
-            What `model.keras` holds.
+            Its content: of a run, the last evaluation (`finetune` ends with one of
+            the validation split).
+
+        Raises:
+            RunError: It is missing or damaged.
+        """
+        path = self.directory / METRICS
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} cannot be read: {error}.") from error
+        return found
+
+
+class Run(ResultDir):
+    """A run directory: one training run, open for reading."""
+
+    MARKER = "run.json"
+    KIND = "run directory"
+    COMMAND = ("tlkit", "finetune")
+
+    @classmethod
+    def is_resumable(cls, directory: Path) -> bool:
+        """Return whether an epoch of some phase, or of a fold, is saved."""
+        places = ("checkpoint/*/state.json", "folds/*/checkpoint/*/state.json")
+        return any(any(directory.glob(place)) for place in places)
+
+    @property
+    def size(self) -> int:
+        """Height and width of the images that the network takes, pixels."""
+        return size_of(self.config)
+
+    @property
+    def task(self) -> Task:
+        """The kind of labels that the network predicts."""
+        return Task(len(self.labels), bool(self.info["data"].get("multi_label")))
+
+    def model(self) -> keras.Model:
+        """Load the trained network.
+
+        Returns:
+            model.keras in float32: uint8 [B, size, size, 3] to probabilities.
 
         Raises:
             RunError: The file is missing or damaged.
@@ -166,7 +330,7 @@ class Run:
         path = self.directory / "model.keras"
         if path.exists() and not zipfile.is_zipfile(path):
             raise RunError(
-                f"{path} is damaged: it is no .keras file, or not a whole one.",
+                f"{path} is damaged: it is not a whole .keras file.",
                 hint="Take it from a backup, or train again.",
             )
         try:
@@ -180,36 +344,34 @@ class Run:
             raise RunError(f"{path} cannot be loaded: {error}") from error
 
     def metrics(self) -> dict[str, Any]:
-        """What the last evaluation measured; `finetune` ends with one on val.
+        """Read the metrics of the last evaluation.
 
         Returns:
-            The content of metrics.json.
+            The content of metrics.json; `finetune` ends with the validation split.
 
         Raises:
-            RunError: There is none.
+            RunError: There are none.
         """
-        path = self.directory / "metrics.json"
         try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"{path} cannot be read: {error}.",
-                hint=f"Make it: tlkit evaluate {self.directory}",
-            ) from error
-        return found
+            return super().metrics()
+        except RunError as error:
+            hint = f"Make it: tlkit evaluate {shlex.quote(str(self.directory))}"
+            raise RunError(error.message, hint=hint) from error
 
-    def update(self, **values: Any) -> Run:
-        """Write values to run.json.
 
-        Args:
-            **values: Top-level entries, replaced or added.
+def versions() -> dict[str, str]:
+    """Collect the versions that a result depends on.
 
-        Returns:
-            The run with them.
-        """
-        info = {**self.info, **values}
-        files.write_json(self.directory / MARKER, info)
-        return dataclasses.replace(self, info=info)
+    Returns:
+        Versions by package name, "python" and "system" among them.
+    """
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for package in RECORDED:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
 
 
 @contextlib.contextmanager
@@ -218,30 +380,11 @@ def run_place(
     *,
     overwrite: bool,
     progress: Progress,
-    marker: str = MARKER,
-    what: str = "run directory",
-    resumable: Callable[[Path], bool] | None = None,
+    marker: str,
+    what: str,
+    resumable: Callable[[Path], bool],
 ) -> Iterator[Path]:
-    """The directory a run is written to, in place, so that it can be resumed.
-
-    A run that stood there before is set aside. It comes back if the new one fails
-    before there is anything to resume; afterwards both are kept.
-
-    Args:
-        path: The run directory.
-        overwrite: Whether an earlier run may be replaced.
-        progress: Told where an earlier run is kept.
-        marker: A file that every directory of this kind holds.
-        what: What it is, for messages.
-        resumable: Whether there is anything to go on with in a directory; of a run,
-            a checkpoint.
-
-    Yields:
-        The path, an existing and empty directory.
-
-    Raises:
-        UsageError: It exists and must not be replaced, or cannot be made.
-    """
+    """Make a directory as `ResultDir.create` does."""
     old: Path | None = None
     if files.is_taken(path):
         files.refuse_existing(path, marker=marker, overwrite=overwrite, what=what)
@@ -251,54 +394,24 @@ def run_place(
         files.make_directory(path)
         yield path
     except BaseException:
-        if not (resumable or has_checkpoint)(path):
+        if not resumable(path):
             shutil.rmtree(path, ignore_errors=True)
             if old:
                 old.replace(path)
         elif old:
             kept = path.with_name(f"{path.name}{old.suffix}.previous")
             old.replace(kept)
-            progress.note(f"The earlier run is kept in {kept}")
+            progress.note(f"The earlier {what} is kept in {kept}")
         raise
     if old:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def has_checkpoint(directory: Path) -> bool:
-    """Whether a run can be resumed: an epoch of some phase, or fold, is safe."""
-    places = ("checkpoint/*/state.json", "folds/*/checkpoint/*/state.json")
-    return any(any(directory.glob(place)) for place in places)
-
-
-def begin(directory: Path, config: Config, manifest: Manifest) -> Run:
-    """Fill a fresh run directory with what is known before training.
-
-    Args:
-        directory: An empty directory.
-        config: The resolved configuration.
-        manifest: What it will be trained on.
-
-    Returns:
-        The run, in state "training".
-    """
-    info = settle_in(directory, config, manifest)
-    return Run(directory, config, manifest.labels, {}).update(**info)
-
-
 def settle_in(directory: Path, config: Config, manifest: Manifest) -> dict[str, Any]:
-    """Write the settings and the class order to a fresh directory.
-
-    Args:
-        directory: An empty directory.
-        config: The resolved configuration.
-        manifest: What it is about.
-
-    Returns:
-        What else is known before training, for a record.
-    """
-    files.write_text(directory / "config.yaml", config.to_yaml())
+    """Write the settings and the class order, as `ResultDir.begin` does."""
+    files.write_text(directory / CONFIG, config.to_yaml())
     labels = "".join(f"{label}\n" for label in manifest.labels)
-    files.write_text(directory / "labels.txt", labels)
+    files.write_text(directory / LABELS, labels)
     counts = {split: len(manifest.of(split)) for split in ("train", "val", "test")}
     return {
         "state": "training",
@@ -316,16 +429,4 @@ def settle_in(directory: Path, config: Config, manifest: Manifest) -> dict[str, 
     }
 
 
-def versions() -> dict[str, str]:
-    """The versions a result depends on.
-
-    Returns:
-        Package name, "python" and "system" to version.
-    """
-    found = {"python": platform.python_version(), "system": platform.platform()}
-    for package in RECORDED:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+MARKER, begin = Run.MARKER, Run.begin

@@ -32,7 +32,6 @@ from tlkit.model.classifier import Classifier
 from tlkit.model.phases import AUTO, HEAD, ONE, PROBE
 from tlkit.progress import Progress, Silent
 from tlkit.reports import plots
-from tlkit.runs import result_dir as record
 from tlkit.runs.leakage import check_sides
 from tlkit.runs.result_dir import Run
 from tlkit.runs.timing import Clock
@@ -95,9 +94,8 @@ def finetune(
     check_labels(manifest, config)
     check_sides(manifest, config.model.backbone, progress)
     place = Path(out) if out is not None else free_place(config)
-    with record.run_place(place, overwrite=overwrite, progress=progress) as directory:
-        run = record.begin(directory, config, manifest)
-        return _work(run, manifest, progress)
+    with Run.create(place, overwrite=overwrite, progress=progress) as directory:
+        return _work(Run.begin(directory, config, manifest), manifest, progress)
 
 
 def resume(
@@ -187,34 +185,21 @@ def free_place(config: Config, kind: str = "") -> Path:
 
 
 def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
-    """Train, whatever happens leave a state that says so, and finish."""
-    run = run.update(state="training")
+    """Train, and record the state of the run however that ends."""
     try:
-        run = _train(run, manifest, progress)
+        with run.recorded(progress) as run:
+            _train(run, manifest, progress)
     except KeyboardInterrupt:
-        _mark(run, "interrupted")
-        if record.has_checkpoint(run.directory):
-            command = ("tlkit", "finetune", "--resume", str(run.directory))
-            progress.note(f"Go on with: {shlex.join(command)}")
-        elif run.config.train.cache:
+        if run.config.train.cache and not run.is_resumable(run.directory):
             progress.note(
-                "What the frozen layers gave so far is kept: the same command again "
-                "goes on from there"
+                "The features computed so far are cached: the same command continues "
+                "from there"
             )
         raise
-    except BaseException:
-        _mark(run, "failed")
-        raise
-    run = run.update(state="finished")
     for path in (run.directory / "checkpoint").glob("*/*.npz"):
         path.unlink()
     shutil.rmtree(run.directory / fold_selection.WORK, ignore_errors=True)
-    return run
-
-
-def _mark(run: Run, state: str) -> None:
-    """Note how a run has ended, beside what it has noted of itself meanwhile."""
-    Run.read(run.directory, finished=False).update(state=state)
+    return Run.read(run.directory)
 
 
 def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:

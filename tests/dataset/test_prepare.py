@@ -326,7 +326,7 @@ def test_one_class_or_none(photo_folder, tmp_path):
         prepare(tmp_path / "wrapped", tmp_path / "data")
     with pytest.raises(DatasetError, match="does not exist"):
         prepare(tmp_path / "none", tmp_path / "data")
-    with pytest.raises(DatasetError, match="is no file of annotations"):
+    with pytest.raises(DatasetError, match="is not an annotation file"):
         prepare(root / "a" / "a_000.png", tmp_path / "data")
     assert not (tmp_path / "data").exists()
     assert not list(tmp_path.glob(".data*"))

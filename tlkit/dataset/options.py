@@ -36,7 +36,7 @@ class Options:
 
     def check(self, workers: int | None) -> None:
         """Refuse what cannot be meant, before anything slow starts."""
-        known = ("auto", *sources.SOURCES)
+        known = ("auto", *sources.FORMATS)
         if self.source not in known:
             error = unknown_name("source", self.source, known)
             raise error

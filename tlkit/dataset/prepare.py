@@ -81,7 +81,7 @@ def prepare(
         out: The data set directory to make, outside of the folder of photos.
         root: For a DataFrame, the folder that its paths start from; the working
             directory unless given.
-        source: "auto", or how they are labeled, one of sources.SOURCES.
+        source: "auto", or how they are labeled, one of sources.FORMATS.
         label_by: "image" for one example an image, "shapes" to make each shape an
             example of its own; None for images, if any of them has a label.
         multi_label: Keep several labels of an image.

@@ -19,6 +19,7 @@ from tlkit.dataset.annotations.shapes import rectangle
 from tlkit.dataset.convert.convert import convert
 from tlkit.dataset.convert.records import NAMELESS
 from tlkit.dataset.convert.writers import WRITERS
+from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.records import Annotation, ImageRecord
 from tlkit.imaging import decode as decoding
 from tlkit.imaging import safe_read
@@ -49,9 +50,7 @@ for place in sys.argv[1:]:
 
 def open_kind(place: Path, kind: str):
     source = formats.open_source(place, workers=0)
-    claims = formats.SOURCES[kind].claims
-    assert claims
-    assert claims(source) > 0
+    assert claims(source)[kind] > 0
     return source, formats.read(source, kind)
 
 

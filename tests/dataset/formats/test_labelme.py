@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from tlkit.dataset.formats import labelme, open_source
-from tlkit.dataset.formats.labelme import claims, read_shapes
+from tlkit.dataset.formats.detect import claims
+from tlkit.dataset.formats.labelme import read_shapes
 from tlkit.imaging import safe_read
 
 RECTANGLE = {"label": "cat", "points": [[1, 2], [30, 40]], "shape_type": "rectangle"}
@@ -387,7 +388,7 @@ def test_claims(folder):
     folder.record("b/b.JSON")
     (folder.root / "coco.json").write_text('{"images": [], "annotations": []}')
     (folder.root / "notes.json").write_text('{"imagePath": "a.png"}')
-    assert claims(open_source(folder.root)) == 2
+    assert claims(open_source(folder.root)) == {"labelme": 2, "coco": 1}
 
 
 def test_shared_labelme(shared_data):

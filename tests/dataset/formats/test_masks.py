@@ -10,7 +10,8 @@ from PIL import Image
 
 from tlkit.dataset import formats as sources
 from tlkit.dataset.formats.common import read_ids
-from tlkit.dataset.formats.masks import claims, read
+from tlkit.dataset.formats.detect import claims
+from tlkit.dataset.formats.masks import read
 from tlkit.dataset.sources.open import open_source
 from tlkit.errors import DatasetError
 from tlkit.imaging.safe_read import Unusable
@@ -82,7 +83,7 @@ def test_what_the_tool_writes(root):
     assert found.consumed == {"a_mask.png", "a_color_mask.png", "config.json"}
     assert found.named == {"a.jpg": "a_watershed_mask.png", "b.png": "b_mask.png"}
     assert (found.rejected, found.warnings) == ((), ())
-    assert claims(open_source(root)) == 3
+    assert claims(open_source(root)) == {"masks": 3}
     assert sources.detect(open_source(root)) == "masks"
 
 
@@ -212,7 +213,7 @@ def test_a_folder_of_masks(root, folder):
         ("x/images/b.jpg", f"x/{folder}/b_mask.png"),
     ]
     # these are read where they are asked for only
-    assert claims(open_source(root)) == 0
+    assert claims(open_source(root)) == {}
 
 
 def test_a_split(root):

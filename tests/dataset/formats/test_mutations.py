@@ -30,7 +30,7 @@ from PIL import Image, features
 from tests.conftest import draw_image
 from tlkit.dataset.annotations.objects_file import read_objects
 from tlkit.dataset.annotations.shapes import mask_shape, upright
-from tlkit.dataset.formats import SOURCES, Rejected
+from tlkit.dataset.formats import FORMATS, Rejected
 from tlkit.dataset.formats.labelme import Sheet, parse_sheet
 from tlkit.dataset.inspection.image_info import Examined, examine
 from tlkit.dataset.prepare import prepare
@@ -505,10 +505,10 @@ WAYS = st.sampled_from(
 
 
 def test_every_format_has_a_sample():
-    assert set(SOURCES) <= set(SAMPLES)
+    assert set(FORMATS) <= set(SAMPLES)
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", FORMATS)
 @few(30)
 @given(draw=st.data(), how=WAYS)
 def test_sources(place, name, draw, how):
@@ -543,7 +543,7 @@ def test_sources(place, name, draw, how):
                 upright(shape, 6, (32, 32)).outlines()
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", FORMATS)
 def test_the_samples_are_good(tmp_path, name):
     for file, data in SAMPLES[name].items():
         (tmp_path / "source" / file).parent.mkdir(parents=True, exist_ok=True)

@@ -11,12 +11,14 @@ import pytest
 from PIL import Image
 
 from tlkit.dataset.formats import ReaderOptions, detect, open_source, table
+from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.formats.table_columns import UnknownColumns, understood
 from tlkit.dataset.formats.table_frame import placed
-from tlkit.dataset.formats.table_rows import count_lines, header_of
+from tlkit.dataset.formats.table_rows import header_of
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.records import ImageRecord
 from tlkit.errors import DatasetError, UsageError
+from tlkit.imaging.safe_read import count_lines
 
 
 def images(root, *names: str, size=(40, 20)):
@@ -253,7 +255,7 @@ def test_unicode_text_of_excel(tmp_path, name):
     with pytest.raises(DatasetError, match=r"expected a table \(.csv, .tsv\), found"):
         parsed(tmp_path)
     write(tmp_path, "0 0.5 0.5 1 1\n", name)
-    with pytest.raises(DatasetError, match="no file of annotations"):
+    with pytest.raises(DatasetError, match="not an annotation file"):
         detect(open_source(tmp_path / name))
     with pytest.raises(DatasetError, match=r"\.csv, \.tsv, \.txt, \.tab\), found"):
         parsed(tmp_path / "1.jpg")
@@ -268,7 +270,7 @@ def test_a_first_line_that_tells_the_separator(tmp_path, first, encoding):
     text = "\r\n".join([rows[0], *(row.replace("/", mark) for row in rows[1:])])
     write(tmp_path, text, encoding=encoding)
     opened = open_source(tmp_path, workers=0)
-    assert table.claims(opened) == 3
+    assert claims(opened) == {"csv": 3}
     found = table.read(opened)
     assert labels(found) == {"1.jpg": ("cat",), "2.jpg": ("dog",)}
     assert found.records[0].attributes == {"a,b": "x,y"}
@@ -557,7 +559,7 @@ def test_the_same_boxes_as_in_yolo(shared_data, tmp_path):
 
 def test_claims(tmp_path):
     images(tmp_path, "a/1.jpg", "a/2.jpg", "b/3.jpg")
-    assert table.claims(open_source(tmp_path)) == 0
+    assert claims(open_source(tmp_path)) == {}
     # Numbers about something else, and a table of other images, are stray.
     write(tmp_path, "epoch,loss\n1,2\n", "history.csv")
     write(tmp_path, "path,label\nx/7.jpg,a\nx/8.jpg,b\n", "other.csv")
@@ -565,14 +567,14 @@ def test_claims(tmp_path):
     (tmp_path / "bad.csv").write_bytes(b"path,label\n1.jpg,\xff\n")
     assert detect(open_source(tmp_path)) == "folders"
     write(tmp_path, "path,label\na/1.jpg,x\n2,y\nb/3.jpg,z")
-    assert table.claims(open_source(tmp_path)) == 3
+    assert claims(open_source(tmp_path)) == {"csv": 3}
     assert detect(open_source(tmp_path)) == "csv"
     # What was asked for is read, or refused with its columns.
     assert detect(open_source(tmp_path / "other.csv")) == "csv"
     assert detect(open_source(tmp_path / "history.csv")) == "csv"
     with pytest.raises(DatasetError, match="It has: epoch, loss"):
         parsed(tmp_path / "history.csv")
-    with pytest.raises(DatasetError, match="is no file of annotations"):
+    with pytest.raises(DatasetError, match="is not an annotation file"):
         detect(open_source(tmp_path / "via.csv"))
     with pytest.raises(DatasetError, match="table of the VGG Image Annotator"):
         parsed(tmp_path / "via.csv")
@@ -643,7 +645,7 @@ def test_a_data_frame(tmp_path, monkeypatch):
     assert frame["path"][0] == "photos/a/1.jpg"
     found = table.read(open_source(root, frame=same))
     assert labels(found) == {"a/1.jpg": ("cat", "old"), "b/2.jpg": ("2",)}
-    assert table.claims(open_source(root, frame=same)) == 3
+    assert claims(open_source(root, frame=same)) == {"csv": 3}
     assert [record.group for record in found.records] == ["", ""]
     assert reasons(found) == [("DataFrame", "no-path")]
     assert found.consumed == frozenset()

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from tlkit.dataset import formats as sources
-from tlkit.dataset.formats.via import claims, read, told
+from tlkit.dataset.formats.detect import claims
+from tlkit.dataset.formats.via import read, told
 from tlkit.dataset.formats.via_files import read_region
 from tlkit.dataset.sources.open import ReaderOptions, open_source
 from tlkit.errors import DatasetError, UsageError
@@ -144,7 +145,7 @@ def test_a_project_of_version_2(root):
     assert found.consumed == {"p.json"}
     assert found.named == {"a.png": "p.json", "b.png": "p.json"}
     assert found.rejected == ()
-    assert claims(open_source(root)) == 2
+    assert claims(open_source(root)) == {"via": 2}
     assert sources.detect(open_source(root)) == "via"
 
 
@@ -193,7 +194,7 @@ def test_a_table(root, start):
         ("bad-entry", "Line 9: field larger than"),
         ("unknown-shape", "b.png, region 5: a None i"),
     ]
-    assert claims(open_source(root)) == 2
+    assert claims(open_source(root)) == {"via": 2}
 
 
 def test_files_that_are_not_via(root):

@@ -8,7 +8,8 @@ from PIL import Image
 
 from tlkit.dataset.annotations.shapes import mask_shape, rectangle
 from tlkit.dataset.formats import detect, open_source, voc_xml
-from tlkit.dataset.formats.voc import claims, read
+from tlkit.dataset.formats.detect import claims
+from tlkit.dataset.formats.voc import read
 from tlkit.dataset.formats.voc_masks import joined, palette, read_classes, read_numbers
 from tlkit.dataset.formats.voc_xml import parse_xml
 from tlkit.dataset.formats.yolo import read as read_yolo
@@ -351,7 +352,7 @@ def test_masks_of_objects(folder):
     assert [label for label, *_ in drawn(parsed)] == ["x", "x", "fig"]
     assert parsed.warnings == ()
     assert parsed.consumed == masks | {"labels.txt"}
-    assert claims(open_source(folder.root)) == 1
+    assert claims(open_source(folder.root)) == {"voc": 1}
     assert detect(open_source(folder.root)) == "voc"
     folder.text("labels.txt", "_background_\nx\n")
     parsed = folder.read()
@@ -474,7 +475,7 @@ def test_claims(folder):
     folder.text("b.xml", "<svg/>")
     folder.mask("SegmentationClass/no image.png", KINDS)
     source = open_source(folder.root)
-    assert claims(source) == 1
+    assert claims(source) == {"voc": 1}
     assert detect(source) == "voc"
 
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from tlkit.dataset.formats import detect, open_source
-from tlkit.dataset.formats.yolo import claims, read
+from tlkit.dataset.formats.detect import claims
+from tlkit.dataset.formats.yolo import read
 from tlkit.dataset.formats.yolo_labels import looks_like_label, parse_line
 from tlkit.imaging.safe_read import Unusable
 
@@ -454,15 +455,15 @@ def test_claims(folder):
     folder.text("a.txt", BOX)
     folder.text("b.txt", "")
     source = open_source(folder.root)
-    assert claims(source) == 2
+    assert claims(source) == {"yolo": 2}
     assert detect(source) == "yolo"
     folder.text("a.txt", "")
-    assert claims(open_source(folder.root)) == 0
+    assert claims(open_source(folder.root)) == {}
     folder.text("obj.data", "names = obj.names")
-    assert claims(open_source(folder.root)) == 2
+    assert claims(open_source(folder.root)) == {"yolo": 2}
     folder.text("a.txt", "a photo of a cat")
     folder.text("c.txt", "0 1 2 3 4")
-    assert claims(open_source(folder.root)) == 0
+    assert claims(open_source(folder.root)) == {}
 
 
 def test_worker_processes_say_the_same(folder):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tlkit.dataset.formats import ReaderOptions, detect, open_source
+from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.sources import drawings as quickdraw
 from tlkit.dataset.sources.strokes import render, scaled
@@ -100,7 +101,7 @@ def test_reads(tmp_path):
     write(tmp_path / "in", "tower.ndjson", line(3, " the eiffel tower"))
     (tmp_path / "in" / "notes.txt").write_text("x")
     opened = open_source(tmp_path / "in", made=tmp_path / "out", workers=0)
-    assert quickdraw.claims(opened) == 3
+    assert claims(opened) == {"quickdraw": 3}
     assert detect(opened) == "quickdraw"
     found = quickdraw.read(opened)
     assert [(record.path, record.labels, record.file) for record in found.records] == [
@@ -187,7 +188,7 @@ def test_lines_that_cannot_be_used(tmp_path, monkeypatch):
 def test_a_pipe_is_not_read(tmp_path):
     os.mkfifo(tmp_path / "x.ndjson")
     opened = open_source(tmp_path, made=tmp_path / "out", workers=0)
-    assert quickdraw.claims(opened) == 0
+    assert claims(opened) == {}
     found = quickdraw.read(opened)
     assert [(one.file, one.reason) for one in found.rejected] == [
         ("x.ndjson", "unreadable")

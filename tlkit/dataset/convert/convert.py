@@ -62,7 +62,7 @@ def convert(
             images, with its split.
         out: The folder to make, outside of `src`.
         to: The format, one of writers.WRITERS.
-        source: "auto", or how the images are annotated, one of sources.SOURCES.
+        source: "auto", or how the images are annotated, one of sources.FORMATS.
         images: "copy", or "none" for annotations alone.
         attribute: For VIA, the attribute that is the label.
         allow_outside: Read what links and annotations name outside of `src`.
@@ -105,7 +105,7 @@ def convert(
 
 
 def _check_options(to: str, source: str, images: str) -> None:
-    known = ("auto", *sources.SOURCES)
+    known = ("auto", *sources.FORMATS)
     for what, name, names in (
         ("format to write (to)", to, WRITERS),
         ("source", source, known),

@@ -14,7 +14,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from tlkit.dataset.formats.coco_objects import (
@@ -39,44 +38,12 @@ from tlkit.dataset.records import (
 )
 from tlkit.dataset.sources.image_paths import Images
 from tlkit.dataset.sources.open import Source
-from tlkit.imaging.safe_read import MAX_JSON_BYTES, Unusable, glance, read_json
+from tlkit.imaging.safe_read import Unusable, read_json
 from tlkit.progress import track
 
 # What becomes a part of Page.
 KNOWN = {"id", "file_name", "width", "height", EXTRA}
-CHUNK = 1 << 20
 DIGITS = "0123456789"
-
-
-def claims(source: Source) -> int:
-    """How many images are listed in files that look like COCO's."""
-    files = [source.root / file for file in source.ending(".json")]
-    return sum(max(_listed(file), 1) for file in files if _looks_like_it(file))
-
-
-def _looks_like_it(path: Path) -> bool:
-    text = glance(path)
-    # The key of a list may stand in the middle, too far from both ends to be seen.
-    signs = (
-        (b'"images"', b'"file_name"'),
-        (b'"annotations"', b'"category_id"'),
-        (b'"categories"', b'"supercategory"'),
-    )
-    seen = sum(any(key in text for key in keys) for keys in signs)
-    return seen > 1 and b'"imagePath"' not in text
-
-
-def _listed(path: Path) -> int:
-    key, number, end = b'"file_name"', 0, b""
-    try:
-        with path.open("rb") as file:
-            for _ in range(MAX_JSON_BYTES // CHUNK):
-                text = end + file.read(CHUNK)
-                number += text.count(key)
-                end = text[1 - len(key) :]
-    except OSError:
-        return 0
-    return number
 
 
 def read(source: Source) -> ParsedSource:

@@ -23,7 +23,7 @@ from tlkit.dataset.records import (
     is_label,
 )
 from tlkit.dataset.sources.open import Source
-from tlkit.imaging.safe_read import Unusable, glance, read_json
+from tlkit.imaging.safe_read import Unusable, read_json
 from tlkit.progress import track
 from tlkit.workers import in_order
 
@@ -59,17 +59,6 @@ class Sheet:
     embedded: bool = False
     rejected: tuple[Rejected, ...] = ()
     usable: bool = True
-
-
-def claims(source: Source) -> int:
-    """How many files look like labelme's."""
-    return sum(_looks_like_it(source.root / f) for f in source.ending(".json"))
-
-
-def _looks_like_it(path: Path) -> bool:
-    text = glance(path)
-    image = b'"imagePath"' in text or b'"imageData"' in text
-    return image and (b'"shapes"' in text or b'"flags"' in text)
 
 
 def read(source: Source) -> ParsedSource:

@@ -27,7 +27,6 @@ from tlkit.dataset.annotations.shapes import mask_shape
 from tlkit.dataset.formats.common import read_ids
 from tlkit.dataset.formats.folders import is_split
 from tlkit.dataset.formats.mask_pairs import (
-    folder_pair,
     image_folders,
     image_of,
     kind_of,
@@ -53,8 +52,6 @@ MAX_IDS = 100
 # Fewer masks are read sooner than processes are started.
 FEW = 32
 
-__all__ = ["claims", "folder_pair", "read"]
-
 
 @dataclass(frozen=True)
 class Masks:
@@ -71,8 +68,8 @@ class Masks:
     rejected: tuple[Rejected, ...]
 
 
-def claims(source: Source) -> int:
-    """How many files are named as PixelAnnotationTool's masks of images beside them."""
+def count_images(source: Source) -> int:
+    """Count the masks that are named after images beside them."""
     beside = _beside(source.files)
     kinds = (kind_of(file) for file in source.files)
     return sum(kind != "color" and stem in beside for stem, kind in kinds if kind)

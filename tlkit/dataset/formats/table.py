@@ -43,8 +43,8 @@ SAMPLE = 100
 MARKS = ("|", ";")
 
 
-def claims(source: Source) -> int:
-    """How many rows of tables are about images."""
+def count_rows_about_images(source: Source) -> int:
+    """Count the rows of tables that are about images."""
     if source.frame is not None:
         return max(len(source.frame), 1)
     files = _files(source)

@@ -16,13 +16,12 @@ from tlkit.dataset.formats.table_columns import CORNERS, FRAME, Columns, underst
 from tlkit.dataset.formats.table_frame import Cell, frame_header, frame_rows, plain
 from tlkit.dataset.records import SPLIT_NAMES, Rejected, is_label
 from tlkit.dataset.sources.open import Source
-from tlkit.imaging.safe_read import Unusable, glance
+from tlkit.imaging.safe_read import Unusable, count_lines, glance
 from tlkit.progress import track
 
 DELIMITERS = (",", ";", "\t")
 MAX_TABLE_BYTES = 1 << 30
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-CHUNK = 1 << 20
 # What Excel takes, and some write, above the names of the columns.
 TOLD = r'"?sep=([^\w"\x00-\x08\n-\x1f])"?'
 SAVE = "In Excel: File, Save As, CSV UTF-8."
@@ -51,21 +50,6 @@ def header_of(path: Path) -> tuple[str, ...]:
         return _clean(next(csv.reader(lines[:1], delimiter=dialect.delimiter), []))
     except csv.Error:
         return ()
-
-
-def count_lines(path: Path) -> int:
-    """Count the lines of a file; 0 where it cannot be read."""
-    lines, last = 0, b"\n"
-    if not path.is_file():
-        return 0
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                lines += chunk.count(b"\n")
-                last = chunk
-    except OSError:
-        return 0
-    return lines + (not last.endswith(b"\n"))
 
 
 def count_rows(path: Path) -> int:

@@ -17,7 +17,6 @@ from tlkit.dataset.formats.folders import is_split
 from tlkit.dataset.formats.via_files import (
     Entry,
     Region,
-    count_entries,
     read_entries,
     read_region,
 )
@@ -37,11 +36,6 @@ from tlkit.imaging.safe_read import Unusable
 from tlkit.progress import track
 
 REMOTE = re.compile("data:|[A-Za-z][A-Za-z0-9+.-]*://")
-
-
-def claims(source: Source) -> int:
-    """How many images files that look like VIA's are about."""
-    return sum(count_entries(source.root / f) for f in source.ending(".json", ".csv"))
 
 
 def read(source: Source) -> ParsedSource:

@@ -8,21 +8,19 @@ Both export a CSV, one line a region, whose attributes are JSON.
 from __future__ import annotations
 
 import csv
-import functools
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from tlkit.dataset.annotations.shapes import Shape
 from tlkit.dataset.records import Rejected, natural_key
 from tlkit.imaging.safe_read import (
     MAX_JSON_BYTES,
     Unusable,
-    glance,
     read_bytes,
     read_json,
 )
@@ -75,28 +73,13 @@ class Entry:
 Found = Iterator[Entry | Rejected]
 
 
-def count_entries(path: Path) -> int:
-    """Guess cheaply how many images a file is about."""
-    text = glance(path)
-    table = path.suffix.lower() == ".csv"
-    if table:
-        ours = _is_header(text.split(b"\n", 1)[0].decode("utf-8-sig", "replace"))
-    else:
-        ours = b'"_via_' in text or b'"shape_attributes"' in text
-        ours = ours or (b'"file_attributes"' in text and b'"regions"' in text)
-    if not ours:
-        return 0
+def count_csv_images(path: Path) -> int:
+    """Count the images that a CSV of VIA is about, without parsing it."""
     try:
         with path.open("rb") as file:
-            if table:
-                return len({line.split(b",", 1)[0].strip() for line in file}) - 1
-            return sum(part.count(b'"filename"') for part in iter(_part(file), b""))
+            return len({line.split(b",", 1)[0].strip() for line in file}) - 1
     except OSError:
         return 0
-
-
-def _part(file: BinaryIO) -> Callable[[], bytes]:
-    return functools.partial(file.read, 1 << 20)
 
 
 def read_entries(root: Path, file: str) -> Found:

@@ -17,7 +17,6 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from tlkit.dataset.formats.common import settle, side_by_folder
 from tlkit.dataset.formats.voc_masks import NAME_FILES, Classes, read_classes
@@ -26,7 +25,7 @@ from tlkit.dataset.records import SPLIT_NAMES, ImageRecord, ParsedSource, Reject
 from tlkit.dataset.sources.image_paths import SUFFIXES, Images
 from tlkit.dataset.sources.open import Source
 from tlkit.dataset.sources.walk import upwards
-from tlkit.imaging.safe_read import Unusable, glance, read_lines
+from tlkit.imaging.safe_read import Unusable, read_lines
 from tlkit.progress import track
 from tlkit.workers import in_order
 
@@ -35,21 +34,13 @@ FEW = 256
 IMAGE_FOLDERS = ("JPEGImages", "images", "Images", "")
 
 
-def claims(source: Source) -> int:
-    """How many files look like VOC's."""
+def count_mask_only(source: Source) -> int:
+    """Count the images that have masks but no XML."""
     index = _index(source)
     return sum(
-        _looks_like_it(source.root / task.xml)
-        if task.xml
-        else bool(task.kinds and _own_images(key, index))
+        bool(task.kinds and not task.xml and _own_images(key, index))
         for key, task in _tasks(source).items()
     )
-
-
-def _looks_like_it(path: Path) -> bool:
-    text = glance(path)
-    words = (b"<object", b"<filename", b"<size")
-    return b"<annotation" in text and any(word in text for word in words)
 
 
 def _tasks(source: Source) -> dict[Key, Task]:

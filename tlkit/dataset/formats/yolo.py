@@ -41,8 +41,8 @@ GLANCES = 64
 FEW = 256
 
 
-def claims(source: Source) -> int:
-    """How many files look like YOLO's labels."""
+def count_images(source: Source) -> int:
+    """Count the files that look like YOLO labels, by a sample of them."""
     index = source.images()
     files = [file for file in _texts(source) if _own_images(file, index)]
     step = -(-len(files) // GLANCES) or 1

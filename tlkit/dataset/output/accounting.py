@@ -79,7 +79,7 @@ def check_labels(
             f"  {number} rejected as {reason}, as {example.file}: {example.detail}"
         )
     several = {r.file for r in rejected if r.reason == "several-labels"}
-    hint = sources.SOURCES[kind].hint
+    hint = sources.FORMATS[kind].hint
     if kind == "folders":
         hint = _hint_for_folders(place, labels)
     elif not hint:

@@ -15,12 +15,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tlkit.dataset.formats.table_rows import count_lines
 from tlkit.dataset.records import ImageRecord, ParsedSource, Rejected, is_label
 from tlkit.dataset.sources.open import DRAWINGS, Source
 from tlkit.dataset.sources.strokes import Strokes, scaled, write_image
 from tlkit.errors import DatasetError
-from tlkit.imaging.safe_read import Unusable, glance
+from tlkit.imaging.safe_read import Unusable, count_lines
 from tlkit.progress import track
 
 # The longest raw drawings have some hundred kilobytes.
@@ -29,17 +28,6 @@ KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # What a line says of its word, read without the rest of it.
 WORD = re.compile(rb'"word"\s*:\s*("(?:[^"\\]|\\.)*")')
 ATTRIBUTES = ("key_id", "recognized", "countrycode", "timestamp")
-
-
-def claims(source: Source) -> int:
-    """How many drawings a source holds."""
-    files = [source.root / file for file in source.ending(DRAWINGS)]
-    return sum(count_lines(path) for path in files if _looks_like_it(path))
-
-
-def _looks_like_it(path: Path) -> bool:
-    start = glance(path)
-    return b'"drawing"' in start and b'"word"' in start
 
 
 def read(source: Source) -> ParsedSource:

@@ -69,7 +69,7 @@ def test_images_and_masks_are_no_two_classes(tmp_path, images, masks):
     touch(tmp_path, *(masks.format(i) for i in range(2, 7)))
     with pytest.raises(DatasetError, match=r"masks.* 4 names in common") as caught:
         detect(tmp_path)
-    assert caught.value.hint == "Say which: --from masks or --from folders."
+    assert caught.value.hint == "Choose one: --from masks or --from folders."
     assert detect(tmp_path, "shapes") == "masks"
     assert len(sources.read(open_source(tmp_path), "masks").named) == 4
 
@@ -159,7 +159,7 @@ def test_one_annotation_file_of_many(tmp_path):
         *("1.jpg", "1.json", "2.jpg", "2.json", "a/3.jpg"),
     ]
     assert open_source(tmp_path).place == tmp_path
-    with pytest.raises(DatasetError, match="no file of annotations"):
+    with pytest.raises(DatasetError, match="not an annotation file"):
         sources.detect(open_source(tmp_path / "a" / "3.jpg"))
 
 
@@ -167,14 +167,14 @@ def test_several_formats(tmp_path, monkeypatch):
     touch(tmp_path, "1.jpg")
     touch(tmp_path, "1.json", text=PAGE)
     other = dataclasses.replace(
-        sources.SOURCES["labelme"], claims=lambda _: 3, what="notes"
+        sources.FORMATS["labelme"], signatures=(), count=lambda _: 3, what="notes"
     )
-    monkeypatch.setitem(sources.SOURCES, "other", other)
+    monkeypatch.setitem(sources.FORMATS, "other", other)
     with pytest.raises(
         DatasetError, match=r"several formats: .*\(1\), notes \(3\)"
     ) as e:
         detect(tmp_path)
-    assert e.value.hint == "Say which: --from labelme or --from other."
+    assert e.value.hint == "Choose one: --from labelme or --from other."
 
 
 def test_a_glance(tmp_path, monkeypatch):

@@ -17,9 +17,7 @@ from tlkit.cli import run as command_line
 from tlkit.config import build_config
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
-from tlkit.experiments import from_scratch
-from tlkit.experiments.comparison import Entry, megabytes
-from tlkit.experiments.verdict import judge, probe_entry
+from tlkit.experiments.comparison import Entry, conclude, megabytes, probe_entry
 from tlkit.features.cut_features import AtCut
 from tlkit.inputs.views import ViewMaker
 from tlkit.metrics.multiclass import wilson_interval
@@ -107,15 +105,15 @@ def subjects():
     return Subjects(manifest, ("train",), ids, targets, np.arange(100), 5, 0)
 
 
-def judged(subjects, probes, cost="ms"):
+def compared(subjects, probes, cost="ms"):
     empty = Entry("SmallCNN", "none", 32)
     rows = [(probe_entry(empty, one, subjects), one.scores) for one in probes]
-    return judge(rows, subjects, cost, "squash", Path("out"))[0]
+    return conclude(rows, subjects, cost, "squash", Path("out"))
 
 
 def test_figures_by_hand(subjects):
     one = scored("high", 90, 2.0, subjects.targets, "gap_gmp")
-    (entry,) = judged(subjects, [one]).entries
+    (entry,) = compared(subjects, [one]).entries
     assert entry.accuracy == (0.9, *wilson_interval(90, 100))
     called = one.scores.argmax(axis=1)
     assert entry.macro_f1 == f1_score(subjects.targets, called, average="macro")
@@ -132,7 +130,7 @@ def test_the_cheapest_within_one_standard_error_is_advised(subjects):
         scored(cut, right, ms, subjects.targets)
         for cut, right, ms in (("a", 84, 1), ("b", 88, 3), ("c", 90, 9), ("d", 87.5, 5))
     ]
-    found = judged(subjects, probes)
+    found = compared(subjects, probes)
     assert [entry.cut for entry in found.entries] == ["a", "b", "d", "c"]
     assert found.entries[found.best].cut == "c"
     assert found.entries[found.cheapest].cut == "b"
@@ -173,48 +171,12 @@ def test_where_nothing_is_left_it_is_an_error(prepared, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_trained_from_scratch_is_held_against_the_best(
-    prepared, tmp_path, own_cache, monkeypatch
-):
-    monkeypatch.setattr(from_scratch, "nets", lambda: ["SmallCNN"])
-    monkeypatch.setattr(from_scratch, "EPOCHS", 2)
-    found = tlkit.compare(
-        prepared.directory,
-        tmp_path / "out",
-        **{**SETTINGS, "backbones": ["smallcnn", "vgg16"]},
-        cuts=["block4"],
-        poolings=["gap"],
-        scratch_minutes=1,
-    )
-    probe, trained, failed = found.entries
-    assert (probe.trained, trained.trained) == ("probe", "scratch")
-    assert "block4" in failed.failed
-    assert (trained.backbone, trained.weights, trained.size) == ("SmallCNN", "none", 64)
-    # One fold of five of the 36 images that are no test.
-    assert trained.images in (7, 8)
-    low, high = trained.difference.low, trained.difference.high
-    assert low <= trained.accuracy.value - 1
-    assert high >= trained.accuracy.value - 1
-    assert trained.gflop > probe.gflop
-    assert trained.mb == pytest.approx(4 * (163_376 + 129 * 3) / 1e6)
-    assert found.best == found.cheapest == 0
-    assert sorted(p.name for p in found.directory.iterdir()) == [
-        "compare.csv", "compare.json", "compare.png",
-    ]  # fmt: skip
-
-
-def test_networks_to_be_trained_have_no_published_weights():
-    assert "SmallCNN" in from_scratch.nets()
-    assert "VGG16" not in from_scratch.nets()
-
-
 @pytest.mark.parametrize(
     ("options", "word"),
     [
         ({"poolings": ["flatten"]}, "pooling 'flatten'"),
         ({"cost": "watt"}, "cost 'watt'"),
         ({"folds": 1}, "2 to 100"),
-        ({"scratch_minutes": 0}, "0.01 to 1000"),
         ({"backbones": ["nope"]}, "backbone 'nope'"),
         ({"weights": {"vgg16": "x.h5"}}, "VGG16 is not compared"),
         ({"epochs": 3}, "option 'epochs'"),

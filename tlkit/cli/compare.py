@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # Rows that are shown; all are in compare.csv.
 SHOWN = 40
-SCRATCH_MINUTES = 2.0
 BACKBONE = default_of("backbone")
 COLUMNS = ("accuracy", "95 %", "F1", "to the best", "95 %", "ms", "GFLOP", "MB")
 
@@ -61,15 +60,6 @@ def compare(
         help="Of the cross-validation.  [default: 5, or as many as the smallest class "
         "allows]",
     ),
-    with_scratch: bool = typer.Option(
-        False,
-        "--with-scratch",
-        help="Also train small networks from random weights, to see what transfer is "
-        "worth.",
-    ),
-    scratch_minutes: float = typer.Option(
-        None, help=f"How long each of these may train.  [default: {SCRATCH_MINUTES:g}]"
-    ),
     resize: str = typer.Option(
         default_of("resize"), help="squash | crop | pad: how images get square."
     ),
@@ -86,16 +76,11 @@ def compare(
     """Compare networks, sizes, cuts and poolings by accuracy and cost.
 
     Linear probes on frozen features, cross-validated on the training and validation
-    sides together; the test side is not looked at.
+    splits together; the test split is not used.
     """
     import tlkit
 
     chosen = _weights(weights or [])
-    if scratch_minutes is not None and not with_scratch:
-        raise UsageError(
-            "--scratch-minutes does nothing without --with-scratch.",
-            hint="Add --with-scratch, or leave it away.",
-        )
     load_tensorflow()
     with Terminal() as progress:
         found = tlkit.compare(
@@ -109,9 +94,6 @@ def compare(
             preprocessing=preprocessing,
             cost=cost,
             folds=folds,
-            scratch_minutes=(scratch_minutes or SCRATCH_MINUTES)
-            if with_scratch
-            else None,
             overwrite=overwrite,
             progress=progress,
             resize=resize,
@@ -179,7 +161,7 @@ def _cells(entry: Entry) -> list[str]:
         entry.backbone,
         str(entry.size),
         entry.cut,
-        entry.pooling or entry.trained,
+        entry.pooling,
         f"{entry.accuracy.value:.3f}",
         f"{entry.accuracy.low:.3f}-{entry.accuracy.high:.3f}",
         f"{entry.macro_f1:.3f}",
@@ -197,12 +179,6 @@ def _print_advice(found: Comparison) -> None:
         "it. ms: one image, float32 Keras, this machine.",
         highlight=False,
     )
-    if any(entry.trained == "scratch" for entry in found.entries):
-        ERR.print(
-            "scratch: trained from random weights on one fold, and held against the "
-            "best on the images of that fold.",
-            highlight=False,
-        )
     for what, number, optimism in (
         ("Best", found.best, found.optimism[0]),
         (

@@ -1,8 +1,9 @@
-"""A data set and several networks in, what each would give and cost, out."""
+"""The comparison of backbones, input sizes, cuts and poolings on one data set."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,15 @@ from tlkit.cache_root import cap_bytes
 from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import TlkitError, UsageError, unknown_name
-from tlkit.experiments.comparison import COSTS, MARKER, Comparison, Entry
-from tlkit.experiments.verdict import Row, judge, probe_entry, scratch_entries
+from tlkit.experiments.comparison import (
+    COSTS,
+    MARKER,
+    Comparison,
+    Entry,
+    Row,
+    conclude,
+    probe_entry,
+)
 from tlkit.features.cut_features import GOOD
 from tlkit.model.head import MAP_POOLINGS
 from tlkit.progress import Progress, Silent
@@ -23,8 +31,8 @@ from tlkit.runs.leakage import check_folds
 from tlkit.training.cut_probes import Subjects, probe_cuts
 
 SILENT = Silent()
-SIDES = ("train", "val")
-# Of the configuration, what counts here.
+SPLITS = ("train", "val")
+# The options of the configuration that a comparison takes.
 OPTIONS = (
     "preprocessing",
     "resize",
@@ -35,7 +43,7 @@ OPTIONS = (
     "cache",
     "workers",
 )
-# What is measured: no augmentation, pooled features.
+# Features are pooled, of images as they are, so that every row is one linear probe.
 PLAIN = {"augment": "none", "views": 1, "head": "gap", "phases": "one"}
 
 
@@ -50,111 +58,96 @@ def compare(
     weights: str | Mapping[str, str] | None = None,
     cost: str = "ms",
     folds: int | None = None,
-    scratch_minutes: float | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
     **options: Any,
 ) -> Comparison:
     """Measure which backbone, input size, cut and pooling suit a data set.
 
-    A linear probe on the frozen features is cross-validated on the training and the
-    validation side together, its strength chosen inside of each fold; the test side is
-    not looked at. Which row is best is chosen by the accuracies that are shown: by how
-    much that flatters it is told along.
+    A linear probe on frozen features is cross-validated on the training and validation
+    splits together. Its regularization strength is chosen inside each fold; the test
+    split is not used. The best row is selected by the accuracies that are shown, so
+    the optimism of that selection is estimated and reported.
 
     Args:
-        data: What `prepare` wrote.
-        out: The directory to make; compare/DATA-N where not given.
-        backbones: Which networks; the default one of `finetune` if none.
-        cuts: Layers, "good" for those that the table of backbones has, "all" for
-            every one at which a network can be cut with sense.
-        sizes: Sides of the images, pixels; the native one of each if none.
-        poolings: "gap", "gmp", "gap_gmp": how the map at the cut becomes features.
-        weights: "imagenet", "none" or a file; or which for which backbone. None is
-            "imagenet", for a network of the user's own what comes with it.
-        cost: By which of "ms", "gflop" and "mb" the cheapest is meant.
-        folds: Of the outer cross-validation; 5 where not given, or as many as the
-            smallest class allows.
-        scratch_minutes: Also train each of the small networks from random weights on
-            one fold, so long at most, to see what transfer is worth; None for not.
-        overwrite: Whether an earlier comparison in `out` may be replaced.
-        progress: Told of all long work.
-        **options: Of the configuration: resize, seed, device, precision, engine, store
-            and workers; preprocessing for networks of the user's own.
+        data: Data set directory.
+        out: Directory to make; compare/DATA-N if None.
+        backbones: Names of backbones; the default of `finetune` if empty.
+        cuts: Layer names, "good" for the cuts in the table of backbones, "all" for
+            every layer with a finished feature map.
+        sizes: Input sizes, pixels; the native size of each backbone if empty.
+        poolings: How the feature map is pooled: "gap", "gmp", "gap_gmp".
+        weights: "imagenet", "none" or a file; or a mapping from backbone to one of
+            these. None is "imagenet", for a custom network its own weights.
+        cost: The cost that "cheapest" refers to: "ms", "gflop" or "mb".
+        folds: Number of outer folds; if None 5, or as many as the smallest class
+            allows.
+        overwrite: Replace an earlier comparison in `out`.
+        progress: Receives progress and messages.
+        **options: Of the configuration: resize, seed, device, precision, engine, cache,
+            workers; preprocessing for custom networks.
 
     Returns:
         The comparison; compare.csv, compare.json and compare.png are in its directory.
 
     Raises:
-        RunError: Nothing could be measured.
-        UsageError: A wrong name or option.
+        RunError: No row could be measured.
+        UsageError: An unknown name, or an invalid option.
 
     Example:
         >>> found = tlkit.compare("ants", backbones=["mobilenetv2", "inception"])
         >>> print(found.entries[found.best])
     """
     _check(poolings, cost, folds, options)
-    if scratch_minutes is not None and not 0.01 <= scratch_minutes <= 1000:
-        raise UsageError(
-            f"scratch_minutes: expected 0.01 to 1000, got {scratch_minutes}."
-        )
     configs = _configs(backbones or [Config().model.backbone], sizes, weights, options)
     if configs[0].train.cache:
         cap_bytes()
-    seed = configs[0].train.seed
     manifest = Manifest.read(data)
-    subjects = Subjects.of(manifest, SIDES, folds=folds, seed=seed)
-    held = [one for side in SIDES for one in manifest.of(side)]
-    for backbone in {config.model.backbone: None for config in configs}:
-        check_folds(held, backbone, progress)
-    place = Path(out) if out is not None else free_place(manifest)
+    subjects = Subjects.of(manifest, SPLITS, folds=folds, seed=configs[0].train.seed)
+    used = [example for split in SPLITS for example in manifest.of(split)]
+    for backbone in dict.fromkeys(config.model.backbone for config in configs):
+        check_folds(used, backbone, progress)
+    directory = Path(out) if out is not None else _free_directory(manifest)
     with files.replaced_directory(
-        place, marker=MARKER, overwrite=overwrite, what="comparison"
+        directory, marker=MARKER, overwrite=overwrite, what="comparison"
     ) as draft:
         progress.note(
-            f"Measured on {len(subjects.targets)} images of {' and '.join(SIDES)} by "
-            f"{subjects.folds} folds; the test side is not looked at"
+            f"Measuring on {len(subjects.targets)} images of {' and '.join(SPLITS)} in "
+            f"{subjects.folds} folds; the test split is not used"
         )
-        rows: list[Row] = []
-        for config in configs:
-            rows += _measure(config, cuts, poolings, subjects, progress)
-        found, right = judge(rows, subjects, cost, configs[0].inputs.resize, place)
-        if scratch_minutes is not None:
-            trained = scratch_entries(
-                right, subjects, options, scratch_minutes, draft, progress
-            )
-            entries = sorted(trained, key=lambda entry: entry.cost(cost))
-            found = found.with_trained(entries)
+        rows = [
+            row
+            for config in configs
+            for row in _measure(config, cuts, poolings, subjects, progress)
+        ]
+        found = conclude(rows, subjects, cost, configs[0].inputs.resize, directory)
         found.write(draft)
         plots.get_ready()
         plots.draw_comparison(found, COSTS, draft / "compare.png")
     return found
 
 
-def free_place(manifest: Manifest) -> Path:
-    """The first free compare/DATA-N below the current folder."""
-    number = 1
-    while files.is_taken(Path("compare") / f"{manifest.directory.name}-{number}"):
-        number += 1
-    return Path("compare") / f"{manifest.directory.name}-{number}"
+def _free_directory(manifest: Manifest) -> Path:
+    """Return the first unused compare/DATA-N below the current folder."""
+    stem = Path("compare") / manifest.directory.name
+    numbered = (stem.with_name(f"{stem.name}-{n}") for n in itertools.count(1))
+    return next(path for path in numbered if not files.is_taken(path))
 
 
 def _check(
     poolings: Sequence[str], cost: str, folds: int | None, options: Mapping[str, Any]
 ) -> None:
-    for name in options:
-        if name not in OPTIONS:
-            error = unknown_name("option", name, OPTIONS)
-            raise error
-    for pooling in poolings:
-        if pooling not in MAP_POOLINGS:
-            error = unknown_name("pooling", pooling, MAP_POOLINGS)
-            raise error
-    if cost not in COSTS:
-        error = unknown_name("cost", cost, COSTS)
-        raise error
+    for what, names, known in (
+        ("option", options, OPTIONS),
+        ("pooling", poolings, MAP_POOLINGS),
+        ("cost", (cost,), COSTS),
+    ):
+        for name in names:
+            if name not in known:
+                error = unknown_name(what, name, known)
+                raise error
     if folds is not None and not 2 <= folds <= 100:
-        raise UsageError(f"folds: expected 2 to 100, got {folds}.")
+        raise UsageError(f"folds must be 2 to 100, got {folds}.")
 
 
 def _configs(
@@ -163,48 +156,39 @@ def _configs(
     weights: str | Mapping[str, str] | None,
     options: Mapping[str, Any],
 ) -> list[Config]:
-    """One for each backbone and size; checked, not resolved."""
+    """Build a checked configuration for each backbone and size; none is resolved."""
     found = [_canonical(name) for name in names]
-    pixels = options.get("preprocessing")
-    if pixels and not any(registry.is_own(name) for name in found):
+    preprocessing = options.get("preprocessing")
+    if preprocessing and not any(map(registry.is_own, found)):
         raise UsageError(
-            f"preprocessing: {pixels} is for networks of your own; none is compared."
+            f"preprocessing: {preprocessing} is for custom networks; none is compared."
         )
-    chosen: Mapping[str, str] = {}
-    if isinstance(weights, str):
+    chosen: Mapping[str, str | None]
+    if weights is None or isinstance(weights, str):
         chosen = dict.fromkeys(found, weights)
-    elif weights:
-        chosen = {_canonical(name): what for name, what in weights.items()}
-        if strangers := set(chosen) - set(found):
-            raise UsageError(
-                f"weights: {', '.join(sorted(strangers))} is not compared.",
-                hint="Name it as a backbone, too.",
-            )
-    sides: Sequence[int | None] = sizes or (None,)
-    configs = [
-        _looked_at(
-            {
+    else:
+        chosen = {_canonical(name): value for name, value in weights.items()}
+    if strangers := set(chosen) - set(found):
+        raise UsageError(
+            f"weights: {', '.join(sorted(strangers))} is not compared.",
+            hint="Name it as a backbone, too.",
+        )
+    configs = []
+    for name, size in itertools.product(found, sizes or (None,)):
+        config = build_config(
+            options={
                 **options,
                 **PLAIN,
                 "backbone": name,
                 "size": size,
                 "weights": chosen.get(name),
-                "preprocessing": pixels if registry.is_own(name) else None,
+                "preprocessing": preprocessing if registry.is_own(name) else None,
             }
         )
-        for name in found
-        for size in sides
-    ]
+        # Opening the row refuses an incomplete custom network before any work.
+        model = dataclasses.replace(config.model, backbone=config.model.row.name)
+        configs.append(dataclasses.replace(config, model=model))
     return list(dict.fromkeys(configs))
-
-
-def _looked_at(options: Mapping[str, Any]) -> Config:
-    """A configuration; what it lacks of a network of the user's own is told at once."""
-    config = build_config(options=options)
-    backbone = config.model.row
-    return dataclasses.replace(
-        config, model=dataclasses.replace(config.model, backbone=backbone.name)
-    )
 
 
 def _canonical(name: str) -> str:
@@ -218,7 +202,7 @@ def _measure(
     subjects: Subjects,
     progress: Progress,
 ) -> list[Row]:
-    """Rows of one backbone and size, with the answers where there are any."""
+    """Return the rows of one backbone and size, those that failed without scores."""
     model = config.model
     size = model.size or model.row.native
     empty = Entry(model.backbone, model.weights or model.row.usual_weights, size)
@@ -238,7 +222,7 @@ def _measure(
     )
     for cut, why in failed.items():
         progress.warn(f"{model.backbone} up to {cut} is left out: {why}")
-    return [(probe_entry(empty, one, subjects), one.scores) for one in probed] + [
+    return [(probe_entry(empty, probe, subjects), probe.scores) for probe in probed] + [
         (dataclasses.replace(empty, cut=cut, failed=why), None)
         for cut, why in failed.items()
     ]

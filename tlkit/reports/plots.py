@@ -270,7 +270,7 @@ def _network(entry: Entry) -> str:
 
 
 def _way(entry: Entry) -> str:
-    return entry.pooling or entry.trained
+    return entry.pooling
 
 
 def _comparison_legend(

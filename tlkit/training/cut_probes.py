@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -91,23 +90,6 @@ class Subjects:
         ids = tuple(example.id for example in examples)
         return cls(
             manifest, filled, ids, targets, groups[1], folds or min(FOLDS, most), seed
-        )
-
-    def only(self, ids: Sequence[str]) -> tuple[Subjects, np.ndarray]:
-        """Some of the images.
-
-        Args:
-            ids: Of the examples.
-
-        Returns:
-            These, in this order, and their numbers among all.
-        """
-        at = np.array([self.ids.index(one) for one in ids])
-        return (
-            dataclasses.replace(
-                self, ids=tuple(ids), targets=self.targets[at], groups=self.groups[at]
-            ),
-            at,
         )
 
 

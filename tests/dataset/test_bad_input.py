@@ -474,7 +474,7 @@ def test_annotations(records, tmp_path):
     for example in manifest.examples:
         assert read_example(records, example).dtype == np.uint8
     # what was kept of the odd ones is JSON by the book
-    lines = (tmp_path / "data" / "objects.jsonl").read_bytes().splitlines()
+    lines = (tmp_path / "data" / "annotations.jsonl").read_bytes().splitlines()
     assert len(lines) >= 8
     for line in lines:
         json.loads(line, parse_constant=pytest.fail)

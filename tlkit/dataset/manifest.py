@@ -1,7 +1,7 @@
 """A data set directory in, a Manifest out, and back: who is in it, and as what.
 
 manifest.csv    one row per example, columns as the fields of Example
-objects.jsonl   what was drawn on its images, whole; only where anything was
+annotations.jsonl   what was drawn on its images, whole; only where anything was
 labels.txt      the class order, one label a line
 corrections.jsonl   what was corrected, where anything was; it holds ever after
 rejected.csv    every file that is not used, with its reason

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tlkit.dataset import formats as sources
 from tlkit.dataset.annotate.corrections import Correction, corrected, gathered, kept
-from tlkit.dataset.annotations.orient import upright_pages
+from tlkit.dataset.annotations.orient import orient_records, unclear_orientation
 from tlkit.dataset.duplicates.find import Pair, find
 from tlkit.dataset.duplicates.resolve import decide
 from tlkit.dataset.duplicates.rotated import find_turned
@@ -186,7 +186,10 @@ def _prepare(
         )
         pairs = _pairs(root, info, image_cache, options, similar, progress)
     known = {fact.path: fact for fact in info}
-    records, unfit = upright_pages(parsed.records, known, unreadable)
+    if line := unclear_orientation(parsed.records, known):
+        progress.warn(line)
+        parsed = dataclasses.replace(parsed, warnings=(*parsed.warnings, line))
+    records, unfit = orient_records(parsed.records, known, unreadable)
     records = grouped(records, info, options.group_by, progress)
     candidates, unlabeled = label(records, known, options.labeling)
     shares = {s: v for s in ("val", "test") if (v := getattr(options, s)) is not None}

@@ -40,19 +40,19 @@ class Annotation:
     Attributes:
         label: Its class; "" where it has none.
         shapes: Its parts, one at least.
-        told: The box that the source gives beside the shapes; None where it gives none.
+        bbox: The box that the source gives in addition to the shapes; None for none.
         attributes: What else the source says of it, as JSON values.
     """
 
     label: str
     shapes: tuple[Shape, ...]
-    told: Bounds | None = None
+    bbox: Bounds | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def bounds(self) -> Bounds:
         """The box around all of it."""
-        return self.told or around(self.shapes)
+        return self.bbox or around(self.shapes)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.annotations.objects_file import read_objects
+from tlkit.dataset.annotations.annotations_file import read_annotations
 from tlkit.dataset.duplicates.similar import ABOVE
 from tlkit.dataset.formats import ReaderOptions
 from tlkit.dataset.manifest import Manifest
@@ -76,7 +76,7 @@ def _plain(options: Mapping[str, Any]) -> Iterator[str]:
 def _labeling(how: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
     if how["multi_label"]:
         yield "--multi-label"
-    elif any(record.objects for record in read_objects(manifest.directory)):
+    elif any(record.objects for record in read_annotations(manifest.directory)):
         # Where nothing is drawn, labels can only be those of images.
         yield from ("--label-by", how["label_by"])
     yield from _unless(0.0, "--pad", how["pad"])

@@ -20,7 +20,7 @@ import tlkit
 from tlkit.dataset.annotate import folder as work
 from tlkit.dataset.annotate.annotate import labelme_command, write_work
 from tlkit.dataset.annotate.select import paths_of
-from tlkit.dataset.annotations.objects_file import read_objects
+from tlkit.dataset.annotations.annotations_file import read_annotations
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError, UsageError
 
@@ -227,7 +227,7 @@ def test_shapes_on_images_that_are_labeled_as_a_whole(drawn, tmp_path, told):
     again = prepare(drawn, tmp_path / "data", **options, progress=told)
     assert {e.path: e.label for e in again.examples}["4.jpg"] == "dog"
     assert f"1 image(s) corrected by {folder}." in told.notes
-    (kept,) = (p for p in read_objects(again.directory) if p.path == "4.jpg")
+    (kept,) = (p for p in read_annotations(again.directory) if p.path == "4.jpg")
     assert [obj.label for obj in kept.objects] == ["cat", "dog"]
 
 
@@ -455,7 +455,7 @@ def test_flags_where_shapes_had_told_the_label(drawn, tmp_path):
     labels = {e.path: e.label for e in again.examples}
     assert labels["4.jpg"] == "dog"
     assert len(labels) == 10  # the others are still told by their shapes
-    (kept,) = (p for p in read_objects(again.directory) if p.path == "4.jpg")
+    (kept,) = (p for p in read_annotations(again.directory) if p.path == "4.jpg")
     assert [obj.label for obj in kept.objects] == ["cat", "dog"]
 
 
@@ -473,7 +473,7 @@ def test_flags_of_labelme_are_known(drawn, tmp_path):
     edit(folder, " 4", "cat")
     again = prepare(drawn, tmp_path / "data", test=0, corrections=folder)
     assert {e.path: e.label for e in again.examples}["4.jpg"] == "cat"
-    (kept,) = (p for p in read_objects(again.directory) if p.path == "4.jpg")
+    (kept,) = (p for p in read_annotations(again.directory) if p.path == "4.jpg")
     assert kept.attributes["flags"]["dog"] is False
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from tlkit.dataset.annotations.coco_segmentation import (
-    alike,
-    parts,
+    decode_segmentation,
+    encode_segmentation,
+    nearly_equal,
     polygon_area,
     same_shapes,
-    segmentation,
     total_area,
 )
 from tlkit.dataset.annotations.rle import decode
@@ -25,19 +25,19 @@ def block(left: int, top: int, width: int, height: int) -> Shape:
 
 
 def drawn(shapes) -> np.ndarray:
-    content = segmentation(shapes, SIZE)
+    content = encode_segmentation(shapes, SIZE)
     assert isinstance(content, dict)
     assert content["size"] == [6, 8]
     return decode(content["counts"], content["size"])
 
 
 def test_polygons_and_boxes():
-    assert segmentation([TRIANGLE], SIZE) == [[0, 0, 4, 0, 0, 3]]
-    both = segmentation([TRIANGLE, rectangle((1, 1, 3, 2))], SIZE)
+    assert encode_segmentation([TRIANGLE], SIZE) == [[0, 0, 4, 0, 0, 3]]
+    both = encode_segmentation([TRIANGLE, rectangle((1, 1, 3, 2))], SIZE)
     assert both == [[0, 0, 4, 0, 0, 3], [1, 1, 3, 1, 3, 2, 1, 2]]
     assert total_area([TRIANGLE, rectangle((1, 1, 3, 2))]) == 6 + 2
     circle = Shape("circle", ((3, 3), (5, 3)))
-    (outline,) = segmentation([circle], SIZE)
+    (outline,) = encode_segmentation([circle], SIZE)
     assert len(outline) == 2 * 64
     # A polygon of 64 corners within the circle: n / 2 * sin(2 pi / n) * r squared.
     assert total_area([circle]) == pytest.approx(32 * np.sin(np.pi / 32) * 4)
@@ -45,12 +45,12 @@ def test_polygons_and_boxes():
 
 def test_what_has_no_area_has_a_polygon_without_area():
     flat = rectangle((1, 1, 1, 4))
-    assert segmentation([LINE], SIZE) == [[1, 1, 5, 1, 5, 1]]
-    assert segmentation([flat], SIZE) == [[1, 1, 1, 1, 1, 4, 1, 4]]
+    assert encode_segmentation([LINE], SIZE) == [[1, 1, 5, 1, 5, 1]]
+    assert encode_segmentation([flat], SIZE) == [[1, 1, 1, 1, 1, 4, 1, 4]]
     assert total_area([LINE, flat]) == 0
     # Whoever drew a polygon gets it back, flat as it may be.
     polygon = Shape("polygon", ((1, 1), (5, 1), (3, 1)))
-    both = segmentation([polygon, LINE], SIZE)
+    both = encode_segmentation([polygon, LINE], SIZE)
     assert both == [[1, 1, 5, 1, 3, 1], [1, 1, 5, 1, 5, 1]]
 
 
@@ -82,21 +82,21 @@ def test_masks_are_cut_at_the_edges():
 
 def test_a_mask_that_is_no_image():
     with pytest.raises(Unusable):
-        segmentation([Shape("mask", ((0, 0), (3, 3)), "AAAA")], SIZE)
+        encode_segmentation([Shape("mask", ((0, 0), (3, 3)), "AAAA")], SIZE)
 
 
 def test_reading():
-    shapes, faults = parts([[0, 0, 4, 0, 0, 3], [1, 1, 3, 1, 3, 2, 1, 2]])
+    shapes, faults = decode_segmentation([[0, 0, 4, 0, 0, 3], [1, 1, 3, 1, 3, 2, 1, 2]])
     assert shapes[0] == TRIANGLE
     assert [len(s.points) for s in shapes] == [3, 4]
     assert faults == []
-    ((mask,), faults) = parts({"size": [3, 3], "counts": [1, 3, 4, 1]})
+    ((mask,), faults) = decode_segmentation({"size": [3, 3], "counts": [1, 3, 4, 1]})
     assert mask.points == ((0, 0), (2, 2))
     assert mask.pixels().tolist() == [[0, 1, 0], [1, 0, 0], [1, 0, 1]]
     assert faults == []
     nothings: list[object] = [None, [], {}, ""]
     for nothing in nothings:
-        assert parts(nothing) == ([], [])
+        assert decode_segmentation(nothing) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -117,20 +117,22 @@ def test_reading():
     ],
 )
 def test_what_cannot_be_read(content, reason):
-    shapes, (fault,) = parts(content)
+    shapes, (fault,) = decode_segmentation(content)
     assert shapes == []
     assert fault.reason == reason
 
 
 def test_one_bad_part_costs_no_other():
-    shapes, faults = parts([[0, 0, 4, 0], [0, 0, 4, 0, 0, 3]])
+    shapes, faults = decode_segmentation([[0, 0, 4, 0], [0, 0, 4, 0, 0, 3]])
     assert shapes == [TRIANGLE]
     assert len(faults) == 1
 
 
 def test_there_and_back():
     for shapes in ([TRIANGLE], [block(1, 2, 3, 2)]):
-        assert same_shapes(parts(segmentation(shapes, SIZE))[0], shapes)
+        assert same_shapes(
+            decode_segmentation(encode_segmentation(shapes, SIZE))[0], shapes
+        )
     assert not same_shapes([TRIANGLE], [TRIANGLE, TRIANGLE])
     assert not same_shapes([block(1, 2, 3, 2)], [Shape("mask", ((1, 2), (3, 4)))])
     assert same_shapes([block(1, 2, 3, 2)], [Shape("mask", ((1, 2), (3, 3)))])
@@ -138,12 +140,12 @@ def test_there_and_back():
 
 
 def test_alike():
-    assert alike([[1, 2.0]], [[1.0005, 2]])
-    assert not alike([[1, 2.0]], [[1.002, 2]])
-    assert not alike([[1, 2.0]], [[1, 2.0], []])
-    assert alike({"counts": "a"}, {"counts": "a"})
-    assert not alike([], None)
-    assert not alike((1, 2), "ab")
+    assert nearly_equal([[1, 2.0]], [[1.0005, 2]])
+    assert not nearly_equal([[1, 2.0]], [[1.002, 2]])
+    assert not nearly_equal([[1, 2.0]], [[1, 2.0], []])
+    assert nearly_equal({"counts": "a"}, {"counts": "a"})
+    assert not nearly_equal([], None)
+    assert not nearly_equal((1, 2), "ab")
 
 
 def test_the_area_of_a_polygon_far_away():

@@ -16,9 +16,10 @@ from tlkit.dataset.annotations.shapes import (
     KINDS,
     Shape,
     around,
+    iou_matrix,
     mask_shape,
+    orient,
     rectangle,
-    upright,
 )
 from tlkit.imaging.decode import TURNS
 from tlkit.imaging.safe_read import Unusable
@@ -262,6 +263,15 @@ def test_around():
     assert rectangle((0, 5, 10, 9)).bounds == (0, 5, 10, 9)
 
 
+def test_iou_of_boxes():
+    boxes = [(0, 0, 4, 4), (2, 2, 6, 6), (1, 1, 1, 5)]
+    # 2 x 2 in common of 16 + 16 - 4; a line has no area
+    expected = [[1.0, 4 / 28, 0.0], [4 / 28, 1.0, 0.0], [0.0, 0.0, 0.0]]
+    np.testing.assert_allclose(iou_matrix(boxes, boxes), expected)
+    np.testing.assert_allclose(iou_matrix([(9, 9, 12, 12)], boxes), [[0, 0, 0]])
+    assert iou_matrix([], boxes).shape == (0, 3)
+
+
 WIDTH, HEIGHT = 11, 7
 
 
@@ -288,7 +298,7 @@ def test_shapes_turn_as_pillow_turns_the_image(kind, orientation):
         image = image.transpose(TURNS[orientation])
     expected = UPRIGHT[orientation](stored)
     np.testing.assert_array_equal(np.array(image), expected)
-    turned = upright(shape, orientation, (WIDTH, HEIGHT))
+    turned = orient(shape, orientation, (WIDTH, HEIGHT))
     assert turned.kind == kind
     np.testing.assert_array_equal(drawn(turned, image.size), expected)
 
@@ -300,17 +310,17 @@ def test_points_turn_as_the_pixels_do(orientation):
         stored[y, x] = True
         ((row, column),) = np.argwhere(UPRIGHT[orientation](stored))
         middle = Shape.make("point", [[x + 0.5, y + 0.5]])
-        turned = upright(middle, orientation, (WIDTH, HEIGHT))
+        turned = orient(middle, orientation, (WIDTH, HEIGHT))
         assert turned.points == ((column + 0.5, row + 0.5),)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_round_shapes_keep_their_form(orientation):
     ellipse = Shape.make("ellipse", [[5, 3], [7, 3], [5, 4]])
-    turned = upright(ellipse, orientation, (WIDTH, HEIGHT))
-    box = upright(rectangle(ellipse.bounds), orientation, (WIDTH, HEIGHT))
+    turned = orient(ellipse, orientation, (WIDTH, HEIGHT))
+    box = orient(rectangle(ellipse.bounds), orientation, (WIDTH, HEIGHT))
     assert turned.bounds == box.bounds
-    circle = upright(
+    circle = orient(
         Shape.make("circle", [[5, 3], [7, 3]]), orientation, (WIDTH, HEIGHT)
     )
     assert math.dist(*circle.points) == 2

@@ -79,7 +79,7 @@ def test_boxes(written):
 
 
 def test_a_told_box(written):
-    content, _ = written(Annotation("cat", (TRIANGLE,), told=(3, 7, 15, 30)))
+    content, _ = written(Annotation("cat", (TRIANGLE,), bbox=(3, 7, 15, 30)))
     assert content["annotations"][0]["bbox"] == [3, 7, 12, 23]
 
 

@@ -129,8 +129,8 @@ def test_attributes(written):
 
 def test_a_box_of_its_own(written):
     _, losses, _ = written(
-        Annotation("cat", (BOX,), told=(0, 1, 6, 10)),
-        Annotation("cat", (BOX,), told=(0, 0, 6, 9)),
+        Annotation("cat", (BOX,), bbox=(0, 1, 6, 10)),
+        Annotation("cat", (BOX,), bbox=(0, 0, 6, 9)),
     )
     assert lost(losses) == [(2, "box")]
 

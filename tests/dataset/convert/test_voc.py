@@ -109,7 +109,7 @@ def test_outlines(written):
     told = {"pose": "Left", "truncated": 1, "occluded": 1, "parts": parts}
     objects = (
         Annotation("cat", (TRIANGLE,), attributes=told),
-        Annotation("cat", (TRIANGLE,), told=(9, 9, 21, 21)),
+        Annotation("cat", (TRIANGLE,), bbox=(9, 9, 21, 21)),
         Annotation("dog", (TRIANGLE, TRIANGLE)),
     )
     losses, parsed = written(record(*objects))
@@ -157,7 +157,7 @@ def test_sides(written, tmp_path):
 def test_what_else_is_lost(written):
     bad = [{"name": "a", "box": "x"}]
     told = {"confidence": 0.5, "parts": bad, "difficult": [1]}
-    obj = Annotation("cat", (BOX,), told=(0, 0, 9, 9), attributes=told)
+    obj = Annotation("cat", (BOX,), bbox=(0, 0, 9, 9), attributes=told)
     odd = record(obj, labels=("cat",), group="g", attributes={"a": 1})
     losses, parsed = written(odd)
     assert [(loss.obj, loss.field, loss.detail) for loss in losses] == [

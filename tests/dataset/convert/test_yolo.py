@@ -243,7 +243,7 @@ def test_sides(written, tmp_path):
 
 
 def test_what_else_is_lost(tmp_path):
-    obj = Annotation("cat", (BOX,), told=(0, 0, 9, 9), attributes={"confidence": 0.5})
+    obj = Annotation("cat", (BOX,), bbox=(0, 0, 9, 9), attributes={"confidence": 0.5})
     odd = record(obj, labels=("cat",), group="g", attributes={"a": 1}, split="train")
     losses = yolo.write(tmp_path, [Sheet(odd, "a.gif", 9, 40)], ["cat"])
     assert [(loss.obj, loss.field, loss.detail) for loss in losses[:-1]] == [

@@ -69,7 +69,7 @@ def test_a_box_alone(folder):
     assert record.attributes == {"license": 4}
     (obj,) = record.objects
     assert obj.label == "cat"
-    assert obj.told == (4, 8, 14, 28)
+    assert obj.bbox == (4, 8, 14, 28)
     assert [(s.kind, s.bounds) for s in obj.shapes] == [("rectangle", (4, 8, 14, 28))]
     assert obj.attributes == {}
     assert (empty.path, empty.objects, empty.size) == ("images/b.png", (), None)
@@ -87,7 +87,7 @@ def test_polygons(folder):
     )
     assert [s.kind for s in one.shapes] == ["polygon", "polygon"]
     assert one.shapes[0].points == ((4, 8), (14, 8), (14, 28))
-    assert one.bounds == one.told == (4, 8, 14, 28)  # as told, not as drawn
+    assert one.bounds == one.bbox == (4, 8, 14, 28)  # as told, not as drawn
     assert (two.label, two.shapes[0].kind) == ("dog", "polygon")
 
 
@@ -102,7 +102,7 @@ def test_masks_and_crowds(folder):
         assert [(s.kind, s.points) for s in obj.shapes] == [("mask", ((2, 5), (2, 7)))]
         assert obj.bounds == (2, 5, 3, 8)
     assert both[0].attributes == {"iscrowd": 1}
-    assert both[1].told is None
+    assert both[1].bbox is None
 
 
 def test_what_else_is_said_is_kept(folder):

@@ -118,7 +118,7 @@ def test_shapes(folder):
     parsed = folder.read()
     assert rows(parsed) == [("a.png", (), "a.json"), ("b.png", (), "b.json")]
     cat, dog = parsed.records[0].objects
-    assert (cat.label, cat.bounds, cat.told) == ("cat", (1, 2, 30, 40), None)
+    assert (cat.label, cat.bounds, cat.bbox) == ("cat", (1, 2, 30, 40), None)
     assert (dog.label, dog.bounds) == ("dog", (1, 2, 1, 2))
     assert parsed.records[1].objects == ()
     assert [(r.file, r.reason, r.detail.split(":")[0]) for r in parsed.rejected] == [

@@ -28,8 +28,8 @@ from hypothesis import strategies as st
 from PIL import Image, features
 
 from tests.conftest import draw_image
-from tlkit.dataset.annotations.objects_file import read_objects
-from tlkit.dataset.annotations.shapes import mask_shape, upright
+from tlkit.dataset.annotations.annotations_file import read_annotations
+from tlkit.dataset.annotations.shapes import mask_shape, orient
 from tlkit.dataset.formats import FORMATS, Rejected
 from tlkit.dataset.formats.labelme import Sheet, parse_sheet
 from tlkit.dataset.inspection.image_info import Examined, examine
@@ -536,11 +536,11 @@ def test_sources(place, name, draw, how):
         except DatasetError:
             return
     assert manifest.examples
-    for record in read_objects(out):
+    for record in read_annotations(out):
         shapes = [shape for obj in record.objects for shape in obj.shapes]
         for shape in shapes[:20]:
             with bounded(), contextlib.suppress(Unusable):
-                upright(shape, 6, (32, 32)).outlines()
+                orient(shape, 6, (32, 32)).outlines()
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -113,7 +113,7 @@ def test_polygons(folder, polygon):
     drawn = [[(s.kind, s.points) for s in obj.shapes] for obj in objects]
     square = [("rectangle", ((1, 1), (9, 9)))]
     assert drawn == [expected, expected, expected, expected * 2, square]
-    assert [obj.told for obj in objects] == [None, None, (1, 1, 9, 9), None, None]
+    assert [obj.bbox for obj in objects] == [None, None, (1, 1, 9, 9), None, None]
 
 
 def test_attributes(folder):
@@ -456,7 +456,7 @@ def test_masks_join_boxes_only_where_it_is_clear():
     one = Annotation("cat", (rectangle((0, 0, 10, 11)),))
     other = Annotation("cat", (rectangle((0, 0, 10, 12)),))
     small = Annotation("cat", (rectangle((0, 0, 4, 4)),))
-    assert joined([other, one], [mask])[1].told == (0, 0, 10, 11)
+    assert joined([other, one], [mask])[1].bbox == (0, 0, 10, 11)
     assert joined([small], [mask]) == (small, mask)
     assert joined([], [mask]) == (mask,)
     assert joined([one], []) == (one,)

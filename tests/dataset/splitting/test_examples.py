@@ -202,7 +202,7 @@ def test_a_thing_of_several_parts_is_one_example():
 
 
 def test_the_box_that_is_told_counts():
-    obj = boxed("cat", (10, 10, 50, 40), told=(5, 6, 55, 46))
+    obj = boxed("cat", (10, 10, 50, 40), bbox=(5, 6, 55, 46))
     (candidate,), _ = labeled(SHAPES, record(obj))
     assert candidate.box == (5, 6, 55, 46)
 

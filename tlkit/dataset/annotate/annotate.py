@@ -20,7 +20,7 @@ from tlkit.dataset.annotate.folder import (
     write_index,
 )
 from tlkit.dataset.annotate.select import by_shapes, rows_of
-from tlkit.dataset.annotations.objects_file import read_objects
+from tlkit.dataset.annotations.annotations_file import read_annotations
 from tlkit.dataset.manifest import DUPLICATES, Manifest
 from tlkit.dataset.records import Annotation, ImageRecord, Rejected
 from tlkit.dataset.splitting.examples import BETWEEN, is_ignored
@@ -96,7 +96,7 @@ def _pages(manifest: Manifest, paths: Iterable[str]) -> Iterator[ImageRecord]:
     # Flags are of whole images, so only one of both is there to be corrected.
     if by_shapes(manifest):
         objects: dict[str, list[Annotation]] = {path: [] for path in paths}
-        for record in read_objects(manifest.directory):
+        for record in read_annotations(manifest.directory):
             if record.path in objects:
                 objects[record.path] += record.objects
         for path, drawn in objects.items():
@@ -111,7 +111,7 @@ def _labels(manifest: Manifest) -> dict[str, dict[str, None]]:
     """The labels of images, used or not, as far as they were written down."""
     labels: dict[str, dict[str, None]] = defaultdict(dict)
     of_things: dict[str, dict[str, None]] = defaultdict(dict)
-    for record in read_objects(manifest.directory):
+    for record in read_annotations(manifest.directory):
         labels[record.path] |= dict.fromkeys(record.labels)
         told = (t.label for t in record.objects if t.label and not is_ignored(t))
         of_things[record.path] |= dict.fromkeys(told)

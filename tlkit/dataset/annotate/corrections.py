@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tlkit.dataset.annotate.folder import IGNORE, changed, faults_of, read_index
-from tlkit.dataset.annotations.objects_file import page_content, page_of
+from tlkit.dataset.annotations.annotations_file import record_from_json, record_to_json
 from tlkit.dataset.formats.labelme import parse_sheet
 from tlkit.dataset.records import SPLIT_NAMES, ImageRecord, ParsedSource, Rejected
 from tlkit.dataset.splitting.examples import Labeling, is_ignored
@@ -115,7 +115,7 @@ def keep(directory: Path, made: Mapping[str, Correction]) -> None:
                 "labels": correction.labels,
                 "shapes": correction.shapes,
                 "rejected": faults,
-                "page": page_content(correction.record),
+                "page": record_to_json(correction.record),
             }
             file.write(json.dumps(content) + "\n")
 
@@ -129,7 +129,7 @@ def kept(directory: Path) -> dict[str, Correction]:
     try:
         for line in path.read_text(encoding="utf-8").splitlines():
             content = json.loads(line)
-            record = page_of(content["page"])
+            record = record_from_json(content["page"])
             faults = tuple(Rejected(*fault) for fault in content["rejected"])
             made[record.path] = Correction(
                 record, bool(content["labels"]), bool(content["shapes"]), faults

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from tlkit.dataset.annotations.objects_file import read_objects
+from tlkit.dataset.annotations.annotations_file import read_annotations
 from tlkit.dataset.manifest import DUPLICATES, REJECTED, Manifest
 from tlkit.dataset.output.accounting import inherited
 from tlkit.dataset.output.write import MAX_DETAIL
@@ -85,7 +85,7 @@ def by_shapes(manifest: Manifest) -> bool:
 def _rejected(manifest: Manifest) -> Iterator[tuple[Rejected, set[str]]]:
     """The rows of rejected.csv, and the images that each is about."""
     about: dict[str, set[str]] = defaultdict(set)
-    for record in read_objects(manifest.directory):
+    for record in read_annotations(manifest.directory):
         about[record.file].add(record.path)
     for example in manifest.examples:
         about[example.annotation].add(example.path)

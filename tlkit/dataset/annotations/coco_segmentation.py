@@ -1,7 +1,7 @@
-"""COCO's segmentation of one object: shapes in, polygons or run lengths out, and back.
+"""COCO's segmentation of one object: polygons or run lengths.
 
-COCO knows polygons, masks and boxes. What else there is becomes a polygon, one without
-area for lines and points; that it was something else has to be told beside.
+COCO knows polygons, masks and boxes. Every other shape becomes a polygon, one without
+area for lines and points; its kind has to be kept elsewhere.
 """
 
 from __future__ import annotations
@@ -17,47 +17,48 @@ from tlkit.dataset.annotations import rle
 from tlkit.dataset.annotations.shapes import Point, Shape, mask_shape
 from tlkit.imaging.safe_read import Unusable
 
-# So many pixels of difference come from writing numbers as text.
+# Pixels by which numbers may differ after they were written as text.
 NEAR = 1e-3
 
 Segmentation = list[list[float]] | dict[str, Any]
 
 
-def segmentation(shapes: Sequence[Shape], size: tuple[int, int]) -> Segmentation:
-    """Say what COCO would of an object."""
+def encode_segmentation(shapes: Sequence[Shape], size: tuple[int, int]) -> Segmentation:
+    """Return COCO's segmentation of an object on an image of this width and height."""
     if any(shape.kind == "mask" for shape in shapes):
-        inside = _drawn(shapes, size)
-        counts = rle.compress(rle.encode(inside))
+        counts = rle.compress(rle.encode(_drawn(shapes, size)))
         return {"size": [size[1], size[0]], "counts": counts}
     # What has no area gets polygons, too: of no list at all, pycocotools makes no mask
     # but an IndexError; of fewer than three corners, a box or nothing.
     return [
         [float(v) for point in outline for v in point]
         for shape in shapes
-        for outline in shape.outlines() or _there_and_back(shape)
+        for outline in shape.outlines() or _without_area(shape)
     ]
 
 
-def parts(content: Any) -> tuple[list[Shape], list[Unusable]]:
-    """Read a segmentation."""
+def decode_segmentation(content: Any) -> tuple[list[Shape], list[Unusable]]:
+    """Return the shapes of a segmentation, and the faults of its other parts."""
     shapes: list[Shape] = []
     faults: list[Unusable] = []
     if not content:
         return shapes, faults
-    if not isinstance(content, dict | list):
-        faults.append(Unusable("bad-points", "neither polygons nor a mask"))
-        return shapes, faults
-    read = _mask if isinstance(content, dict) else _polygon
-    for part in [content] if isinstance(content, dict) else content:
+    for part in content if isinstance(content, list) else [content]:
         try:
-            shapes.append(read(part))
+            if isinstance(content, dict):
+                mask = rle.decode(part.get("counts"), part.get("size"))
+                shapes.append(mask_shape(mask))
+            elif isinstance(content, list):
+                shapes.append(_polygon(part))
+            else:
+                raise Unusable("bad-points", "neither polygons nor a mask")
         except Unusable as error:
             faults.append(error)
     return shapes, faults
 
 
 def total_area(shapes: Iterable[Shape]) -> float:
-    """The area of all parts, as COCO counts it: as if none lay over another."""
+    """Return the area of all parts as COCO counts it: overlaps count twice."""
     return sum(
         float(shape.pixels().sum())
         if shape.kind == "mask"
@@ -67,27 +68,27 @@ def total_area(shapes: Iterable[Shape]) -> float:
 
 
 def polygon_area(corners: Sequence[Point]) -> float:
-    """The area of a polygon."""
+    """Return the area of a polygon."""
     x, y = np.array(corners).T
     # From the first corner, so that large coordinates cost no digits.
     x, y = x - x[0], y - y[0]
     return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
 
 
-def alike(one: Any, other: Any) -> bool:
-    """Whether two segmentations, or two boxes, say the same."""
+def nearly_equal(one: Any, other: Any) -> bool:
+    """Compare segmentations or boxes, their numbers within NEAR."""
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(alike, one, other))
+        return len(one) == len(other) and all(map(nearly_equal, one, other))
     if isinstance(one, float | int) and isinstance(other, float | int):
         return math.isclose(one, other, rel_tol=0, abs_tol=NEAR)
     return bool(one == other)
 
 
 def same_shapes(some: Sequence[Shape], others: Sequence[Shape]) -> bool:
-    """Whether objects are drawn in the same way."""
+    """Compare the shapes of two objects: kinds, points and pixels."""
     return len(some) == len(others) and all(
         a.kind == b.kind
-        and alike(a.points, b.points)
+        and nearly_equal(a.points, b.points)
         and (a.mask == b.mask or np.array_equal(a.pixels(), b.pixels()))
         for a, b in zip(some, others, strict=True)
     )
@@ -95,12 +96,12 @@ def same_shapes(some: Sequence[Shape], others: Sequence[Shape]) -> bool:
 
 def _polygon(part: Any) -> Shape:
     if not isinstance(part, list) or len(part) % 2:
-        raise Unusable("bad-points", "a polygon that is no list of x and y")
-    return Shape.make("polygon", _pairs(part))
+        raise Unusable("bad-points", "a polygon that is not a list of x and y")
+    return Shape.make("polygon", list(zip(part[::2], part[1::2], strict=True)))
 
 
-def _there_and_back(shape: Shape) -> list[list[Point]]:
-    """Polygons without area: along a line and back, each point on its own."""
+def _without_area(shape: Shape) -> list[list[Point]]:
+    """Return polygons along a line and back, or one for each point."""
     points = list(shape.points)
     if shape.kind in {"line", "linestrip"}:
         paths = [points + points[-2:0:-1]]
@@ -109,32 +110,15 @@ def _there_and_back(shape: Shape) -> list[list[Point]]:
     return [path + path[-1:] * (3 - len(path)) for path in paths]
 
 
-def _pairs(part: Sequence[float]) -> list[Point]:
-    return list(zip(part[::2], part[1::2], strict=True))
-
-
-def _mask(part: Any) -> Shape:
-    return mask_shape(rle.decode(part.get("counts"), part.get("size")))
-
-
 def _drawn(shapes: Iterable[Shape], size: tuple[int, int]) -> np.ndarray:
-    """All parts in pixels of the image: bool [H, W]."""
-    width, height = size
+    """Return all parts in pixels of the image, bool [H, W]; what is outside is cut."""
     canvas = Image.new("1", size)
     pen = ImageDraw.Draw(canvas)
     for shape in shapes:
-        if shape.kind != "mask":
+        if shape.kind == "mask":
+            x0, y0, *_ = (round(v) for v in shape.bounds)
+            canvas.paste(1, (x0, y0), Image.fromarray(shape.pixels()))
+        else:
             for outline in shape.outlines():
                 pen.polygon(outline, fill=1)
-    inside = np.array(canvas)
-    for shape in shapes:
-        if shape.kind == "mask":
-            pixels = shape.pixels()
-            x0, y0 = (round(v) for v in shape.bounds[:2])
-            left, top = max(x0, 0), max(y0, 0)
-            part = pixels[top - y0 :, left - x0 :][
-                : max(height - top, 0), : max(width - left, 0)
-            ]
-            h, w = part.shape
-            inside[top : top + h, left : left + w] |= part
-    return inside
+    return np.array(canvas)

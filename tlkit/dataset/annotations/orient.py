@@ -1,32 +1,32 @@
-"""Pages as drawn in, pages in pixels of the upright image out."""
+"""Annotations in pixels of the image as decoded, oriented by its EXIF tag."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from tlkit.dataset.annotations.shapes import rectangle, upright
+from tlkit.dataset.annotations.shapes import TRANSPOSED, Shape, orient, rectangle
 from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.records import Annotation, ImageRecord, Rejected
 from tlkit.imaging.safe_read import Unusable
 
 
-def upright_pages(
+def orient_records(
     records: Iterable[ImageRecord],
-    known: Mapping[str, ImageInfo],
+    info: Mapping[str, ImageInfo],
     unreadable: Iterable[Rejected],
 ) -> tuple[list[ImageRecord], list[Rejected]]:
-    """Bring all pages to the pixels of their images."""
+    """Orient all records; reject annotation files whose images are unreadable."""
     faults = {rejection.file: rejection for rejection in unreadable}
     readable: list[ImageRecord] = []
     rejected = []
     for record in records:
-        if record.path in known:
-            turned = upright_page(record, known[record.path])
-            if isinstance(turned, ImageRecord):
-                readable.append(turned)
+        if record.path in info:
+            oriented = orient_record(record, info[record.path])
+            if isinstance(oriented, ImageRecord):
+                readable.append(oriented)
             else:
-                rejected.append(turned)
+                rejected.append(oriented)
         elif record.shown != record.path:
             fault = faults[record.path]
             detail = f"Its image {record.path}: {fault.detail}"
@@ -34,26 +34,56 @@ def upright_pages(
     return readable, rejected
 
 
-def upright_page(record: ImageRecord, info: ImageInfo) -> ImageRecord | Rejected:
-    """Bring what was drawn to the pixels of the upright image."""
+def orient_record(record: ImageRecord, info: ImageInfo) -> ImageRecord | Rejected:
+    """Bring what was drawn on the stored image to pixels of the oriented one."""
     size = info.width, info.height
     if record.size in {None, size} or not record.objects:
         return record
-    stored = size[::-1] if info.orientation >= 5 else size
+    stored = _stored_size(info)
     if record.size != stored:
         drawn = " x ".join(map(str, record.size or ()))
         detail = f"Drawn on {drawn} pixels, the image has {size[0]} x {size[1]}."
         return Rejected(record.shown, "size-mismatch", detail)
+
+    def oriented(shape: Shape) -> Shape:
+        return orient(shape, info.orientation, stored)
+
+    def object_of(obj: Annotation) -> Annotation:
+        bbox = obj.bbox and oriented(rectangle(obj.bbox)).bounds
+        return replace(obj, shapes=tuple(map(oriented, obj.shapes)), bbox=bbox)
+
     try:
-        objects = tuple(
-            _turned(obj, info.orientation, stored) for obj in record.objects
-        )
+        objects = tuple(map(object_of, record.objects))
     except Unusable as error:
         return Rejected(record.shown, error.reason, f"{error.detail}.")
     return replace(record, objects=objects, size=size)
 
 
-def _turned(obj: Annotation, orientation: int, size: tuple[int, int]) -> Annotation:
-    told = obj.told and upright(rectangle(obj.told), orientation, size).bounds
-    shapes = tuple(upright(shape, orientation, size) for shape in obj.shapes)
-    return replace(obj, shapes=shapes, told=told)
+def unclear_orientation(
+    records: Iterable[ImageRecord], info: Mapping[str, ImageInfo]
+) -> str:
+    """Return a warning of images whose annotations may ignore the EXIF orientation.
+
+    The size that an annotation gives tells stored from oriented images only where
+    their width and height are swapped.
+    """
+    unclear = dict.fromkeys(
+        record.path
+        for record in records
+        if record.objects
+        and (image := info.get(record.path))
+        and image.orientation != 1
+        and (record.size is None or _stored_size(image) == (image.width, image.height))
+    )
+    if not unclear:
+        return ""
+    return (
+        f"{len(unclear)} annotated image(s) have an EXIF orientation, such as "
+        f"{next(iter(unclear))}, and the size of the image does not show if they were "
+        "drawn on before or after it is applied: after is assumed. Check their crops."
+    )
+
+
+def _stored_size(info: ImageInfo) -> tuple[int, int]:
+    size = info.width, info.height
+    return size[::-1] if info.orientation in TRANSPOSED else size

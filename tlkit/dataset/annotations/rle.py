@@ -1,8 +1,8 @@
-"""Masks as COCO counts them, and back: column by column, first the pixels outside.
+"""COCO's run-length encoding of masks: column by column, first the pixels outside.
 
-The counts stand in a list, or in a text of six bits a character: five of the number,
-the lowest first, and one that says that it goes on. From the fourth on a text holds the
-difference to the count before the last.
+The counts are a list, or a text of six bits a character: five of the number, the lowest
+first, and one for "more follows". From the fourth count on, a text holds the difference
+to the count before the last.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from tlkit.dataset.annotations.shapes import MAX_MASK_PIXELS
 from tlkit.imaging.safe_read import Unusable
 
-# Seven characters hold 35 bits, more than any count.
-LONGEST = 7
+# Characters of a count: they hold 35 bits, more than any count has.
+MAX_DIGITS = 7
 
 
 def decode(counts: str | bytes | Sequence[int], size: Any) -> np.ndarray:
-    """Read a mask."""
+    """Return the mask, bool [H, W], of counts and size (height, width)."""
     try:
         height, width = size
     except (TypeError, ValueError):
@@ -29,9 +29,9 @@ def decode(counts: str | bytes | Sequence[int], size: Any) -> np.ndarray:
         raise Unusable("bad-mask", f"a mask of size {size!r}"[:100])
     if height * width > MAX_MASK_PIXELS:
         raise Unusable("bad-mask", "a mask larger than any image")
-    runs = _numbers(counts) if isinstance(counts, str | bytes) else _listed(counts)
+    runs = _from_text(counts) if isinstance(counts, str | bytes) else _from_list(counts)
     if runs.size and (runs.min() < 0 or runs.max() > height * width):
-        raise Unusable("bad-mask", "run lengths that are none")
+        raise Unusable("bad-mask", "run lengths out of range")
     if (total := int(runs.sum())) != height * width:
         detail = f"run lengths for {total} pixels, it has {height * width}"
         raise Unusable("bad-mask", detail)
@@ -40,7 +40,7 @@ def decode(counts: str | bytes | Sequence[int], size: Any) -> np.ndarray:
 
 
 def encode(inside: np.ndarray) -> list[int]:
-    """Count a mask."""
+    """Return the run lengths of a mask, bool [H, W]."""
     pixels = inside.ravel(order="F")
     edges = np.flatnonzero(np.diff(pixels, prepend=False)).tolist()
     runs: list[int] = np.diff([0, *edges, pixels.size]).tolist()
@@ -48,34 +48,34 @@ def encode(inside: np.ndarray) -> list[int]:
 
 
 def compress(runs: Sequence[int]) -> str:
-    """Write counts as a text."""
+    """Return run lengths as COCO's text."""
     numbers = np.array(runs, np.int64)
     numbers[3:] -= np.array(runs[1:-2], np.int64)
-    shifts = 5 * np.arange(LONGEST)
+    shifts = 5 * np.arange(MAX_DIGITS)
     digits = numbers[:, None] >> shifts
-    # The last digit is the first whose sign bit says all that would follow.
+    # The last digit is the first whose sign bit equals all that would follow.
     rest, sign = digits >> 5, (digits >> 4) & 1
     last = np.argmax(rest == -sign, axis=1)
-    place = np.arange(LONGEST)
+    place = np.arange(MAX_DIGITS)
     codes = (digits & 31) + 32 * (place < last[:, None]) + 48
     return bytes(codes[place <= last[:, None]].tolist()).decode("ascii")
 
 
-def _listed(counts: Any) -> np.ndarray:
+def _from_list(counts: Any) -> np.ndarray:
     try:
         runs = np.array(counts)
     except (TypeError, ValueError) as error:
-        raise Unusable("bad-mask", "run lengths that are no list") from error
+        raise Unusable("bad-mask", "run lengths that are not a list") from error
     if runs.ndim != 1 or runs.dtype.kind not in "iu":
-        raise Unusable("bad-mask", "run lengths that are no whole numbers")
+        raise Unusable("bad-mask", "run lengths that are not whole numbers")
     return runs.astype(np.int64)
 
 
-def _numbers(counts: str | bytes) -> np.ndarray:
-    try:
-        text = counts.encode("ascii") if isinstance(counts, str) else counts
-    except UnicodeEncodeError as error:
-        raise Unusable("bad-mask", "run lengths that are no text of COCO's") from error
+def _from_text(counts: str | bytes) -> np.ndarray:
+    # Characters beyond ASCII become bytes that are no digits either.
+    text = (
+        counts.encode("utf-8", "surrogatepass") if isinstance(counts, str) else counts
+    )
     codes = np.frombuffer(text, np.uint8).astype(np.int64) - 48
     ends = np.flatnonzero(codes & 32 == 0)
     foreign = codes.size and (codes.min() < 0 or codes.max() > 63)
@@ -83,8 +83,8 @@ def _numbers(counts: str | bytes) -> np.ndarray:
         raise Unusable("bad-mask", "run lengths that are no text of COCO's")
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
-    if lengths.max() > LONGEST:
-        raise Unusable("bad-mask", "run lengths that are none")
+    if lengths.max() > MAX_DIGITS:
+        raise Unusable("bad-mask", "run lengths out of range")
     place = np.arange(codes.size) - np.repeat(starts, lengths)
     numbers = np.add.reduceat((codes & 31) << 5 * place, starts)
     numbers -= np.where(codes[ends] & 16, np.int64(1) << 5 * lengths, 0)

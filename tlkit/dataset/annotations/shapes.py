@@ -1,4 +1,4 @@
-"""Shapes as labelme names them, and what can be told of each: box, outlines, turned.
+"""Shapes as labelme names them, with their boxes, outlines and pixels.
 
 Coordinates are floats in pixels, x to the right and y down, 0 at the left or upper edge
 of the first pixel; shapes may reach out of the image.
@@ -10,8 +10,8 @@ of the first pixel; shapes may reach out of the image.
     ellipse              center, the end of one half axis, the end of the other
     line, linestrip      points to be joined
     point, points        points
-    mask                 its first and its last pixel, both inside; which of the pixels
-                         between belong to it says a PNG
+    mask                 its first and its last pixel, both inside; a PNG holds which
+                         of the pixels between belong to it
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ import base64
 import io
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from tlkit.imaging.safe_read import Unusable
@@ -46,24 +47,21 @@ KINDS = {
     "mask": 2,
     "point": 1,
 }
-# Exactly so many, where more would mean something else.
+# Kinds of exactly so many points: more would mean something else.
 FIXED = {"rectangle", "circle", "ellipse", "line", "mask", "point"}
-# Outlines of circles and ellipses are drawn with so many corners.
+# Corners of the outline of a circle or an ellipse.
 CORNERS = 64
 FARTHEST = 1e9
-# No image that can be used has a longer side, so no mask has.
+# No usable image has more, so no mask has.
 MAX_MASK_PIXELS = 120_000_000
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Something drawn on an image.
+    """Something drawn on an image; its kind is one of KINDS, its points in pixels.
 
-    Attributes:
-        kind: One of KINDS.
-        points: In pixels.
-        mask: For "mask" a PNG in base64 of all pixels between the two points, those
-            that belong to it not 0; "" otherwise.
+    Of a mask, `mask` is a PNG in base64 of all pixels between the two points, those
+    that belong to it not 0; without it, all belong to it.
     """
 
     kind: str
@@ -71,7 +69,7 @@ class Shape:
     mask: str = ""
 
     def __post_init__(self) -> None:
-        """Check that it is one."""
+        """Check kind and points."""
         if self.kind not in KINDS:
             raise Unusable("unknown-shape", f"a {self.kind!r} is not known")
         number, least = len(self.points), KINDS[self.kind]
@@ -102,7 +100,7 @@ class Shape:
 
     @property
     def bounds(self) -> Bounds:
-        """The box around it; without width or height where it has none."""
+        """The box around it, x0, y0, x1, y1; of a point without width and height."""
         xs, ys = zip(*self.points, strict=True)
         if self.kind == "circle":
             reach = math.dist(*self.points)
@@ -115,7 +113,7 @@ class Shape:
         return min(xs), min(ys), max(xs) + last, max(ys) + last
 
     def outlines(self) -> list[list[Point]]:
-        """Draw it as polygons."""
+        """Return it as polygons; none for what has no area."""
         if self.kind in {"line", "linestrip", "point", "points"}:
             return []
         if self.kind == "rectangle":
@@ -128,7 +126,7 @@ class Shape:
         return [list(self.points)]
 
     def pixels(self) -> np.ndarray:
-        """Read its mask."""
+        """Return a mask's pixels, bool [H, W] of its box."""
         x0, y0, x1, y1 = (round(v) for v in self.bounds)
         if not self.mask:
             return np.ones((y1 - y0, x1 - x0), bool)
@@ -145,12 +143,8 @@ class Shape:
         detail = f"its mask has {size} pixels, its box {(x1 - x0, y1 - y0)}"
         raise Unusable("bad-mask", detail)
 
-    def moved(self, move: Callable[[Point], Point]) -> Shape:
-        """The same elsewhere."""
-        return replace(self, points=tuple(move(point) for point in self.points))
-
     def json(self) -> dict[str, Any]:
-        """What labelme's JSON would say of it, without label."""
+        """Return it as in labelme's JSON, without label."""
         content: dict[str, Any] = {
             "shape_type": self.kind,
             "points": [list(point) for point in self.points],
@@ -159,19 +153,19 @@ class Shape:
 
 
 def around(shapes: Iterable[Shape]) -> Bounds:
-    """The box around several shapes, one at least."""
+    """Return the box around one or more shapes."""
     x0, y0, x1, y1 = zip(*(shape.bounds for shape in shapes), strict=True)
     return min(x0), min(y0), max(x1), max(y1)
 
 
 def rectangle(box: Sequence[float]) -> Shape:
-    """A box, x0, y0, x1, y1, as a shape."""
+    """Return a box, x0, y0, x1, y1, as a shape."""
     x0, y0, x1, y1 = map(float, box)
     return Shape("rectangle", ((x0, y0), (x1, y1)))
 
 
 def mask_shape(inside: np.ndarray, left: int = 0, top: int = 0) -> Shape:
-    """Pixels as a shape."""
+    """Return pixels, bool [H, W] with their upper left corner here, as a shape."""
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     if not rows.size:
         raise Unusable("no-area", "a mask of no pixels")
@@ -183,37 +177,65 @@ def mask_shape(inside: np.ndarray, left: int = 0, top: int = 0) -> Shape:
     return Shape("mask", points, base64.b64encode(buffer.getvalue()).decode())
 
 
-def upright(shape: Shape, orientation: int, size: tuple[int, int]) -> Shape:
-    """Turn what was drawn on an image as it is stored, by the image's EXIF tag."""
+def iou_matrix(boxes: npt.ArrayLike, others: npt.ArrayLike) -> np.ndarray:
+    """Compute the intersection over union of every box with every other.
+
+    Args:
+        boxes: [N, 4], x0, y0, x1, y1.
+        others: [M, 4], in the same unit.
+
+    Returns:
+        float64 [N, M] from 0 to 1; 0 where neither box has an area.
+    """
+    a = np.asarray(boxes, float).reshape(-1, 1, 4)
+    b = np.asarray(others, float).reshape(1, -1, 4)
+    common = _box_areas(
+        np.concatenate([np.maximum(a, b)[..., :2], np.minimum(a, b)[..., 2:]], -1)
+    )
+    union = _box_areas(a) + _box_areas(b) - common
+    shares: np.ndarray = common / np.where(union > 0, union, 1)
+    return shares
+
+
+def _box_areas(boxes: np.ndarray) -> np.ndarray:
+    areas: np.ndarray = np.maximum(boxes[..., 2:] - boxes[..., :2], 0).prod(-1)
+    return areas
+
+
+# EXIF orientations that swap the axes, then mirror x, then mirror y.
+TRANSPOSED, MIRROR_X, MIRROR_Y = {5, 6, 7, 8}, {2, 3, 6, 7}, {3, 4, 7, 8}
+
+
+def orient(shape: Shape, orientation: int, size: tuple[int, int]) -> Shape:
+    """Apply an EXIF orientation to a shape drawn on an image of this stored size."""
     if orientation == 1:
         return shape
     if shape.kind == "mask":
-        return _upright_mask(shape, orientation, size)
-    width, height = size
-    moves: dict[int, Callable[[Point], Point]] = {
-        2: lambda p: (width - p[0], p[1]),
-        3: lambda p: (width - p[0], height - p[1]),
-        4: lambda p: (p[0], height - p[1]),
-        5: lambda p: (p[1], p[0]),
-        6: lambda p: (height - p[1], p[0]),
-        7: lambda p: (height - p[1], width - p[0]),
-        8: lambda p: (p[1], width - p[0]),
-    }
-    return shape.moved(moves[orientation])
+        return _orient_mask(shape, orientation, size)
+    width, height = size[::-1] if orientation in TRANSPOSED else size
+
+    def move(point: Point) -> Point:
+        x, y = point[::-1] if orientation in TRANSPOSED else point
+        return (
+            width - x if orientation in MIRROR_X else x,
+            height - y if orientation in MIRROR_Y else y,
+        )
+
+    return replace(shape, points=tuple(map(move, shape.points)))
 
 
-def _upright_mask(shape: Shape, orientation: int, size: tuple[int, int]) -> Shape:
-    x0, y0, x1, y1 = (round(v) for v in shape.bounds)
-    # Its box turns like a rectangle, its pixels like an image.
-    corners = upright(rectangle((x0, y0, x1, y1)), orientation, size).bounds
+def _orient_mask(shape: Shape, orientation: int, size: tuple[int, int]) -> Shape:
+    # Its box moves as a rectangle does: the corners of pixels, not their centers.
+    box = rectangle([round(v) for v in shape.bounds])
+    left, top, *_ = orient(box, orientation, size).bounds
     inside = shape.pixels()
-    if orientation in {5, 6, 7, 8}:
+    if orientation in TRANSPOSED:
         inside = inside.T
-    if orientation in {2, 3, 6, 7}:
+    if orientation in MIRROR_X:
         inside = inside[:, ::-1]
-    if orientation in {3, 4, 7, 8}:
+    if orientation in MIRROR_Y:
         inside = inside[::-1]
-    return mask_shape(inside, round(corners[0]), round(corners[1]))
+    return mask_shape(inside, round(left), round(top))
 
 
 def _round(shape: Shape) -> list[Point]:
@@ -235,7 +257,7 @@ def _contours(shape: Shape) -> list[list[Point]]:
 
     inside = shape.pixels()
     x0, y0, *_ = shape.bounds
-    # Each pixel doubled and one more: the outline then runs along the pixels' edges.
+    # Doubled pixels: OpenCV joins centers, which then lie beside the pixels' edges.
     fine = np.pad(inside, 1).astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
     found, _ = cv2.findContours(fine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return [

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tlkit.dataset.annotations.coco_segmentation import (
-    parts,
+    decode_segmentation,
+    encode_segmentation,
     same_shapes,
-    segmentation,
     total_area,
 )
 from tlkit.dataset.annotations.shapes import rectangle
@@ -109,8 +109,8 @@ def _image(sheet: Sheet, losses: list[Loss]) -> dict[str, Any]:
 
 
 def _annotation(obj: Annotation, sheet: Sheet, above: str) -> dict[str, Any]:
-    said = segmentation(obj.shapes, (sheet.width, sheet.height))
-    drawn, _ = parts(said)
+    said = encode_segmentation(obj.shapes, (sheet.width, sheet.height))
+    drawn, _ = decode_segmentation(said)
     x0, y0, x1, y1 = obj.bounds
     area = obj.attributes.get("area")
     if not isinstance(area, int | float):

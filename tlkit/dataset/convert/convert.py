@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlkit.dataset import formats as sources
-from tlkit.dataset.annotations.orient import upright_page
+from tlkit.dataset.annotations.orient import orient_record, unclear_orientation
 from tlkit.dataset.convert import losses as lost
 from tlkit.dataset.convert.records import Loss, Sheets, make_sheets
 from tlkit.dataset.convert.writers import WRITERS
@@ -152,10 +152,12 @@ def _sheets(
             rejected.append(_changed(fact.path))
         else:
             info[fact.path] = fact
+    if found.origin and (line := unclear_orientation(found.records, info)):
+        progress.warn(line)
     records = []
     for record in found.records:
         if record.path in info:
-            turned = upright_page(record, info[record.path])
+            turned = orient_record(record, info[record.path])
             if isinstance(turned, ImageRecord):
                 records.append(turned)
             else:

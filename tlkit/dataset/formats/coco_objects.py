@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tlkit.dataset.annotations.coco_segmentation import (
-    alike,
-    parts,
-    segmentation,
+    decode_segmentation,
+    encode_segmentation,
+    nearly_equal,
     total_area,
 )
 from tlkit.dataset.annotations.shapes import (
@@ -160,7 +160,7 @@ def read_thing(
     return Annotation(
         label=category.label,
         shapes=shapes,
-        told=box,
+        bbox=box,
         attributes={
             **_attributes(entry, shapes, box),
             **({"supercategory": category.above} if category.above else {}),
@@ -174,14 +174,14 @@ def _drawn(
 ) -> tuple[Shape, ...]:
     """What can be used of the segmentation, or the box where nothing can."""
     content, size = entry.get("segmentation"), image_size(image)
-    drawn, bad = parts(content)
+    drawn, bad = decode_segmentation(content)
     if isinstance(content, dict) and drawn:
         height, width = content["size"]
         if size and size != (width, height):
             drawn = []
             bad.append(Unusable("bad-mask", f"a mask of {width} x {height} pixels"))
     if not drawn and bad and box:
-        detail = "; ".join(dict.fromkeys(fault.detail for fault in bad))
+        detail = "; ".join(dict.fromkeys(str(fault.detail) for fault in bad))
         faults.add("bad-segmentation", f"{what}: {detail}; its box is used")
         return (rectangle(box),)
     for fault in bad:
@@ -200,7 +200,7 @@ def _box(value: Any) -> Bounds | None:
         x, y, width, height = (float(v) for v in value)
         # A shape's own checks: finite, and somewhere near.
         box = rectangle((x, y, x + width, y + height)).points
-    except (TypeError, ValueError, OverflowError, Unusable) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise Unusable("bad-box", f"its bbox is {value!r}"[:200]) from error
     if width < 0 or height < 0:
         raise Unusable("bad-box", f"its bbox is {value!r}")
@@ -223,12 +223,12 @@ def _exact(
             size = image_size({"width": width, "height": height})
         if not shapes or (masked and size is None):
             return ()
-        said = segmentation(shapes, size or (0, 0))
+        said = encode_segmentation(shapes, size or (0, 0))
     except (Unusable, TypeError, ValueError, KeyError, AttributeError):
         return ()
     # Other programs write an empty list again for what has no area.
     empty = content in EMPTY and not total_area(shapes)
-    agree = alike(around(shapes), box) if empty else alike(said, content)
+    agree = nearly_equal(around(shapes), box) if empty else nearly_equal(said, content)
     return shapes if agree else ()
 
 

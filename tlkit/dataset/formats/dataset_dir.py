@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlkit.dataset import formats as sources
-from tlkit.dataset.annotations.objects_file import read_objects
+from tlkit.dataset.annotations.annotations_file import read_annotations
 from tlkit.dataset.formats import ImageRecord, ReaderOptions, Rejected
 from tlkit.dataset.manifest import Manifest
 from tlkit.progress import Progress
@@ -78,7 +78,7 @@ def of_dataset(directory: Path) -> Collection:
     """Read a data set directory."""
     manifest = Manifest.read(directory)
     drawn: dict[str, list[ImageRecord]] = defaultdict(list)
-    for record in read_objects(directory):
+    for record in read_annotations(directory):
         drawn[record.path].append(record)
     records: dict[str, list[ImageRecord]] = {}
     for example in manifest.examples:

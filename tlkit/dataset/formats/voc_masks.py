@@ -162,7 +162,7 @@ def joined(
         mutual = int(shared[row].argmax()) == column
         if mutual and shared[row, column] >= SAME_BOX:
             objects[row] = replace(
-                boxes[row], shapes=mask.shapes, told=boxes[row].bounds
+                boxes[row], shapes=mask.shapes, bbox=boxes[row].bounds
             )
         else:
             left.append(mask)

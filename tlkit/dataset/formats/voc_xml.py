@@ -158,7 +158,7 @@ def _thing(element: Element) -> Annotation:
         raise Unusable("no-shape", f"{label} has neither bndbox nor polygon")
     told = box if shapes and box and _differ(box, around(shapes)) else None
     shapes = shapes or (rectangle(box or ()),)
-    return Annotation(label, shapes, told=told, attributes=_attributes(element))
+    return Annotation(label, shapes, bbox=told, attributes=_attributes(element))
 
 
 def _box(element: Element) -> Bounds:

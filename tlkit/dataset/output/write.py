@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit.dataset.annotate.corrections import KEPT, Correction, keep
-from tlkit.dataset.annotations.objects_file import OBJECTS, write_objects
+from tlkit.dataset.annotations.annotations_file import ANNOTATIONS, write_annotations
 from tlkit.dataset.duplicates.resolve import GROUP_DIGITS, DedupResult, DuplicateRow
 from tlkit.dataset.formats import ImageRecord, ParsedSource, Rejected
 from tlkit.dataset.inspection.image_info import ImageInfo
@@ -43,7 +43,7 @@ from tlkit.errors import DatasetError, UsageError
 # Images from archives and drawings, which have no other place to stay.
 IMAGES = "images"
 OURS = {
-    *(MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, OBJECTS, REPORT, IMAGES),
+    *(MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, ANNOTATIONS, REPORT, IMAGES),
     KEPT,
 }
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
@@ -182,7 +182,7 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
         root = place / root.relative_to(draft)
     text = json.dumps(_info(place, root, prepared), indent=2)
     (draft / INFO).write_text(text + "\n", encoding="utf-8")
-    write_objects(draft, prepared.records)
+    write_annotations(draft, prepared.records)
     keep(draft, prepared.corrections)
 
 

@@ -30,7 +30,7 @@ LABEL_BY = ("image", "shapes")
 # A thing of fewer pixels across shows too little to be told by.
 MIN_SIZE = 8
 # Readers of manifest.csv stop at fields of 131,072 characters. A longer outline is not
-# kept there; objects.jsonl has it.
+# kept there; annotations.jsonl has it.
 MAX_FIELD = 100_000
 
 

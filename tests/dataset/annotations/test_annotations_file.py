@@ -5,7 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from tlkit.dataset.annotations.objects_file import OBJECTS, read_objects, write_objects
+from tlkit.dataset.annotations.annotations_file import (
+    ANNOTATIONS,
+    read_annotations,
+    write_annotations,
+)
 from tlkit.dataset.annotations.shapes import KINDS, Shape, mask_shape, rectangle
 from tlkit.dataset.formats import Annotation, ImageRecord
 from tlkit.errors import DatasetError
@@ -30,7 +34,7 @@ PAGES = [
             Annotation(
                 "",
                 (rectangle((1, 2, 3, 4)),),
-                told=(0.5, 2.0, 3.25, 4.0),
+                bbox=(0.5, 2.0, 3.25, 4.0),
                 attributes={"difficult": 1, "flags": {"é": True}, "deep": [[{}], None]},
             ),
         ),
@@ -46,13 +50,13 @@ PAGES = [
 
 
 def test_what_was_written_is_read(tmp_path):
-    write_objects(tmp_path, iter(PAGES))
-    assert list(read_objects(tmp_path)) == PAGES[1:]
+    write_annotations(tmp_path, iter(PAGES))
+    assert list(read_annotations(tmp_path)) == PAGES[1:]
 
 
 def test_each_line_is_plain_json(tmp_path):
-    write_objects(tmp_path, PAGES)
-    text = (tmp_path / OBJECTS).read_text(encoding="utf-8")
+    write_annotations(tmp_path, PAGES)
+    text = (tmp_path / ANNOTATIONS).read_text(encoding="utf-8")
     lines = [json.loads(line) for line in text.removesuffix("\n").split("\n")]
     assert [line["path"] for line in lines] == [PAGES[1].path, "c.jpg"]
     assert lines[1] == {
@@ -67,7 +71,7 @@ def test_each_line_is_plain_json(tmp_path):
             {
                 "label": "dog",
                 "attributes": {},
-                "told": None,
+                "bbox": None,
                 "shapes": [{"shape_type": "rectangle", "points": [[0, 0], [9, 9]]}],
             }
         ],
@@ -75,9 +79,9 @@ def test_each_line_is_plain_json(tmp_path):
 
 
 def test_nothing_was_drawn(tmp_path):
-    write_objects(tmp_path, PAGES[:1])
-    assert not (tmp_path / OBJECTS).exists()
-    assert list(read_objects(tmp_path)) == []
+    write_annotations(tmp_path, PAGES[:1])
+    assert not (tmp_path / ANNOTATIONS).exists()
+    assert list(read_annotations(tmp_path)) == []
 
 
 @pytest.mark.parametrize(
@@ -94,12 +98,12 @@ def test_nothing_was_drawn(tmp_path):
     ],
 )
 def test_a_line_that_was_changed(tmp_path, change):
-    write_objects(tmp_path, PAGES)
-    path = tmp_path / OBJECTS
+    write_annotations(tmp_path, PAGES)
+    path = tmp_path / ANNOTATIONS
     first, last, _ = path.read_text(encoding="utf-8").split("\n")
     assert change[0] in last
     path.write_text(f"{first}\n{last.replace(*change)}\n", encoding="utf-8")
-    records = read_objects(tmp_path)
+    records = read_annotations(tmp_path)
     assert next(records) == PAGES[1]
     with pytest.raises(DatasetError, match="line 2 is not what prepare") as caught:
         next(records)
@@ -107,6 +111,6 @@ def test_a_line_that_was_changed(tmp_path, change):
 
 
 def test_bytes_that_are_no_text(tmp_path):
-    (tmp_path / OBJECTS).write_bytes(b"\xff\xfe\n")
+    (tmp_path / ANNOTATIONS).write_bytes(b"\xff\xfe\n")
     with pytest.raises(DatasetError, match="not what prepare wrote"):
-        list(read_objects(tmp_path))
+        list(read_annotations(tmp_path))

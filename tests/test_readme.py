@@ -20,10 +20,10 @@ BEGIN = "<!-- reference: made by python -m tests.test_readme -->\n"
 END = "<!-- end of reference -->\n"
 COMMANDS = (
     "prepare", "check", "annotate", "convert", "label-issues", "learning-curve",
-    "compare", "finetune", "lr-find", "search", "evaluate", "predict", "export",
-    "backbones", "layers", "doctor",
-    "demo", "weights", "weights list", "weights fetch", "weights add", "cache",
-    "cache ls", "cache clear",
+    "compare", "finetune", "cross-validate", "lr-find", "search", "evaluate", "predict",
+    "export", "backbones", "backbones list", "backbones show", "doctor", "demo",
+    "weights", "weights list", "weights download", "weights add", "cache", "cache list",
+    "cache clear",
 )  # fmt: skip
 
 

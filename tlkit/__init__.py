@@ -3,10 +3,10 @@
     manifest = tlkit.prepare("photos", "data")
     run = tlkit.finetune("data", "runs/first", backbone="inception", cut="mixed7")
     metrics = tlkit.evaluate(run)
-    answers = tlkit.predict(run, ["new/photo.jpg"])
-    artefact = tlkit.export(run)
+    predictions = tlkit.predict(run, ["new/photo.jpg"])
+    exported = tlkit.export(run)
 
-Names are loaded when they are first used, so that importing tlkit is instant.
+Names are loaded when first used, so that importing tlkit is instant.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _HOMES = {
     "compare": "tlkit.experiments.compare",
     "convert": "tlkit.dataset.convert.convert",
     "cross_validate": "tlkit.experiments.cross_validate",
-    "learning_curve": "tlkit.experiments.learning_curve",
-    "label_issues": "tlkit.experiments.label_issues",
     "embedder": "tlkit.features.embedding",
     "evaluate": "tlkit.evaluation.evaluate",
     "export": "tlkit.exporting.savedmodel",
     "finetune": "tlkit.training.finetune",
+    "label_issues": "tlkit.experiments.label_issues",
+    "learning_curve": "tlkit.experiments.learning_curve",
     "lr_find": "tlkit.experiments.lr_find",
     "predict": "tlkit.evaluation.predict",
     "prepare": "tlkit.dataset.prepare",

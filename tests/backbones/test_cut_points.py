@@ -98,7 +98,7 @@ def test_unknown_cut_suggests(name: str, suggestion: str):
 
 
 def test_a_layer_like_no_other_is_looked_up():
-    listed = "List them with: tlkit layers InceptionV3"
+    listed = "List them with: tlkit backbones show InceptionV3"
     with pytest.raises(UsageError, match="Unknown layer 'qqq'") as caught:
         find_cut(body("inception"), "qqq")
     assert caught.value.hint == listed

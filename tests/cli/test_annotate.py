@@ -121,5 +121,5 @@ def test_corrections_are_taken_in(data, tmp_path, capsys):
     source = str(tmp_path / "photos")
     options = ("--out", str(data), "--no-near", "--corrections", str(work))
     assert run(["prepare", source, *options]) == 0
-    assert "0 images under two labels" in " ".join(capsys.readouterr().out.split())
+    assert "0 images with two labels" in " ".join(capsys.readouterr().out.split())
     assert run(["prepare", source, *options[:-1], str(tmp_path)]) == 2

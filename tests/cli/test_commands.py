@@ -1,5 +1,4 @@
 import csv
-import inspect
 import json
 import os
 import signal
@@ -7,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import typer
 from PIL import Image
 
 import tlkit
@@ -15,9 +15,10 @@ from tlkit.cli.terminal import Interrupted, Terminal, harmless
 from tlkit.config import SECTION_OF, build_config
 
 COMMANDS = (
-    "prepare", "check", "convert", "annotate", "label_issues",
-    "learning_curve", "compare", "finetune", "lr_find", "search",
-    "evaluate", "predict", "export", "backbones", "layers", "doctor", "demo",
+    "prepare", "check", "convert", "annotate", "label-issues", "learning-curve",
+    "compare", "finetune", "cross-validate", "lr-find", "search", "evaluate", "predict",
+    "export", "backbones list", "backbones show", "weights list", "weights download",
+    "weights add", "cache list", "cache clear", "doctor", "demo",
 )  # fmt: skip
 
 
@@ -40,13 +41,21 @@ def test_help_does_not_load_tensorflow_or_torch():
 
 
 def test_every_command_and_option_has_help():
-    commands = [command.callback for command in app.registered_commands]
-    callbacks = {callback.__name__: callback for callback in commands if callback}
-    assert set(callbacks) == set(COMMANDS)
-    for callback in callbacks.values():
-        assert callback.__doc__
-        for name, parameter in inspect.signature(callback).parameters.items():
-            assert len(parameter.default.help) > 5, (callback, name)
+    commands = dict(leaves(typer.main.get_command(app)))
+    assert set(commands) == set(COMMANDS)
+    for name, command in commands.items():
+        assert command.help
+        for parameter in command.params:
+            assert len(parameter.help) > 5, (name, parameter.name)
+
+
+def leaves(group, path=()):
+    """Each command of the tree with the words that call it."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from leaves(command, (*path, name))
+        else:
+            yield " ".join((*path, name)), command
 
 
 QUICK = (
@@ -59,7 +68,7 @@ def test_cache_lists_and_clears(own_cache, prepared, tmp_path, capsys):
     place = tmp_path / "run"
     run(["finetune", str(prepared.directory), *QUICK, "--out", str(place)])
     capsys.readouterr()
-    assert run(["cache", "ls"]) == 0
+    assert run(["cache", "list"]) == 0
     shown = capsys.readouterr()
     train, val = (len(prepared.of(side)) for side in ("train", "val"))
     rows = {line.split()[-4] for line in shown.out.splitlines()[1:]}
@@ -67,7 +76,7 @@ def test_cache_lists_and_clears(own_cache, prepared, tmp_path, capsys):
     assert "block2" in shown.out
     assert str(own_cache) in shown.err
     assert run(["cache", "clear"]) == 0
-    assert run(["cache", "ls"]) == 0
+    assert run(["cache", "list"]) == 0
     assert "0.0 MB in" in capsys.readouterr().err
 
 
@@ -103,14 +112,14 @@ def test_finetune_offers_every_option_of_the_configuration(capsys):
         (["predict", "x", "y", "--format", "jsn"], 2, "json"),
         (["evaluate", "/nowhere"], 1, "not a run directory"),
         (["export", "/nowhere"], 1, "not a run directory"),
-        (["layers", "incepton"], 2, "InceptionV3"),
-        (["layers", "gone.keras"], 2, "gone.keras is not there"),
+        (["backbones", "show", "incepton"], 2, "InceptionV3"),
+        (["backbones", "show", "gone.keras"], 2, "gone.keras is not there"),
         (["finetune", "x", "--backbone", "gone.keras"], 2, "gone.keras is not there"),
         (["finetune", "x", "--preprocessing", "tf"], 2, "has its own preprocessing"),
-        (["backbones", "qqq"], 2, "List them with: tlkit backbones"),
+        (["backbones", "list", "qqq"], 2, "List them with: tlkit backbones"),
         (["weights", "list", "qqq"], 2, "List them with: tlkit backbones"),
-        (["weights", "fetch", "incepton"], 2, "InceptionV3"),
-        (["weights", "fetch", "lenet"], 1, "to be trained from scratch"),
+        (["weights", "download", "incepton"], 2, "InceptionV3"),
+        (["weights", "download", "lenet"], 1, "to be trained from scratch"),
         (["weights", "add", "vgg16", "gone.h5"], 2, "gone.h5 is not there"),
         (["finetune", "x", "--backbone", "qqq"], 2, "List them with: tlkit backbones"),
         (["prepare", "/nowhere", "--out", "/tmp/x"], 1, "/nowhere"),
@@ -130,7 +139,7 @@ def test_several_labels_from_evaluation_to_answers(finished_several, several, ca
     out, err = capfd.readouterr()
     assert "mAP" in out
     assert "average precision" in out
-    assert "chose which weights were kept, and the thresholds" in err
+    assert "selected the epoch, and the thresholds" in err
     assert "classes.csv" in err
     assert "confusion" not in out + err
     command = ["predict", place, str(several.source / image), "--workers", "0"]
@@ -182,11 +191,11 @@ def test_evaluate_prints_the_interval(finished, capfd):
     assert "mistakes.png" in err
     finished_split = ["evaluate", str(finished.directory), "--split", "val"]
     assert run([*finished_split, "--workers", "0"]) == 0
-    assert "chose which weights were kept" in capfd.readouterr().err
+    assert "selected the epoch" in capfd.readouterr().err
 
 
 def test_layers_lists_what_can_be_cut(capfd):
-    assert run(["layers", "smallcnn"]) == 0
+    assert run(["backbones", "show", "smallcnn"]) == 0
     assert "good cut" in capfd.readouterr().out
 
 

@@ -35,7 +35,10 @@ def test_convert_says_what_was_written_and_lost(photos, tmp_path, capsys):
     assert ["all", "3"] in rows
     assert "images: 1 written, not used: 1 unknown-shape" in shown.out
     assert "what coco cannot hold: 2 shape" in shown.out
-    assert "shape, as 1.png, object 1: A circle, written as a polygon" in shown.out
+    assert (
+        "shape, for example 1.png, object 1: A circle, written as a polygon"
+        in shown.out
+    )
     assert "lost.csv" in shown.err
     assert "Next: tlkit prepare" in shown.err
     assert run(["convert", str(photos), "--to", "coco", "--out", str(out)]) == 2
@@ -124,11 +127,11 @@ def test_convert_without_images_tells_where_they_belong(photos, tmp_path, capsys
     assert run(["convert", str(photos), "--to", to, *options]) == 0
     shown = capsys.readouterr()
     assert "Next:" not in shown.err
-    assert "names.csv says where each one belongs" in shown.err
+    assert "names.csv lists where each one belongs" in shown.err
     assert ("nothing" in shown.out) == (to == "labelme")
 
 
 def test_convert_refuses_an_unknown_format(photos, tmp_path, capsys):
     place = str(tmp_path / "out")
     assert run(["convert", str(photos), "--to", "cocoa", "--out", place]) == 2
-    assert "Did you mean coco" in capsys.readouterr().err
+    assert "'coco'" in capsys.readouterr().err

@@ -27,7 +27,7 @@ def test_the_commands_are_the_five_steps(tmp_path, monkeypatch, capfd):
 
 @pytest.mark.parametrize(
     ("code", "left", "said"),
-    [(1, 1, "tlkit prepare left with exit code 1"), (130, 130, "Interrupted.")],
+    [(1, 1, "tlkit prepare failed with exit code 1"), (130, 130, "Interrupted.")],
 )
 def test_a_failing_step_ends_the_demo(tmp_path, monkeypatch, capfd, code, left, said):
     monkeypatch.setattr(cli, "run", lambda command: code)
@@ -45,6 +45,6 @@ def test_a_place_that_cannot_be_is_told(tmp_path, capfd):
 def test_a_folder_that_is_no_demo_is_left_alone(tmp_path, overwrite, capfd):
     (tmp_path / "thesis.txt").write_text("years of work")
     assert run(["demo", "--out", str(tmp_path), *overwrite]) == 2
-    assert "is no demo" in capfd.readouterr().err
+    assert "is not a demo" in capfd.readouterr().err
     assert (tmp_path / "thesis.txt").exists()
     assert demo.MARKER not in {path.name for path in tmp_path.iterdir()}

@@ -28,7 +28,9 @@ def test_the_worst_are_printed_and_the_next_step_works(
     out = tmp_path / "label_issues"
     assert run(["label-issues", str(data), "--out", str(out), *NETWORK]) == 0
     shown = capsys.readouterr()
-    assert "label issues: 2 of 40 examples probably have a wrong label" in shown.out
+    assert (
+        "label issues: 2 of 40 examples probably have an incorrect label" in shown.out
+    )
     assert shown.out.count("bar/disc_00") == 2
     told = shown.err.replace("\n", "")
     next_step = f"tlkit annotate {data} --what mistakes --label-issues {out} --out work"

@@ -52,9 +52,9 @@ def test_list_what_is_here_with_addresses(folder, capsys):
 
 
 def test_fetch_what_is_here(capsys):
-    assert run(["weights", "fetch", "nano"]) == 0
+    assert run(["weights", "download", "nano"]) == 0
     said = capsys.readouterr().err
-    assert f"{NANO_FILE} (was here)" in said.replace("\n", "")
+    assert f"{NANO_FILE} (already here)" in said.replace("\n", "")
     assert "tlkit finetune DATASET --backbone Nano" in said
 
 
@@ -63,15 +63,15 @@ def test_every_network_is_tried(monkeypatch, capsys):
         raise Exception("no route")
 
     monkeypatch.setattr(keras.utils, "get_file", get_file)
-    assert run(["weights", "fetch", "vgg16", "nano", "VGG16", "resnet20"]) == 1
+    assert run(["weights", "download", "vgg16", "nano", "VGG16", "resnet20"]) == 1
     said = capsys.readouterr().err.replace("\n", " ")
     assert "VGG16: The ImageNet weights of VGG16 are not on this machine" in said
-    assert f"Nano: {NANO_FILE} (was here)" in said
-    assert "2 of 3 could not be fetched: VGG16, ResNet20." in said
+    assert f"Nano: {NANO_FILE} (already here)" in said
+    assert "2 of 3 could not be downloaded: VGG16, ResNet20." in said
     assert "tlkit weights add VGG16 FILE" in said
 
 
-@pytest.mark.parametrize("words", [["fetch", "x.keras"], ["add", "hub:x", "x.h5"]])
+@pytest.mark.parametrize("words", [["download", "x.keras"], ["add", "hub:x", "x.h5"]])
 def test_a_network_of_ones_own_has_its_weights(words, capsys):
     assert run(["weights", *words]) == 2
     assert "its weights are in it" in capsys.readouterr().err
@@ -99,6 +99,6 @@ def test_add(folder, shared_weights, capsys):
     said = capsys.readouterr().err.replace("\n", " ")
     assert "layout, shapes and values were checked" in said
     assert run(["weights", "add", "mobilenetv2", str(shared_weights / name)]) == 0
-    assert "was here" in capsys.readouterr().err
+    assert "already here" in capsys.readouterr().err
     assert run(["weights", "add", "vgg16", str(shared_weights / name)]) == 1
     assert "does not fit VGG16" in capsys.readouterr().err.replace("\n", " ")

@@ -9,7 +9,7 @@ def test_later_layers_win(tmp_path):
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("model: {backbone: vgg16}\ntrain: {lr: 1e-4, epochs: 7}\n")
     config = build_config(
-        recipe=recipe, options={"epochs": 8}, assignments=["train.epochs=9"]
+        recipe=recipe, options={"epochs": 8}, overrides=["train.epochs=9"]
     )
     assert config.model.backbone == "vgg16"
     assert config.train.lr == 1e-4  # which YAML 1.1 reads as a text
@@ -21,7 +21,7 @@ def test_all_faults_are_shown_at_once():
     with pytest.raises(ConfigError) as caught:
         build_config(
             options={"backbone": "resnet51", "resize": "stretch", "lr": -1.0},
-            assignments=["train.epoch=3", "model.size=big", "nope.x=1"],
+            overrides=["train.epoch=3", "model.size=big", "nope.x=1"],
         )
     assert len(caught.value.faults) == 6
     text = str(caught.value)
@@ -34,7 +34,7 @@ def test_layers_of_a_recipe_are_those_of_its_network(tmp_path):
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("model: {backbone: vgg16, cut: block5_pool, freeze_to: none}\n")
     with pytest.raises(ConfigError) as caught:
-        build_config(recipe=recipe, assignments=["model.backbone=nano"])
+        build_config(recipe=recipe, overrides=["model.backbone=nano"])
     (fault,) = caught.value.faults
     for word in ("cut: 'block5_pool'", "of VGG16", "--cut", "of Nano, such as stage4"):
         assert word in fault
@@ -68,7 +68,7 @@ def test_faults_say_where_they_may_be(tmp_path):
         build_config(recipe=recipe)
     assert caught.value.message.startswith(f"1 fault in {recipe}:\n")
     with pytest.raises(ConfigError) as caught:
-        build_config(recipe=recipe, assignments=["train.lr=0"])
+        build_config(recipe=recipe, overrides=["train.lr=0"])
     assert caught.value.message.startswith(f"2 faults in {recipe} and the options:\n")
     with pytest.raises(ConfigError) as caught:
         build_config(options={"epochs": 0})
@@ -78,7 +78,7 @@ def test_faults_say_where_they_may_be(tmp_path):
 @pytest.mark.parametrize("text", ["train.lr", "lr=3", "=3", ".=1"])
 def test_an_assignment_of_another_form(text):
     with pytest.raises(UsageError, match=r"section\.option=value"):
-        build_config(assignments=[text])
+        build_config(overrides=[text])
 
 
 def test_every_recipe_can_be_meant():

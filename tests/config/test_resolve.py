@@ -12,7 +12,7 @@ def test_resolving_spells_everything_out_and_survives_yaml(tmp_path):
     config = resolve(build_config(options={"backbone": "inception", "cut": "mixed7"}))
     assert config.model.backbone == "InceptionV3"
     assert (config.model.size, config.model.freeze_to) == (299, "mixed7")
-    assert config.train.plateau == 4
+    assert config.train.lr_patience == 4
     assert not isinstance(config.inputs.augment, str)
     path = tmp_path / "config.yaml"
     path.write_text(config.to_yaml())

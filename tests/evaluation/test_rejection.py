@@ -138,7 +138,7 @@ def test_the_command_line_tells_what_is_unknown(run, capfd):
     assert "Unknown, by confidence below 0." in out
     assert "at temperature" in out
     assert "coverage.png" in err
-    assert "chose that limit" not in err
+    assert "selected that threshold" not in err
     files = sorted((run.manifest().directory.parent / "strange").iterdir())
     ask = ["predict", place, *map(str, files), "--workers", "0"]
     assert command([*ask, "--format", "csv"]) == 0
@@ -153,7 +153,7 @@ def test_the_command_line_tells_what_is_unknown(run, capfd):
     shown = capfd.readouterr().out.splitlines()[1:]
     assert sum(line.split()[1] == "unknown" for line in shown) == len(unknown)
     assert command(["evaluate", place, "--split", "val", "--workers", "0"]) == 0
-    assert "chose that limit" in capfd.readouterr().err
+    assert "selected that threshold" in capfd.readouterr().err
 
 
 def test_an_artefact_cannot_tell_distances(run, tmp_path):

@@ -243,20 +243,19 @@ def test_the_cut_is_found_out_in_each_fold(prepared, tmp_path, monkeypatch):
 
 def test_on_the_command_line(prepared, tmp_path, capsys):
     quick = [
-        "finetune", str(prepared.directory), "--backbone", "smallcnn", "--weights",
-        "none", "--size", "32", "--freeze-to", "block4", "--epochs", "1", "--workers",
+        "cross-validate", str(prepared.directory), "--backbone", "smallcnn",
+        "--weights", "none", "--size", "32",
+        "--freeze-to", "block4", "--epochs", "1", "--workers",
         "0", "--augment", "none", "--hflip", "--folds", "2", "--repeats", "2",
     ]  # fmt: skip
     assert command([*quick, "--out", str(tmp_path / "one")]) == 0
     shown = capsys.readouterr()
     assert "2 folds, drawn 2 times: accuracy" in shown.out
     assert "the 6 of the test side are not touched" in shown.err
-    assert "--against" in shown.err
+    assert "--baseline" in shown.err
     both = [*quick, "--head", "gmp", "--out", str(tmp_path / "two")]
-    assert command([*both, "--against", str(tmp_path / "one")]) == 0
+    assert command([*both, "--baseline", str(tmp_path / "one")]) == 0
     shown = capsys.readouterr()
     assert f"against {tmp_path / 'one'}: accuracy" in shown.out
     assert "noise" in shown.err
-    assert command(["finetune", "--resume", str(tmp_path / "one")]) == 2
-    assert command([*quick[:2], "--repeats", "2"]) == 2
-    assert "go with --folds" in capsys.readouterr().err
+    assert command(["cross-validate", "--resume", str(tmp_path / "one")]) == 2

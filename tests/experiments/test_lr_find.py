@@ -101,7 +101,7 @@ def test_where_nothing_is_learnt_there_is_a_plot_and_no_rate(
 
 def test_what_is_tried_cannot_be_said(prepared, tmp_path):
     with pytest.raises(ConfigError, match="lr: a range test tries all rates") as caught:
-        lr_find(prepared.directory, lr=1e-3, epochs=3, assignments=["train.steps=3"])
+        lr_find(prepared.directory, lr=1e-3, epochs=3, overrides=["train.steps=3"])
     assert len(caught.value.faults) == 3
     with pytest.raises(UsageError, match="No data set"):
         lr_find()

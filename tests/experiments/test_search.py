@@ -328,7 +328,7 @@ def test_on_the_command_line(prepared, tmp_path, capsys):
     shown = capsys.readouterr()
     assert "best of 2 trials (2 complete): loss" in shown.out
     assert "val: accuracy" in shown.out
-    assert "bright side" in shown.err
+    assert "optimistic" in shown.err
     assert "No trial has seen the validation images" in shown.err
     assert f"tlkit evaluate {tmp_path / 'out' / 'run'}" in shown.err
     assert command(["search", "--resume", str(tmp_path / "no")]) == 1

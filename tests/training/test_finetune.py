@@ -56,9 +56,9 @@ class Stop(BaseException):
     pass
 
 
-# All that has a memory is in play: momentum, plateau, dropout, augmentation, mixing.
+# All that has a state is in play: momentum, lr_patience, dropout, augmentation, mixing.
 LONG = {"epochs": 6, "optimizer": "rmsprop", "momentum": 0.5, "patience": 5,
-        "plateau": 1, "mix": "mixup"}  # fmt: skip
+        "lr_patience": 1, "mix": "mixup"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(
 def test_patience_goes_on_counting_after_a_resume(
     prepared, tmp_path, small, monkeypatch
 ):
-    settings = {**small, "epochs": 30, "lr": 1e-12, "patience": 4, "plateau": 0}
+    settings = {**small, "epochs": 30, "lr": 1e-12, "patience": 4, "lr_patience": 0}
     settings |= {"monitor": "val_accuracy"}
 
     def die(self, epoch, logs=None):

@@ -159,7 +159,10 @@ def test_no_time_no_tuning(judged, prepared, tmp_path):
         ({"phases": "head:3@1e-3,top:2", "lr": 1e-4}, "lr would do nothing"),
         ({"phases": "top:2", "lr": 1e-4}, "no phase for the head"),
         ({"phases": "deep:2@1e-3", "patience": 3}, "patience would do nothing"),
-        ({"phases": "deep:2", "patience": 0, "plateau": 2}, "patience, plateau would"),
+        (
+            {"phases": "deep:2", "patience": 0, "lr_patience": 2},
+            "patience, lr_patience would",
+        ),
     ],
 )
 def test_phases_that_cannot_be_meant(prepared, tmp_path, options, word):

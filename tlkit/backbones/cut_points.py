@@ -160,7 +160,7 @@ def find_cut(
     known = {operation.name: operation for operation in body_operations(model)}
     if name in known:
         return known[name]
-    listed_by = shlex.join(("tlkit", "layers", backbone or model.name))
+    listed_by = shlex.join(("tlkit", "backbones", "show", backbone or model.name))
     points = [point.name for point in cuttable(model)]
     error = unknown_name("layer", name, points, listed_by=listed_by)
     if not error.hint.startswith("Did you mean"):
@@ -194,7 +194,7 @@ def find_freeze(
         return points[name]
     order = [operation.name for operation in body_operations(model)]
     if name not in order:
-        listed_by = shlex.join(("tlkit", "layers", backbone or model.name))
+        listed_by = shlex.join(("tlkit", "backbones", "show", backbone or model.name))
         error = unknown_name("layer to freeze to", name, points, listed_by=listed_by)
         raise UsageError(
             f"{error.message} The body ends at the cut {order[-1]!r}.", hint=error.hint

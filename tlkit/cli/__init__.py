@@ -1,4 +1,4 @@
-"""The command line: parse, call one public function, print."""
+"""The command line: each command parses, calls one public function and prints."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tlkit.cli import (
     check,
     compare,
     convert,
+    cross_validate,
     demo,
     doctor,
     evaluate,
     export,
     finetune,
     label_issues,
-    layers,
     learning_curve,
     lr_find,
     predict,
@@ -32,11 +32,11 @@ from tlkit.cli import (
     search,
     weights,
 )
-from tlkit.cli.terminal import ERR, harmless
+from tlkit.cli.terminal import say
 from tlkit.errors import TlkitError
 
-# What a system says no with, for reasons of its own.
-REFUSALS = {
+# Errors for which the operating system is the reason, not tlkit.
+SYSTEM_ERRORS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
     *(errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EMFILE),
@@ -46,7 +46,6 @@ app = typer.Typer(
     name="tlkit",
     help="From a folder of photos to a classifier you can trust and ship.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -59,22 +58,22 @@ for command in (
     learning_curve.learning_curve,
     compare.compare,
     finetune.finetune,
+    cross_validate.cross_validate,
     lr_find.lr_find,
     search.search,
     evaluate.evaluate,
     predict.predict,
     export.export,
-    backbones.backbones,
-    layers.layers,
     doctor.doctor,
     demo.demo,
 ):
     app.command()(command)
+app.add_typer(backbones.backbones, name="backbones")
 app.add_typer(weights.weights, name="weights")
 app.add_typer(cache.cache, name="cache")
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"tlkit {__version__}")
         raise typer.Exit
@@ -83,24 +82,25 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Say which version."
+        False,
+        "--version",
+        callback=_print_version,
+        is_eager=True,
+        help="Print the version.",
     ),
 ) -> None:
     pass
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit code.
-
-    0 is success, 1 work that failed, 2 a wrong option, 130 an interruption. A failure
-    is explained on standard error; TLKIT_DEBUG=1 shows the traceback, too.
+    """Run the command line and exit the process with its exit code.
 
     Args:
-        arguments: What stands behind `tlkit`; that of this process by default.
+        arguments: Words after `tlkit`; those of this process by default.
     """
-    # TensorFlow is loud while it loads; whoever sets the variable is left alone.
+    # TensorFlow logs a lot while it loads; a value that the user has set is kept.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # To be ended politely is to clean up, as with Ctrl-C: nothing half-written stays.
+    # Clean up as after Ctrl-C, so that nothing half-written stays.
     signal.signal(signal.SIGTERM, _terminated)
     sys.exit(run(arguments))
 
@@ -110,13 +110,16 @@ def _terminated(*_: object) -> None:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run the command line.
+    """Run the command line and return its exit code.
+
+    A failure is explained on standard error; TLKIT_DEBUG=1 adds the traceback.
 
     Args:
-        arguments: What stands behind `tlkit`; that of this process by default.
+        arguments: Words after `tlkit`; those of this process by default.
 
     Returns:
-        The exit code.
+        0 after success, 1 after work that failed, 2 for an invalid option, 130 after
+        an interruption.
     """
     try:
         app(arguments, prog_name="tlkit")
@@ -126,11 +129,11 @@ def run(arguments: list[str] | None = None) -> int:
         _explain(f"error: {error.message}", error.hint)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last door before the user
-        if isinstance(error, OSError) and error.errno in REFUSALS:
+        if isinstance(error, OSError) and error.errno in SYSTEM_ERRORS:
             _explain(
                 f"error: {error.filename or 'a file'}: {error.strerror}",
-                "Mend its permissions, make room, or choose another place. "
-                "TLKIT_DEBUG=1 shows what it was needed for.",
+                "Fix its permissions, free some space, or choose another place. "
+                "TLKIT_DEBUG=1 shows where it was needed.",
             )
             return 1
         _explain(
@@ -145,6 +148,6 @@ def run(arguments: list[str] | None = None) -> int:
 def _explain(message: str, hint: str) -> None:
     if os.environ.get("TLKIT_DEBUG"):
         traceback.print_exc()
-    ERR.print(harmless(message), style="red", markup=False, highlight=False)
+    say(message, "red")
     if hint:
-        ERR.print(harmless(hint), markup=False, highlight=False)
+        say(hint)

@@ -1,30 +1,39 @@
-"""tlkit backbones: the table of networks."""
+"""tlkit backbones: the table of networks, and the layers of one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import typer
-from rich.table import Table
 
-from tlkit.cli.terminal import OUT, next_step
+from tlkit.cli.startup import load_tensorflow
+from tlkit.cli.terminal import OUT, next_step, table
 from tlkit.errors import unknown_name
 
 if TYPE_CHECKING:
     from tlkit.backbones.registry import Backbone
 
+backbones = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
-def backbones(
-    name: str = typer.Argument("", help="Only those with this in their name."),
+
+@backbones.callback()
+def default(context: typer.Context) -> None:
+    """List the networks that can be tuned, or the layers of one."""
+    if context.invoked_subcommand is None:
+        list_("")
+
+
+@backbones.command("list")
+def list_(
+    name: str = typer.Argument("", help="Only networks with this in their name."),
 ) -> None:
-    """List the networks that can be tuned."""
-    table = Table(box=None, header_style="bold")
-    for column in ("backbone", "preprocessing", "also called"):
-        table.add_column(column, no_wrap=column == "backbone")
-    for column in ("MB", "parameters", "native px", "least px"):
-        table.add_column(column, justify="right")
+    """List the networks, with their size and native resolution."""
+    shown = table(
+        *("backbone", "preprocessing", "also called"),
+        *(">MB", ">parameters", ">native px", ">least px"),
+    )
     for backbone in named(name):
-        table.add_row(
+        shown.add_row(
             backbone.name,
             backbone.preprocessing.name,
             ", ".join(backbone.aliases),
@@ -33,12 +42,47 @@ def backbones(
             str(backbone.native),
             str(backbone.least),
         )
-    OUT.print(table)
-    next_step("tlkit", "layers", "BACKBONE")
+    OUT.print(shown)
+    next_step("tlkit", "backbones", "show", "BACKBONE")
+
+
+@backbones.command()
+def show(
+    backbone: str = typer.Argument(
+        ..., help="A network; see tlkit backbones. Or PATH.keras, or hub:PRESET."
+    ),
+    size: int = typer.Option(
+        None, help="Image size in pixels.  [default: the native size]"
+    ),
+) -> None:
+    """List the layers at which a network can be cut."""
+    from tlkit.backbones import registry
+
+    # A misspelt name fails before anything slow begins.
+    found = None if registry.is_own(backbone) else registry.find(backbone)
+    load_tensorflow()
+    from tlkit.backbones import custom
+    from tlkit.backbones import cut_points as cut
+
+    found = found or custom.look_at(backbone, size)
+    shown = table("layer", ">shape (H x W x C)", ">parameters up to here", "")
+    for point in cut.cut_points(found, size):
+        shown.add_row(
+            point.name,
+            " x ".join(str(n) for n in point.shape),
+            f"{point.parameters:,}",
+            "good cut" if point.good else "",
+            style="bold" if point.good else None,
+        )
+    OUT.print(shown)
+    next_step(
+        *("tlkit", "finetune", "DATASET"),
+        *("--backbone", found.name, "--cut", found.cuts[-1]),
+    )
 
 
 def named(name: str) -> list[Backbone]:
-    """The rows of the table with this in their name or an alias; an error if none."""
+    """Return the backbones with this in their name or an alias; an error if none."""
     from tlkit.backbones.registry import BACKBONES, LISTED_BY
 
     found = [

@@ -28,8 +28,8 @@ def check(
     against: Path = typer.Option(
         None, help="Another folder that is to have no image in common with it."
     ),
-    turned: bool = typer.Option(
-        False, "--turned", help="Look for turned and mirrored copies, too."
+    rotated: bool = typer.Option(
+        False, "--rotated", help="Also look for rotated or flipped duplicates."
     ),
     allow_outside: bool = typer.Option(
         False, "--allow-outside", help="Follow links out of these folders."
@@ -57,7 +57,7 @@ def check(
         checked = tlkit.check(
             dataset,
             against=against,
-            turned=turned,
+            turned=rotated,
             allow_outside=allow_outside,
             workers=workers,
             progress=progress,

@@ -1,14 +1,15 @@
-"""tlkit compare: which network, size and cut suit a data set, and what they cost."""
+"""tlkit compare: networks, sizes and cuts by accuracy and cost."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
-from rich.table import Table
 
-from tlkit.cli.terminal import ERR, OUT, Terminal, load_tensorflow, next_step
+from tlkit.cli.options import DATASET, OVERWRITE
+from tlkit.cli.startup import load_tensorflow
+from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, say, table
 from tlkit.config import default_of
 from tlkit.errors import UsageError
 
@@ -22,27 +23,24 @@ COLUMNS = ("accuracy", "95 %", "F1", "to the best", "95 %", "ms", "GFLOP", "MB")
 
 
 def compare(
-    dataset: Path = typer.Argument(..., help="What tlkit prepare wrote."),
+    dataset: Path = DATASET,
     out: Path = typer.Option(
         None, help="Directory to make.  [default: compare/DATASET-N]"
     ),
-    overwrite: bool = typer.Option(
-        False, "--overwrite", help="Replace an earlier comparison in --out."
-    ),
+    overwrite: bool = OVERWRITE,
     backbone: list[str] = typer.Option(
         None,
         help=f"Network; see tlkit backbones. Repeatable.  [default: {BACKBONE}]",
     ),
     size: list[int] = typer.Option(
-        None, help="Side of the images in pixels; repeatable.  [default: the native]"
+        None, help="Image size in pixels; repeatable.  [default: the native size]"
     ),
     cut: list[str] = typer.Option(
         ["good"],
-        help="Layer, good (those that tlkit layers marks) or all with a finished map; "
-        "repeatable.",
+        help="Layer, good (those that tlkit backbones show marks) or all; repeatable.",
     ),
     pooling: list[str] = typer.Option(
-        ["gap", "gmp", "gap_gmp"], help="How a head pools the map; repeatable."
+        ["gap", "gmp", "gap_gmp"], help="Pooling of the feature map; repeatable."
     ),
     preprocessing: str = typer.Option(
         None, help="For networks of your own, as in finetune."
@@ -52,13 +50,13 @@ def compare(
         help="imagenet | own | none | FILE, or BACKBONE=FILE for one of several; "
         "repeatable.  [default: own if it brings some, as nano, else imagenet]",
     ),
-    cost: str = typer.Option(
-        "ms", help="ms | gflop | mb: by which the cheapest is meant."
+    cost: Literal["ms", "gflop", "mb"] = typer.Option(
+        "ms", help="Measure of the cheapest."
     ),
     folds: int | None = typer.Option(
         None,
-        help="Of the cross-validation.  [default: 5, or as many as the smallest class "
-        "allows]",
+        help="Folds of the cross-validation.  [default: 5, or as many as the smallest "
+        "class allows]",
     ),
     resize: str = typer.Option(
         default_of("resize"), help="squash | crop | pad: how images get square."
@@ -105,25 +103,25 @@ def compare(
         )
     _print_table(found)
     _print_advice(found)
-    for name, what in (
-        ("compare.csv", "every row"),
-        ("compare.json", "the same for programs"),
-        ("compare.png", "accuracy against cost"),
-    ):
-        ERR.print(f"{found.directory / name}: {what}", markup=False, highlight=False)
+    files = {
+        "compare.csv": "every row",
+        "compare.json": "the same for programs",
+        "compare.png": "accuracy against cost",
+    }
+    print_files(found.directory, files)
     next_step(*found.command)
 
 
 def _weights(given: list[str]) -> str | dict[str, str] | None:
-    """One for all backbones, or one each; None if nothing was said."""
+    """Return weights for all backbones or for each; None if none were given."""
     named = dict(one.split("=", 1) for one in given if "=" in one)
     plain = [one for one in given if "=" not in one]
     if named and not [one for one in plain if one != "imagenet"]:
         return named
     if named or len(plain) > 1:
         raise UsageError(
-            f"--weights: got {', '.join(given)}; of several, each needs its backbone.",
-            hint="--weights mobilenetv2=FILE --weights inception=FILE",
+            f"Each of several --weights needs its backbone, got {', '.join(given)}.",
+            hint="For example --weights mobilenetv2=FILE --weights inception=FILE.",
         )
     return plain[0] if plain else None
 
@@ -135,24 +133,24 @@ def _print_table(found: Comparison) -> None:
         best = sorted(measured, key=lambda row: -row[1].accuracy.value)[:SHOWN]
         keep = {found.best, found.cheapest, *(i for i, _ in best)}
         shown = [row for row in measured if row[0] in keep]
-    table = Table(box=None, header_style="bold")
-    for column in ("backbone", "px", "cut", "pooling"):
-        table.add_column(column, no_wrap=True)
-    for column in COLUMNS:
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("")
+    made = table(
+        *("backbone", "px", "cut", "pooling"),
+        *(f">{column}" for column in COLUMNS),
+        "",
+        no_wrap=True,
+    )
     for number, entry in shown:
         marks = [
             mark
             for mark, at in (("best", found.best), ("cheapest", found.cheapest))
             if at == number
         ]
-        table.add_row(*_cells(entry), ", ".join(marks))
-    OUT.print(table)
+        made.add_row(*_cells(entry), ", ".join(marks))
+    OUT.print(made)
     if len(shown) < len(measured):
-        ERR.print(f"{len(measured) - len(shown)} rows more are in compare.csv")
+        say(f"{len(measured) - len(shown)} more rows are in compare.csv")
     if failed := sum(bool(entry.failed) for entry in found.entries):
-        ERR.print(f"{failed} left out, for the reasons told above and in compare.csv")
+        say(f"{failed} left out, for the reasons above and in compare.csv")
 
 
 def _cells(entry: Entry) -> list[str]:
@@ -174,27 +172,23 @@ def _cells(entry: Entry) -> list[str]:
 
 
 def _print_advice(found: Comparison) -> None:
-    ERR.print(
-        "=: the interval of the difference to the best has 0 in it, chance can explain "
-        "it. ms: one image, float32 Keras, this machine.",
-        highlight=False,
+    say(
+        "=: the interval of the difference to the best contains 0: not significant. "
+        "ms: one image, float32 Keras, this machine."
     )
-    for what, number, optimism in (
-        ("Best", found.best, found.optimism[0]),
-        (
-            f"Cheapest ({found.cost}) within one standard error of it",
-            found.cheapest,
-            found.optimism[1],
-        ),
-    ):
-        entry = found.entries[number]
-        if what != "Best" and number == found.best:
-            ERR.print(f"{what}: the same", markup=False, highlight=False)
-            continue
-        ERR.print(
-            f"{what}: {entry.backbone} at {entry.size} px up to {entry.cut}, "
-            f"{entry.pooling}. Accuracy {entry.accuracy.value:.3f}, by which it was "
-            f"chosen: on new images expect {entry.accuracy.value - optimism:.3f}",
-            markup=False,
-            highlight=False,
-        )
+    best, cheapest = found.optimism
+    _print_choice("Best", found.entries[found.best], best)
+    title = f"Cheapest ({found.cost}) within one standard error of it"
+    if found.cheapest == found.best:
+        say(f"{title}: the same")
+    else:
+        _print_choice(title, found.entries[found.cheapest], cheapest)
+
+
+def _print_choice(title: str, entry: Entry, optimism: float) -> None:
+    accuracy = entry.accuracy.value
+    say(
+        f"{title}: {entry.backbone} at {entry.size} px up to {entry.cut}, "
+        f"{entry.pooling}. It was selected by its accuracy {accuracy:.3f}: on new "
+        f"images expect {accuracy - optimism:.3f}"
+    )

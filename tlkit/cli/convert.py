@@ -1,15 +1,15 @@
-"""tlkit convert: annotations in one program's format to those of another."""
+"""tlkit convert: annotations rewritten in the format of another program."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
-from rich.table import Table
 
-from tlkit.cli.terminal import ERR, OUT, Terminal, next_step
+from tlkit.cli.options import WORKERS
+from tlkit.cli.terminal import OUT, Terminal, next_step, say, table
 
 if TYPE_CHECKING:
     from tlkit import Converted
@@ -19,13 +19,15 @@ def convert(
     source: Path = typer.Argument(
         ..., help="Annotated photos, as prepare takes them, or a data set it made."
     ),
-    to: str = typer.Option(..., help="labelme | coco | yolo | voc."),
+    to: Literal["labelme", "coco", "yolo", "voc"] = typer.Option(
+        ..., help="Format to write."
+    ),
     out: Path = typer.Option(..., help="Folder to make."),
     source_format: str = typer.Option(
-        "auto", "--from", help="How the photos are annotated, as for prepare."
+        "auto", "--from", help="Format of the annotations, as for prepare."
     ),
-    images: str = typer.Option(
-        "copy", help="copy | none: whether copies of the photos are put beside."
+    images: Literal["copy", "none"] = typer.Option(
+        "copy", help="Copy the photos into the folder, or write annotations alone."
     ),
     attribute: str = typer.Option(
         None, help="For VIA, the attribute that is the label."
@@ -33,17 +35,14 @@ def convert(
     allow_outside: bool = typer.Option(
         False,
         "--allow-outside",
-        help="Read what links and annotations name outside of SOURCE.",
+        help="Also read files outside SOURCE that links and annotations name.",
     ),
-    workers: int = typer.Option(
-        None,
-        help="Processes that read images, 0 for none.  [default: one a processor]",
-    ),
+    workers: int = WORKERS,
     overwrite: bool = typer.Option(
         False, "--overwrite", help="Replace an earlier converted folder in --out."
     ),
 ) -> None:
-    """Write annotations in another program's format, and what it cannot hold."""
+    """Write annotations in another program's format, and list what it cannot hold."""
     import tlkit
 
     with Terminal() as progress:
@@ -61,17 +60,13 @@ def convert(
         )
     _print_summary(converted)
     if images == "none":
-        ERR.print(
-            "The photos are not beside: names.csv says where each one belongs.",
-            markup=False,
-            highlight=False,
-        )
+        say("The photos were not copied: names.csv lists where each one belongs.")
     else:
         _print_next(converted, out)
 
 
 def _print_next(converted: Converted, out: Path) -> None:
-    """Tell of the next step, if there is one that can work."""
+    """Print the next step, if there is one that can work."""
     if converted.format == "labelme":
         if converted.images:
             next_step("labelme", out)
@@ -84,37 +79,23 @@ def _print_next(converted: Converted, out: Path) -> None:
 
 
 def _print_summary(converted: Converted) -> None:
-    table = Table(box=None, header_style="bold")
-    table.add_column("class")
-    table.add_column("objects", justify="right")
+    made = table("class", ">objects")
     for label, number in converted.objects.items():
-        table.add_row(label, str(number))
-    table.add_section()
-    table.add_row("all", str(sum(converted.objects.values())), style="bold")
-    OUT.print(table)
+        made.add_row(label, str(number))
+    made.add_section()
+    made.add_row("all", str(sum(converted.objects.values())), style="bold")
+    OUT.print(made)
     refused = Counter(rejection.reason for rejection in converted.rejected)
     reasons = ", ".join(f"{n} {reason}" for reason, n in refused.most_common())
-    OUT.print(
-        f"images: {converted.images} written, not used: {reasons or 'none'}",
-        highlight=False,
-        markup=False,
-    )
+    OUT.print(f"images: {converted.images} written, not used: {reasons or 'none'}")
     lost = Counter(loss.field for loss in converted.losses)
-    OUT.print(
-        f"what {converted.format} cannot hold: "
-        + (", ".join(f"{n} {field}" for field, n in lost.most_common()) or "nothing"),
-        highlight=False,
-        markup=False,
-    )
+    fields = ", ".join(f"{n} {field}" for field, n in lost.most_common())
+    OUT.print(f"what {converted.format} cannot hold: {fields or 'nothing'}")
     for field in lost:
         first = next(loss for loss in converted.losses if loss.field == field)
         where = f"{first.name}, object {first.obj}" if first.obj else first.name
-        OUT.print(
-            f"  {field}, as {where}: {first.detail}", markup=False, highlight=False
-        )
-    ERR.print(
+        OUT.print(f"  {field}, for example {where}: {first.detail}")
+    say(
         f"{converted.directory}: names.csv, lost.csv, rejected.csv, convert.json and "
-        f"the files of {converted.format}",
-        markup=False,
-        highlight=False,
+        f"the files of {converted.format}"
     )

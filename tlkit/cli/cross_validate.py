@@ -1,83 +1,119 @@
-"""What cross-validation has measured, on the terminal."""
+"""tlkit cross-validate: the score of a configuration over folds."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from tlkit.cli.evaluate import print_tables
-from tlkit.cli.terminal import ERR, OUT, next_step
+from tlkit.cli.options import OVERRIDES, OVERWRITE, RECIPE, given, with_options
+from tlkit.cli.startup import check_options, load_tensorflow, start_workers
+from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, say
 
 if TYPE_CHECKING:
     from tlkit.experiments.cv_result import CVResult
 
 
-def print_folds(found: CVResult) -> None:
-    """Print scores with their intervals, figures a class, and a comparison.
+@with_options()
+def cross_validate(
+    dataset: Path = typer.Argument(
+        None, help="Data set directory, made by tlkit prepare."
+    ),
+    out: Path = typer.Option(
+        None, help="Folder to make.  [default: runs/DATASET-BACKBONE-folds-N]"
+    ),
+    folds: int = typer.Option(None, help="Number of folds.  [default: 5]"),
+    repeats: int = typer.Option(None, help="Times the folds are drawn.  [default: 1]"),
+    baseline: Path = typer.Option(
+        None, help="Compare with the --out of other settings, on the same folds."
+    ),
+    recipe: str = RECIPE,
+    resume: Path = typer.Option(
+        None,
+        help="Continue these interrupted folds unchanged, or compare finished ones "
+        "with --baseline; DATASET only if it was moved.",
+    ),
+    overwrite: bool = OVERWRITE,
+    overrides: list[str] = OVERRIDES,
+    **options: Any,
+) -> None:
+    """Measure settings by cross-validation: mean, interval, and every prediction.
 
-    Args:
-        found: Finished.
+    The folds are drawn from the training and validation splits together; the test
+    split is not used.
     """
+    chosen = given(options)
+    start_workers(check_options(chosen, recipe, overrides))
+    import tlkit
+
+    load_tensorflow()
+    with Terminal() as progress:
+        found = tlkit.cross_validate(
+            dataset,
+            out,
+            folds=folds,
+            repeats=repeats,
+            against=baseline,
+            recipe=recipe,
+            resume=resume,
+            overrides=overrides or (),
+            overwrite=overwrite,
+            progress=progress,
+            **chosen,
+        )
+    print_folds(found)
+
+
+def print_folds(found: CVResult) -> None:
+    """Print scores with their intervals, metrics per class, and a comparison."""
     metrics = found.metrics()
-    print_spread(metrics)
+    _print_spread(metrics)
     print_tables(metrics["pooled"])
     if "against" in metrics:
-        print_against(metrics["against"])
+        _print_comparison(metrics["against"])
     files = {
-        "oof.csv": "the answers for every image by a network that has not seen it",
-        "metrics.json": "all figures",
+        "oof.csv": "predictions for every image by a network that has not seen it",
+        "metrics.json": "all metrics",
         "confusion.png": "the confusion matrix",
     }
-    for name, what in files.items():
-        ERR.print(f"{found.directory / name}: {what}", markup=False, highlight=False)
+    print_files(found.directory, files)
     if "against" not in metrics:
         next_step(
-            "tlkit", "finetune", "--recipe", found.directory / "config.yaml",
+            "tlkit", "cross-validate", "--recipe", found.directory / "config.yaml",
             "--folds", str(metrics["folds"]), "--repeats", str(metrics["repeats"]),
-            "--against", found.directory, "ANOTHER_OPTION",
+            "--baseline", found.directory, "ANOTHER_OPTION",
         )  # fmt: skip
 
 
-def print_spread(metrics: dict[str, Any]) -> None:
-    """Print the mean over folds with its interval and spread.
-
-    Args:
-        metrics: As of `CVResult`.
-    """
+def _print_spread(metrics: dict[str, Any]) -> None:
     low, high = metrics["accuracy_ci95"]
     times = f", drawn {metrics['repeats']} times" if metrics["repeats"] > 1 else ""
     OUT.print(
         f"{metrics['folds']} folds{times}: accuracy {metrics['accuracy']:.3f} (95 % "
         f"interval {low:.3f} to {high:.3f}), from fold to fold ± "
         f"{metrics['accuracy_sd']:.3f}, on {metrics['n']} images, macro F1 "
-        f"{metrics['macro_f1']:.3f}, loss {metrics['loss']:.3f}",
-        highlight=False,
+        f"{metrics['macro_f1']:.3f}, loss {metrics['loss']:.3f}"
     )
-    ERR.print(
-        f"The interval is {metrics['interval']}. No image was scored that had "
-        "trained or chosen anything in its fold; settings that were found on these "
-        "images make it too good.",
-        highlight=False,
+    say(
+        f"The interval is {metrics['interval']}. Each image was scored by a network "
+        "that it neither trained nor helped to select. If these images were used to "
+        "choose the settings, the score is optimistic."
     )
 
 
-def print_against(against: dict[str, Any]) -> None:
-    """Print how two configurations differ, and whether that means anything.
-
-    Args:
-        against: As `tlkit.experiments.paired_test.compare` gives it.
-    """
-    low, high = against["accuracy_ci95"]
-    least, most = against["accuracy_bootstrap_ci95"]
+def _print_comparison(paired: dict[str, Any]) -> None:
+    low, high = paired["accuracy_ci95"]
+    least, most = paired["accuracy_bootstrap_ci95"]
     OUT.print(
-        f"against {against['directory']}: accuracy {against['accuracy']:+.3f} "
-        f"[{low:+.3f}, {high:+.3f}] over the same folds (p = {against['p']:.2g}), "
-        f"[{least:+.3f}, {most:+.3f}] over images; loss {against['loss']:+.3f} "
-        f"[{against['loss_ci95'][0]:+.3f}, {against['loss_ci95'][1]:+.3f}]",
-        markup=False,
-        highlight=False,
+        f"against {paired['directory']}: accuracy {paired['accuracy']:+.3f} "
+        f"[{low:+.3f}, {high:+.3f}] over the same folds (p = {paired['p']:.2g}), "
+        f"[{least:+.3f}, {most:+.3f}] over images; loss {paired['loss']:+.3f} "
+        f"[{paired['loss_ci95'][0]:+.3f}, {paired['loss_ci95'][1]:+.3f}]"
     )
-    if against["within_noise"]:
-        ERR.print("In accuracy the difference is within the noise.", highlight=False)
+    if paired["within_noise"]:
+        say("The difference in accuracy is within the noise.")
     else:
-        word = "better" if against["accuracy"] > 0 else "worse"
-        ERR.print(f"In accuracy this one is {word}, beyond the noise.", highlight=False)
+        word = "better" if paired["accuracy"] > 0 else "worse"
+        say(f"These settings are {word} in accuracy, beyond the noise.")

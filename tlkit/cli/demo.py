@@ -1,4 +1,4 @@
-"""tlkit demo: the whole way on handwritten digits, offline, command by command."""
+"""tlkit demo: the whole workflow on handwritten digits, offline."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import typer
 
-from tlkit.cli.terminal import ERR, Interrupted
+from tlkit.cli.terminal import Interrupted, say
 from tlkit.errors import TlkitError, UsageError
 from tlkit.files import is_taken, make_directory
 
 MARKER, NEW = "photos", "new"
-# As large as the digits are; nano sees more in images of 96.
+# The size of the digits; nano sees more in images of 96.
 SIZE = 64
-# So that it is soon over; without these, finetune finds out how deep to tune.
+# Quick; by default finetune chooses the fine-tuning depth, which takes longer.
 PHASES = "head:8"
 
 
@@ -26,13 +26,14 @@ def demo(
         False, "--overwrite", help="Replace an earlier demo in --out."
     ),
 ) -> None:
-    """Show the whole way on handwritten digits, in about a minute, offline."""
+    """Run the whole workflow on handwritten digits, offline, in about a minute."""
     from tlkit.dataset.demo_digits import write_digits, write_new_digits
 
     if is_taken(out):
         if not (out / MARKER).is_dir():
             raise UsageError(
-                f"{out} exists already, and is no demo.", hint="Choose another --out."
+                f"{out} exists already, but is not a demo.",
+                hint="Choose another --out.",
             )
         if not overwrite:
             raise UsageError(
@@ -46,22 +47,22 @@ def demo(
     write_new_digits(out / NEW)
     _say(
         f"Wrote {planted.images} files of handwritten digits to {out / MARKER}, "
-        f"among them {planted.copies} copies, {planted.conflicts} image under two "
-        f"names and {planted.broken} file that is no image. Watch prepare find them."
+        f"among them {planted.copies} duplicates, {planted.conflicts} image under two "
+        f"labels and {planted.broken} file that is not an image. prepare finds them."
     )
     data, run = out / "data", out / "run"
     _tlkit("prepare", str(out / MARKER), "--out", str(data))
     _say(
         "This demo needs no network: nano is a small pretrained one that comes with "
-        "tlkit. For photos you would leave --backbone away, and get a larger one whose "
-        "ImageNet weights are downloaded once."
+        "tlkit. For photos, leave out --backbone to get a larger one, whose ImageNet "
+        "weights are downloaded once."
     )
     _tlkit(
         *("finetune", str(data), "--out", str(run), "--backbone", "nano"),
         *("--size", str(SIZE), "--augment", "none", "--phases", PHASES),
     )
     _tlkit("evaluate", str(run))
-    _say(f"The digits in {out / NEW} are new: prepare has never seen them.")
+    _say(f"The digits in {out / NEW} are new: training has not seen them.")
     _tlkit("predict", str(run), str(out / NEW))
     _tlkit("export", str(run), "--format", "savedmodel")
     _say(
@@ -72,11 +73,11 @@ def demo(
 
 
 def _say(text: str) -> None:
-    ERR.print(text, style="cyan", markup=False, highlight=False)
+    say(text, "cyan")
 
 
 def _tlkit(*arguments: str) -> None:
-    """Run one command as a newcomer would type it, but load TensorFlow only once."""
+    """Run one command as typed, but load TensorFlow only once."""
     from tlkit import cli
 
     _say(f"\n$ {shlex.join(('tlkit', *arguments))}")
@@ -85,6 +86,6 @@ def _tlkit(*arguments: str) -> None:
         raise Interrupted("Interrupted.")
     if code:
         raise TlkitError(
-            f"tlkit {arguments[0]} left with exit code {code}.",
-            hint="tlkit doctor may know why.",
+            f"tlkit {arguments[0]} failed with exit code {code}.",
+            hint="Run tlkit doctor to find out why.",
         )

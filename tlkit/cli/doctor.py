@@ -1,22 +1,23 @@
-"""tlkit doctor: is this machine fit, and what to do where it is not."""
+"""tlkit doctor: the fitness of this machine."""
 
 from __future__ import annotations
 
 import typer
 
-from tlkit.cli.terminal import OUT, load_tensorflow
+from tlkit.cli.startup import load_tensorflow
+from tlkit.cli.terminal import OUT
 
 
 def doctor() -> None:
-    """Check versions, devices, caches and weights; say what to do."""
+    """Check versions, devices, caches and weights, and give advice."""
     load_tensorflow()
     from tlkit.runs.doctor import examine
 
     checks = examine()
     for check in checks:
-        mark, style = ("ok  ", None) if check.fine else ("MEND", "yellow")
-        OUT.print(f"{mark}  {check.name}: {check.found}", style=style, markup=False)
+        mark, style = ("ok ", None) if check.fine else ("FIX", "yellow")
+        OUT.print(f"{mark}  {check.name}: {check.found}", style=style)
         if check.advice:
-            OUT.print(f"      {check.advice}", style=style, markup=False)
+            OUT.print(f"     {check.advice}", style=style)
     if not all(check.fine for check in checks if check.needed):
         raise typer.Exit(1)

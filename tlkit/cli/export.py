@@ -1,4 +1,4 @@
-"""tlkit export: an artefact that takes raw images and answers with class names."""
+"""tlkit export: a model that takes raw images and returns class names."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from pathlib import Path
 
 import typer
 
-from tlkit.cli.terminal import OUT, Terminal, load_tensorflow, next_step
+from tlkit.cli.options import DATA, RUN
+from tlkit.cli.startup import load_tensorflow
+from tlkit.cli.terminal import OUT, Terminal, next_step
 
 
 def export(
-    run: Path = typer.Argument(..., help="The --out folder of a tlkit finetune."),
+    run: Path = RUN,
     format: str = typer.Option("savedmodel", help="savedmodel."),
     out: Path = typer.Option(
         None, help="Folder to make.  [default: RUN/exports/FORMAT]"
     ),
-    data: Path = typer.Option(None, help="Where the data set lies now, if moved."),
+    data: Path = DATA,
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace an export."),
 ) -> None:
-    """Write a SavedModel and prove that it answers as predict does."""
+    """Write a SavedModel and prove that it predicts as predict does."""
     import tlkit
 
     load_tensorflow()
@@ -29,9 +31,8 @@ def export(
         )  # fmt: skip
     OUT.print(
         f"{exported.directory}: reloaded in a fresh process and compared with predict "
-        f"on {exported.samples} images, EXIF-turned and CMYK ones among them.\n"
+        f"on {exported.samples} images, EXIF-rotated and CMYK ones among them.\n"
         f"Largest difference of a probability: {exported.pixel_difference:.1e} from "
-        f"pixels, {exported.bytes_difference:.1e} from encoded bytes.",
-        highlight=False,
+        f"pixels, {exported.bytes_difference:.1e} from encoded bytes."
     )
     next_step("saved_model_cli", "show", "--dir", exported.directory, "--all")

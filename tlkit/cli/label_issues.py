@@ -1,4 +1,4 @@
-"""tlkit label-issues: labels that are probably wrong."""
+"""tlkit label-issues: labels that are probably incorrect."""
 
 from __future__ import annotations
 
@@ -7,31 +7,36 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
-from tlkit.cli.options import given, with_options
-from tlkit.cli.terminal import ERR, OUT, Terminal, harmless, load_tensorflow, next_step
+from tlkit.cli.options import DATASET, OVERWRITE, given, with_options
+from tlkit.cli.startup import load_tensorflow
+from tlkit.cli.terminal import (
+    OUT,
+    Terminal,
+    harmless,
+    next_step,
+    print_files,
+    table,
+    warn,
+)
 from tlkit.config import FROZEN_OPTIONS, SECTION_OF
 
-# So many of the worst are printed.
+# The worst that are printed; all are in the file.
 SHOWN = 10
 
 
 @with_options(without=set(SECTION_OF) - set(FROZEN_OPTIONS))
 def label_issues(
-    dataset: Path = typer.Argument(..., help="Data set directory."),
+    dataset: Path = DATASET,
     out: Path = typer.Option(..., help="Folder to make."),
-    overwrite: bool = typer.Option(
-        False, "--overwrite", help="Replace earlier doubts in --out."
-    ),
+    overwrite: bool = OVERWRITE,
     **options: Any,
 ) -> None:
-    """List labels that are probably wrong, with their images.
+    """List labels that are probably incorrect, with their images.
 
-    Every image is judged by a linear probe that has seen neither it nor its
-    group, on features of a frozen network (confident learning). All sides of the
-    split are looked at; nothing is changed.
+    A linear probe on frozen features predicts each image; it was trained on neither
+    the image nor its group (confident learning). Covers all splits; changes nothing.
     """
     chosen = given(options)
     import tlkit
@@ -42,25 +47,23 @@ def label_issues(
             dataset, out, overwrite=overwrite, progress=progress, **chosen
         )
     info = found.info
-    looked_at = sum(info["looked_at"].values())
-    sides = ", ".join(f"{n} {side}" for side, n in info["doubtful"].items() if n)
+    examples = sum(info["looked_at"].values())
+    splits = ", ".join(f"{n} {split}" for split, n in info["doubtful"].items() if n)
     OUT.print(
-        f"label issues: {len(found.rows)} of {looked_at} examples probably have a "
-        f"wrong label, or are hard to tell{f' ({sides})' if sides else ''}; "
-        f"the probe agrees with {info['agreement']:.1%} of all labels",
-        highlight=False,
+        f"label issues: {len(found.rows)} of {examples} examples probably have an "
+        f"incorrect label, or are hard to classify{f' ({splits})' if splits else ''}; "
+        f"the probe agrees with {info['agreement']:.1%} of all labels"
     )
     _print_worst(found.rows)
     if info["doubtful"]["test"]:
         from tlkit.experiments.label_issues_page import ABOUT_THE_TEST
 
-        line = f"{info['doubtful']['test']} {ABOUT_THE_TEST}"
-        ERR.print(line, style="yellow", markup=False, highlight=False)
-    for name, what in (
-        ("label_issues.html", "their images"),
-        ("label_issues.csv", "all of them; take out the rows that are right"),
-    ):
-        ERR.print(f"{out / name}: {what}", markup=False, highlight=False)
+        warn(f"{info['doubtful']['test']} {ABOUT_THE_TEST}")
+    files = {
+        "label_issues.html": "their images",
+        "label_issues.csv": "all of them; delete the rows whose label is correct",
+    }
+    print_files(out, files)
     if found.rows:
         words = ("--what", "mistakes", "--label-issues", out, "--out", "work")
         next_step("tlkit", "annotate", dataset, *words)
@@ -71,18 +74,12 @@ def label_issues(
 def _print_worst(rows: Sequence[dict[str, str]]) -> None:
     if not rows:
         return
-    table = Table(box=None, header_style="bold")
-    for column in ("image", "side", "label", "looks like"):
-        table.add_column(column)
-    for column in ("p of label", "p of other"):
-        table.add_column(column, justify="right")
+    made = table("image", "split", "label", "predicted", ">p(label)", ">p(predicted)")
     for row in rows[:SHOWN]:
         place = f"{row['path']} [{row['box']}]" if row["box"] else row["path"]
         words = (place, row["split"], row["label"], row["suggested"])
         numbers = (f"{float(row[key]):.2f}" for key in ("p_label", "p_suggested"))
-        table.add_row(*(Text(harmless(word)) for word in words), *numbers)
-    OUT.print(table)
+        made.add_row(*(Text(harmless(word)) for word in words), *numbers)
+    OUT.print(made)
     if len(rows) > SHOWN:
-        OUT.print(
-            f"... and {len(rows) - SHOWN} more in label_issues.csv", highlight=False
-        )
+        OUT.print(f"... and {len(rows) - SHOWN} more in label_issues.csv")

@@ -1,4 +1,4 @@
-"""tlkit learning-curve: is more data worth it?"""
+"""tlkit learning-curve: the worth of more images."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.table import Table
 
-from tlkit.cli.options import given, with_options
-from tlkit.cli.terminal import ERR, OUT, Terminal, load_tensorflow, next_step
+from tlkit.cli.options import DATASET, OVERWRITE, given, with_options
+from tlkit.cli.startup import load_tensorflow
+from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, say, table
 from tlkit.config import FROZEN_OPTIONS, SECTION_OF
 
 if TYPE_CHECKING:
@@ -18,18 +18,16 @@ if TYPE_CHECKING:
 
 @with_options(without=set(SECTION_OF) - set(FROZEN_OPTIONS))
 def learning_curve(
-    dataset: Path = typer.Argument(..., help="Data set directory."),
+    dataset: Path = DATASET,
     out: Path = typer.Option(..., help="Folder to make."),
-    overwrite: bool = typer.Option(
-        False, "--overwrite", help="Replace an earlier curve in --out."
-    ),
+    overwrite: bool = OVERWRITE,
     **options: Any,
 ) -> None:
-    """Tell what twice and four times the images would bring.
+    """Predict the accuracy with two and four times the images.
 
-    Linear probes on features of a frozen network learn from ever larger parts of
-    the training and validation sides, and are scored on folds of these that they
-    have not seen. A power law through the scores is drawn on, with its interval.
+    Linear probes on frozen features learn from ever larger parts of the training and
+    validation splits, and are scored on folds that they have not seen. A power law
+    through the scores is extrapolated, with its interval.
     """
     chosen = given(options)
     import tlkit
@@ -41,13 +39,12 @@ def learning_curve(
             dataset, out, overwrite=overwrite, progress=progress, **chosen
         )
     _print_points(found)
-    OUT.print(_verdict(found), highlight=False)
-    ERR.print(
-        "That is of more images of the same kind, and of a linear probe; tuning the "
-        "network may use them better. A curve of few sizes is a rough guide.",
-        highlight=False,
+    OUT.print(_verdict(found))
+    say(
+        "This holds for more images of the same kind and for a linear probe; "
+        "fine-tuning may use them better. A curve of few sizes is a rough guide."
     )
-    ERR.print(f"{out / 'learning_curve.png'}: the curve", markup=False, highlight=False)
+    print_files(out, {"learning_curve.png": "the curve"})
     words = source_words(tlkit.Manifest.read(dataset))
     if found.verdict == "pays" and words:
         source, *rest = words
@@ -57,16 +54,13 @@ def learning_curve(
 
 
 def _print_points(found: LearningCurve) -> None:
-    table = Table(box=None, header_style="bold")
-    for column in ("images to learn from", "accuracy", "95 % interval"):
-        table.add_column(column, justify="right")
-    table.add_column("")
+    made = table(">training images", ">accuracy", ">95 % interval", "")
     for place, point in enumerate(found.seen, start=1):
-        table.add_row(*_cells(point), "now" if place == len(found.seen) else "")
-    table.add_section()
+        made.add_row(*_cells(point), "now" if place == len(found.seen) else "")
+    made.add_section()
     for times, point in zip((2, 4), found.expected, strict=True):
-        table.add_row(*_cells(point), f"expected of {times} times as many")
-    OUT.print(table)
+        made.add_row(*_cells(point), f"expected of {times} times as many")
+    OUT.print(made)
 
 
 def _cells(point: Point) -> tuple[str, str, str]:
@@ -80,6 +74,6 @@ def _verdict(found: LearningCurve) -> str:
     opening = {
         "pays": "More images pay",
         "flat": "The curve is flat",
-        "unclear": "Whether more images pay, by a whole point for sure, is open",
+        "unclear": "It is open whether more images pay by a whole point",
     }[found.verdict]
     return f"{opening}. Four times as many should bring {points}."

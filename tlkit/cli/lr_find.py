@@ -1,4 +1,4 @@
-"""tlkit lr-find: a learning rate to begin with."""
+"""tlkit lr-find: a learning rate to start with."""
 
 from __future__ import annotations
 
@@ -7,30 +7,34 @@ from typing import Any
 
 import typer
 
-from tlkit.cli.options import given, with_options, written
-from tlkit.cli.terminal import ERR, OUT, Terminal, load_tensorflow, next_step
-from tlkit.config import COURSE, build_config, resolve
+from tlkit.cli.options import (
+    DATASET,
+    OVERRIDES,
+    OVERWRITE,
+    RECIPE,
+    given,
+    with_options,
+    written,
+)
+from tlkit.cli.startup import check_options, load_tensorflow
+from tlkit.cli.terminal import OUT, Terminal, next_step, print_files
+from tlkit.config import COURSE
 
 
 @with_options(without=COURSE)
 def lr_find(
-    dataset: Path = typer.Argument(..., help="What tlkit prepare wrote."),
+    dataset: Path = DATASET,
     out: Path = typer.Option(
         None, help="Folder to make.  [default: runs/DATASET-BACKBONE-lr]"
     ),
-    recipe: str = typer.Option(None, help="Start from a recipe, as for finetune."),
-    overwrite: bool = typer.Option(
-        False, "--overwrite", help="Replace an earlier test in --out."
-    ),
-    set: list[str] = typer.Option(
-        None, help="section.option=value, for any option; repeatable."
-    ),
+    recipe: str = RECIPE,
+    overwrite: bool = OVERWRITE,
+    overrides: list[str] = OVERRIDES,
     **options: Any,
 ) -> None:
     """Find a learning rate: the loss at rates that rise step by step."""
     chosen = given(options)
-    # A typing error is told before anything slow begins.
-    resolve(build_config(recipe=recipe, options=chosen, assignments=set or ()))
+    check_options(chosen, recipe, overrides)
     import tlkit
 
     load_tensorflow()
@@ -39,19 +43,20 @@ def lr_find(
             dataset,
             out,
             recipe=recipe,
-            assignments=set or (),
+            overrides=overrides or (),
             overwrite=overwrite,
             progress=progress,
             **chosen,
         )
     OUT.print(
         f"learning rate {found.steepest:g}, where the loss falls fastest; a tenth of "
-        f"that where it is least is {found.tenth:g}",
-        highlight=False,
+        f"the learning rate with the least loss is {found.tenth:g}"
     )
-    ERR.print(f"{found.directory / 'lr.png'}: loss over rate", highlight=False)
-    ERR.print(f"{found.directory / 'lr.csv'}: the same as numbers", highlight=False)
-    words = written(chosen) + [word for one in set or () for word in ("--set", one)]
+    files = {"lr.png": "loss over learning rate", "lr.csv": "the same as numbers"}
+    print_files(found.directory, files)
+    words = written(chosen) + [
+        word for one in overrides or () for word in ("--set", one)
+    ]
     if recipe:
         words = ["--recipe", recipe, *words]
     next_step("tlkit", "finetune", dataset, *words, "--lr", f"{found.steepest:g}")

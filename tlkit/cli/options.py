@@ -1,4 +1,4 @@
-"""The options of the configuration, as commands take them."""
+"""Options that several commands share, those of the configuration among them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HELP = {
     "weights": "imagenet | own | none | FILE.h5: what the network knows already.  "
     "[default: own if it brings some, as nano and networks of yours, else imagenet]",
     "size": "Side of the images in pixels; else the native one.",
-    "cut": "Last layer that is used, see tlkit layers, or auto: found out on the "
+    "cut": "Last layer, see tlkit backbones show, or auto: found out on the "
     "training side; else the last.",
     "freeze_to": "Frozen up to this layer, or none; else it is found out how deep "
     "tuning pays.",
@@ -43,8 +43,8 @@ HELP = {
     "head": "Layers on top: flatten, gap, gmp, gap_gmp, dense:N, dropout:P, bn.",
     "resize": "squash | crop | pad: how images get square.",
     "augment": "none | light | standard | strong | FILE.yaml of albumentations.",
-    "hflip": "Whether a horizontally flipped image still belongs to its class; else "
-    "found out from the class names and the training images.",
+    "hflip": "Horizontal flips keep the class.  [default: chosen automatically from "
+    "the class names and the training images]",
     "views": "Augmented views an image, computed once and kept; fresh draws again "
     f"every epoch.  [default: {DEFAULT_VIEWS}; 1 without augmentation; fresh with "
     "--mix or if nothing is frozen]",
@@ -73,9 +73,9 @@ HELP = {
     "monitor": "val_loss | val_accuracy | last: which epoch is kept; with several "
     "labels the accuracy is the share of right yes and no.",
     "patience": "Stop after so many epochs without progress; 0 never.",
-    "plateau": "Lower the rate after so many epochs without progress; 0 never, else "
-    "half the patience.",
-    "plateau_factor": "Lower it to this share.",
+    "lr_patience": "Lower the rate after so many epochs without progress; 0 never, "
+    "else half the patience.",
+    "lr_factor": "Lower it to this share.",
     "seed": "Seed of everything random.",
     "device": "auto | cpu | gpu; gpu without one is an error.",
     "precision": "auto | float32 | mixed_float16 | mixed_bfloat16; auto is mixed on a "
@@ -84,18 +84,28 @@ HELP = {
     "cache": "Keep the features of frozen layers; see tlkit cache.",
 }  # fmt: skip
 
+DATASET = typer.Argument(..., help="Data set directory, made by tlkit prepare.")
+RUN = typer.Argument(..., help="Run directory, made by tlkit finetune.")
+DATA = typer.Option(None, help="Data set directory, if it was moved.")
+RECIPE = typer.Option(None, help="Start from a recipe, as for finetune.")
+OVERWRITE = typer.Option(
+    False, "--overwrite", help="Replace an earlier result in --out."
+)
+OVERRIDES = typer.Option(
+    None, "--set", help="section.option=value, for any option; repeatable."
+)
+WORKERS = typer.Option(
+    None,
+    help="Processes that read images, 0 for none.  [default: one per processor]",
+)
+
 Command = typing.TypeVar("Command", bound=Callable[..., None])
 
 
 def with_options(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
-    """Give a command the options of the configuration, behind its own.
+    """Return a decorator that adds the options of the configuration to a command.
 
-    Args:
-        without: Names of those that mean nothing to it.
-
-    Returns:
-        A decorator for a function that takes them as `**options`; what was not given
-        is None.
+    The command takes them as `**options`; None stands for an option not given.
     """
     added = [
         inspect.Parameter(
@@ -121,30 +131,16 @@ def with_options(*, without: Collection[str] = ()) -> Callable[[Command], Comman
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What was said on the command line, in the types of the configuration.
-
-    Args:
-        options: As a command gets them.
-
-    Returns:
-        Without those that were not given.
-    """
-    said = {name: value for name, value in options.items() if value is not None}
-    views = said.get("views")
+    """Return the options that were given, in the types of the configuration."""
+    found = {name: value for name, value in options.items() if value is not None}
+    views = found.get("views")
     if views and views.removeprefix("-").isdecimal():
-        said["views"] = int(views)
-    return said
+        found["views"] = int(views)
+    return found
 
 
 def written(options: Mapping[str, Any]) -> list[str]:
-    """Options as words of a command line.
-
-    Args:
-        options: From `given`.
-
-    Returns:
-        As in ["--size", "96", "--no-hflip"].
-    """
+    """Return options as words of a command line: ["--size", "96", "--no-hflip"]."""
     words = []
     for name, value in options.items():
         flag = name.replace("_", "-")
@@ -157,12 +153,12 @@ def written(options: Mapping[str, Any]) -> list[str]:
 
 def _help(name: str) -> str:
     text, default = HELP[name], default_of(name)
-    said = default is None or "[default: " in text
-    return text if said else f"{text}  [default: {default}]"
+    shown = default is None or "[default: " in text
+    return text if shown else f"{text}  [default: {default}]"
 
 
 def _type(name: str) -> Any:
-    """What typer is to parse: of several types, the one that any text has."""
+    """Return the type that typer parses: of several, the one that any text has."""
     hint = typing.get_type_hints(SECTIONS[SECTION_OF[name]])[name]
     kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     return str if str in kinds else next(k for k in kinds if k is not type(None))

@@ -7,38 +7,33 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
-from rich.table import Table
 
-from tlkit.cli.terminal import ERR, OUT, Terminal, harmless, load_tensorflow
-from tlkit.errors import unknown_name
+from tlkit.cli.options import RUN, WORKERS
+from tlkit.cli.startup import load_tensorflow
+from tlkit.cli.terminal import OUT, Terminal, harmless, say, table
 
 if TYPE_CHECKING:
     from tlkit import Prediction
 
-FORMATS = ("table", "csv", "json")
-
 
 def predict(
-    run: Path = typer.Argument(..., help="The --out folder of a tlkit finetune."),
+    run: Path = RUN,
     images: list[str] = typer.Argument(..., help="Files, folders or patterns."),
-    format: str = typer.Option("table", help="table | csv | json, on standard output."),
+    format: Literal["table", "csv", "json"] = typer.Option(
+        "table", help="Format on standard output."
+    ),
     tta: int = typer.Option(
         None,
-        help="Average answers over so many views of each image, as for evaluate.",
+        help="Average over this many views of each image, as for evaluate.",
     ),
-    workers: int = typer.Option(
-        None,
-        help="Processes that read images, 0 for none.  [default: one a processor]",
-    ),
+    workers: int = WORKERS,
 ) -> None:
     """Classify images; the exit code is 1 if some could not be read."""
     import tlkit
 
-    if format not in FORMATS:
-        raise unknown_name("output format", format, FORMATS)
     load_tensorflow()
     with Terminal() as progress:
         predictions = tlkit.predict(
@@ -47,24 +42,18 @@ def predict(
     {"table": _print_table, "csv": _print_csv, "json": _print_json}[format](predictions)
     failed = sum(prediction.error is not None for prediction in predictions)
     if failed:
-        ERR.print(
-            f"{failed} of {len(predictions)} files could not be read.", style="red"
-        )
+        say(f"{failed} of {len(predictions)} files could not be read.", "red")
         raise typer.Exit(1)
 
 
 def _print_table(predictions: list[Prediction]) -> None:
     several = all(p.probability is None for p in predictions)
-    table = Table(box=None, header_style="bold")
-    table.add_column("image", overflow="fold")
-    table.add_column("labels" if several else "label")
-    if not several:
-        table.add_column("probability", justify="right")
-    table.add_column("next best")
+    columns = ("labels",) if several else ("label", ">probability")
+    made = table("image", *columns, "next best")
     for prediction in predictions:
         path = harmless(prediction.path).replace("\n", "\\n")
         if prediction.error:
-            table.add_row(path, f"[{prediction.error}]", style="red")
+            made.add_row(path, f"[{prediction.error}]", style="red")
             continue
         rest = {
             name: p
@@ -75,11 +64,11 @@ def _print_table(predictions: list[Prediction]) -> None:
         following = f"{second} {rest[second]:.3f}" if rest else ""
         if prediction.probability is not None:
             shown = (str(prediction.label), f"{prediction.probability:.3f}")
-            table.add_row(path, *shown, following)
+            made.add_row(path, *shown, following)
             continue
         found = (f"{n} {prediction.probabilities[n]:.3f}" for n in prediction.labels)
-        table.add_row(path, ", ".join(found) or "-", following)
-    OUT.print(table, markup=False)
+        made.add_row(path, ", ".join(found) or "-", following)
+    OUT.print(made)
 
 
 def _print_csv(predictions: list[Prediction]) -> None:

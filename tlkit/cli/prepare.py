@@ -1,18 +1,24 @@
-"""tlkit prepare: a folder of photos to a data set directory."""
+"""tlkit prepare: a data set directory made of a folder of photos."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
-from rich.table import Table
 
-from tlkit.cli.terminal import ERR, OUT, Terminal, load_tensorflow, next_step
+from tlkit.cli.options import WORKERS
+from tlkit.cli.startup import load_tensorflow
+from tlkit.cli.terminal import OUT, Terminal, next_step, say, table
 from tlkit.errors import UsageError
 
 if TYPE_CHECKING:
     from tlkit import Manifest
+
+Format = Literal[
+    "auto", "folders", "labelme", "coco", "yolo", "voc", "via", "masks", "csv",
+    "quickdraw",
+]  # fmt: skip
 
 
 def prepare(
@@ -20,16 +26,13 @@ def prepare(
         ..., help="Folder of photos, archive of one, table, or annotation file."
     ),
     out: Path = typer.Option(..., help="Data set directory to make."),
-    source_format: str = typer.Option(
-        "auto",
-        "--from",
-        help="How the photos are labeled: auto | folders | labelme | coco | yolo | "
-        "voc | via | masks | csv | quickdraw.",
+    source_format: Format = typer.Option(
+        "auto", "--from", help="Format of the labels."
     ),
-    label_by: str = typer.Option(
+    label_by: Literal["image", "shapes"] = typer.Option(
         None,
-        help="image | shapes: an example an image, or a crop for each shape.  "
-        "[default: image, if images have labels]",
+        help="One example per image, or a crop for each shape.  [default: image, if "
+        "images have labels]",
     ),
     multi_label: bool = typer.Option(
         False, "--multi-label", help="Keep several labels of an image."
@@ -37,73 +40,71 @@ def prepare(
     pad: float = typer.Option(
         0.0, help="Margin around a shape, as a share of its longer side."
     ),
-    min_size: int = typer.Option(8, help="Shapes of fewer pixels across are left out."),
+    min_size: int = typer.Option(8, help="Leave out shapes of fewer pixels across."),
     attribute: str = typer.Option(
-        None, help="For VIA, the attribute that is the label; else the only one."
+        None, help="For VIA, the attribute that is the label.  [default: the only one]"
     ),
     column: list[str] = typer.Option(
         [],
-        help="For tables, ROLE=NAME: the column that is path, label, split, group or "
-        "a side of a box; repeatable.  [default: by their usual names]",
+        help="For tables, ROLE=NAME: the column for path, label, split, group or a "
+        "coordinate of a box; repeatable.  [default: by their usual names]",
     ),
     separator: str = typer.Option(
-        None, help="For tables, what stands between several labels."
+        None, help="For tables, the character between several labels."
     ),
-    limit: int = typer.Option(None, help="For drawings, at most so many a class."),
+    limit: int = typer.Option(None, help="For drawings, most examples per class."),
     allow_outside: bool = typer.Option(
         False,
         "--allow-outside",
-        help="Read what links and annotations name outside of SOURCE.",
+        help="Also read files outside SOURCE that links and annotations name.",
     ),
     val: float = typer.Option(
-        None, help="Share that chooses the epoch.  [default: 0.15]"
+        None,
+        help="Validation split, as a share of the images; it selects the epoch.  "
+        "[default: 0.15]",
     ),
     test: float = typer.Option(
-        None, help="Share held back for the test.  [default: 0.15]"
+        None, help="Test split, as a share of the images.  [default: 0.15]"
     ),
     seed: int = typer.Option(0, help="Seed of the split."),
     group_by: str = typer.Option(
         None,
-        help="folder | burst | COLUMN | PATTERN: what stays on one side, as the frames "
-        "of a clip. burst goes by EXIF time, PATTERN is searched in the path.",
+        help="folder | burst | COLUMN | PATTERN: keep groups in one split, such as the "
+        "frames of a clip. burst uses the EXIF time, PATTERN is searched in the path.",
     ),
-    near: bool = typer.Option(True, help="Look for near copies, too."),
-    turned: bool = typer.Option(
-        False, "--turned", help="Look for turned and mirrored copies, too."
+    near: bool = typer.Option(True, help="Also look for near-duplicates."),
+    rotated: bool = typer.Option(
+        False, "--rotated", help="Also look for rotated or flipped duplicates."
     ),
     similar: str = typer.Option(
         None,
         metavar="BACKBONE",
-        help="Keep images together that show nearly the same, by the features of "
-        "this network.",
+        help="Keep similar images in one split, by the features of this network.",
     ),
     similar_weights: str = typer.Option(
         None,
-        help="imagenet | own | none | weights file, of that network.  [default: own if "
-        "it brings some, as nano, else imagenet]",
+        help="imagenet | own | none | FILE: weights of that network.  [default: own if "
+        "it brings some, such as nano, else imagenet]",
     ),
     similar_above: float = typer.Option(
-        0.9, help="Cosine of the features of two such images, at least."
+        0.9, help="Least cosine similarity of the features of similar images."
     ),
     keep_conflicts: bool = typer.Option(
         False,
         "--keep-conflicts",
-        help="Keep images that stand under two labels.",
+        help="Keep images with two labels.",
     ),
     corrections: Path = typer.Option(
-        None, help="A work folder of tlkit annotate: take in what was changed there."
+        None, help="Annotation folder of tlkit annotate, with corrected labels."
     ),
-    workers: int = typer.Option(
-        None,
-        help="Processes that read images, 0 for none.  [default: one a processor]",
-    ),
+    workers: int = WORKERS,
     overwrite: bool = typer.Option(
         False,
         "--overwrite",
-        help="Draw the split of an earlier data set in --out again; else it is kept.",
+        help="Draw the split of an existing data set in --out again; else it is kept.",
     ),
 ) -> None:
-    """Check, deduplicate and split photos; they stay where they are."""
+    """Check, deduplicate and split photos, which stay where they are."""
     import tlkit
 
     if similar is not None:
@@ -130,7 +131,7 @@ def prepare(
             seed=seed,
             group_by=group_by,
             near=near,
-            turned=turned,
+            turned=rotated,
             similar=features or None,
             similar_above=similar_above,
             keep_conflicts=keep_conflicts,
@@ -149,7 +150,7 @@ def _columns(given: list[str]) -> dict[str, str]:
         role, found, name = text.partition("=")
         if not found or role in roles:
             raise UsageError(
-                f"--column takes ROLE=NAME, once a role. Received: {text!r}.",
+                f"--column takes ROLE=NAME, each role once, got {text!r}.",
                 hint="For example --column label=species --column group=patient.",
             )
         roles[role] = name
@@ -158,18 +159,15 @@ def _columns(given: list[str]) -> dict[str, str]:
 
 def _print_summary(manifest: Manifest) -> None:
     splits = [split for split in ("train", "val", "test") if manifest.of(split)]
-    table = Table(box=None, header_style="bold")
-    table.add_column("class")
-    for split in (*splits, "all"):
-        table.add_column(split, justify="right")
+    made = table("class", *(f">{split}" for split in (*splits, "all")))
     counts = manifest.counts()
     for label in manifest.labels:
         row = [counts[label].get(split, 0) for split in splits]
-        table.add_row(label, *(str(n) for n in (*row, sum(row))))
+        made.add_row(label, *(str(n) for n in (*row, sum(row))))
     totals = [len(manifest.of(split)) for split in splits]
-    table.add_section()
-    table.add_row("all", *(str(n) for n in (*totals, sum(totals))), style="bold")
-    OUT.print(table)
+    made.add_section()
+    made.add_row("all", *(str(n) for n in (*totals, sum(totals))), style="bold")
+    OUT.print(made)
     counts = manifest.info["counts"]
     reasons = ", ".join(f"{n} {reason}" for reason, n in counts["rejected"].items())
     more = "".join(
@@ -180,16 +178,13 @@ def _print_summary(manifest: Manifest) -> None:
     OUT.print(
         f"files: {counts['found']} found, {counts['used']} used (images and "
         f"annotations), rejected: {reasons or 'none'}\n"
-        f"copies: {counts['exact_copies']} exact left out, {counts['near_groups']} "
-        f"groups of near ones kept together, {more}{counts['conflicts']} images "
-        f"under two labels, {counts['leaks']} removed as leaks",
-        highlight=False,
+        f"duplicates: {counts['exact_copies']} exact left out, "
+        f"{counts['near_groups']} groups of near ones kept together, {more}"
+        f"{counts['conflicts']} images with two labels, {counts['leaks']} removed as "
+        "leaks"
     )
-    ERR.print(
+    say(
         f"{manifest.directory}: manifest.csv, labels.txt, dataset.json, rejected.csv, "
-        "notes.csv, duplicates.csv, report.html",
-        markup=False,
-        highlight=False,
+        "notes.csv, duplicates.csv, report.html"
     )
-    report = manifest.directory / "report.html"
-    ERR.print(f"Look: {report}", style="bold", markup=False, highlight=False)
+    say(f"Look: {manifest.directory / 'report.html'}", "bold")

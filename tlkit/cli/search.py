@@ -1,4 +1,4 @@
-"""tlkit search: search for settings."""
+"""tlkit search: better settings for a data set."""
 
 from __future__ import annotations
 
@@ -7,57 +7,47 @@ from typing import Any
 
 import typer
 
-from tlkit.cli.cross_validate import print_spread
 from tlkit.cli.evaluate import print_score
-from tlkit.cli.options import given, with_options
-from tlkit.cli.terminal import ERR, OUT, Terminal, load_tensorflow, next_step
-from tlkit.config import build_config, resolve
+from tlkit.cli.options import OVERRIDES, OVERWRITE, given, with_options
+from tlkit.cli.startup import check_options, load_tensorflow
+from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, say, warn
 
 
-# Of a search, --minutes is something else.
+# The --minutes of a search limit the whole search, not one training.
 @with_options(without=("minutes",))
 def search(
-    dataset: Path = typer.Argument(None, help="What tlkit prepare wrote."),
+    dataset: Path = typer.Argument(
+        None, help="Data set directory, made by tlkit prepare."
+    ),
     out: Path = typer.Option(
         None, help="Folder to make.  [default: runs/DATASET-BACKBONE-search-N]"
     ),
-    trials: int = typer.Option(None, help="End after so many.  [default: 50]"),
-    minutes: float = typer.Option(None, help="End after so long.  [default: 10]"),
+    trials: int = typer.Option(None, help="Most trials.  [default: 50]"),
+    minutes: float = typer.Option(None, help="Most minutes.  [default: 10]"),
     folds: int = typer.Option(
         None,
-        help="Score each trial on so many folds of the training side.  [default: 5, "
-        "or as many as the smallest class allows]",
-    ),
-    nested: int = typer.Option(
-        None,
-        help="Repeat the whole search for so many folds, for a score that has chosen "
-        "nothing; it takes as many times as long.",
+        help="Folds of the training split that score each trial.  [default: 5, or as "
+        "many as the smallest class allows]",
     ),
     recipe: str = typer.Option(
         None,
-        help="Start from a recipe, as for finetune; options below that it has are "
-        "searched nevertheless.",
+        help="Start from a recipe, as for finetune; its options below are searched "
+        "nevertheless.",
     ),
     resume: Path = typer.Option(
-        None,
-        help="Go on with this search; --trials and --minutes can be given again.",
+        None, help="Continue this search; --trials and --minutes may change."
     ),
-    overwrite: bool = typer.Option(
-        False, "--overwrite", help="Replace an earlier search in --out."
-    ),
-    set: list[str] = typer.Option(
-        None, help="section.option=value, for any option; repeatable."
-    ),
+    overwrite: bool = OVERWRITE,
+    overrides: list[str] = OVERRIDES,
     **options: Any,
 ) -> None:
-    """Search for head, cut, optimizer, rate, batch and regularisation.
+    """Search for head, cut, optimizer, learning rate, batch and regularization.
 
-    What is given below is not searched. The result is a recipe for finetune and a run
-    of it.
+    Options given below are not searched. The result is a recipe for finetune and a
+    run of it.
     """
     chosen = given(options)
-    # A typing error is told before anything slow begins.
-    resolve(build_config(recipe=recipe, options=chosen, assignments=set or ()))
+    check_options(chosen, recipe, overrides)
     import tlkit
 
     load_tensorflow()
@@ -68,39 +58,28 @@ def search(
             trials=trials,
             minutes=minutes,
             folds=folds,
-            nested=nested,
             resume=resume,
             recipe=recipe,
-            assignments=set or (),
+            overrides=overrides or (),
             overwrite=overwrite,
             progress=progress,
             **chosen,
         )
     print_trials(found.metrics)
-    if "nested" in found.metrics:
-        OUT.print("The whole search, on folds that it has not seen:", highlight=False)
-        print_spread(found.metrics["nested"])
-    OUT.print("The run with the best settings:", highlight=False)
+    OUT.print("The run with the best settings:")
     print_score(found.metrics["run"])
-    ERR.print(
-        "No trial has seen the validation images: they have not chosen the settings.",
-        highlight=False,
-    )
-    for name, what in (
-        ("best.yaml", "a recipe for finetune"),
-        ("trials.csv", "every trial"),
-        ("search.png", "how the search went, and what mattered"),
-    ):
-        ERR.print(f"{found.directory / name}: {what}", markup=False, highlight=False)
+    say("No trial used the validation images: they did not select the settings.")
+    files = {
+        "best.yaml": "a recipe for finetune",
+        "trials.csv": "every trial",
+        "search.png": "the course of the search, and which options mattered",
+    }
+    print_files(found.directory, files)
     next_step("tlkit", "evaluate", found.run.directory)
 
 
 def print_trials(metrics: dict[str, Any]) -> None:
-    """Print the best trial, and what its score is worth.
-
-    Args:
-        metrics: As of `tlkit.search`.
-    """
+    """Print the best trial, and that its score is optimistic."""
     best, first = metrics["best"], metrics["first"]
     counts = ", ".join(f"{n} {state}" for state, n in metrics["trials"].items())
     line = f"best of {sum(metrics['trials'].values())} trials ({counts}): "
@@ -108,10 +87,5 @@ def print_trials(metrics: dict[str, Any]) -> None:
     if "loss" in first and first != best:
         line += f"; the first, all by default: loss {first['loss']:.4f}, accuracy "
         line += f"{first['accuracy']:.3f}"
-    OUT.print(line, markup=False, highlight=False)
-    ERR.print(
-        "That score has chosen the best trial, so it is on the bright side; --nested "
-        "measures what such a search is worth.",
-        style="yellow",
-        highlight=False,
-    )
+    OUT.print(line)
+    warn("This score selected the best trial, so it is optimistic.")

@@ -1,4 +1,4 @@
-"""tlkit weights: where each network's pretrained weights come from, and lie."""
+"""tlkit weights: pretrained weights, published and on this machine."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from rich.table import Table
 
-from tlkit.cli.terminal import ERR, OUT, load_tensorflow, next_step
+from tlkit.cli.startup import load_tensorflow
+from tlkit.cli.terminal import OUT, next_step, say, table
 from tlkit.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tlkit.backbones.weights.sources import Origin
 
 weights = typer.Typer(
-    help="List, fetch or add pretrained weights, as for a machine without network.",
+    help="List, download or add pretrained weights, for example for a machine without "
+    "network.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -24,48 +25,44 @@ weights = typer.Typer(
 
 @weights.command("list")
 def list_(
-    name: str = typer.Argument("", help="Only those with this in their name."),
-    here: bool = typer.Option(False, "--here", help="Only those on this machine."),
-    urls: bool = typer.Option(False, "--urls", help="Whole addresses, not file names."),
+    name: str = typer.Argument("", help="Only networks with this in their name."),
+    here: bool = typer.Option(False, "--here", help="Only weights on this machine."),
+    urls: bool = typer.Option(False, "--urls", help="Show URLs, not file names."),
 ) -> None:
-    """List where the weights of each network come from, and which are here."""
+    """List the source of each network's weights, and which are on this machine."""
     from tlkit.backbones.weights.sources import cache_folder, origin
     from tlkit.cli.backbones import named
 
-    table = Table(box=None, header_style="bold")
-    table.add_column("backbone", no_wrap=True)
-    table.add_column("file, MB", justify="right")
-    table.add_column("here")
-    table.add_column("from", overflow="fold")
+    made = table("backbone", ">file, MB", "here", "source")
     found = [origin(backbone) for backbone in named(name)]
     for one in found:
         if one.here or one.damaged or not here:
-            table.add_row(
+            made.add_row(
                 one.backbone.name,
                 f"{'' if one.here else '~'}{one.bytes / 1e6:.1f}" if one.bytes else "",
                 "yes" if one.here else "damaged" if one.damaged else "",
                 _source(one, urls),
                 style="bold" if one.here else None,
             )
-    OUT.print(table)
+    OUT.print(made)
     some = [one for one in found if one.file]
     here_now = sum(one.here for one in some)
-    _say(
-        f"On this machine: {here_now} of {len(some)} pretrained; what is published "
-        f"belongs into {cache_folder()} (KERAS_HOME changes the place)"
+    say(
+        f"On this machine: {here_now} of {len(some)} pretrained; downloads go to "
+        f"{cache_folder()} (KERAS_HOME changes the place)"
     )
     if lacking := [one for one in some if not one.here]:
         wanted = lacking[0].backbone.name if name else "BACKBONE"
-        next_step("tlkit", "weights", "fetch", wanted)
+        next_step("tlkit", "weights", "download", wanted)
 
 
 @weights.command()
-def fetch(
+def download(
     backbones: list[str] = typer.Argument(..., help="Networks; see tlkit backbones."),
 ) -> None:
-    """Fetch published weights, so that later nothing needs the network.
+    """Download published weights, so that later nothing needs the network.
 
-    What is here is checked, and fetched again where it is damaged.
+    Weights on this machine are checked, and downloaded again if damaged.
     """
     rows = list(dict.fromkeys(_row(name) for name in backbones))
     load_tensorflow()
@@ -77,12 +74,13 @@ def fetch(
             path, fetched = weights_cache.fetch(row)
         except WeightsError as error:
             failed[row.name] = error
-            _say(f"{row.name}: {error.message}")
+            say(f"{row.name}: {error.message}")
         else:
-            _say(f"{row.name}: {path}{'' if fetched else ' (was here)'}")
+            say(f"{row.name}: {path}{'' if fetched else ' (already here)'}")
     if failed:
         raise WeightsError(
-            f"{len(failed)} of {len(rows)} could not be fetched: {', '.join(failed)}.",
+            f"{len(failed)} of {len(rows)} could not be downloaded: "
+            f"{', '.join(failed)}.",
             hint=next(iter(failed.values())).hint,
         )
     next_step("tlkit", "finetune", "DATASET", "--backbone", rows[-1].name)
@@ -91,12 +89,12 @@ def fetch(
 @weights.command()
 def add(
     backbone: str = typer.Argument(..., help="A network; see tlkit backbones."),
-    file: Path = typer.Argument(..., help="Its published weights, brought by hand."),
+    file: Path = typer.Argument(..., help="Its published weights file."),
     overwrite: bool = typer.Option(
-        False, "--overwrite", help="Replace another file that could be used."
+        False, "--overwrite", help="Replace another usable file."
     ),
 ) -> None:
-    """Add a published weights file by hand, its digest checked where one is known."""
+    """Add a published weights file, checked against its checksum if one is known."""
     row = _row(backbone)
     load_tensorflow()
     from tlkit.backbones.weights import download as weights_cache
@@ -105,11 +103,11 @@ def add(
     path, new = weights_cache.add(row, file, overwrite=overwrite)
     published = origin(row).published
     checked = (
-        "digest as published"
+        "checksum as published"
         if published and published.checksum
-        else "no digest is published: layout, shapes and values were checked"
+        else "no checksum is published: layout, shapes and values were checked"
     )
-    _say(f"{row.name}: {path} ({checked}{'' if new else '; was here'})")
+    say(f"{row.name}: {path} ({checked}{'' if new else '; already here'})")
     next_step("tlkit", "finetune", "DATASET", "--backbone", row.name)
 
 
@@ -119,7 +117,7 @@ def _row(name: str) -> Backbone:
     if is_own(name):
         raise UsageError(
             f"{name} is a network of your own: its weights are in it.",
-            hint="There is nothing to fetch or to add.",
+            hint="Leave it out: there is nothing to download or to add.",
         )
     return find(name)
 
@@ -127,8 +125,4 @@ def _row(name: str) -> Backbone:
 def _source(origin: Origin, urls: bool) -> str:
     if origin.published:
         return origin.published.url if urls else origin.published.file
-    return "comes with tlkit" if origin.file else "nowhere: trained from scratch"
-
-
-def _say(text: str) -> None:
-    ERR.print(text, markup=False, highlight=False)
+    return "comes with tlkit" if origin.file else "none: trained from scratch"

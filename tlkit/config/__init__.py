@@ -4,7 +4,7 @@ The sections mirror the stages. YAML is only their saved form; a key that does n
 or a value that cannot be meant is a fault, and all faults are shown at once.
 """
 
-from tlkit.config.load import build_config, parse_assignment
+from tlkit.config.load import build_config, parse_override
 from tlkit.config.options import (
     AUTO_CUT,
     COURSE,
@@ -42,7 +42,7 @@ __all__ = [
     "default_of",
     "given_for_head",
     "inputs_without_flips",
-    "parse_assignment",
+    "parse_override",
     "resolve",
     "size_of",
     "val_chooses",

@@ -20,7 +20,7 @@ from tlkit.schema import one_line, to_dataclass
 NO_LAYER = "none"
 
 
-def parse_assignment(text: str) -> tuple[str, str, Any]:
+def parse_override(text: str) -> tuple[str, str, Any]:
     """Take `section.option=value` apart, as `--set` gives it."""
     key, equals, value = text.partition("=")
     section, dot, option = key.strip().partition(".")
@@ -39,16 +39,16 @@ def build_config(
     *,
     recipe: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
-    assignments: Sequence[str] = (),
+    overrides: Sequence[str] = (),
 ) -> Config:
-    """Lay defaults, a recipe, options and assignments over each other, and check."""
+    """Lay defaults, a recipe, options and overrides over each other, and check."""
     source, layers = "the options", dict[str, Any]()
     if recipe is not None:
         read_from, layers = read_recipe(recipe)
-        source = f"{read_from} and the options" if options or assignments else read_from
+        source = f"{read_from} and the options" if options or overrides else read_from
     faults: list[str] = []
     written = _model(layers)
-    given = _lay(layers, options or {}, assignments, faults)
+    given = _lay(layers, options or {}, overrides, faults)
     alone = {k: v for k, v in written.items() if k == "backbone" or k not in given}
     _check_layers(alone, _model(layers), str(recipe), faults)
     config = _config(layers, faults)
@@ -61,10 +61,10 @@ def build_config(
 def _lay(
     layers: dict[str, Any],
     options: Mapping[str, Any],
-    assignments: Sequence[str],
+    overrides: Sequence[str],
     faults: list[str],
 ) -> set[str]:
-    """Put options and assignments over a recipe; returns the names of those given."""
+    """Put options and overrides over a recipe; returns the names of those given."""
     given = set[str]()
     for name, value in options.items():
         if name != "data" and name not in SECTION_OF:
@@ -72,8 +72,8 @@ def _lay(
         elif value is not None:
             _put(layers, SECTION_OF.get(name, ""), name, value)
             given.add(name)
-    for text in assignments:
-        section, name, value = parse_assignment(text)
+    for text in overrides:
+        section, name, value = parse_override(text)
         _put(layers, section, name, value)
         given.add(name)
     return given

@@ -38,18 +38,18 @@ CLASS_WEIGHTS = ("none", "balanced")
 # nothing.
 COURSE = (
     "lr", "schedule", "warmup", "epochs", "steps", "minutes", "phases", "probe",
-    "ema", "monitor", "patience", "plateau", "plateau_factor",
+    "ema", "monitor", "patience", "lr_patience", "lr_factor",
 )  # fmt: skip
 # Of no use to a probe alone, which is solved in no steps, and from plain images.
 STEPPING = (
     "augment", "batch", "mix", "views", "optimizer", "lr", "momentum",
     "nesterov", "weight_decay", "schedule", "warmup", "epochs", "steps",
-    "label_smoothing", "ema", "monitor", "patience", "plateau", "plateau_factor",
+    "label_smoothing", "ema", "monitor", "patience", "lr_patience", "lr_factor",
     "minutes",
 )  # fmt: skip
 
 # For new layers; those that are pretrained have a rate and an end of their own.
-HEAD_OPTIONS = ("lr", "patience", "plateau", "plateau_factor")
+HEAD_OPTIONS = ("lr", "patience", "lr_patience", "lr_factor")
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ class TrainConfig:
     ema: float | None = None
     monitor: str = "val_loss"
     patience: int = 8
-    plateau: int | None = None
-    plateau_factor: float = 0.3
+    lr_patience: int | None = None
+    lr_factor: float = 0.3
     seed: int = 0
     device: str = "auto"
     precision: str = "auto"
@@ -155,7 +155,7 @@ def given_for_head(train: TrainConfig) -> dict[str, Any]:
     usual: dict[str, tuple[Any, ...]] = {
         name: (default_of(name),) for name in HEAD_OPTIONS
     }
-    usual["plateau"] = (None, 0, usual_plateau(train))
+    usual["lr_patience"] = (None, 0, usual_lr_patience(train))
     given = {name: getattr(train, name) for name in HEAD_OPTIONS}
     return {name: value for name, value in given.items() if value not in usual[name]}
 
@@ -163,11 +163,13 @@ def given_for_head(train: TrainConfig) -> dict[str, Any]:
 def without_head_options(train: TrainConfig) -> TrainConfig:
     """The same for a training without a phase for the head."""
     usual = {name: default_of(name) for name in HEAD_OPTIONS}
-    train = dataclasses.replace(train, **{**usual, "plateau": train.plateau})
-    return dataclasses.replace(train, plateau=train.plateau and usual_plateau(train))
+    train = dataclasses.replace(train, **{**usual, "lr_patience": train.lr_patience})
+    return dataclasses.replace(
+        train, lr_patience=train.lr_patience and usual_lr_patience(train)
+    )
 
 
-def usual_plateau(train: TrainConfig) -> int:
+def usual_lr_patience(train: TrainConfig) -> int:
     """After how many epochs the rate is lowered when nobody says."""
     return train.patience // 2
 

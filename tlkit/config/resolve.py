@@ -20,7 +20,7 @@ from tlkit.config.options import (
     TrainConfig,
     default_of,
     given_for_head,
-    usual_plateau,
+    usual_lr_patience,
 )
 from tlkit.errors import UsageError
 from tlkit.files import not_a_file
@@ -121,7 +121,9 @@ def _resolve_training(
             train.label_smoothing,
             phases.SMOOTHING if tunes else 0.0 if single else None,
         ),
-        plateau=_first(train.plateau, usual_plateau(train) if steady else 0),
+        lr_patience=_first(
+            train.lr_patience, usual_lr_patience(train) if steady else 0
+        ),
         epochs=train.epochs
         or (phases.HEAD_EPOCHS if single and not train.steps else None),
     )

@@ -68,12 +68,12 @@ def check_all(config: Config, faults: list[str]) -> None:
         "workers": (inputs.workers, 0, 1024),
         "epochs": (train.epochs, 1, 100_000),
         "patience": (train.patience, 0, 100_000),
-        "plateau": (train.plateau, 0, 100_000),
+        "lr_patience": (train.lr_patience, 0, 100_000),
         "lr": (train.lr, 1e-12, 1e3),
         "warmup": (train.warmup, 0.0, 0.9),
         "momentum": (train.momentum, 0.0, 0.9999),
         "weight_decay": (train.weight_decay, 0.0, 1.0),
-        "plateau_factor": (train.plateau_factor, 0.01, 0.99),
+        "lr_factor": (train.lr_factor, 0.01, 0.99),
         "steps": (train.steps, 1, 10_000_000),
         "minutes": (train.minutes, 0.01, 100_000.0),
         "label_smoothing": (train.label_smoothing, 0.0, 0.9),
@@ -157,15 +157,15 @@ def _check_views(inputs: InputsConfig, faults: list[str]) -> None:
 
 
 def _check_patience(train: TrainConfig, faults: list[str]) -> None:
-    if not train.plateau:
+    if not train.lr_patience:
         return
     if train.schedule not in ("auto", "constant"):
         faults.append(
-            f"plateau: the rate is already set by schedule {train.schedule!r}; "
-            "use plateau 0 with it"
+            f"lr_patience: the rate is already set by schedule {train.schedule!r}; "
+            "use lr_patience 0 with it"
         )
-    if train.patience and train.plateau >= train.patience:
+    if train.patience and train.lr_patience >= train.patience:
         faults.append(
-            f"plateau: {train.plateau} epochs without progress never come to pass, "
-            f"training stops after patience {train.patience}; choose less"
+            f"lr_patience: {train.lr_patience} epochs without progress never come to "
+            f"pass, training stops after patience {train.patience}; choose less"
         )

@@ -57,7 +57,7 @@ class Options:
             raise UsageError(f"seed is at least 0. Received: {self.seed}.")
         if self.turned and not self.near:
             raise UsageError(
-                "Turned copies are near copies: --turned and --no-near exclude each "
+                "Turned copies are near copies: --rotated and --no-near exclude each "
                 "other."
             )
         if not 0 < self.similar_above <= 1:

@@ -64,7 +64,7 @@ def _plain(options: Mapping[str, Any]) -> Iterator[str]:
     if not options["near"]:
         yield "--no-near"
     if options["turned"]:
-        yield "--turned"
+        yield "--rotated"
     if found := EMBEDDER.fullmatch(options["similar"]):
         backbone, weights = found.groups()
         yield from ("--similar", backbone)

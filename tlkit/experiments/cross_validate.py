@@ -58,7 +58,7 @@ def cross_validate(
     against: str | Path | None = None,
     resume: str | Path | None = None,
     recipe: str | Path | None = None,
-    assignments: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     overwrite: bool = False,
     progress: Progress = SILENT,
     **options: Any,
@@ -80,7 +80,7 @@ def cross_validate(
         resume: Go on with this directory as it was; with `against`, finished folds
             are held against others, too.
         recipe: As for `finetune`.
-        assignments: As for `finetune`.
+        overrides: As for `finetune`.
         overwrite: Whether earlier folds in `out` may be replaced.
         progress: Told of all long work.
         **options: As for `finetune`.
@@ -100,31 +100,33 @@ def cross_validate(
     """
     if resume is not None:
         given = (out, folds, repeats, recipe, *options.values())
-        if assignments or overwrite or any(one is not None for one in given):
+        if overrides or overwrite or any(one is not None for one in given):
             raise UsageError(
                 "resume goes on with folds as they were and takes no other option but "
-                "--against.",
-                hint="tlkit finetune --resume " + shlex.quote(str(resume)),
+                "--baseline.",
+                hint="Run: tlkit cross-validate --resume " + shlex.quote(str(resume)),
             )
         return _go_on(Path(resume), data, against, progress)
     config = resolve(
         build_config(
             recipe=recipe,
             options={**options, "data": str(data) if data is not None else None},
-            assignments=assignments,
+            overrides=overrides,
         )
     )
     if not config.data:
         raise UsageError(
             "No data set was named.",
-            hint="tlkit finetune DATASET --folds 5, where DATASET is what tlkit "
-            "prepare wrote.",
+            hint="Run: tlkit cross-validate DATASET, with what tlkit prepare wrote.",
         )
     manifest = check_splits(Manifest.read(config.data))
     pool = [one for one in manifest.examples if one.split != "test"]
     check_folds(pool, config.model.backbone, progress)
     rounds = _rounds(
-        manifest, config, folds or FOLDS, 1 if repeats is None else repeats
+        manifest,
+        config,
+        FOLDS if folds is None else folds,
+        1 if repeats is None else repeats,
     )
     place = Path(out) if out is not None else free_place(config, "folds")
     with result_dir.run_place(
@@ -164,8 +166,8 @@ def _go_on(
     if found.state == "finished" and not other:
         raise UsageError(
             f"The folds in {directory} are finished; there is nothing to go on with.",
-            hint="Hold them against others: tlkit finetune --resume "
-            f"{shlex.quote(str(directory))} --against OTHER_FOLDS",
+            hint="Compare them with others: tlkit cross-validate --resume "
+            f"{shlex.quote(str(directory))} --baseline OTHER_FOLDS",
         )
     manifest = found.manifest(data)
     draw = found.info["folds"], found.info["repeats"]
@@ -193,7 +195,7 @@ def _work(
             state="interrupted"
         )
         if found.info["rounds"]:
-            command = ("tlkit", "finetune", "--resume", str(found.directory))
+            command = ("tlkit", "cross-validate", "--resume", str(found.directory))
             progress.note(f"Go on with: {shlex.join(command)}")
         raise
     except BaseException:

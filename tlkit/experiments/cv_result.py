@@ -70,7 +70,7 @@ class CVResult:
         except FileNotFoundError as error:
             raise RunError(
                 f"{directory} holds no folds: it has no {Path(error.filename).name}.",
-                hint="Name the --out folder of a tlkit finetune --folds.",
+                hint="Name the --out folder of a tlkit cross-validate.",
             ) from error
         except (OSError, UsageError, ValueError, KeyError, TypeError) as error:
             raise RunError(

@@ -26,7 +26,7 @@ from tlkit.config import (
     Config,
     TrainConfig,
     build_config,
-    parse_assignment,
+    parse_override,
     resolve,
 )
 from tlkit.dataset.manifest import Manifest
@@ -83,7 +83,7 @@ def lr_find(
     out: str | Path | None = None,
     *,
     recipe: str | Path | None = None,
-    assignments: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     overwrite: bool = False,
     progress: Progress = SILENT,
     **options: Any,
@@ -97,7 +97,7 @@ def lr_find(
         data: What `prepare` wrote; may come from the recipe.
         out: Folder to make; runs/DATA-BACKBONE-lr where not given.
         recipe: As for `finetune`.
-        assignments: As for `finetune`.
+        overrides: As for `finetune`.
         overwrite: Whether an earlier test in `out` may be replaced.
         progress: Told of all long work.
         **options: Of `finetune`, without config.COURSE.
@@ -112,7 +112,7 @@ def lr_find(
     Example:
         >>> tlkit.lr_find("ants", backbone="mobilenet_v2").steepest
     """
-    config = _config(data, recipe, assignments, options)
+    config = _config(data, recipe, overrides, options)
     if config.train.cache:
         cap_bytes()
     manifest = check_splits(Manifest.read(config.data))
@@ -164,11 +164,11 @@ def suggest(
 def _config(
     data: str | Path | None,
     recipe: str | Path | None,
-    assignments: Sequence[str],
+    overrides: Sequence[str],
     options: dict[str, Any],
 ) -> Config:
     said = [name for name, value in options.items() if value is not None]
-    said += [parse_assignment(text)[1] for text in assignments]
+    said += [parse_override(text)[1] for text in overrides]
     faults = [
         f"{name}: a range test tries all rates, for as long as it takes; leave it away"
         for name in said
@@ -177,7 +177,7 @@ def _config(
     if faults:
         raise ConfigError("the options", faults)
     named = {**options, "data": str(data) if data is not None else None}
-    config = build_config(recipe=recipe, options=named, assignments=assignments)
+    config = build_config(recipe=recipe, options=named, overrides=overrides)
     defaults = {name: getattr(TrainConfig(), name) for name in COURSE}
     one = {"phases": ONE, "schedule": "constant", "lr": LOWEST, "epochs": 1}
     train = dataclasses.replace(config.train, **{**defaults, **one})

@@ -88,7 +88,7 @@ def search(
     nested: int | None = None,
     resume: str | Path | None = None,
     recipe: str | Path | None = None,
-    assignments: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     overwrite: bool = False,
     progress: Progress = SILENT,
     **options: Any,
@@ -111,7 +111,7 @@ def search(
             side, for a score that has chosen nothing.
         resume: Go on with the search in this directory.
         recipe: As for `finetune`; what it says of searched options is searched.
-        assignments: As for `finetune`; what they set is not searched.
+        overrides: As for `finetune`; what they set is not searched.
         overwrite: Whether an earlier search in `out` may be replaced.
         progress: Told of all long work.
         **options: As for `finetune`; what is given is not searched.
@@ -133,7 +133,7 @@ def search(
     _check(limits, nested)
     if resume is not None:
         given = (out, folds, nested, recipe, *options.values())
-        if assignments or overwrite or any(one is not None for one in given):
+        if overrides or overwrite or any(one is not None for one in given):
             raise UsageError(
                 "resume goes on with a search as it was; only --trials and --minutes "
                 "can be given again.",
@@ -142,7 +142,7 @@ def search(
         return _go_on(Path(resume), data, limits, progress)
     said = {name: value for name, value in options.items() if value is not None}
     said |= {"data": str(data)} if data is not None else {}
-    settings = Settings(str(recipe) if recipe else None, said, tuple(assignments))
+    settings = Settings(str(recipe) if recipe else None, said, tuple(overrides))
     settings.space()
     config = settings.config({})
     if not config.data:
@@ -167,7 +167,7 @@ def search(
         if recipe is not None:
             text = yaml.safe_dump(read_recipe(recipe)[1], allow_unicode=True)
             files.write_text(directory / "recipe.yaml", text)
-        info |= {"options": said, "assignments": list(assignments), "nested": nested}
+        info |= {"options": said, "overrides": list(overrides), "nested": nested}
         info |= {name: value for name, value in limits.items() if value is not None}
         return _work(directory, info, manifest, progress)
 
@@ -220,7 +220,7 @@ def _settings(directory: Path, info: dict[str, Any]) -> Settings:
     return Settings(
         str(recipe) if recipe.is_file() else None,
         info["options"],
-        tuple(info["assignments"]),
+        tuple(info["overrides"]),
     )
 
 

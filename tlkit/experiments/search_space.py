@@ -113,7 +113,7 @@ def build_space(
         raise UsageError(
             "All that could be searched was given: " + ", ".join(SEARCHED) + ".",
             hint="Leave some of them away; or measure this one setting with tlkit "
-            "finetune --folds 5.",
+            "cross-validate.",
         )
     return Space(tuple(searched), cuts, train.optimizer)
 

@@ -21,7 +21,7 @@ import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
 from tlkit import files
-from tlkit.config import AUTO_CUT, Config, build_config, parse_assignment, resolve
+from tlkit.config import AUTO_CUT, Config, build_config, parse_override, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.splitting.folds import most_folds
 from tlkit.device import choose_device, choose_precision
@@ -56,18 +56,18 @@ class Settings:
     Attributes:
         recipe: Name or path of a recipe; what it says is searched nevertheless.
         options: Options that were given, which are not searched.
-        assignments: Likewise, as "section.option=value".
+        overrides: Likewise, as "section.option=value".
     """
 
     recipe: str | None
     options: Mapping[str, Any]
-    assignments: tuple[str, ...]
+    overrides: tuple[str, ...]
 
     @property
     def given(self) -> set[str]:
         """Names of the options that were given."""
         said = {name for name, value in self.options.items() if value is not None}
-        return said | {parse_assignment(text)[1] for text in self.assignments}
+        return said | {parse_override(text)[1] for text in self.overrides}
 
     def space(self) -> Space:
         """What is left to search."""
@@ -98,7 +98,7 @@ class Settings:
 
     def _build(self, options: Mapping[str, Any]) -> Config:
         return build_config(
-            recipe=self.recipe, options=options, assignments=self.assignments
+            recipe=self.recipe, options=options, overrides=self.overrides
         )
 
 
@@ -250,7 +250,7 @@ def _settled(
         hflip = run.config.inputs.hflip
     study.set_user_attr("hflip", hflip)
     return Settings(
-        settings.recipe, {**settings.options, "hflip": hflip}, settings.assignments
+        settings.recipe, {**settings.options, "hflip": hflip}, settings.overrides
     )
 
 

@@ -153,7 +153,7 @@ def _passes(config: Config, asked: Sequence[str]) -> tuple[list[str], list[list[
 def _known(name: str, points: list[str], body: keras.Model, backbone: str) -> str:
     if name in points:
         return name
-    listed_by = shlex.join(("tlkit", "layers", backbone))
+    listed_by = shlex.join(("tlkit", "backbones", "show", backbone))
     if name in {operation.name for operation in body_operations(body)}:
         raise UsageError(
             f"{backbone} cannot be compared at {name!r}: other paths lead around it.",

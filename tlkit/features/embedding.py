@@ -126,7 +126,7 @@ def embedding_config(**options: Any) -> Config:
     if config.model.cut == AUTO_CUT:
         raise UsageError(
             "cut auto is found out by training a probe; here a layer is needed.",
-            hint="Name a layer of tlkit layers.",
+            hint="Name a layer of tlkit backbones show.",
         )
     return config
 

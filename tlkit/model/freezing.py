@@ -49,7 +49,7 @@ def freeze_point(body: keras.Model, above: str) -> str:
     raise UsageError(
         f"phases: {body.name} cannot be frozen so that about a third or two of it "
         f"train, as {above!r} says: it comes apart nowhere between.",
-        hint="Use head or all, or name a layer of tlkit layers.",
+        hint="Use head or all, or name a layer of tlkit backbones show.",
     )
 
 

@@ -137,7 +137,7 @@ def apply_head(
         raise UsageError(
             f"The cut gives features of shape {x.shape[1:]}, a head needs "
             "(height, width, channels).",
-            hint="Cut at a layer that `tlkit layers` lists.",
+            hint="Cut at a layer that `tlkit backbones show` lists.",
         )
     seeds = random.Random(seed)
     for i, layer in enumerate(layers, start=1):

@@ -133,7 +133,7 @@ def _parse_phase(part: str, text: str) -> Phase:
             f"phases: expected ABOVE:EPOCHS or ABOVE:EPOCHS@RATE, got {part!r} in "
             f"{text!r}.",
             hint='For example "head:15,top:10@1e-5"; ABOVE is head, top, deep, all or '
-            f"a layer of tlkit layers, with {HALF} behind it for the mean of the "
+            f"a layer of tlkit backbones show, with {HALF} behind it for the mean of "
             "weights before and after.",
         )
     return phase

@@ -146,13 +146,13 @@ def callbacks(
                 monitor=monitor, mode=mode, patience=train.patience
             )
         )
-    if train.plateau:
+    if train.lr_patience:
         watched.append(
             keras.callbacks.ReduceLROnPlateau(
                 monitor=monitor,
                 mode=mode,
-                patience=train.plateau,
-                factor=train.plateau_factor,
+                patience=train.lr_patience,
+                factor=train.lr_factor,
             )
         )
     if train.ema is not None:

@@ -53,7 +53,7 @@ def finetune(
     out: str | Path | None = None,
     *,
     recipe: str | Path | None = None,
-    assignments: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     overwrite: bool = False,
     progress: Progress = SILENT,
     **options: Any,
@@ -64,7 +64,7 @@ def finetune(
         data: What `prepare` wrote; may come from the recipe.
         out: The run directory to make; runs/DATA-BACKBONE-N where not given.
         recipe: Name or path of a recipe, such as RUN/config.yaml.
-        assignments: Texts "section.option=value", laid over everything else.
+        overrides: Texts "section.option=value", laid over everything else.
         overwrite: Whether an earlier run in `out` may be replaced.
         progress: Told of all long work.
         **options: Any option of the configuration, such as backbone="inception",
@@ -80,9 +80,7 @@ def finetune(
         >>> run = tlkit.finetune("ants", "runs/first", backbone="mobilenet_v2")
     """
     given = {**options, "data": str(data) if data is not None else None}
-    config = resolve(
-        build_config(recipe=recipe, options=given, assignments=assignments)
-    )
+    config = resolve(build_config(recipe=recipe, options=given, overrides=overrides))
     if not config.data:
         raise UsageError(
             "No data set was named.",

@@ -227,6 +227,6 @@ def _tuning(above: str, train: TrainConfig, lr: float) -> Planned:
         lr=lr,
         label_smoothing=SMOOTHING if smoothing is None else smoothing,
         patience=0,
-        plateau=0,
+        lr_patience=0,
     )
     return Planned(above, train)

@@ -39,7 +39,7 @@ class Planned:
 
     Attributes:
         above: What trains, as in Phase.
-        train: `epochs` or `steps`, `lr`, `schedule`, `patience` and `plateau` are those
+        train: `epochs`, `steps`, `lr`, `schedule`, `patience`, `lr_patience` are those
             of this phase.
         half: Whether what comes of it is the mean of the weights before and after.
         ended: Behind how many steps to end, as in Phase.

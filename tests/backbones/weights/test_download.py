@@ -143,7 +143,7 @@ def test_another_file_under_the_published_name_is_not_used(folder, brought):
         WeightsError, match=r"as published\. Expected checksum"
     ) as caught:
         imagenet_file(find("small"))
-    assert "tlkit weights fetch SmallCNN" in caught.value.hint
+    assert "tlkit weights download SmallCNN" in caught.value.hint
 
 
 def test_a_place_that_cannot_be_written_to(brought, monkeypatch):

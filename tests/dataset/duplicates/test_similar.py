@@ -142,7 +142,7 @@ def test_neither_is_looked_for_unasked(photos, tmp_path):
 
 
 def test_options_that_cannot_be_meant(photos, tmp_path):
-    with pytest.raises(UsageError, match="--turned and --no-near"):
+    with pytest.raises(UsageError, match="--rotated and --no-near"):
         prepare(photos, tmp_path / "data", turned=True, near=False)
     with pytest.raises(UsageError, match="similar_above"):
         prepare(photos, tmp_path / "data", similar_above=1.5)

@@ -40,7 +40,7 @@ def imagenet_file(backbone: Backbone) -> Path:
 
 def fetch_command(backbone: Backbone) -> str:
     """Returns what to do about published weights that cannot be used."""
-    return f"tlkit weights fetch {backbone.name} gets them again."
+    return f"tlkit weights download {backbone.name} gets them again."
 
 
 def fetch(backbone: Backbone) -> tuple[Path, bool]:

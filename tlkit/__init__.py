@@ -22,7 +22,7 @@ _HOMES = {
     "Config": "tlkit.config",
     "Converted": "tlkit.dataset.convert.convert",
     "Exported": "tlkit.exporting.savedmodel",
-    "LabelIssues": "tlkit.experiments.label_issues_dir",
+    "LabelIssues": "tlkit.experiments.label_issues",
     "LearningCurve": "tlkit.experiments.learning_curve",
     "Manifest": "tlkit.dataset.manifest",
     "Prediction": "tlkit.evaluation.predict",
@@ -94,8 +94,7 @@ if TYPE_CHECKING:
     from tlkit.experiments.comparison import Comparison
     from tlkit.experiments.cross_validate import cross_validate
     from tlkit.experiments.cv_result import CVResult
-    from tlkit.experiments.label_issues import label_issues
-    from tlkit.experiments.label_issues_dir import LabelIssues
+    from tlkit.experiments.label_issues import LabelIssues, label_issues
     from tlkit.experiments.learning_curve import LearningCurve, learning_curve
     from tlkit.experiments.lr_find import lr_find
     from tlkit.experiments.search import SearchResult, search

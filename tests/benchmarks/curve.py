@@ -75,8 +75,8 @@ def _row(name: str, times: int, quarters: list[Any], whole: Any) -> dict[str, An
     held = sum(p.low <= s <= p.high for p, s in zip(points, seen, strict=True))
     return {
         "data": name,
-        "learned from": round(np.mean([q.seen[-1].images for q in quarters])),
-        "accuracy": float(np.mean([q.seen[-1].accuracy for q in quarters])),
+        "learned from": round(np.mean([q.measured[-1].images for q in quarters])),
+        "accuracy": float(np.mean([q.measured[-1].accuracy for q in quarters])),
         "times": times,
         "expected": float(np.mean([p.accuracy for p in points])),
         "interval": f"{np.mean([p.low for p in points]):.3f} to "

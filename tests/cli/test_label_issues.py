@@ -36,7 +36,7 @@ def test_the_worst_are_printed_and_the_next_step_works(
     next_step = f"tlkit annotate {data} --what mistakes --label-issues {out} --out work"
     assert next_step in told
     in_test = sum("bar/disc" in e.path for e in tlkit.Manifest.read(data).of("test"))
-    assert ("leave none of them out" in told) == (in_test > 0)
+    assert ("remove none of them" in told) == (in_test > 0)
     work = [
         "--what",
         "mistakes",
@@ -58,7 +58,7 @@ def test_with_a_real_network(data, tmp_path, capsys, own_cache):
     assert "--overwrite" in capsys.readouterr().err
 
 
-def test_nothing_to_doubt(photo_folder, tmp_path, capsys, monkeypatch):
+def test_no_label_issues(photo_folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(label_issues, "features_of", seen)
     root = photo_folder({"disc": 10, "bar": 10})
     tlkit.prepare(root, tmp_path / "data", near=False, workers=0)

@@ -9,7 +9,7 @@ from tlkit.experiments import subsets
 def test_the_curve_is_printed_with_what_it_tells(
     photo_folder, tmp_path, capsys, own_cache, monkeypatch
 ):
-    monkeypatch.setattr(subsets, "MOST_ROUNDS", 1)
+    monkeypatch.setattr(subsets, "MOST_REPEATS", 1)
     root = photo_folder({"disc": 16, "bar": 16})
     data, out = tmp_path / "data", tmp_path / "curve"
     tlkit.prepare(root, data, near=False, workers=0, test=0)

@@ -14,15 +14,14 @@ import pytest
 import tlkit
 from tlkit.errors import RunError, UsageError
 from tlkit.experiments import label_issues
-from tlkit.experiments.find_label_issues import find_suspects
-from tlkit.experiments.label_issues_dir import LabelIssues
+from tlkit.experiments.confident_learning import find_suspects
 from tlkit.training.probe import fit_probe
 
 KINDS = ("disc", "bar", "cross")
 
 
 def seen(config, root, examples, task, progress):
-    """What a good network would say: the kind in the name of the file, and noise.
+    """Return features as of a good network: the kind in the file name, and noise.
 
     Numbers three and four of each kind are as clear as can be.
     """
@@ -70,8 +69,8 @@ def test_planted_labels_are_found_and_nothing_else(data, tmp_path):
         float(row["quality"]) for row in rows
     )
     info = json.loads((tmp_path / "label_issues" / "label_issues.json").read_text())
-    assert sum(info["looked_at"].values()) == 60
-    assert sum(info["doubtful"].values()) == 2
+    assert sum(info["examples"].values()) == 60
+    assert sum(info["label_issues"].values()) == 2
     assert 0.9 < info["agreement"] <= 58 / 60
     assert info["network"]["backbone"] == "SmallCNN"
     page = (tmp_path / "label_issues" / "label_issues.html").read_text()
@@ -80,20 +79,20 @@ def test_planted_labels_are_found_and_nothing_else(data, tmp_path):
     assert "Labeled bar" in page
 
 
-def test_copies_under_one_wrong_label_do_not_vouch_for_each_other(data, tmp_path):
-    """Ten near copies of one image under a wrong label: others judge them, or not."""
+def test_duplicates_under_one_wrong_label_do_not_confirm_each_other(data, tmp_path):
+    """Ten near-duplicates under a wrong label are found only if they are one group."""
     manifest = tlkit.Manifest.read(data)
     rng = np.random.default_rng(0)
     targets = np.repeat([0, 1], 40)
     features = np.eye(30, dtype=np.float32)[targets] * 3
     features += rng.normal(size=features.shape).astype(np.float32) / 3
     features[:10] = 2 * features[0]
-    features[:10, 2] += 4  # something that only the copies have
+    features[:10, 2] += 4  # something that only the duplicates have
     targets[:10] = 1
     apart = np.arange(80)
     for groups, listed in ((np.maximum(apart, 9), 10), (apart, 0)):
         probe = fit_probe(features, targets, groups, classes=2, seed=0)
-        found = find_suspects(targets, probe.held_out).places
+        found = find_suspects(targets, probe.held_out).indices
         assert (found < 10).sum() == listed
     examples = [dataclasses.replace(e, group="one") for e in manifest.examples[:3]]
     groups = label_issues.groups_of([*examples, *manifest.examples[3:5]])
@@ -101,16 +100,16 @@ def test_copies_under_one_wrong_label_do_not_vouch_for_each_other(data, tmp_path
     assert len(set(groups.tolist())) == 3
 
 
-def test_doubts_about_the_test_side_warn_of_leaving_images_out(data, tmp_path):
+def test_label_issues_in_the_test_split_warn_of_removing_images(data, tmp_path):
     manifest = tlkit.Manifest.read(data)
     in_test = sum("bar/disc" in e.path for e in manifest.of("test"))
     found = tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS)
     page = (tmp_path / "label_issues" / "label_issues.html").read_text()
-    assert found.info["doubtful"]["test"] == in_test
-    assert ("leave none of them out" in page) == bool(in_test)
+    assert found.info["label_issues"]["test"] == in_test
+    assert ("remove none of them" in page) == bool(in_test)
 
 
-def test_annotate_takes_them_on(data, tmp_path):
+def test_annotate_takes_label_issues(data, tmp_path):
     found = tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS)
     for given in (found, tmp_path / "label_issues"):
         work = tlkit.annotate(
@@ -133,7 +132,7 @@ def test_annotate_takes_them_on(data, tmp_path):
             tlkit.annotate(data, tmp_path / "other", **options)
 
 
-def test_doubts_about_a_data_set_that_was_changed(data, prepared, tmp_path):
+def test_label_issues_of_a_data_set_that_has_changed(data, prepared, tmp_path):
     tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS)
     with pytest.raises(RunError, match="prepared again since"):
         tlkit.annotate(
@@ -142,20 +141,20 @@ def test_doubts_about_a_data_set_that_was_changed(data, prepared, tmp_path):
         )  # fmt: skip
 
 
-def test_folders_that_hold_no_doubts(tmp_path):
+def test_folders_without_label_issues(tmp_path):
     with pytest.raises(RunError, match="tlkit label-issues DATASET --out"):
-        LabelIssues.read(tmp_path)
+        tlkit.LabelIssues.read(tmp_path)
     (tmp_path / "label_issues.json").write_text("{}")
     for damaged in ("", "x\n", "file\na.png\n", 'path\n""\n'):
         (tmp_path / "label_issues.csv").write_text(damaged)
-        with pytest.raises(RunError, match="as it was written"):
-            LabelIssues.read(tmp_path)
+        with pytest.raises(RunError, match="is damaged"):
+            tlkit.LabelIssues.read(tmp_path)
     (tmp_path / "label_issues.csv").write_text("file\na.png\n")
     with pytest.raises(RunError, match="need a path"):
-        LabelIssues.read(tmp_path)
+        tlkit.LabelIssues.read(tmp_path)
 
 
-def test_what_cannot_be_judged_is_refused(data, photo_folder, tmp_path):
+def test_invalid_options_and_small_classes_are_refused(data, photo_folder, tmp_path):
     with pytest.raises(UsageError, match="epochs"):
         tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS, epochs=3)
     tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS)

@@ -11,19 +11,19 @@ from tests.experiments.test_label_issues import OPTIONS, seen
 from tlkit.errors import RunError
 from tlkit.experiments import learning_curve
 from tlkit.experiments import subsets as measuring
-from tlkit.experiments.subsets import Measured
+from tlkit.experiments.subsets import SubsetErrors
 
 SIZES = np.array([50, 71, 100, 141, 200, 283, 400, 566.0])
 
 
 def measured(errors, examples=4000):
-    """Every image is wrong below the error that is asked for."""
+    """Make curves with given errors."""
     rank = np.random.default_rng(0).permutation(examples) / examples
-    wrong = np.array([rank < error for error in errors])[None]
-    return Measured(SIZES, wrong, np.arange(examples))
+    incorrect = np.array([rank < error for error in errors])[None]
+    return SubsetErrors(SIZES, incorrect, np.arange(examples))
 
 
-def test_a_law_is_drawn_on(tmp_path):
+def test_a_power_law_is_extrapolated(tmp_path):
     """0.02 + 2 n^-0.5: 0.104 now, 0.079 at twice, 0.062 at four times as many."""
     made = learning_curve.extrapolate(
         measured(0.02 + 2 * SIZES**-0.5), tmp_path, seed=0
@@ -36,7 +36,8 @@ def test_a_law_is_drawn_on(tmp_path):
     assert four_times.low < 0.938 < four_times.high
     assert made.gain[0] == pytest.approx(0.042, abs=0.006)
     assert made.verdict == "pays"
-    assert made.seen[-1].accuracy == pytest.approx(1 - 0.02 - 2 * 566**-0.5, abs=1e-3)
+    last = 1 - 0.02 - 2 * 566**-0.5
+    assert made.measured[-1].accuracy == pytest.approx(last, abs=1e-3)
 
 
 def test_a_flat_curve_is_called_flat(tmp_path):
@@ -48,7 +49,7 @@ def test_a_flat_curve_is_called_flat(tmp_path):
     assert made.verdict == "flat"
 
 
-def test_few_images_tell_nothing(tmp_path):
+def test_few_images_leave_it_unclear(tmp_path):
     made = learning_curve.extrapolate(
         measured(0.25 + 0.5 * SIZES**-0.5, examples=40), tmp_path, seed=0
     )
@@ -56,7 +57,7 @@ def test_few_images_tell_nothing(tmp_path):
     assert made.verdict == "unclear"
 
 
-def test_the_test_side_is_not_touched_and_what_is_written(
+def test_the_files_and_that_the_test_split_is_not_used(
     photo_folder, tmp_path, monkeypatch
 ):
     root = photo_folder({"disc": 20, "bar": 20, "cross": 20})
@@ -69,16 +70,16 @@ def test_the_test_side_is_not_touched_and_what_is_written(
         return seen(config, root, examples, task, progress)
 
     monkeypatch.setattr(learning_curve, "features_of", features_of)
-    monkeypatch.setattr(measuring, "MOST_ROUNDS", 1)
+    monkeypatch.setattr(measuring, "MOST_REPEATS", 1)
     made = tlkit.learning_curve(tmp_path / "data", tmp_path / "curve", **OPTIONS)
     assert {e.split for e in asked} == {"train", "val"}
     assert len(asked) == len(manifest.of("train")) + len(manifest.of("val"))
     info = json.loads((tmp_path / "curve" / "learning_curve.json").read_text())
-    assert [point["images"] for point in info["seen"]] == [
-        point.images for point in made.seen
+    assert [point["images"] for point in info["measured"]] == [
+        point.images for point in made.measured
     ]
     assert info["verdict"] == made.verdict
-    assert abs(info["expected"][1]["images"] - 4 * made.seen[-1].images) <= 2
+    assert abs(info["expected"][1]["images"] - 4 * made.measured[-1].images) <= 2
     with Image.open(tmp_path / "curve" / "learning_curve.png") as image:
         assert image.size[0] > 600
     again = tlkit.learning_curve(tmp_path / "data", tmp_path / "again", **OPTIONS)
@@ -88,6 +89,6 @@ def test_the_test_side_is_not_touched_and_what_is_written(
 def test_too_few_images_are_refused_before_any_work(photo_folder, tmp_path):
     root = photo_folder({"disc": 20, "bar": 9})
     tlkit.prepare(root, tmp_path / "data", near=False, workers=0)
-    with pytest.raises(RunError, match="Nothing can be said from fewer"):
+    with pytest.raises(RunError, match="needs at least 12"):
         tlkit.learning_curve(tmp_path / "data", tmp_path / "curve", **OPTIONS)
     assert not (tmp_path / "curve").exists()

@@ -47,18 +47,18 @@ def label_issues(
             dataset, out, overwrite=overwrite, progress=progress, **chosen
         )
     info = found.info
-    examples = sum(info["looked_at"].values())
-    splits = ", ".join(f"{n} {split}" for split, n in info["doubtful"].items() if n)
+    examples = sum(info["examples"].values())
+    splits = ", ".join(f"{n} {split}" for split, n in info["label_issues"].items() if n)
     OUT.print(
         f"label issues: {len(found.rows)} of {examples} examples probably have an "
         f"incorrect label, or are hard to classify{f' ({splits})' if splits else ''}; "
         f"the probe agrees with {info['agreement']:.1%} of all labels"
     )
     _print_worst(found.rows)
-    if info["doubtful"]["test"]:
+    if info["label_issues"]["test"]:
         from tlkit.experiments.label_issues_page import ABOUT_THE_TEST
 
-        warn(f"{info['doubtful']['test']} {ABOUT_THE_TEST}")
+        warn(f"{info['label_issues']['test']} {ABOUT_THE_TEST}")
     files = {
         "label_issues.html": "their images",
         "label_issues.csv": "all of them; delete the rows whose label is correct",

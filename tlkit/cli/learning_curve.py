@@ -55,8 +55,8 @@ def learning_curve(
 
 def _print_points(found: LearningCurve) -> None:
     made = table(">training images", ">accuracy", ">95 % interval", "")
-    for place, point in enumerate(found.seen, start=1):
-        made.add_row(*_cells(point), "now" if place == len(found.seen) else "")
+    for place, point in enumerate(found.measured, start=1):
+        made.add_row(*_cells(point), "now" if place == len(found.measured) else "")
     made.add_section()
     for times, point in zip((2, 4), found.expected, strict=True):
         made.add_row(*_cells(point), f"expected of {times} times as many")

@@ -10,7 +10,7 @@ from tlkit.dataset.annotate.select import WHAT, left_out, paths_of
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import UsageError, unknown_name
 from tlkit.evaluation.errors_table import mistakes
-from tlkit.experiments.label_issues_dir import LabelIssues
+from tlkit.experiments.label_issues import LabelIssues
 from tlkit.runs.result_dir import Run
 
 
@@ -41,8 +41,8 @@ def annotate(
 
     Raises:
         DatasetError: The data set cannot be read.
-        RunError: The run was not evaluated, or it or the doubts are of another data
-            set.
+        RunError: The run was not evaluated, or it or the label issues are of another
+            data set.
         UsageError: A wrong option, or a place that must not be written to.
 
     Example:
@@ -55,8 +55,8 @@ def annotate(
         given = {"run": run, "label_issues": label_issues}
         told = [f"{name}={str(v)!r}" for name, v in given.items() if v is not None]
         raise UsageError(
-            "Mistakes are those of a run or the doubts about a data set, one of both; "
-            f"nothing else takes either. Received: what={what!r}, "
+            "Mistakes are those of a run or the label issues of a data set, one of "
+            f"both; nothing else takes either. Received: what={what!r}, "
             f"{', '.join(told) or 'neither'}.",
             hint="Say --what mistakes --run RUN, or --what mistakes --label-issues "
             "FOLDER.",

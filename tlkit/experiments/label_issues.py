@@ -1,9 +1,17 @@
-"""A data set in, the examples whose label is probably wrong out, with images."""
+"""Label issues: the examples of a data set whose label is probably wrong.
+
+label_issues.json  the network, the counts by split, the agreement of the probe
+label_issues.csv   one row an example, the most suspect first
+label_issues.html  their images
+"""
 
 from __future__ import annotations
 
+import csv
+import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +21,101 @@ from tlkit import files
 from tlkit.config import Config
 from tlkit.dataset.manifest import SPLITS, Example, Manifest, write_table
 from tlkit.errors import RunError
-from tlkit.experiments.find_label_issues import find_suspects
-from tlkit.experiments.label_issues_dir import COLUMNS, INFO, PAGE, TABLE, LabelIssues
+from tlkit.experiments.confident_learning import find_suspects
 from tlkit.experiments.label_issues_page import LabelIssue, label_issues_page
 from tlkit.features.embedding import embedding_config, features_of, network_of
-from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent
 from tlkit.runs.leakage import check_folds
 from tlkit.runs.result_dir import versions
 from tlkit.training.probe import Probe, fit_probe
 
+INFO, TABLE, PAGE = "label_issues.json", "label_issues.csv", "label_issues.html"
+COLUMNS = (
+    "id", "path", "box", "split", "label", "suggested", "p_label", "p_suggested",
+    "quality",
+)  # fmt: skip
 SILENT = Silent()
-# Of well-known data sets 0.2 to 10 % of the labels are wrong (Northcutt, Athalye and
-# Mueller 2021, arXiv 2103.14749): of more contradictions than this most are mistaken.
+# In well-known data sets 0.2 to 10 % of the labels are wrong (Northcutt, Athalye and
+# Mueller 2021, arXiv 2103.14749). With more, most are errors of the probe.
 MOST_WRONG = 0.2
+
+
+@dataclass(frozen=True)
+class LabelIssues:
+    """The label issues of a data set, as written by `tlkit.label_issues`.
+
+    Attributes:
+        directory: Their folder.
+        info: The content of label_issues.json.
+        rows: The rows of label_issues.csv, the most suspect first.
+    """
+
+    directory: Path
+    info: dict[str, Any]
+    rows: tuple[dict[str, str], ...]
+
+    @property
+    def paths(self) -> list[str]:
+        """The images, relative to the source root, each once."""
+        return list(dict.fromkeys(row["path"] for row in self.rows))
+
+    @classmethod
+    def read(cls, directory: Path | str) -> LabelIssues:
+        """Read a folder of label issues.
+
+        Args:
+            directory: The folder.
+
+        Returns:
+            The label issues, without rows that were removed from the table since.
+
+        Raises:
+            RunError: The folder holds none, or is damaged.
+        """
+        directory = Path(directory)
+        hint = f"Make it: tlkit label-issues DATASET --out {directory}"
+        try:
+            info = json.loads((directory / INFO).read_text(encoding="utf-8"))
+            with (directory / TABLE).open(encoding="utf-8", newline="") as file:
+                reader = csv.DictReader(file)
+                rows = tuple(reader)
+                columns = reader.fieldnames or ()
+        except (OSError, ValueError, csv.Error) as error:
+            raise RunError(
+                f"{directory} is not a folder of tlkit label-issues: {error}.",
+                hint=hint,
+            ) from error
+        complete = "path" in columns and all(row["path"] for row in rows)
+        if not isinstance(info, dict) or not complete:
+            raise RunError(
+                f"{directory / TABLE} is damaged: its rows need a path.", hint=hint
+            )
+        return cls(directory, info, rows)
+
+    def manifest(self, data: str | Path) -> Manifest:
+        """Read the data set that the label issues are of.
+
+        Args:
+            data: Its directory.
+
+        Returns:
+            Its manifest.
+
+        Raises:
+            RunError: It is another data set, or has changed since.
+        """
+        manifest = Manifest.read(data)
+        checksum = self.info.get("data", {}).get("checksum")
+        if manifest.checksum != checksum:
+            raise RunError(
+                f"{self.directory} is about a data set with checksum "
+                f"{str(checksum)[:8]}, {manifest.directory} has "
+                f"{manifest.checksum[:8]}: it is another data set, or was prepared "
+                "again since.",
+                hint=f"Run tlkit label-issues {data} --out {self.directory} "
+                "--overwrite",
+            )
+        return manifest
 
 
 def label_issues(
@@ -39,24 +128,24 @@ def label_issues(
 ) -> LabelIssues:
     """List the examples whose label is probably wrong.
 
-    A linear probe on frozen features is cross-validated over all sides of the split,
-    so that each example is judged by others alone, and not by those of its group:
-    copies do not vouch for each other. Confident learning then tells which labels
-    these probabilities speak against.
+    A linear probe on frozen features is cross-validated over all splits. The
+    probabilities of an example come from a probe that has seen neither it nor its
+    group, so duplicates do not confirm each other's label. Confident learning then
+    finds the labels that contradict these probabilities.
 
     Args:
-        data: A data set directory.
-        out: The folder to make, for label_issues.csv, .html and .json.
+        data: Data set directory.
+        out: Folder to make, for label_issues.csv, .html and .json.
         overwrite: Replace an earlier one.
-        progress: Told of all long work.
+        progress: Receives progress and messages.
         **options: Of the network: those in config.FROZEN_OPTIONS.
 
     Returns:
-        What was written.
+        The label issues.
 
     Raises:
-        RunError: Examples of several labels, or a class too small to be judged.
-        UsageError: A wrong option, or a place that must not be written to.
+        RunError: Examples have several labels, or a class is too small.
+        UsageError: An invalid option, or `out` must not be written to.
 
     Example:
         >>> found = tlkit.label_issues("data", "label_issues")
@@ -68,8 +157,8 @@ def label_issues(
     targets = manifest.targets(manifest.examples)
     _check_classes(manifest, targets, groups)
     check_folds(manifest.examples, config.model.backbone, progress)
-    with replaced_directory(
-        Path(out), marker=INFO, overwrite=overwrite, what="folder of doubts"
+    with files.replaced_directory(
+        Path(out), marker=INFO, overwrite=overwrite, what="folder of label issues"
     ) as draft:
         features = features_of(
             config, manifest.source, manifest.examples, "Computing features", progress
@@ -82,38 +171,38 @@ def label_issues(
             classes=len(manifest.labels),
             seed=config.train.seed,
         )
-        found = _found(manifest, targets, probe.held_out)
-        info = _info(manifest, config, targets, probe, found)
-        if found and info["agreement"] < 1 - MOST_WRONG:
+        issues = _issues(manifest, targets, probe.held_out)
+        info = _info(manifest, config, targets, probe, issues)
+        if issues and info["agreement"] < 1 - MOST_WRONG:
             progress.warn(
-                f"The probe contradicts {1 - info['agreement']:.0%} of the labels, of "
-                "which hardly so many are wrong: most of what is listed may be its own "
-                "mistakes. A larger --size, or another --backbone, may know these "
-                "classes better; tlkit compare tells"
+                f"The probe contradicts {1 - info['agreement']:.0%} of the labels. "
+                "Hardly so many are wrong: most of the list may be errors of the probe."
+                " A larger --size or another --backbone may tell these classes apart "
+                "better; tlkit compare measures it"
             )
-        rows = [_row(doubt) for doubt in found]
-        write_table(draft / TABLE, COLUMNS, rows)
+        write_table(draft / TABLE, COLUMNS, [_row(issue) for issue in issues])
         files.write_json(draft / INFO, info)
         page = label_issues_page(
-            manifest, found, info, workers=config.inputs.workers, progress=progress
+            manifest, issues, info, workers=config.inputs.workers, progress=progress
         )
         files.write_text(draft / PAGE, page)
     return LabelIssues.read(out)
 
 
 def one_label_each(manifest: Manifest) -> Manifest:
-    """Refuse a data set whose examples have several labels."""
+    """Return a data set unless its examples have several labels."""
     if manifest.multi_label:
         raise RunError(
             f"The examples of {manifest.directory} have several labels each: expected "
-            "one, for a probe tells one class from the others.",
-            hint="Prepare it again without --multi-label: by --label-by shapes, say.",
+            "one, as a probe tells one class from the others.",
+            hint="Prepare it again without --multi-label, for example with "
+            "--label-by shapes.",
         )
     return manifest
 
 
 def groups_of(examples: Sequence[Example]) -> np.ndarray:
-    """Number the groups of examples."""
+    """Return the group of each example as a number, int [N]."""
     names = [example.group for example in examples]
     return np.unique(names, return_inverse=True)[1]
 
@@ -122,7 +211,7 @@ def _check_classes(manifest: Manifest, targets: np.ndarray, groups: np.ndarray) 
     if len(manifest.labels) < 2:
         raise RunError(
             f"{manifest.directory} has one class, {manifest.labels[0]}: expected two, "
-            "for a label can only be doubted in favor of another.",
+            "as a label can only be wrong in favor of another."
         )
     small = [
         label
@@ -131,41 +220,41 @@ def _check_classes(manifest: Manifest, targets: np.ndarray, groups: np.ndarray) 
     ]
     if small:
         raise RunError(
-            f"Expected at least two images or groups of every class; too small: "
-            f"{', '.join(small)}. No other image can judge those of such a class.",
+            "Expected at least two images or groups of every class; too small: "
+            f"{', '.join(small)}. The images of a class are checked by others of it.",
             hint="Get more images of it, or leave the class out.",
         )
 
 
-def _found(
-    manifest: Manifest, targets: np.ndarray, shares: np.ndarray
+def _issues(
+    manifest: Manifest, targets: np.ndarray, probabilities: np.ndarray
 ) -> list[LabelIssue]:
-    places, quality = find_suspects(targets, shares)
-    others = shares.copy()
+    indices, quality = find_suspects(targets, probabilities)
+    others = probabilities.copy()
     others[np.arange(len(targets)), targets] = -1
     best = others.argmax(axis=1)
     return [
         LabelIssue(
             manifest.examples[i],
             manifest.labels[best[i]],
-            float(shares[i, targets[i]]),
-            float(shares[i, best[i]]),
+            float(probabilities[i, targets[i]]),
+            float(probabilities[i, best[i]]),
             float(quality[i]),
         )
-        for i in places
+        for i in indices
     ]
 
 
-def _row(doubt: LabelIssue) -> list[object]:
-    example = doubt.example
-    numbers = (doubt.given_share, doubt.suggested_share, doubt.quality)
+def _row(issue: LabelIssue) -> list[object]:
+    example = issue.example
+    numbers = (issue.p_label, issue.p_suggested, issue.quality)
     return [
         example.id,
         example.path,
         " ".join(map(str, example.box or ())),
         example.split,
         example.label,
-        doubt.suggested,
+        issue.suggested,
         *(f"{number:.4f}" for number in numbers),
     ]
 
@@ -175,10 +264,10 @@ def _info(
     config: Config,
     targets: np.ndarray,
     probe: Probe,
-    found: Sequence[LabelIssue],
+    issues: Sequence[LabelIssue],
 ) -> dict[str, Any]:
-    looked_at = Counter(example.split for example in manifest.examples)
-    doubtful = Counter(doubt.example.split for doubt in found)
+    examples = Counter(example.split for example in manifest.examples)
+    listed = Counter(issue.example.split for issue in issues)
     return {
         "data": {
             "directory": str(manifest.directory.resolve()),
@@ -187,9 +276,9 @@ def _info(
         "network": network_of(config),
         "seed": config.train.seed,
         "folds": probe.folds,
-        # How far the probe, of labels it had not seen, agrees with them.
+        # Share of labels that the probe predicts without having seen them.
         "agreement": float((probe.held_out.argmax(axis=1) == targets).mean()),
-        "looked_at": {side: looked_at[side] for side in SPLITS},
-        "doubtful": {side: doubtful[side] for side in SPLITS},
+        "examples": {split: examples[split] for split in SPLITS},
+        "label_issues": {split: listed[split] for split in SPLITS},
         "versions": versions(),
     }

@@ -1,4 +1,4 @@
-"""A data set in, what more images would bring out: a learning curve, drawn on."""
+"""The learning curve: accuracy by number of images, extrapolated to more of them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from tlkit import files
 from tlkit.config import Config
 from tlkit.dataset.manifest import Manifest
 from tlkit.experiments.label_issues import groups_of, one_label_each
-from tlkit.experiments.subsets import FOLDS, Measured, check_classes, measure
+from tlkit.experiments.subsets import FOLDS, SubsetErrors, check_classes, measure
 from tlkit.features.embedding import embedding_config, features_of, network_of
-from tlkit.files import replaced_directory
 from tlkit.progress import Progress, Silent
 from tlkit.reports.plots import draw_learning_curve
 from tlkit.runs.leakage import check_folds
 from tlkit.runs.result_dir import versions
 
 INFO, PLOT = "learning_curve.json", "learning_curve.png"
-# Further than that no curve of this kind has earned trust.
+# No curve of this kind has earned trust beyond four times the images.
 TIMES = (2, 4)
-# Gains below are hardly worth the images; as a share of right answers.
+# A smaller gain in accuracy is hardly worth the images.
 WORTH = 0.01
 PAYS, FLAT, UNCLEAR = "pays", "flat", "unclear"
 SILENT = Silent()
@@ -32,14 +31,7 @@ SILENT = Silent()
 
 @dataclass(frozen=True)
 class Point:
-    """Accuracy at a size.
-
-    Attributes:
-        images: How many are learned from.
-        accuracy: Share of right answers.
-        low: Of the 95 % interval of the accuracy.
-        high: Likewise.
-    """
+    """The accuracy at a number of images, with the ends of its 95 % interval."""
 
     images: int
     accuracy: float
@@ -49,19 +41,19 @@ class Point:
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """A learning curve, and what it tells of more data.
+    """The result of `tlkit.learning_curve`.
 
     Attributes:
-        directory: Where learning_curve.json and learning_curve.png are.
-        seen: What was measured, ascending; the last is all there is to learn from.
-        expected: At twice and four times as much.
-        gain: By four times as much: expected, low and high, shares of right answers.
-        verdict: "pays" if even the low gain is worth it, "flat" if even the high one
-            is not, else "unclear".
+        directory: Holds learning_curve.json and learning_curve.png.
+        measured: Points by ascending number of images; the last has all there are.
+        expected: Points at twice and four times as many images.
+        gain: In accuracy by four times as many images: expected, low and high.
+        verdict: "pays" if even the low gain is worth the images, "flat" if even the
+            high gain is not, else "unclear".
     """
 
     directory: Path
-    seen: tuple[Point, ...]
+    measured: tuple[Point, ...]
     expected: tuple[Point, ...]
     gain: tuple[float, float, float]
     verdict: str
@@ -75,26 +67,26 @@ def learning_curve(
     progress: Progress = SILENT,
     **options: Any,
 ) -> LearningCurve:
-    """Tell what more images of the same kind would bring.
+    """Estimate the accuracy that more images of the same kind would bring.
 
-    Linear probes on frozen features learn from ever larger parts of the training and
-    the validation side, and are scored on folds of these that they have not seen; the
-    test side is not touched. A power law through the scores is drawn on to four times
-    as many images, with the interval of a bootstrap over groups of images.
+    Linear probes on frozen features learn from growing subsets of the training and
+    validation splits, and are scored on folds that they have not seen. The test split
+    is not used. A power law through the scores is extrapolated to four times as many
+    images, with the interval of a bootstrap over groups of images.
 
     Args:
-        data: A data set directory.
-        out: The folder to make, for learning_curve.json and learning_curve.png.
+        data: Data set directory.
+        out: Folder to make, for learning_curve.json and learning_curve.png.
         overwrite: Replace an earlier one.
-        progress: Told of all long work.
+        progress: Receives progress and messages.
         **options: Of the network: those in config.FROZEN_OPTIONS.
 
     Returns:
-        The curve.
+        The learning curve.
 
     Raises:
-        RunError: Examples of several labels, or a class too small for a curve.
-        UsageError: A wrong option, or a place that must not be written to.
+        RunError: Examples have several labels, or a class is too small for a curve.
+        UsageError: An invalid option, or `out` must not be written to.
 
     Example:
         >>> curve = tlkit.learning_curve("data", "curve")
@@ -102,15 +94,16 @@ def learning_curve(
     """
     config = embedding_config(**options)
     manifest = one_label_each(Manifest.read(data))
-    examples = [e for e in manifest.examples if e.split != "test"]
+    examples = [example for example in manifest.examples if example.split != "test"]
     targets, groups = manifest.targets(examples), groups_of(examples)
     check_classes(targets, groups)
     check_folds(examples, config.model.backbone, progress)
-    with replaced_directory(
+    with files.replaced_directory(
         Path(out), marker=INFO, overwrite=overwrite, what="learning curve"
     ) as draft:
-        task = "Computing features"
-        features = features_of(config, manifest.source, examples, task, progress)
+        features = features_of(
+            config, manifest.source, examples, "Computing features", progress
+        )
         measured = measure(
             features,
             targets,
@@ -125,11 +118,10 @@ def learning_curve(
     return made
 
 
-def extrapolate(measured: Measured, directory: Path, *, seed: int) -> LearningCurve:
-    """Draw a curve on."""
+def extrapolate(measured: SubsetErrors, directory: Path, *, seed: int) -> LearningCurve:
+    """Extend a measured curve by power laws, and judge the gain."""
     laws = measured.laws(seed)
-    now = measured.sizes[-1]
-    sizes = now * np.array([1, *TIMES])
+    sizes = measured.sizes[-1] * np.array([1, *TIMES])
     drawn = 1 - laws(sizes)
     gains = drawn[:, -1] - drawn[:, 0]
     low, high = _interval(gains)
@@ -157,30 +149,34 @@ def _interval(values: np.ndarray) -> tuple[float, float]:
 
 
 def _info(
-    manifest: Manifest, config: Config, measured: Measured, made: LearningCurve
+    manifest: Manifest, config: Config, measured: SubsetErrors, made: LearningCurve
 ) -> dict[str, Any]:
-    gain = dict(zip(("expected", "low", "high"), made.gain, strict=True))
     return {
         "data": {
             "directory": str(manifest.directory.resolve()),
             "checksum": manifest.checksum,
-            "sides": ["train", "val"],
+            "splits": ["train", "val"],
         },
         "network": network_of(config),
         "seed": config.train.seed,
         "folds": FOLDS,
-        "rounds": len(measured.wrong),
-        "seen": [dataclasses.asdict(point) for point in made.seen],
+        "repeats": len(measured.incorrect),
+        "measured": [dataclasses.asdict(point) for point in made.measured],
         "expected": [dataclasses.asdict(point) for point in made.expected],
-        "gain_by_four_times": gain,
+        "gain_by_four_times": dict(
+            zip(("expected", "low", "high"), made.gain, strict=True)
+        ),
         "verdict": made.verdict,
         "versions": versions(),
     }
 
 
-def _draw(made: LearningCurve, measured: Measured, seed: int, path: Path) -> None:
+def _draw(made: LearningCurve, measured: SubsetErrors, seed: int, path: Path) -> None:
     sizes = np.geomspace(measured.sizes[0], measured.sizes[-1] * TIMES[-1], 60)
     band = np.percentile(1 - measured.laws(seed)(sizes), (2.5, 50, 97.5), axis=0)
     draw_learning_curve(
-        [(p.images, p.accuracy, p.low, p.high) for p in made.seen], sizes, band, path
+        [(p.images, p.accuracy, p.low, p.high) for p in made.measured],
+        sizes,
+        band,
+        path,
     )

@@ -25,7 +25,7 @@ _HOMES = {
     "LabelIssues": "tlkit.experiments.label_issues",
     "LearningCurve": "tlkit.experiments.learning_curve",
     "Manifest": "tlkit.dataset.manifest",
-    "Prediction": "tlkit.evaluation.predict",
+    "Prediction": "tlkit.tasks.prediction",
     "Progress": "tlkit.progress",
     "Run": "tlkit.runs.result_dir",
     "SearchResult": "tlkit.experiments.search",
@@ -88,7 +88,7 @@ if TYPE_CHECKING:
     from tlkit.dataset.prepare import prepare
     from tlkit.errors import TlkitError
     from tlkit.evaluation.evaluate import evaluate
-    from tlkit.evaluation.predict import Prediction, predict
+    from tlkit.evaluation.predict import predict
     from tlkit.experiments.annotate import annotate
     from tlkit.experiments.compare import compare
     from tlkit.experiments.comparison import Comparison
@@ -102,6 +102,7 @@ if TYPE_CHECKING:
     from tlkit.features.embedding import embedder
     from tlkit.progress import Progress
     from tlkit.runs.result_dir import Run
+    from tlkit.tasks.prediction import Prediction
     from tlkit.training.finetune import finetune, resume
 
 

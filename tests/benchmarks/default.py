@@ -12,7 +12,7 @@ import numpy as np
 
 from tlkit.config import build_config, resolve
 from tlkit.dataset.manifest import Manifest
-from tlkit.evaluation.evaluate import predict_pixels
+from tlkit.evaluation.predict import predict_pixels
 from tlkit.inputs.batches import plain_batches
 from tlkit.inputs.views import ViewMaker
 from tlkit.progress import Silent

@@ -39,7 +39,7 @@ TUNED: dict[str, dict[str, Any]] = {
 def measure(name: str, shots: int, seed: int, way: str, work: Path) -> dict[str, float]:
     """Test accuracy and log loss of one way on one cell, and its seconds of tuning."""
     from tests.benchmarks.default import train
-    from tlkit.metrics.calibration import least_losses
+    from tlkit.metrics.calibration import scaled_losses
 
     manifest, size = prepare(name, work)
     drawn = draw_sides(manifest, shots, seed)
@@ -59,7 +59,7 @@ def measure(name: str, shots: int, seed: int, way: str, work: Path) -> dict[str,
     return {
         "accuracy": float((scores.argmax(axis=1) == truth).mean()),
         "loss": float(losses.mean()),
-        "tempered": float(least_losses(truth, scores).mean()),
+        "tempered": float(scaled_losses(truth, scores).mean()),
         "seconds": max(one["seconds"] for one in found["candidates"]),
     }
 

@@ -139,7 +139,7 @@ def test_several_labels_from_evaluation_to_answers(finished_several, several, ca
     out, err = capfd.readouterr()
     assert "mAP" in out
     assert "average precision" in out
-    assert "selected the epoch, and the thresholds" in err
+    assert "selected the epoch and the label thresholds" in err
     assert "classes.csv" in err
     assert "confusion" not in out + err
     command = ["predict", place, str(several.source / image), "--workers", "0"]
@@ -188,7 +188,7 @@ def test_evaluate_prints_the_interval(finished, capfd):
     out, err = capfd.readouterr()
     assert "95 % interval" in out
     assert "macro F1" in out
-    assert "mistakes.png" in err
+    assert "errors.png" in err
     finished_split = ["evaluate", str(finished.directory), "--split", "val"]
     assert run([*finished_split, "--workers", "0"]) == 0
     assert "selected the epoch" in capfd.readouterr().err

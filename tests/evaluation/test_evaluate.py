@@ -11,26 +11,27 @@ from tlkit.evaluation.evaluate import evaluate
 def test_the_test_split_is_the_default_and_everything_is_written(finished):
     metrics = evaluate(finished, workers=0)
     assert metrics["split"] == "test"
-    assert not metrics["chose_the_epoch"]
+    assert metrics["used_for_selection"] == []
     folder = finished.directory / "evaluation" / "test"
     table = pd.read_csv(folder / "predictions.csv")
     manifest = finished.manifest()
     assert table["path"].tolist() == [e.path for e in manifest.of("test")]
     assert metrics["accuracy"] == (table["label"] == table["predicted"]).mean()
-    mistakes = pd.read_csv(folder / "mistakes.csv")
+    mistakes = pd.read_csv(folder / "errors.csv")
     assert len(mistakes) == (table["label"] != table["predicted"]).sum()
     assert mistakes["probability"].is_monotonic_decreasing
     confusion = pd.read_csv(folder / "confusion.csv", index_col=0)
     assert confusion.to_numpy().tolist() == metrics["confusion"]
-    for name in ("confusion.png", "mistakes.png"):
+    for name in ("confusion.png", "errors.png"):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
     for place in (folder, finished.directory):
         assert json.loads((place / "metrics.json").read_text()) == metrics
     evaluate(finished, split="val", workers=0)
 
 
-def test_val_says_that_it_chose_the_epoch(finished):
-    assert evaluate(finished, split="val", workers=0)["chose_the_epoch"]
+def test_val_reports_that_it_selected_the_epoch(finished):
+    metrics = evaluate(finished, split="val", workers=0)
+    assert "epoch" in metrics["used_for_selection"]
 
 
 def test_wrong_use_is_explained(finished, tmp_path):

@@ -11,10 +11,11 @@ from PIL import Image
 import tlkit
 from tests.conftest import SMALL, draw_image
 from tlkit.cli import run as command
-from tlkit.errors import RunError, UsageError
-from tlkit.evaluation.familiarity import FILE, Familiarity
+from tlkit.errors import UsageError
+from tlkit.evaluation import evaluate as evaluation
+from tlkit.evaluation.predict import predict_views
 from tlkit.exporting.savedmodel import export
-from tlkit.metrics.calibration import tempered
+from tlkit.metrics.calibration import scale
 
 KINDS = ("disc", "bar")
 
@@ -54,12 +55,11 @@ def rejected(run, files):
     return np.mean([a.label == "unknown" for a in answers])
 
 
-@pytest.mark.parametrize("by", ["confidence", "distance"])
-def test_a_class_held_out_of_training_is_rejected_more(run, by):
-    metrics = tlkit.evaluate(run, unknown="coverage:0.9", unknown_by=by, workers=0)
+def test_a_class_held_out_of_training_is_rejected_more(run):
+    metrics = tlkit.evaluate(run, unknown="coverage:0.9", workers=0)
     unknown = metrics["unknown"]
-    assert (unknown["rule"], unknown["by"]) == ("coverage:0.9", by)
-    assert not unknown["chose_the_limit"]
+    assert unknown["rule"] == "coverage:0.9"
+    assert metrics["used_for_selection"] == []
     assert 0.6 < unknown["coverage"] <= 1
     low, high = unknown["accuracy_ci95"]
     assert low <= unknown["accuracy"] <= high
@@ -71,10 +71,13 @@ def test_a_class_held_out_of_training_is_rejected_more(run, by):
     )
 
 
-def test_the_limit_keeps_what_was_asked_for_and_says_who_chose_it(run):
+def test_the_threshold_keeps_the_coverage_and_reports_its_selection(run):
     metrics = tlkit.evaluate(run, split="val", unknown="coverage:0.8", workers=0)
-    assert metrics["unknown"]["chose_the_limit"]
-    assert metrics["calibration"]["chose_the_temperature"]
+    assert metrics["used_for_selection"] == [
+        "epoch",
+        "temperature",
+        "rejection threshold",
+    ]
     assert metrics["unknown"]["coverage"] == pytest.approx(0.8, abs=0.03)
     again = tlkit.evaluate(reread(run), split="test", workers=0)
     assert again["unknown"]["rule"] == "coverage:0.8"
@@ -83,12 +86,11 @@ def test_the_limit_keeps_what_was_asked_for_and_says_who_chose_it(run):
     assert (~table["known"]).sum() == again["unknown"]["n"]
     assert set(table["predicted"]) <= set(KINDS)
     scores = table[[f"p_{label}" for label in run.labels]].to_numpy()
-    temperature = run.info["decision"]["temperature"]
+    temperature = run.info["postprocessing"]["temperature"]
     np.testing.assert_allclose(
-        table["confidence"], tempered(scores, temperature).max(axis=1), rtol=1e-5
+        table["confidence"], scale(scores, temperature).max(axis=1), rtol=1e-5
     )
     curve = pd.read_csv(folder / "coverage.csv")
-    assert set(curve["by"]) == {"confidence"}
     assert curve["coverage"].iloc[-1] == 1
     assert curve["accuracy"].iloc[-1] == again["accuracy"]
     assert (folder / "coverage.png").read_bytes().startswith(b"\x89PNG")
@@ -98,22 +100,10 @@ def test_the_limit_keeps_what_was_asked_for_and_says_who_chose_it(run):
     assert tlkit.predict(reread(run), [image], workers=0)[0].guess is None
 
 
-def test_both_measures_are_in_the_curve_where_distance_tells(run):
-    rule = "coverage:0.9"
-    metrics = tlkit.evaluate(run, unknown=rule, unknown_by="distance", workers=0)
-    assert set(metrics["risk_area"]) == {"confidence", "distance"}
-    table = pd.read_csv(run.directory / "evaluation" / "test" / "predictions.csv")
-    limit = -reread(run).info["decision"]["unknown"]["limit"]
-    assert (table["known"] == (table["distance"] <= limit)).all()
-    (run.directory / FILE).write_bytes(b"")
-    with pytest.raises(RunError, match=r"familiarity\.npy cannot be read"):
-        tlkit.evaluate(reread(run), workers=0)
-
-
-def test_the_artefact_says_what_is_unknown(run, tmp_path):
+def test_an_exported_model_rejects_too(run, tmp_path):
     tlkit.evaluate(run, unknown="coverage:0.7", workers=0)
     run = reread(run)
-    exported = export(run, out=tmp_path / "artefact")
+    exported = export(run, out=tmp_path / "exported")
     folder = run.manifest().directory.parent / "strange"
     files = sorted(folder.iterdir())
     loaded = tf.saved_model.load(str(exported.directory))
@@ -131,14 +121,14 @@ def test_the_artefact_says_what_is_unknown(run, tmp_path):
     assert set(metadata["outputs"]) == set(said)
 
 
-def test_the_command_line_tells_what_is_unknown(run, capfd):
+def test_the_command_line_reports_rejection(run, capfd):
     place, rule = str(run.directory), ("--unknown", "coverage:0.7")
     assert command(["evaluate", place, *rule, "--workers", "0"]) == 0
     out, err = capfd.readouterr()
     assert "Unknown, by confidence below 0." in out
     assert "at temperature" in out
     assert "coverage.png" in err
-    assert "selected that threshold" not in err
+    assert "selected the threshold" not in err
     files = sorted((run.manifest().directory.parent / "strange").iterdir())
     ask = ["predict", place, *map(str, files), "--workers", "0"]
     assert command([*ask, "--format", "csv"]) == 0
@@ -153,25 +143,13 @@ def test_the_command_line_tells_what_is_unknown(run, capfd):
     shown = capfd.readouterr().out.splitlines()[1:]
     assert sum(line.split()[1] == "unknown" for line in shown) == len(unknown)
     assert command(["evaluate", place, "--split", "val", "--workers", "0"]) == 0
-    assert "selected that threshold" in capfd.readouterr().err
+    assert "selected the threshold" in capfd.readouterr().err
 
 
-def test_an_artefact_cannot_tell_distances(run, tmp_path):
-    tlkit.evaluate(run, unknown="coverage:0.9", unknown_by="distance", workers=0)
-    with pytest.raises(UsageError, match="does not hold"):
-        export(reread(run), out=tmp_path / "artefact")
-
-
-def test_what_cannot_be_meant(run, finished_several):
-    for rule, by, message in (
-        ("coverage:0.9", "distances", "distance"),
-        ("confidence:0.9", "distance", "Nothing is left"),
-        (None, "distance", "none is asked"),
-        ("all", "confidence", "coverage:SHARE"),
-    ):
-        with pytest.raises(UsageError, match=message):
-            tlkit.evaluate(run, unknown=rule, unknown_by=by, workers=0)
-    with pytest.raises(UsageError, match="With several labels"):
+def test_rules_that_are_refused(run, finished_several):
+    with pytest.raises(UsageError, match="coverage:SHARE"):
+        tlkit.evaluate(run, unknown="all", workers=0)
+    with pytest.raises(UsageError, match="several labels"):
         tlkit.evaluate(finished_several, unknown="coverage:0.9", workers=0)
 
 
@@ -183,13 +161,14 @@ def test_a_class_of_that_name_is_in_the_way(prepared, small, photo_folder, tmp_p
         tlkit.evaluate(run, unknown="coverage:0.9", workers=0)
 
 
-def test_distances_by_hand():
-    known = np.eye(8, dtype=np.float32)[:6]
-    network = lambda pixels, training: np.array([[3.0, *[0] * 7], [0] * 7 + [2]])  # noqa: E731
-    far = Familiarity(network, known).distances(np.empty(2))
-    # The fifth nearest of the first is at a right angle, as all are of the second.
-    np.testing.assert_allclose(far, [2**0.5, 2**0.5], rtol=1e-6)
-    near = Familiarity(network, np.repeat(known[:1], 5, axis=0))
-    np.testing.assert_allclose(near.distances(np.empty(2)), [0, 2**0.5], atol=1e-6)
-    trained = near.distances(np.empty(2), trained_on=True)
-    np.testing.assert_allclose(trained, [0, 2**0.5], atol=1e-6)
+def test_validation_images_are_scored_once(run, monkeypatch):
+    """`--split val --unknown` needs the same probabilities for both."""
+    scored = []
+
+    def counting(model, pixels):
+        scored.append(len(pixels))
+        return predict_views(model, pixels)
+
+    monkeypatch.setattr(evaluation, "predict_views", counting)
+    tlkit.evaluate(run, split="val", unknown="coverage:0.8", workers=0)
+    assert sum(scored) == len(run.manifest().of("val"))

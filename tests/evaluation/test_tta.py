@@ -7,7 +7,7 @@ import pytest
 import tlkit
 from tlkit.cli import run as command
 from tlkit.errors import UsageError
-from tlkit.evaluation.evaluate import predict_pixels
+from tlkit.evaluation.predict import predict_pixels
 from tlkit.evaluation.tta import choose_views, compare_views, describe, view_maker
 from tlkit.inputs.augment import has_flips
 from tlkit.inputs.views import HFLIP, PLAIN
@@ -57,16 +57,14 @@ def test_what_averaging_changes_worked_out_by_hand():
     side = ScoredSplit("val", np.eye(2)[truth], plain, tuple("wxyz"))
     views = np.stack([plain, other], axis=1)
     got = compare_views(Multiclass(("a", "b")), side, views, "x")
-    # Means for class a: .8, .6, .6, .3: the second turns right, the third wrong.
-    assert (got["turned_right"], got["turned_wrong"]) == (1, 1)
+    # Means for class a: .8, .6, .6, .3: the second gets correct, the third incorrect.
+    assert (got["corrected"], got["broken"]) == (1, 1)
     assert got["accuracy"] == 3 / 4
     assert got["n"] == 2
     wanted = -np.log([0.8, 0.6, 0.4, 0.7]).mean()
     assert got["loss"] == pytest.approx(wanted)
-    assert (
-        got["accuracy_ci95"]
-        == measure(truth, (plain + other) / 2, ["a", "b"])["accuracy_ci95"]
-    )
+    averaged = measure(truth, (plain + other) / 2, tuple("wxyz"), ["a", "b"])
+    assert got["accuracy_ci95"] == averaged["accuracy_ci95"]
 
 
 def test_evaluate_tells_both_scores(finished, capfd):
@@ -76,7 +74,7 @@ def test_evaluate_tells_both_scores(finished, capfd):
     assert both == before
     assert views["kinds"] == "plain, flipped and 1 lightly changed"
     right = [round(one["accuracy"] * both["n"]) for one in (both, views)]
-    assert right[1] - right[0] == views["turned_right"] - views["turned_wrong"]
+    assert right[1] - right[0] == views["corrected"] - views["broken"]
     place = finished.directory / "evaluation" / "test" / "metrics.json"
     assert json.loads(place.read_text())["views"] == views
     words = ["evaluate", str(finished.directory), "--tta", "3", "--workers", "0"]

@@ -20,7 +20,7 @@ from tlkit.errors import RunError, UsageError
 from tlkit.experiments.comparison import Entry, conclude, megabytes, probe_entry
 from tlkit.features.cut_features import AtCut
 from tlkit.inputs.views import ViewMaker
-from tlkit.metrics.multiclass import wilson_interval
+from tlkit.metrics.intervals import wilson_interval
 from tlkit.training.cut_probes import Probed, Subjects
 
 SETTINGS: dict[str, Any] = {

@@ -65,9 +65,7 @@ def test_an_artefact_with_several_labels(finished_several, several, tmp_path):
     assert set(metadata["outputs"]) == outputs
 
 
-def test_labels_that_differ_are_not_put_in_place(
-    finished_several, tmp_path, monkeypatch
-):
+def test_labels_that_differ_are_refused(finished_several, tmp_path, monkeypatch):
     outputs = Multilabel.outputs
 
     def wrong(self, scores):
@@ -75,7 +73,7 @@ def test_labels_that_differ_are_not_put_in_place(
         return {**said, "present": ~said["present"]}
 
     monkeypatch.setattr(Multilabel, "outputs", wrong)
-    with pytest.raises(RunError, match="answers differently"):
+    with pytest.raises(RunError, match="differs from the run"):
         export(finished_several, out=tmp_path / "artefact")
     assert not list(tmp_path.iterdir())
 
@@ -102,9 +100,7 @@ def test_saved_model_cli_prints_sensible_names(exported):
         assert f"['{name}']" in shown
 
 
-def test_an_artefact_that_answers_differently_is_not_put_in_place(
-    finished, tmp_path, monkeypatch
-):
+def test_an_exported_model_that_differs_is_removed(finished, tmp_path, monkeypatch):
     monkeypatch.setattr(
         tf_preprocessing,
         "decode_and_fit",
@@ -112,7 +108,7 @@ def test_an_artefact_that_answers_differently_is_not_put_in_place(
             [tf.shape(data)[0], size, size, 3], tf.uint8
         ),
     )
-    with pytest.raises(RunError, match="answers differently"):
+    with pytest.raises(RunError, match="differs from the run"):
         export(finished, out=tmp_path / "artefact")
     assert not list(tmp_path.iterdir())
 

@@ -15,7 +15,7 @@ def test_an_artefact_that_is_none(tmp_path):
             RunError, match=r"cannot be loaded in a fresh process: .*nothing"
         ),
     ):
-        fresh.answers(tmp_path / "nothing", tmp_path)
+        fresh.outputs(tmp_path / "nothing", tmp_path)
 
 
 def test_it_ends_with_its_block_though_nobody_asked():

@@ -3,24 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from tlkit.metrics.multiclass import measure, wilson_interval
-
-
-def test_the_interval_is_wilsons():
-    # Newcombe 1998, table I: 81 of 263 and 15 of 148.
-    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert wilson_interval(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
-
-
-def test_the_interval_ends_exactly_at_none_and_all():
-    z2 = 1.959964**2
-    for n in range(1, 500):
-        low, high = wilson_interval(0, n)
-        assert low == 0.0
-        assert high == pytest.approx(z2 / (n + z2))
-        low, high = wilson_interval(n, n)
-        assert low == pytest.approx(n / (n + z2))
-        assert high == 1.0
+from tlkit.metrics.intervals import wilson_interval
+from tlkit.metrics.multiclass import measure
 
 
 def test_figures_worked_out_by_hand():
@@ -28,7 +12,7 @@ def test_figures_worked_out_by_hand():
     called = np.array([0, 0, 1, 1, 0, 1])
     scores = np.full((6, 3), 0.1, np.float32)
     scores[np.arange(6), called] = 0.8
-    got = measure(truth, scores, ["a", "b", "c"])
+    got = measure(truth, scores, list("uvwxyz"), ["a", "b", "c"])
     assert got["n"] == 6
     assert got["accuracy"] == pytest.approx(3 / 6)
     assert got["loss"] == pytest.approx(-(3 * math.log(0.8) + 3 * math.log(0.1)) / 6)
@@ -38,3 +22,13 @@ def test_figures_worked_out_by_hand():
     assert (b["precision"], b["recall"]) == pytest.approx((1 / 3, 1 / 2))
     assert (c["precision"], c["recall"], c["f1"], c["support"]) == (0, 0, 0, 1)
     assert got["macro_f1"] == pytest.approx((2 / 3 + 0.4 + 0) / 3)
+
+
+def test_crops_of_one_photo_widen_the_interval():
+    """Ten crops each of eight photos, six of them correct: as 6 of 8, not 60 of 80."""
+    photos = np.repeat(np.arange(8), 10)
+    truth = np.zeros(80, int)
+    scores = np.where((photos < 6)[:, None], [[0.9, 0.1]], [[0.1, 0.9]])
+    got = measure(truth, scores, [str(photo) for photo in photos], ["a", "b"])
+    assert got["accuracy"] == 0.75
+    assert got["accuracy_ci95"] == pytest.approx(wilson_interval(6, 8))

@@ -2,12 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from tlkit.metrics.multiclass import wilson_interval
-from tlkit.metrics.multilabel import (
-    average_precision,
-    bootstrap_weights,
-    measure_labels,
-)
+from tlkit.metrics.intervals import wilson_interval
+from tlkit.metrics.multilabel import average_precision, measure_labels
 
 LABELS = ["a", "b", "c"]
 
@@ -49,17 +45,6 @@ def test_average_precision_is_scikit_learns_with_ties_and_weights():
 def test_a_draw_without_the_class_has_no_average_precision():
     got = average_precision(np.array([True, False]), np.ones(2), np.array([[0.0, 2.0]]))
     assert np.isnan(got).tolist() == [True]
-
-
-def test_groups_are_drawn_whole_and_by_the_seed():
-    groups = ["x", "x", "x", "y", "z"]
-    weights = bootstrap_weights(groups, seed=1)
-    assert (weights[0] == 1).all()
-    assert (weights[:, 0] == weights[:, 1]).all()
-    assert (weights[:, 0] == weights[:, 2]).all()
-    assert (weights[1:, [0, 3, 4]].sum(axis=1) == 3).all()
-    assert np.array_equal(weights, bootstrap_weights(groups, seed=1))
-    assert not np.array_equal(weights, bootstrap_weights(groups, seed=2))
 
 
 def test_copies_widen_the_interval():

@@ -320,7 +320,7 @@ def test_a_probe_alone(prepared, tmp_path):
         **{**PRETRAINED, "batch": None, "views": None, "augment": None},
     )  # fmt: skip
     assert run.info["kept"] == "probe"
-    assert not run.metrics()["chose_the_epoch"]
+    assert "epoch" not in run.metrics()["used_for_selection"]
     assert run.info["best_epoch"] == 0
     assert run.metrics()["n"] == len(prepared.of("val"))
 

@@ -67,7 +67,7 @@ def demo(
     _tlkit("export", str(run), "--format", "savedmodel")
     _say(
         f"\nDone in {time.perf_counter() - began:.0f} s. Look at "
-        f"{run / 'evaluation' / 'test' / 'mistakes.png'} and {run / 'curves.png'}, "
+        f"{run / 'evaluation' / 'test' / 'errors.png'} and {run / 'curves.png'}, "
         "then try your own photos: tlkit prepare PHOTOS --out DATASET"
     )
 

@@ -54,7 +54,7 @@ def evaluate(
     print_tables(metrics)
     files = {
         "predictions.csv": "every prediction",
-        "mistakes.png": "the most confident errors",
+        "errors.png": "the most confident errors",
         "confusion.png": "the confusion matrix",
         "coverage.png": "accuracy against the share of predictions kept",
         "classes.csv": "metrics per class with their intervals",
@@ -72,15 +72,15 @@ def print_score(metrics: dict[str, Any]) -> None:
     chosen = [
         what
         for key, what in (
-            ("chose_the_epoch", "the epoch"),
-            ("chose_the_thresholds", "the thresholds of the labels"),
+            ("epoch", "the epoch"),
+            ("label thresholds", "the label thresholds"),
         )
-        if metrics.get(key)
+        if key in metrics["used_for_selection"]
     ]
     if chosen:
         warn(
-            f"These images selected {', and '.join(chosen)}, so the score is "
-            "optimistic. A test split would give a fair score."
+            f"Optimistic: this split selected {' and '.join(chosen)}. Evaluate on a "
+            "test split for an unbiased score."
         )
     if metrics["split"] == "train":
         warn("These images were trained on, so the score does not measure skill.")
@@ -117,8 +117,8 @@ def print_certainty(metrics: dict[str, Any]) -> None:
     """Print the calibration of the confidence, and the number of unknown images."""
     if found := metrics.get("calibration"):
         OUT.print(
-            f"Confidence and accuracy differ by {found['error']:.3f}, at temperature "
-            f"{found['temperature']:.2f} by {found['error_tempered']:.3f}"
+            f"Calibration error {found['ece']:.3f}, {found['ece_calibrated']:.3f} at "
+            f"temperature {found['temperature']:.2f}"
         )
     if not (unknown := metrics.get("unknown")):
         return
@@ -127,8 +127,8 @@ def print_certainty(metrics: dict[str, Any]) -> None:
     if kept:
         line += f"; accuracy of the other {kept} {_metric(unknown, 'accuracy')}"
     OUT.print(line)
-    if unknown["chose_the_limit"]:
-        warn("These images selected that threshold.")
+    if "rejection threshold" in metrics["used_for_selection"]:
+        warn("Optimistic: this split selected the threshold.")
 
 
 def print_views(metrics: dict[str, Any]) -> None:
@@ -141,8 +141,8 @@ def print_views(metrics: dict[str, Any]) -> None:
     OUT.print(
         f"averaged over {views['n']} views ({views['kinds']}): {shown} "
         f"{views[name]:.3f} (95 % interval {low:.3f} to {high:.3f}), macro F1 "
-        f"{views['macro_f1']:.3f}, loss {views['loss']:.3f}; now correct: "
-        f"{views['turned_right']} predictions, now incorrect: {views['turned_wrong']}"
+        f"{views['macro_f1']:.3f}, loss {views['loss']:.3f}; corrected: "
+        f"{views['corrected']} predictions, broken: {views['broken']}"
     )
     say(
         f"That takes {views['n']} times as long. The exported model, the tables and "

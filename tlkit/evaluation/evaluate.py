@@ -1,8 +1,7 @@
-"""A finished run and a split in, numbers with intervals and images of them out."""
+"""Evaluation of a finished run on a split of its data set."""
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +9,23 @@ import keras
 import numpy as np
 
 from tlkit.dataset.manifest import SPLITS, Manifest
-from tlkit.errors import RunError, UsageError, unknown_name
-from tlkit.evaluation.decision import decision_of, set_unknown
-from tlkit.evaluation.familiarity import Familiarity, learn, remember
-from tlkit.evaluation.rejection import check_rule
-from tlkit.evaluation.report import report, side_of
+from tlkit.errors import RunError, unknown_name
+from tlkit.evaluation.postprocessing import (
+    check_rejection,
+    postprocessing_of,
+    select_rejection,
+)
+from tlkit.evaluation.predict import BATCH, predict_views
+from tlkit.evaluation.report import report, scored_split
 from tlkit.evaluation.tta import choose_views, compare_views, describe, view_maker
 from tlkit.inputs.batches import grouped
 from tlkit.inputs.views import PLAIN, Asked
 from tlkit.progress import Progress, Silent
 from tlkit.reports import plots
 from tlkit.runs.result_dir import Run
-from tlkit.tasks.task import probabilities
 from tlkit.workers import Aside
 
 SILENT = Silent()
-BATCH = 32
 
 
 def evaluate(
@@ -33,150 +33,104 @@ def evaluate(
     *,
     split: str | None = None,
     unknown: str | None = None,
-    unknown_by: str = "confidence",
     data: str | Path | None = None,
     tta: int | None = None,
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
-    """Score a run on one split of its data set, on the model that gets exported.
+    """Evaluate a run on one split of its data set, with the model that gets exported.
 
     Writes `metrics.json` to the run directory, and to evaluation/SPLIT/ the same with
-    predictions.csv, mistakes.csv, mistakes.png; and confusion.csv, confusion.png,
+    predictions.csv, errors.csv, errors.png; and confusion.csv, confusion.png,
     coverage.csv and coverage.png, or classes.csv where images have several labels.
 
     Args:
         run: A finished run, or its directory.
-        split: "train", "val" or "test"; the test split where there is one, else val.
-        unknown: From where on an answer is unknown: "coverage:0.95" keeps that share of
-            the validation images, "accuracy:0.98" as many as can be with that share
-            right, "confidence:0.7" those that are so sure; "none" ends it. It is chosen
-            once and kept in the run, for `predict` and `export` as well.
-        unknown_by: What tells: "confidence", the highest probability at the temperature
-            fitted on validation, or "distance" from the training images.
-        data: Where the data set lies now, if it was moved.
-        tta: How many views of each image to average answers over besides, the plain
-            image among them; 2 adds its horizontal flip.
+        split: "train", "val" or "test"; by default test where it has images, else val.
+        unknown: The rule of the confidence below which a label is "unknown":
+            "coverage:0.95" keeps that share of the validation images, "accuracy:0.98"
+            as many as reach that accuracy, "confidence:0.7" those at or above that
+            confidence; "none" ends it. The threshold is chosen on the validation split
+            and recorded in the run, for `predict` and `export` too.
+        data: The data set directory, if it was moved.
+        tta: Number of views of each image to average probabilities over as well, the
+            plain image included; 2 adds its horizontal flip.
         workers: Number of processes that read images; None is one a processor.
-        progress: Told of all long work.
+        progress: Receiver of reports on long work.
 
     Returns:
-        What metrics.json holds: split, chose_the_epoch, n, loss, labels, and
+        The content of metrics.json: split, used_for_selection (what this split
+        selected), n, loss, labels, and
 
         - of one label each: accuracy, accuracy_ci95 [low, high], macro_f1, per_class
           (name, precision, recall, f1, support), confusion (rows are the true classes),
-          calibration (temperature; error, the expected calibration error, and
-          error_tempered), risk_area (under the risk-coverage curve, by each measure of
-          certainty), unknown (rule, by, means, n, coverage, accuracy, chose_the_limit),
-          None where none was set;
+          calibration (temperature; ece, the expected calibration error, and
+          ece_calibrated, that at the temperature), aurc (area under the risk-coverage
+          curve), unknown (rule, means, n, coverage, accuracy), None without a rule;
         - of several labels: map (the mean over classes of the average precision),
-          macro_f1, micro_f1, subset_accuracy (the share of images with all labels
-          right), each with its _ci95; per_class (name, support, predicted, threshold;
-          ap, precision, recall, f1, each with its _ci95); chose_the_thresholds.
+          macro_f1, micro_f1, subset_accuracy (share of images with all labels correct),
+          each with its _ci95; per_class (name, support, predicted, threshold; ap,
+          precision, recall, f1, each with its _ci95).
 
-        All of it is for the plain images; with tta also views, see `compare_views`.
+        Intervals are 95 % and count the images of one group as dependent. All of it is
+        for the plain images; with tta also views, see `compare_views`.
 
     Raises:
         RunError: The split is empty, or the data set is not the run's.
-        UsageError: There is no such split, or no such views, or the rule
-            cannot be meant.
+        UsageError: Unknown split, invalid number of views, or invalid rule.
     """
     run = run if isinstance(run, Run) else Run.read(run)
-    chosen = choose_views(run, tta)
-    if unknown is None and unknown_by != "confidence":
-        raise UsageError(
-            f"--unknown-by {unknown_by} says by what a limit is set, and none is asked "
-            "for.",
-            hint="Add --unknown coverage:0.95, say.",
-        )
+    views = choose_views(run, tta)
     if unknown is not None:
-        check_rule(run, unknown, unknown_by)
+        check_rejection(run, unknown)
     manifest = run.manifest(data)
     if split is None:
         split = "test" if manifest.of("test") else "val"
     if split not in SPLITS:
         error = unknown_name("split", split, SPLITS)
         raise error
-    examples = manifest.of(split)
-    if not examples:
+    if not manifest.of(split):
         filled = [name for name in SPLITS if manifest.of(name)]
         raise RunError(
             f"{manifest.directory} has no images in its {split} split.",
             hint=f"Splits with images: {', '.join(filled)}.",
         )
     model = run.model()
-    familiar = None
-    if unknown_by == "distance":
-        familiar = learn(run, manifest, model, workers=workers, progress=progress)
-    elif unknown is None and decision_of(run).by_distance:
-        familiar = remember(run, model)
-    scored = functools.partial(
-        _scored, run, manifest, model, familiar, workers=workers, progress=progress
-    )
+    scores = _scores(run, manifest, model, split, views, workers, progress)
     if unknown is not None:
-        scores, distances = scored("val", (PLAIN,))
-        val = side_of(manifest, "val", scores[:, 0], distances)
-        run = set_unknown(run, unknown, unknown_by, val)
-    scores, distances = scored(split, chosen)
-    side = side_of(manifest, split, scores[:, 0], distances)
-    views = None
+        on_val = (
+            scores
+            if split == "val"
+            else _scores(run, manifest, model, "val", (PLAIN,), workers, progress)
+        )
+        run = select_rejection(
+            run, unknown, scored_split(manifest, "val", on_val[:, 0])
+        )
+    scored = scored_split(manifest, split, scores[:, 0])
+    averaged = None
     if tta:
-        views = compare_views(decision_of(run), side, scores, describe(chosen))
-    return report(run, manifest, side, Aside(plots.get_ready, workers=0), views)
+        averaged = compare_views(
+            postprocessing_of(run), scored, scores, describe(views)
+        )
+    return report(run, manifest, scored, Aside(plots.get_ready, workers=0), averaged)
 
 
-def _scored(
+def _scores(
     run: Run,
     manifest: Manifest,
     model: keras.Model,
-    familiar: Familiarity | None,
     split: str,
     views: tuple[int, ...],
-    *,
     workers: int | None,
     progress: Progress,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Probabilities of each view, [N, K, n], and distances if they are asked for."""
+) -> np.ndarray:
+    """Compute the probabilities of each view of a split's images, [N, K, n]."""
     asked = [Asked(example, views) for example in manifest.of(split)]
     maker = view_maker(run, manifest.source)
     made = maker.stream(asked, most=len(views), workers=workers)
     progress.start(f"Scoring {split} images", len(asked))
-    scores, distances = [], []
+    scores = []
     for pixels in grouped((each for each, _ in made), BATCH):
         scores.append(predict_views(model, pixels))
-        if familiar:
-            plain = pixels[:, 0]
-            distances.append(familiar.distances(plain, trained_on=split == "train"))
         progress.advance(len(pixels))
-    far = np.concatenate(distances) if distances else None
-    return np.concatenate(scores), far
-
-
-def predict_pixels(
-    model: keras.Model, images: np.ndarray, batch: int = 32
-) -> np.ndarray:
-    """Class probabilities for fitted images.
-
-    Args:
-        model: Takes uint8 [B, S, S, 3].
-        images: uint8 [N, S, S, 3].
-        batch: Images a step.
-
-    Returns:
-        float32 [N, n]; rows sum to 1 where each image has one label.
-    """
-    return probabilities(
-        np.concatenate(
-            [
-                np.asarray(model(images[i : i + batch], training=False))
-                for i in range(0, len(images), batch)
-            ]
-        )
-    )
-
-
-def predict_views(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
-    """Class probabilities for every view of some images."""
-    images, views = pixels.shape[:2]
-    scores = predict_pixels(model, pixels.reshape(-1, *pixels.shape[2:]))
-    return scores.reshape(images, views, -1)
+    return np.concatenate(scores)

@@ -1,13 +1,13 @@
-"""A finished run and any images in, class names with probabilities out."""
+"""Predictions of a finished run for new images."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import glob
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -15,37 +15,17 @@ import numpy as np
 from natsort import natsorted, ns
 
 from tlkit.errors import UsageError
-from tlkit.evaluation.decision import Decision, decision_of
-from tlkit.evaluation.evaluate import predict_views
-from tlkit.evaluation.familiarity import Familiarity, remember
+from tlkit.evaluation.postprocessing import postprocessing_of
 from tlkit.evaluation.tta import choose_views, describe, view_maker
 from tlkit.progress import Progress, Silent, track
 from tlkit.runs.result_dir import Run
+from tlkit.tasks.postprocessing import Postprocessing
+from tlkit.tasks.prediction import Prediction
+from tlkit.tasks.task import probabilities
 from tlkit.workers import arrays_in_order
 
 SILENT = Silent()
 BATCH = 32
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the network says of one image, or why it could say nothing.
-
-    `probability` is that of `label`; `probabilities` has every class, in the order of
-    labels.txt. Where an image may have several labels, `labels` are those it has,
-    `label` is the same in one text ("" for none), and `probability` is None. For an
-    unreadable file all of it is None or empty, and `error` says why. Where the run was
-    told what is unknown, `label` may be "unknown"; `guess` then is the likeliest class
-    in any case, and `probability` is its own.
-    """
-
-    path: str
-    label: str | None = None
-    probability: float | None = None
-    probabilities: dict[str, float] = field(default_factory=dict)
-    labels: tuple[str, ...] = ()
-    guess: str | None = None
-    error: str | None = None
 
 
 def predict(
@@ -61,25 +41,25 @@ def predict(
     Args:
         run: A finished run, or its directory.
         inputs: Files, folders (with all below them) and glob patterns.
-        tta: How many views of each image to average answers over, the plain image
-            among them; 2 adds its horizontal flip. None takes the plain image alone, as
-            an exported model does.
+        tta: Number of views of each image to average probabilities over, the plain
+            image included; 2 adds its horizontal flip. None takes the plain image
+            alone, as an exported model does.
         workers: Number of processes that read images; None is one a processor.
-        progress: Told of all long work.
+        progress: Receiver of reports on long work.
 
     Returns:
         One prediction a file, in the order of the inputs; within folders and patterns
         in natural order. A file that cannot be read is among them, with its error.
 
     Raises:
-        UsageError: A pattern matches no file, or there is no file at all, or no such
-            views.
+        UsageError: A pattern matches no file, there is no file at all, or the number of
+            views is invalid.
     """
     inputs = list(inputs)
     if any(str(each) == "" for each in inputs):
         raise UsageError(
-            "Expected files, folders or patterns. Received: an empty text.",
-            hint="Is a variable of the shell not set? The current folder is '.'.",
+            "Inputs must be files, folders or patterns, got an empty text.",
+            hint="Check the shell variable; the current folder is '.'.",
         )
     paths = find_images(inputs)
     run = run if isinstance(run, Run) else Run.read(run)
@@ -87,13 +67,41 @@ def predict(
         progress.warn(
             "This run was trained on crops of shapes; predict takes images whole."
         )
-    model, decision = run.model(), decision_of(run)
-    familiar = remember(run, model) if decision.by_distance else None
-    views = choose_views(run, tta)
+    return predict_files(
+        run, run.model(), paths, tta=tta, workers=workers, progress=progress
+    )
+
+
+def predict_files(
+    run: Run,
+    model: keras.Model,
+    paths: Sequence[Path],
+    *,
+    tta: int | None = None,
+    workers: int | None = None,
+    progress: Progress = SILENT,
+) -> list[Prediction]:
+    """Classify image files with a run's model that is loaded already.
+
+    Args:
+        run: A finished run.
+        model: Its `model()`.
+        paths: Files.
+        tta: As for `predict`.
+        workers: As for `predict`.
+        progress: Receiver of reports on long work.
+
+    Returns:
+        One prediction a file, in order.
+
+    Raises:
+        UsageError: Invalid number of views.
+    """
+    postprocessing, views = postprocessing_of(run), choose_views(run, tta)
     if tta:
         progress.note(
-            f"Answers are averages over {tta} views, {describe(views)}; an exported "
-            "model takes the plain image alone"
+            f"Predictions are averages over {tta} views, {describe(views)}; an "
+            "exported model takes the plain image alone"
         )
     read = functools.partial(view_maker(run, Path()).read, views=views)
     shape = (len(views), run.size, run.size, 3)
@@ -106,48 +114,58 @@ def predict(
     predictions: list[Prediction] = []
     for start in range(0, len(paths), BATCH):
         names = [str(path) for path in paths[start : start + BATCH]]
-        predictions += _answers(
-            model, names, made, shape, run.labels, decision, familiar
-        )
+        # The arrays are in memory that workers write to again.
+        batch = [(each.copy(), error) for each, error in itertools.islice(made, BATCH)]
+        predictions += _predict_batch(model, names, batch, postprocessing)
     return predictions
 
 
-def _answers(
+def _predict_batch(
     model: keras.Model,
     names: Sequence[str],
-    made: Iterator[tuple[np.ndarray, str]],
-    shape: tuple[int, int, int, int],
-    labels: Sequence[str],
-    decision: Decision,
-    familiar: Familiarity | None,
+    batch: Sequence[tuple[np.ndarray, str]],
+    postprocessing: Postprocessing,
 ) -> Iterator[Prediction]:
-    """Classify one batch of files, the readable ones of them together."""
-    pixels = np.empty((len(names), *shape), np.uint8)
-    faults = []
-    for i, (read, fault) in enumerate(itertools.islice(made, len(names))):
-        pixels[i] = read
-        faults.append(fault)
-    readable = np.array([not fault for fault in faults])
-    scores = np.empty((0, len(labels)))
-    distances = np.empty(0) if familiar else None
-    if readable.any():
-        scores = predict_views(model, pixels[readable]).mean(axis=1)
-        if familiar:
-            distances = familiar.distances(pixels[readable, 0])
-    said = zip(decision.answers(scores, distances), scores, strict=True)
-    for name, fault in zip(names, faults, strict=True):
-        if fault:
-            yield Prediction(name, error=fault)
-            continue
-        answer, row = next(said)
-        every = {label: float(p) for label, p in zip(labels, row, strict=True)}
-        yield Prediction(
-            name, answer.label, answer.probability, every, answer.labels, answer.guess
-        )
+    """Classify one batch of files, all readable ones together."""
+    readable = [pixels for pixels, error in batch if not error]
+    found: Iterator[Prediction] = iter(())
+    if readable:
+        scores = predict_views(model, np.stack(readable)).mean(axis=1)
+        found = iter(postprocessing.predictions(scores))
+    for name, (_, error) in zip(names, batch, strict=True):
+        if error:
+            yield Prediction(name, error=error)
+        else:
+            yield dataclasses.replace(next(found), path=name)
+
+
+def predict_pixels(
+    model: keras.Model, images: np.ndarray, batch: int = BATCH
+) -> np.ndarray:
+    """Compute class probabilities for resized images.
+
+    Args:
+        model: Takes uint8 [B, S, S, 3].
+        images: uint8 [N, S, S, 3].
+        batch: Images a step.
+
+    Returns:
+        float32 [N, n]; rows sum to 1 where each image has one label.
+    """
+    steps = range(0, len(images), batch)
+    outputs = [np.asarray(model(images[i : i + batch], training=False)) for i in steps]
+    return probabilities(np.concatenate(outputs))
+
+
+def predict_views(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    """Compute class probabilities of uint8 [N, K, S, S, 3] views, [N, K, n]."""
+    images, views = pixels.shape[:2]
+    scores = predict_pixels(model, pixels.reshape(-1, *pixels.shape[2:]))
+    return scores.reshape(images, views, -1)
 
 
 def find_images(inputs: Iterable[str | Path]) -> list[Path]:
-    """The files that are meant."""
+    """List the files of the inputs."""
     found: list[Path] = []
     for name in inputs:
         path = Path(name)
@@ -158,7 +176,7 @@ def find_images(inputs: Iterable[str | Path]) -> list[Path]:
         else:
             found.append(path)
     if not found:
-        raise UsageError("No images there: the folders are empty.")
+        raise UsageError("There are no images: the folders are empty.")
     return found
 
 

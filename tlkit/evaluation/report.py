@@ -1,7 +1,8 @@
-"""Probabilities for a split in, the files that tell how good they are out."""
+"""The files of an evaluation, and the errors read back from them."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from tlkit import files
 from tlkit.config import val_chooses
 from tlkit.dataset.manifest import Example, Manifest
 from tlkit.dataset.splitting.examples import BETWEEN
-from tlkit.evaluation.decision import Decision, decision_of
+from tlkit.errors import RunError
+from tlkit.evaluation.postprocessing import postprocessing_of
 from tlkit.evaluation.tta import view_maker
 from tlkit.inputs.batches import plain_batches
 from tlkit.reports import plots
 from tlkit.runs.result_dir import Run
+from tlkit.tasks.postprocessing import Postprocessing
 from tlkit.tasks.prediction import ScoredSplit
 from tlkit.workers import Aside
 
@@ -25,95 +28,128 @@ from tlkit.workers import Aside
 def report(
     run: Run,
     manifest: Manifest,
-    side: ScoredSplit,
+    scored: ScoredSplit,
     draw: Aside,
     views: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write what there is to say of the answers for a split.
+    """Write metrics, tables and plots of a split to a run.
 
     Args:
         run: Gets the files that `tlkit.evaluate` names.
-        manifest: The data set.
-        side: From `side_of`, not empty.
-        draw: Makes the images.
-        views: From `tta.compare_views`, to be reported beside it.
+        manifest: Its data set.
+        scored: From `scored_split`, not empty.
+        draw: Draws the plots.
+        views: From `tta.compare_views`, to be reported as well.
 
     Returns:
-        What metrics.json holds; see `tlkit.evaluate`.
+        The content of metrics.json; see `tlkit.evaluate`.
     """
-    split, decision = side.split, decision_of(run)
+    split, postprocessing = scored.split, postprocessing_of(run)
     examples = manifest.of(split)
+    selected = [
+        *(["epoch"] if val_chooses(run.config) else []),
+        *postprocessing.selected,
+    ]
     metrics = {
         "split": split,
-        "chose_the_epoch": split == "val" and val_chooses(run.config),
-        **decision.measure(side),
+        "used_for_selection": selected if split == "val" else [],
+        **postprocessing.measure(scored),
     }
     if views:
         metrics["views"] = views
     folder = run.directory / "evaluation" / split
     folder.mkdir(parents=True, exist_ok=True)
-    wrong = _write_answers(folder, examples, side, run.labels, decision)
-    decision.draw(side, metrics, folder, draw)
-    shown = wrong[: plots.GALLERY]
-    said = [decision.caption(side.truth[i], side.scores[i]) for i in shown]
-    names = [Path(examples[i].path).name for i in shown]
-    captions = ["\n".join(pair) for pair in zip(said, names, strict=True)]
+    errors = _write_predictions(folder, examples, scored, run.labels, postprocessing)
+    postprocessing.write(scored, metrics, folder, draw)
+    shown = errors[: plots.GALLERY]
+    captions = [
+        f"{postprocessing.caption(scored.truth[i], scored.scores[i])}\n"
+        f"{Path(examples[i].path).name}"
+        for i in shown
+    ]
     maker = view_maker(run, manifest.source)
-    held = [examples[i] for i in shown]
-    batches = plain_batches(maker, held, len(held) or 1, workers=0)
+    batches = plain_batches(
+        maker, [examples[i] for i in shown], len(shown) or 1, workers=0
+    )
     images = next(batches, np.empty(0))
-    draw(plots.draw_gallery, images, captions, folder / "mistakes.png")
+    draw(plots.draw_gallery, images, captions, folder / "errors.png")
     for place in (folder, run.directory):
         files.write_json(place / "metrics.json", metrics)
     return metrics
 
 
-def side_of(
-    manifest: Manifest,
-    split: str,
-    scores: np.ndarray,
-    distances: np.ndarray | None = None,
-) -> ScoredSplit:
-    """Put what is known of a side beside what the network says of it.
+def scored_split(manifest: Manifest, split: str, scores: np.ndarray) -> ScoredSplit:
+    """Combine the labels and groups of a split with its probabilities.
 
     Args:
         manifest: The data set.
-        split: Which side.
+        split: "train", "val" or "test".
         scores: float32 [N, n], class probabilities in the order of the manifest.
-        distances: float32 [N], likewise, where they are known.
 
     Returns:
-        All of it.
+        The split.
     """
     examples = manifest.of(split)
     groups = tuple(example.group for example in examples)
-    return ScoredSplit(split, manifest.shares(examples), scores, groups, distances)
+    return ScoredSplit(split, manifest.shares(examples), scores, groups)
 
 
-def _write_answers(
+def _write_predictions(
     folder: Path,
     examples: Sequence[Example],
-    side: ScoredSplit,
+    scored: ScoredSplit,
     labels: Sequence[str],
-    decision: Decision,
+    postprocessing: Postprocessing,
 ) -> np.ndarray:
-    """Write every answer, and the wrong ones; returns these, the surest first."""
+    """Write all predictions and the errors; return the errors, most confident first."""
     names = np.array(labels, object)
-    weights = decision.weights(side)
-    answers = decision.answers(side.scores, side.distances)
+    confidence = postprocessing.confidence(scored)
+    predictions = postprocessing.predictions(scored.scores)
     table = pd.DataFrame(
         {
             "id": [example.id for example in examples],
             "path": [example.path for example in examples],
-            "label": [BETWEEN.join(names[row > 0]) for row in side.truth],
-            "predicted": [answer.guess or answer.label for answer in answers],
-            "probability": weights,
-            **decision.columns(side),
-            **{f"p_{label}": side.scores[:, i] for i, label in enumerate(labels)},
+            "label": [BETWEEN.join(names[row > 0]) for row in scored.truth],
+            "predicted": [each.guess or each.label for each in predictions],
+            "probability": confidence,
+            **postprocessing.columns(scored),
+            **{f"p_{label}": scored.scores[:, i] for i, label in enumerate(labels)},
         }
     )
     files.write_text(folder / "predictions.csv", table.to_csv(index=False))
     differ = np.flatnonzero((table["label"] != table["predicted"]).to_numpy())
-    wrong: np.ndarray = differ[np.argsort(-weights[differ], kind="stable")]
-    files.write_text(folder / "mistakes.csv", table.iloc[wrong].to_csv(index=False))
-    return wrong
+    errors: np.ndarray = differ[np.argsort(-confidence[differ], kind="stable")]
+    files.write_text(folder / "errors.csv", table.iloc[errors].to_csv(index=False))
+    return errors
+
+
+def read_errors(run: Path) -> list[str]:
+    """Read the misclassified images of all evaluations of a run.
+
+    Args:
+        run: The directory of an evaluated run.
+
+    Returns:
+        Paths relative to the source root, each once, the most confident errors first.
+
+    Raises:
+        RunError: The run has no evaluation, or a file of it was changed.
+    """
+    tables = sorted(run.glob("evaluation/*/predictions.csv"))
+    if not tables:
+        raise RunError(f"{run} has no evaluation.", hint=f"Run: tlkit evaluate {run}")
+    errors = []
+    for path in tables:
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                errors += [
+                    (-float(row["probability"]), row["path"])
+                    for row in csv.DictReader(file)
+                    if row["label"] != row["predicted"]
+                ]
+        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+            raise RunError(
+                f"{path} is not as it was written: {error!r}.",
+                hint=f"Write it again: tlkit evaluate {run}",
+            ) from error
+    return list(dict.fromkeys(path for _, path in sorted(errors)))

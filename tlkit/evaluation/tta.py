@@ -1,8 +1,8 @@
-"""Test-time views: which views of an image a network's answers are averaged over.
+"""Test-time augmentation: predictions averaged over views of an image.
 
-Two views, the plain image and its horizontal flip, seldom do harm where flips
-are right; more are the same lightly changed. They can turn right answers wrong as well
-(Shanmugam et al. 2021, arXiv 2011.11156), so both scores are always told.
+Two views, the plain image and its horizontal flip, seldom harm where a flipped image
+keeps its class; more views are slightly augmented. Averaging can also break correct
+predictions (Shanmugam et al. 2021, arXiv 2011.11156), so both scores are reported.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 
 from tlkit.errors import UsageError
-from tlkit.evaluation.decision import Decision
 from tlkit.inputs.augment import POLICIES, without_flips
 from tlkit.inputs.views import HFLIP, PLAIN, ViewMaker
 from tlkit.runs.result_dir import Run
+from tlkit.tasks.postprocessing import Postprocessing
 from tlkit.tasks.prediction import ScoredSplit
 
 MOST = 32
 
 
 def choose_views(run: Run, tta: int | None) -> tuple[int, ...]:
-    """Which views of each image are asked for."""
+    """Choose the views of each image; view 0 is the plain one and comes first."""
     if tta is None:
         return (PLAIN,)
     if not 2 <= tta <= MOST:
@@ -47,7 +47,7 @@ def choose_views(run: Run, tta: int | None) -> tuple[int, ...]:
 
 
 def describe(views: tuple[int, ...]) -> str:
-    """What the views are, for people."""
+    """Describe the views in words."""
     names = ["plain", "flipped"][: 1 + (HFLIP in views)]
     changed = len(views) - len(names)
     if changed:
@@ -56,23 +56,23 @@ def describe(views: tuple[int, ...]) -> str:
 
 
 def compare_views(
-    decision: Decision, side: ScoredSplit, scores: np.ndarray, kinds: str
+    postprocessing: Postprocessing, plain: ScoredSplit, scores: np.ndarray, kinds: str
 ) -> dict[str, Any]:
-    """What averaging answers over several views changes."""
-    averaged = dataclasses.replace(side, scores=scores.mean(axis=1))
-    before, after = (decision.right(one) for one in (side, averaged))
-    figures = decision.measure(averaged)
+    """Compare averages over views, scores float [N, K, n], with the plain images."""
+    averaged = dataclasses.replace(plain, scores=scores.mean(axis=1))
+    before, after = (postprocessing.correct(one) for one in (plain, averaged))
+    metrics = postprocessing.measure(averaged)
     return {
         "n": scores.shape[1],
         "kinds": kinds,
-        **{name: figures[name] for name in decision.headline},
-        "turned_right": int((after & ~before).sum()),
-        "turned_wrong": int((before & ~after).sum()),
+        **{name: metrics[name] for name in postprocessing.headline},
+        "corrected": int((after & ~before).sum()),
+        "broken": int((before & ~after).sum()),
     }
 
 
 def view_maker(run: Run, source: Path) -> ViewMaker:
-    """What makes the views of a run's images."""
+    """Return the maker of the views of a run's images."""
     inputs, policy = run.config.inputs, POLICIES["light"]
     if not inputs.hflip:
         policy = without_flips(policy)

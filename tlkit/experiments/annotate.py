@@ -63,7 +63,7 @@ def annotate(
         )
     if run is not None:
         run = run if isinstance(run, Run) else Run.read(run)
-        manifest, paths = run.manifest(data), mistakes(run.directory)
+        manifest, paths = run.manifest(data), read_errors(run.directory)
     elif label_issues is not None:
         if not isinstance(label_issues, LabelIssues):
             label_issues = LabelIssues.read(label_issues)

@@ -15,8 +15,8 @@ from sklearn.metrics import f1_score, log_loss
 from tlkit import files
 from tlkit.backbones import registry
 from tlkit.errors import RunError
-from tlkit.metrics.bootstrap import (
-    Draws,
+from tlkit.metrics.bootstrap import Bootstrap
+from tlkit.metrics.intervals import (
     Estimate,
     accuracy,
     one_standard_error,
@@ -199,7 +199,7 @@ def conclude(
     def cheapest(accuracies: np.ndarray) -> int:
         return one_standard_error(accuracies.tolist(), error, costs)
 
-    draws = Draws(subjects.groups, seed=subjects.seed)
+    draws = Bootstrap(subjects.groups, seed=subjects.seed)
     entries = [
         dataclasses.replace(
             entry, difference=draws.difference(correct[:, i], correct[:, best])

@@ -27,8 +27,7 @@ from tlkit.errors import UsageError
 from tlkit.experiments import cv_result as folds_record
 from tlkit.experiments.cv_result import CVResult
 from tlkit.experiments.paired_test import check_same_folds, compare
-from tlkit.metrics.bootstrap import accuracy
-from tlkit.metrics.intervals import spread
+from tlkit.metrics.intervals import accuracy, spread
 from tlkit.metrics.multiclass import measure
 from tlkit.progress import Progress, Quiet, Silent
 from tlkit.reports import plots
@@ -292,7 +291,9 @@ def summarize(found: CVResult) -> dict[str, Any]:
         metrics[f"{name}_sd"] = one.sd
         metrics[f"{name}_ci95"] = [max(one.low, 0.0), min(one.high, most)]
     metrics["kept"] = dict(Counter(row["kept"] for row in rows))
-    pooled = measure(found.truth(table), found.scores(table), found.labels)
+    pooled = measure(
+        found.truth(table), found.scores(table), list(table["group"]), found.labels
+    )
     # Repeats are more answers, not more images, and neither are images of a group.
     table["right"] = table["predicted"] == table["label"]
     images = table.groupby("id").agg(right=("right", "mean"), group=("group", "first"))

@@ -184,7 +184,7 @@ class CVResult:
             table = pd.concat([self.answers(), table])
         # The table first: a row of folds.json says that it is complete.
         files.write_text(self.directory / ANSWERS, table.to_csv(index=False))
-        figures = measure(truth, scores, self.labels)
+        figures = measure(truth, scores, [e.group for e in examples], self.labels)
         learned = len(one.manifest.examples) - len(examples)
         row = {
             "repeat": one.repeat,

@@ -8,7 +8,7 @@ import numpy as np
 
 from tlkit.errors import UsageError
 from tlkit.experiments.cv_result import CVResult
-from tlkit.metrics.bootstrap import Draws
+from tlkit.metrics.bootstrap import Bootstrap
 from tlkit.metrics.intervals import spread
 
 # What must be the same, so that both have held out the same images fold by fold.
@@ -59,7 +59,7 @@ def compare(one: CVResult, other: CVResult) -> dict[str, Any]:
     ours["better"] = (ours["predicted"] == ours["label"]).astype(float)
     ours["better"] -= theirs["predicted"] == theirs["label"]
     images = ours.groupby("id").agg(better=("better", "mean"), group=("group", "first"))
-    drawn = Draws(images["group"].to_numpy()).mean(images["better"].to_numpy())
+    drawn = Bootstrap(images["group"].to_numpy()).mean(images["better"].to_numpy())
     found["accuracy_bootstrap_ci95"] = [drawn.low, drawn.high]
     intervals = (found["accuracy_ci95"], found["accuracy_bootstrap_ci95"])
     found["within_noise"] = any(low <= 0 <= high for low, high in intervals)

@@ -1,4 +1,4 @@
-"""A finished run in, an artefact out that answers as the run does, and proof of it."""
+"""A run exported as a SavedModel, verified against its own predictions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,16 @@ from PIL import Image
 
 from tlkit import files
 from tlkit.dataset.manifest import SPLITS, Manifest
-from tlkit.errors import RunError, UsageError, unknown_name
-from tlkit.evaluation.decision import decision_of
-from tlkit.evaluation.evaluate import predict_pixels
-from tlkit.evaluation.predict import predict
+from tlkit.errors import RunError, unknown_name
+from tlkit.evaluation.postprocessing import postprocessing_of
+from tlkit.evaluation.predict import predict_files, predict_pixels
 from tlkit.exporting import tf_preprocessing
 from tlkit.exporting.verify import FreshProcess
-from tlkit.imaging import decode as decoding
-from tlkit.imaging import safe_read
+from tlkit.imaging.decode import ORIENTATION_TAG, decode
 from tlkit.imaging.resize import fit
+from tlkit.imaging.safe_read import Unusable, read_bytes
 from tlkit.progress import Progress, Silent
-from tlkit.runs import result_dir as record
-from tlkit.runs.result_dir import Run
+from tlkit.runs.result_dir import Run, versions
 
 SILENT = Silent()
 FORMATS = ("savedmodel",)
@@ -42,7 +40,7 @@ BYTES_TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class Exported:
-    """An artefact and how closely it answers as the run does.
+    """An exported model, and its largest differences from the run.
 
     `pixel_difference` and `bytes_difference` are the largest differences of any class
     probability, 0 to 1, over `samples` images.
@@ -63,46 +61,38 @@ def export(
     overwrite: bool = False,
     progress: Progress = SILENT,
 ) -> Exported:
-    """Write a run as an artefact that takes raw images and answers with class names.
+    """Export a run as a model that takes raw images and returns class names.
 
     Signature `serving_default` takes `image_bytes`, string [B]: JPEG, PNG, GIF, BMP or
-    WebP files. Signature `pixels` takes `pixels`, uint8 [B, H, W, 3]. Both answer
-    `probabilities` float32 [B, n] and `class_names` string [n], and `label` string [B];
+    WebP files. Signature `pixels` takes `pixels`, uint8 [B, H, W, 3]. Both return
+    `probabilities` float32 [B, n], `class_names` string [n], and `label` string [B];
     where images have several labels `present` bool [B, n] and `thresholds` float32
-    [n] in its place. Where the run was told what is unknown, `label` may be "unknown";
-    `guess` string [B], `known` bool [B], `confidence` float32 [B] and `unknown_below`
-    float32 [] come with it.
+    [n] in its place. With a rejection threshold `label` may be "unknown"; `guess`
+    string [B], `known` bool [B], `confidence` float32 [B] and `unknown_below` float32
+    [] come with it.
 
-    The artefact is loaded in a fresh process and compared with `predict` on images
-    of the data set, and on turned, CMYK, gray and transparent versions of one of them.
+    The exported model is loaded in a fresh process and compared with `predict` on
+    images of the data set, and on rotated, CMYK, gray and transparent versions of one.
 
     Args:
         run: A finished run, or its directory.
         format: One of FORMATS.
-        out: Directory to make; RUN/exports/savedmodel where not given.
-        data: Where the data set lies now, if it was moved.
-        overwrite: Whether an earlier export may be replaced.
-        progress: Told of all long work.
+        out: Directory to make; by default RUN/exports/FORMAT.
+        data: The data set directory, if it was moved.
+        overwrite: Whether to replace an earlier export.
+        progress: Receiver of reports on long work.
 
     Returns:
-        Where it is, and what was measured.
+        The directory and the measured differences.
 
     Raises:
-        RunError: The artefact answers differently; it is not put in place then.
-        UsageError: Unknown format, or `out` exists, or the artefact could not tell what
-            is unknown.
+        RunError: The exported model differs from the run; nothing is exported then.
+        UsageError: Unknown format, or `out` exists.
     """
     if format not in FORMATS:
         error = unknown_name("export format", format, FORMATS)
         raise error
     run = run if isinstance(run, Run) else Run.read(run)
-    if decision_of(run).by_distance:
-        raise UsageError(
-            "This run tells what is unknown by the distance from its training "
-            "images, which an artefact does not hold.",
-            hint="Let confidence tell first, or nothing: tlkit evaluate "
-            f"{run.directory} --unknown coverage:0.95, or --unknown none.",
-        )
     manifest = run.manifest(data)
     place = Path(out) if out else run.directory / "exports" / format
     with (
@@ -115,44 +105,39 @@ def export(
         model = run.model()
         module, signatures = servable(model, run)
         tf.saved_model.save(module, str(draft), signatures=signatures)
-        progress.note("Loading it in a fresh process and comparing it with predict")
+        progress.note("Comparing it, in a fresh process, with predict")
         exported = _compare(run, model, manifest, draft, fresh)
         labels = "".join(f"{label}\n" for label in run.labels)
         files.write_text(draft / "labels.txt", labels)
         files.write_json(draft / "metadata.json", _metadata(run, exported))
-    return Exported(
-        place,
-        exported.samples,
-        exported.pixel_difference,
-        exported.bytes_difference,
-    )
+    return replace(exported, directory=place)
 
 
 def servable(
     model: keras.Model, run: Run
 ) -> tuple[tf.Module, dict[str, Callable[..., Any]]]:
-    """The network with decoding before it and class names behind it."""
+    """Wrap a network with decoding before it and class names behind it."""
     module = tf.Module(name="tlkit_classifier")
     module.model = model
     module.class_names = tf.constant(list(run.labels))
     size, resize = run.size, run.config.inputs.resize
-    one_column, decision = run.task.one_column, decision_of(run)
+    one_column, postprocessing = run.task.one_column, postprocessing_of(run)
 
-    def answer(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+    def classify(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         scores = tf.cast(module.model(pixels, training=False), tf.float32)
         if one_column:
             scores = tf.concat([1.0 - scores, scores], axis=-1)
         return {
-            **decision.outputs(scores),
+            **postprocessing.outputs(scores),
             "probabilities": scores,
             "class_names": tf.identity(module.class_names),
         }
 
     def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        return answer(tf_preprocessing.decode_and_fit(image_bytes, size, resize))
+        return classify(tf_preprocessing.decode_and_fit(image_bytes, size, resize))
 
     def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return answer(tf_preprocessing.fit(pixels, size, resize))
+        return classify(tf_preprocessing.fit(pixels, size, resize))
 
     image_bytes = tf.TensorSpec([None], tf.string, "image_bytes")
     pixels = tf.TensorSpec([None, None, None, 3], tf.uint8, "pixels")
@@ -166,58 +151,54 @@ def _compare(
     run: Run,
     model: keras.Model,
     manifest: Manifest,
-    artefact: Path,
+    exported: Path,
     fresh: FreshProcess,
 ) -> Exported:
+    """Compare an exported model with the run on sample images."""
     with tempfile.TemporaryDirectory(prefix="tlkit-export-") as scratch:
         samples = Path(scratch, "samples")
         samples.mkdir()
         for i, data in enumerate(sample_images(manifest)):
             (samples / f"sample-{i:02d}").write_bytes(data)
         names = sorted(samples.iterdir())
-        expected = predict(run, names, workers=0)
+        expected = predict_files(run, model, names, workers=0)
         resize = run.config.inputs.resize
         pixels = np.stack(
-            [
-                fit(decoding.decode(p.read_bytes()).pixels, run.size, resize)
-                for p in names
-            ]
+            [fit(decode(p.read_bytes()).pixels, run.size, resize) for p in names]
         )
         np.save(samples / "pixels.npy", pixels)
-        answers = fresh.answers(artefact, samples)
-    wanted = np.array([list(p.probabilities.values()) for p in expected])
+        outputs = fresh.outputs(exported, samples)
+    scores = np.array([list(p.probabilities.values()) for p in expected])
     from_bytes, from_pixels = (
-        np.abs(np.array(answers[name]["probabilities"]) - scores)
-        for name, scores in (
-            ("from_bytes", wanted),
+        float(np.abs(np.array(outputs[name]["probabilities"]) - run_scores).max())
+        for name, run_scores in (
+            ("from_bytes", scores),
             ("from_pixels", predict_pixels(model, pixels)),
         )
     )
-    measured = Exported(
-        artefact, len(names), float(from_pixels.max()), float(from_bytes.max())
+    postprocessing = postprocessing_of(run)
+    same = np.array(postprocessing.exported_labels(outputs["from_bytes"])) == np.array(
+        [p.label for p in expected]
     )
-    decision = decision_of(run)
-    # What lies close together may change places within the tolerance.
-    clear = decision.clear(wanted, BYTES_TOLERANCE)
-    said = decision.said(answers["from_bytes"])
-    same = np.array(said) == np.array([p.label for p in expected])
+    # Within the tolerance, two close classes may change places.
+    stable = postprocessing.is_stable(scores, BYTES_TOLERANCE)
     if (
-        answers["from_bytes"]["class_names"] != list(run.labels)
-        or measured.pixel_difference > PIXEL_TOLERANCE
-        or measured.bytes_difference > BYTES_TOLERANCE
-        or not same[clear].all()
+        outputs["from_bytes"]["class_names"] != list(run.labels)
+        or from_pixels > PIXEL_TOLERANCE
+        or from_bytes > BYTES_TOLERANCE
+        or not same[stable].all()
     ):
         raise RunError(
-            f"The artefact answers differently from the run: from pixels by up to "
-            f"{measured.pixel_difference:.2g} (allowed {PIXEL_TOLERANCE}), from bytes "
-            f"by up to {measured.bytes_difference:.2g} (allowed {BYTES_TOLERANCE}).",
+            f"The exported model differs from the run: from pixels by up to "
+            f"{from_pixels:.2g} (allowed {PIXEL_TOLERANCE}), from bytes by up to "
+            f"{from_bytes:.2g} (allowed {BYTES_TOLERANCE}).",
             hint="Nothing was exported. This is a fault of tlkit or of TensorFlow.",
         )
-    return measured
+    return Exported(exported, len(names), from_pixels, from_bytes)
 
 
 def sample_images(manifest: Manifest) -> list[bytes]:
-    """Encoded images to compare on, spread over a data set, and odd versions of one."""
+    """Read encoded images spread over a data set, and make unusual versions of one."""
     paths = [
         manifest.source / path
         for split in reversed(SPLITS)
@@ -228,9 +209,9 @@ def sample_images(manifest: Manifest) -> list[bytes]:
     first: np.ndarray | None = None
     for path in paths[::step][:SAMPLES]:
         try:
-            data = safe_read.read_bytes(path)
-            image = decoding.decode(data)
-        except safe_read.Unusable:
+            data = read_bytes(path)
+            image = decode(data)
+        except Unusable:
             continue
         first = image.pixels if first is None else first
         if image.format in {"JPEG", "PNG", "GIF", "BMP", "WEBP"}:
@@ -238,22 +219,22 @@ def sample_images(manifest: Manifest) -> list[bytes]:
     if first is None:
         raise RunError(
             f"None of the images of {manifest.directory} can be read, so there is "
-            "nothing to compare the artefact on.",
-            hint="Restore the images, or point --data at where they lie now.",
+            "nothing to compare the exported model on.",
+            hint="Restore the images, or give the moved data set with --data.",
         )
-    return [*chosen, *_odd_versions(Image.fromarray(first))]
+    return [*chosen, *_unusual_versions(Image.fromarray(first))]
 
 
-def _odd_versions(image: Image.Image) -> list[bytes]:
-    """The image turned by EXIF, in CMYK, in gray, and with transparency."""
+def _unusual_versions(image: Image.Image) -> list[bytes]:
+    """Encode an image rotated by EXIF, in CMYK, in gray, and with transparency."""
     image.thumbnail((640, 640))
     ramp = np.linspace(0, 255, image.width).astype(np.uint8)
     veiled = image.convert("RGBA")
     veiled.putalpha(Image.fromarray(np.tile(ramp, (image.height, 1))))
-    turned = Image.Exif()
-    turned[decoding.ORIENTATION_TAG] = 6
+    exif = Image.Exif()
+    exif[ORIENTATION_TAG] = 6
     versions: list[tuple[Image.Image, str, dict[str, Any]]] = [
-        (image, "JPEG", {"exif": turned, "quality": 92}),
+        (image, "JPEG", {"exif": exif, "quality": 92}),
         (image.convert("CMYK"), "JPEG", {"quality": 92}),
         (image.convert("L"), "JPEG", {"quality": 92}),
         (veiled, "PNG", {}),
@@ -268,7 +249,7 @@ def _odd_versions(image: Image.Image) -> list[bytes]:
 
 def _metadata(run: Run, measured: Exported) -> dict[str, Any]:
     outputs = {
-        **decision_of(run).about(),
+        **postprocessing_of(run).describe_outputs(),
         "probabilities": f"float32 [B, {len(run.labels)}], in the order of class_names",
         "class_names": f"string [{len(run.labels)}]",
     }
@@ -279,14 +260,16 @@ def _metadata(run: Run, measured: Exported) -> dict[str, Any]:
             "serving_default": {
                 "image_bytes": "string [B], content of JPEG, PNG, GIF, BMP, WebP files"
             },
-            "pixels": {"pixels": "uint8 [B, H, W, 3], RGB, upright, any size"},
+            "pixels": {
+                "pixels": "uint8 [B, H, W, 3], RGB, orientation applied, any size"
+            },
         },
         "outputs": outputs,
         "input": {
             "size": run.size,
             "resize": run.config.inputs.resize,
             "exif_orientation": "applied, for JPEG, PNG and WebP",
-            "transparency": "laid over white",
+            "transparency": "composited over white",
             "not_readable": "TIFF, PPM, JPEG 2000, AVIF: use tlkit predict, or pixels",
         },
         "compared_with_predict": {
@@ -300,7 +283,7 @@ def _metadata(run: Run, measured: Exported) -> dict[str, Any]:
         "backbone": run.config.model.backbone,
         "cut": run.config.model.cut,
         "weights": run.info.get("weights"),
-        "data_digest": run.info["data"]["checksum"],
-        "versions": record.versions(),
+        "data_checksum": run.info["data"]["checksum"],
+        "versions": versions(),
         "metrics": json.loads(metrics.read_text()) if metrics.is_file() else None,
     }

@@ -1,8 +1,8 @@
-"""Run an exported SavedModel in a process that has never seen tlkit.
+"""Script that runs an exported SavedModel without tlkit.
 
-Started by its path. Standard input has ARTEFACT, SAMPLES and ANSWERS as a JSON list,
-where SAMPLES holds encoded images and pixels.npy: so TensorFlow can be loaded while
-these are written. Imports that and nothing of this package.
+Started by its path. Standard input has EXPORTED, SAMPLES and RESULT as a JSON list;
+SAMPLES holds encoded images and pixels.npy. TensorFlow loads before it is read, while
+the model is still being exported. Imports nothing of this package.
 """
 
 from __future__ import annotations
@@ -16,21 +16,23 @@ import numpy as np
 import tensorflow as tf
 
 
-def main(artefact: str, samples: str, answers: str) -> None:
-    """Ask both signatures and write what they say as JSON."""
-    loaded = tf.saved_model.load(artefact)
+def main(exported: str, samples: str, result: str) -> None:
+    """Run both signatures and write their outputs as JSON."""
+    loaded = tf.saved_model.load(exported)
     from_bytes = loaded.signatures["serving_default"]
     from_pixels = loaded.signatures["pixels"]
     files = sorted(p for p in Path(samples).iterdir() if p.name != "pixels.npy")
-    said = from_bytes(image_bytes=tf.constant([file.read_bytes() for file in files]))
+    by_bytes = from_bytes(
+        image_bytes=tf.constant([file.read_bytes() for file in files])
+    )
     pixels = tf.constant(np.load(Path(samples) / "pixels.npy"))
-    seen = from_pixels(pixels=pixels)
-    result = {"from_bytes": _plain(said), "from_pixels": _plain(seen)}
-    Path(answers).write_text(json.dumps(result), encoding="utf-8")
+    by_pixels = from_pixels(pixels=pixels)
+    outputs = {"from_bytes": _plain(by_bytes), "from_pixels": _plain(by_pixels)}
+    Path(result).write_text(json.dumps(outputs), encoding="utf-8")
 
 
 def _plain(outputs: dict[str, tf.Tensor]) -> dict[str, Any]:
-    """Every output as lists, texts decoded."""
+    """Return every output as lists, texts decoded."""
     return {
         name: [text.decode() for text in tensor.numpy()]
         if tensor.dtype == tf.string

@@ -1,4 +1,4 @@
-"""An artefact in a process that has never seen tlkit, its answers out."""
+"""A fresh process that runs an exported model without tlkit."""
 
 from __future__ import annotations
 
@@ -16,15 +16,12 @@ from tlkit.exporting import standalone_check
 
 
 class FreshProcess:
-    """One that loads TensorFlow while this one does something else.
-
-    A context manager; the process ends with it.
-    """
+    """A process that loads TensorFlow while this one exports; a context manager."""
 
     def __enter__(self) -> FreshProcess:
-        """Start it."""
+        """Start the process."""
         self._scratch = tempfile.TemporaryDirectory(prefix="tlkit-fresh-")
-        self._answers = Path(self._scratch.name, "answers.json")
+        self._result = Path(self._scratch.name, "result.json")
         self._process = subprocess.Popen(
             [sys.executable, "-I", standalone_check.__file__],
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
@@ -41,17 +38,19 @@ class FreshProcess:
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None:
-        """End it, whether it was asked or not."""
+        """End the process."""
         self._process.kill()
         self._process.communicate()
         self._scratch.cleanup()
 
-    def answers(self, artefact: Path, samples: Path) -> dict[str, Any]:
-        """What an artefact says."""
-        asked = json.dumps([str(artefact), str(samples), str(self._answers)])
-        _, said = self._process.communicate(asked)
+    def outputs(self, exported: Path, samples: Path) -> dict[str, Any]:
+        """Run an exported model on samples; see `standalone_check`."""
+        arguments = json.dumps([str(exported), str(samples), str(self._result)])
+        _, errors = self._process.communicate(arguments)
         if self._process.returncode:
-            last = " ".join(said.strip().splitlines()[-2:])
-            raise RunError(f"The artefact cannot be loaded in a fresh process: {last}")
-        found: dict[str, Any] = json.loads(self._answers.read_text(encoding="utf-8"))
+            last = " ".join(errors.strip().splitlines()[-2:])
+            raise RunError(
+                f"The exported model cannot be loaded in a fresh process: {last}"
+            )
+        found: dict[str, Any] = json.loads(self._result.read_text(encoding="utf-8"))
         return found

@@ -1,152 +1,85 @@
-"""Who is right on which image in; how much of it is chance, out.
-
-Images of one group come and go together here: they are not as many as they seem.
-"""
+"""The bootstrap over groups (Efron 1979): one resampling for every metric."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from tlkit.metrics.multiclass import wilson_interval
+from tlkit.metrics.intervals import Estimate
 
 DRAWS = 1000
-# Of a normal distribution, that leaves 2.5 % on either side.
-Z95 = 1.959964
+PERCENTILES = (2.5, 97.5)
 
 
-class Estimate(NamedTuple):
-    """A value and the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def accuracy(right: np.ndarray, groups: np.ndarray) -> Estimate:
-    """The share that is right.
+class Bootstrap:
+    """The same images drawn many times, whole groups at a time.
 
     Args:
-        right: bool [N].
-        groups: [N], which images stay together.
+        groups: [N]; images with the same value are drawn together.
+        seed: Seed of the draws.
 
-    Returns:
-        The share with Wilson's interval (1927), for as many images as would tell as
-        much if each stood alone (the design effect of Kish 1965).
-    """
-    share = float(right.mean())
-    alone = float(right.var())
-    if alone:
-        numbers = np.unique(groups, return_inverse=True)[1]
-        sums = np.bincount(numbers, weights=right - share)
-        effect = max(1.0, float((sums**2).sum()) / (alone * len(right)))
-    else:
-        effect = len(right) / len(np.unique(groups))
-    n = len(right) / effect
-    return Estimate(share, *wilson_interval(share * n, n))
-
-
-def standard_error(estimate: Estimate) -> float:
-    """That of an accuracy, from its interval: above 0 also where all are right."""
-    return (estimate.high - estimate.low) / (2 * Z95)
-
-
-def one_standard_error(
-    accuracies: Sequence[float], error: float, costs: Sequence[float]
-) -> int:
-    """The cheapest of those that are as good as the best, but for chance.
-
-    The one-standard-error rule of Breiman et al. (1984, Classification and Regression
-    Trees, section 3.4.3).
-
-    Args:
-        accuracies: Of each.
-        error: Standard error of the highest.
-        costs: Of each.
-
-    Returns:
-        Which one; of those that cost the same, the better.
-    """
-    enough = max(accuracies) - error
-    fit = [i for i, share in enumerate(accuracies) if share >= enough]
-    return min(fit, key=lambda i: (costs[i], -accuracies[i]))
-
-
-class Draws:
-    """The same images drawn again and again, group by group (Efron 1979).
-
-    Args:
-        groups: [N], which images stay together.
-        seed: Of the draw.
+    Attributes:
+        weights: float32 [1 + DRAWS, N], how often each draw holds each image; the first
+            row is the sample itself, all ones.
     """
 
-    def __init__(self, groups: np.ndarray, *, seed: int = 0) -> None:
-        numbers = np.unique(groups, return_inverse=True)[1]
+    def __init__(self, groups: Sequence[str] | np.ndarray, *, seed: int = 0) -> None:
+        numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
         count = int(numbers.max()) + 1
         rng = np.random.default_rng(seed)
-        drawn = np.stack(
-            [
-                np.bincount(rng.integers(count, size=count), minlength=count)
-                for _ in range(DRAWS)
-            ]
-        )
-        # float32 [DRAWS, N], how often each image was drawn.
-        self._times = drawn[:, numbers].astype(np.float32)
+        drawn = rng.multinomial(count, np.full(count, 1 / count), size=DRAWS)
+        every = np.vstack([np.ones(len(numbers)), drawn[:, numbers]])
+        self.weights: np.ndarray = every.astype(np.float32)
 
     def means(self, values: np.ndarray) -> np.ndarray:
-        """The mean of values over the images of each draw."""
-        sums = self._times @ values.astype(np.float32)
-        return np.asarray(sums / self._times.sum(axis=1, keepdims=True))
+        """Return the mean of float [N, M] over the images of each draw, [DRAWS, M]."""
+        times = self.weights[1:]
+        sums = times @ values.astype(np.float32)
+        return np.asarray(sums / times.sum(axis=1, keepdims=True))
 
     def mean(self, values: np.ndarray) -> Estimate:
-        """The mean of a value over images.
-
-        Args:
-            values: float [N].
-
-        Returns:
-            The mean.
-        """
-        low, high = np.quantile(self.means(values[:, None]), [0.025, 0.975])
+        """Return the mean of float [N] with its percentile interval."""
+        low, high = np.percentile(self.means(values[:, None]), PERCENTILES)
         return Estimate(float(values.mean()), float(low), float(high))
 
     def difference(self, one: np.ndarray, other: np.ndarray) -> Estimate:
-        """How much more often one is right than the other, on the same images.
+        """Return the difference in accuracy of two models on the same images.
 
         Args:
-            one: bool [N], whether it is right.
-            other: Likewise.
+            one: bool [N], correct predictions of the first.
+            other: bool [N], correct predictions of the second.
 
         Returns:
-            The difference in accuracy.
+            Positive if the first is better.
         """
         return self.mean(one.astype(float) - other)
 
-    def optimism(self, right: np.ndarray, choose: Callable[[np.ndarray], int]) -> float:
-        """By how much the accuracy of the one that was chosen by it flatters it.
+    def optimism(
+        self, correct: np.ndarray, choose: Callable[[np.ndarray], int]
+    ) -> float:
+        """Return by how much the accuracy of the selected model is too high.
 
-        What is chosen on the images of a draw is scored on those that were not drawn
+        A model selected on the images of a draw is scored on the images left out of it
         (Tsamardinos et al. 2018, Machine Learning 107:1895).
 
         Args:
-            right: bool [N, M], whether each of M is right.
-            choose: From float [M], accuracies, to the number of one.
+            correct: bool [N, M], predictions of M models.
+            choose: From accuracies, float [M], to the index of a model.
 
         Returns:
-            The accuracy of the chosen one, less what such a choice has on new images;
-            0 at least.
+            Accuracy of the selected model less that of such a selection on new images;
+            at least 0.
         """
-        drawn = self.means(right)
-        left = self._times == 0
-        outside = left.sum(axis=1)
-        fresh = left.astype(np.float32) @ right.astype(np.float32)
+        drawn = self.means(correct)
+        out = self.weights[1:] == 0
+        number = out.sum(axis=1)
+        hits = out.astype(np.float32) @ correct.astype(np.float32)
         scores = [
-            fresh[draw, choose(drawn[draw])] / outside[draw]
-            for draw in np.flatnonzero(outside)
+            hits[draw, choose(drawn[draw])] / number[draw]
+            for draw in np.flatnonzero(number)
         ]
         if not scores:
             return 0.0
-        chosen = float(right[:, choose(right.mean(axis=0))].mean())
+        chosen = float(correct[:, choose(correct.mean(axis=0))].mean())
         return max(0.0, chosen - float(np.mean(scores)))

@@ -1,8 +1,4 @@
-"""True labels and probabilities in, figures with intervals out: several labels.
-
-Intervals are percentiles over a seeded bootstrap that draws groups, so that near copies
-and crops of one photo, which are right or wrong together, count as the one they are.
-"""
+"""Metrics of images with several labels, with percentile intervals over groups."""
 
 from __future__ import annotations
 
@@ -12,10 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import log_loss
 
-from tlkit.metrics.multiclass import wilson_interval
-
-DRAWS = 1000
-PERCENTILES = (2.5, 97.5)
+from tlkit.metrics.bootstrap import PERCENTILES, Bootstrap
+from tlkit.metrics.intervals import accuracy, wilson_interval
 
 
 def measure_labels(
@@ -27,21 +21,21 @@ def measure_labels(
     *,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """What there is to say of answers with several labels.
+    """Compute average precision, F1 and more, each with its interval.
 
     Args:
         truth: bool [N, n], the labels of each image.
         scores: float [N, n], the probability of each label.
-        present: bool [N, n], the labels that are answered.
-        groups: N names; what bears the same is drawn together.
+        present: bool [N, n], the predicted labels.
+        groups: N names; images with the same name are drawn together.
         labels: The n class names.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
 
     Returns:
-        See `tlkit.evaluate`. What is not defined, as the average precision of a class
-        without an image here, is None and does not enter the means.
+        See `tlkit.evaluate`. An undefined metric, such as the average precision of a
+        class without images, is None and does not enter the means.
     """
-    weights = bootstrap_weights(groups, seed=seed)
+    weights = Bootstrap(groups, seed=seed).weights
     columns = {
         "ap": np.stack(
             [
@@ -58,13 +52,13 @@ def measure_labels(
         "macro_f1": _mean(columns["f1"]),
         "micro_f1": _micro_f1(truth, present, weights),
     }
-    every = int((truth == present).all(axis=1).sum())
-    figures: dict[str, Any] = {"n": len(truth), "loss": _loss(truth, scores)}
+    share, low, high = accuracy((truth == present).all(axis=1), groups)
+    loss = log_loss(truth.ravel(), scores.ravel().astype(np.float64), labels=[0, 1])
+    metrics: dict[str, Any] = {"n": len(truth), "loss": float(loss)}
     for name, drawn in macro.items():
-        figures |= _with_interval(name, drawn, units)
-    figures["subset_accuracy"] = every / len(truth)
-    figures["subset_accuracy_ci95"] = list(wilson_interval(every, len(truth)))
-    figures["per_class"] = [
+        metrics |= _with_interval(name, drawn, units)
+    metrics |= {"subset_accuracy": share, "subset_accuracy_ci95": [low, high]}
+    metrics["per_class"] = [
         {
             "name": name,
             "support": int(truth[:, i].sum()),
@@ -77,22 +71,13 @@ def measure_labels(
         }
         for i, name in enumerate(labels)
     ]
-    return {**figures, "labels": list(labels)}
-
-
-def bootstrap_weights(groups: Sequence[str], *, seed: int) -> np.ndarray:
-    """How often each image is drawn in each draw."""
-    _, member = np.unique(np.asarray(groups), return_inverse=True)
-    number = int(member.max()) + 1
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(number, np.full(number, 1 / number), size=DRAWS)
-    return np.vstack([np.ones(len(member)), drawn[:, member]])
+    return {**metrics, "labels": list(labels)}
 
 
 def average_precision(
     truth: np.ndarray, scores: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """The mean precision over the recalls that a falling threshold reaches."""
+    """Return the mean precision over the recalls of a falling threshold, [D]."""
     order = np.argsort(-scores, kind="stable")
     # Equal scores are passed by the threshold at once.
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
@@ -107,28 +92,28 @@ def average_precision(
 def _counted(
     truth: np.ndarray, present: np.ndarray, weights: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Precision, recall and F1 of each class, [n, D]; a draw without it has NaN."""
-    hits, said, there = (w.T for w in _counts(truth, present, weights))
+    """Return precision, recall, F1 of each class, [n, D]; NaN in a draw without it."""
+    hits, predicted, there = (w.T for w in _counts(truth, present, weights))
     shown = np.where(there > 0, 1.0, np.nan)
     return {
-        "precision": _ratio(hits, said, otherwise=0.0) * shown,
+        "precision": _ratio(hits, predicted, otherwise=0.0) * shown,
         "recall": _ratio(hits, there),
-        "f1": _ratio(2 * hits, said + there) * shown,
+        "f1": _ratio(2 * hits, predicted + there) * shown,
     }
 
 
 def _counts(
     truth: np.ndarray, present: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rightly answered, answered, and true ones of each class, [D, n]."""
+    """Count hits, predictions and true labels of each class, [D, n]."""
     return weights @ (truth & present), weights @ present, weights @ truth
 
 
 def _micro_f1(
     truth: np.ndarray, present: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    hits, said, there = (c.sum(axis=1) for c in _counts(truth, present, weights))
-    return _ratio(2 * hits, said + there)
+    hits, predicted, there = (c.sum(axis=1) for c in _counts(truth, present, weights))
+    return _ratio(2 * hits, predicted + there)
 
 
 def _ratio(
@@ -140,29 +125,22 @@ def _ratio(
 
 
 def _mean(columns: np.ndarray) -> np.ndarray:
-    """The mean over the classes that there are in each draw, [n, D] to [D]."""
+    """Average over the classes present in each draw, [n, D] to [D]."""
     there = ~np.isnan(columns)
     total: np.ndarray = np.where(there, columns, 0.0).sum(axis=0)
     return _ratio(total, there.sum(axis=0))
 
 
 def _with_interval(name: str, drawn: np.ndarray, units: int) -> dict[str, Any]:
-    """A figure and its interval, from its values in all draws, the first as it is."""
+    """Return a metric and its interval from its values in all draws."""
     value, known = drawn[0], drawn[1:][~np.isnan(drawn[1:])]
     if np.isnan(value) or not len(known):
         return {name: None, f"{name}_ci95": None}
     low, high = (float(end) for end in np.percentile(known, PERCENTILES))
-    # Draws from what is all right, or all wrong, cannot show what the next image will
-    # be like: there the far end is that of so many out of so many.
+    # Draws from a sample without errors (or without hits) cannot show the next error:
+    # the far end is that of the Wilson interval.
     if value == 1.0:
         low = min(low, wilson_interval(units, units)[0])
     if value == 0.0:
         high = max(high, wilson_interval(0, units)[1])
     return {name: float(value), f"{name}_ci95": [low, high]}
-
-
-def _loss(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Binary cross-entropy, the mean over classes and images."""
-    return float(
-        log_loss(truth.ravel(), scores.ravel().astype(np.float64), labels=[0, 1])
-    )

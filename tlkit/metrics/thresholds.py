@@ -1,8 +1,8 @@
-"""Probabilities of labels in, from where on each is said to be there out.
+"""Thresholds of several labels.
 
-For each class the threshold with the best F1 on the validation side. On few positives
-such a threshold follows chance (Yang 2001, "A study of thresholding strategies for text
-categorization"), so rare classes share one that is best for the answers of all.
+Each class gets the threshold with the best F1 on the validation split. On few positives
+such a threshold follows noise (Yang 2001, "A study of thresholding strategies for text
+categorization"), so rare classes share one that is best for all predictions.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-# With fewer examples that show a class, or that do not, a recall is known to within
-# about 0.3 only: too little to choose by.
+# With fewer positives (or negatives) a recall is known to within about 0.3 only: too
+# little to choose by.
 ENOUGH = 10
 MIDDLE = 0.5
 
@@ -29,9 +29,9 @@ def choose_thresholds(
         labels: The n class names.
 
     Returns:
-        For each class its `name`, `threshold` and `by`: "class" where it has ENOUGH
-        examples of both kinds, "all" for the shared one, "default" for 0.5 where not
-        even all classes together have enough.
+        Per class its `name`, `threshold` and `by`: "class" where it has ENOUGH
+        positives and negatives, "all" for the shared one, "default" for 0.5 where all
+        classes together do not have enough.
     """
     shared, by = MIDDLE, "default"
     if _enough(truth):
@@ -54,14 +54,14 @@ def _enough(truth: np.ndarray) -> bool:
 
 
 def best_threshold(truth: np.ndarray, scores: np.ndarray) -> float:
-    """The threshold with the best F1."""
+    """Return the threshold with the best F1."""
     order = np.argsort(-scores, kind="stable")
     falling = scores[order].astype(np.float64)
     found = np.cumsum(truth[order])
-    # Saying yes to the k best: f1 = 2 found / (k + positives).
+    # The k highest scores as positives: F1 = 2 found / (k + positives).
     f1 = 2 * found / (np.arange(1, len(falling) + 1) + found[-1])
     cuts = (falling + np.append(falling[1:], 0.0)) / 2
-    # Equal scores cannot be told apart.
+    # Equal scores cannot be separated.
     possible = np.append(falling[:-1] > falling[1:], True)
     best = possible & (f1 >= f1[possible].max() - 1e-12)
     return float(min(cuts[best], key=lambda cut: abs(cut - MIDDLE)))

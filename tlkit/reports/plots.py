@@ -196,24 +196,21 @@ def draw_learning_curve(
     _save(figure, path)
 
 
-def draw_coverage(
-    curves: Mapping[str, pd.DataFrame], kept: float | None, path: Path
-) -> None:
-    """Accuracy of the surest answers against the share of them that is kept.
+def draw_coverage(curve: pd.DataFrame, kept: float | None, path: Path) -> None:
+    """Draw the accuracy of the most confident predictions against their share.
 
     Args:
-        curves: From `coverage.coverage_table`, by what tells how sure an answer is.
-        kept: The coverage at the limit that is set; None where there is none.
+        curve: From `coverage.coverage_table`.
+        kept: The coverage at the rejection threshold; None without one.
         path: The PNG file.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     axes = figure.subplots()
-    for name, table in curves.items():
-        axes.plot(table["coverage"], table["accuracy"], label=f"by {name}")
-        low, high = table["accuracy_low"], table["accuracy_high"]
-        axes.fill_between(table["coverage"], low, high, alpha=0.15)
+    axes.plot(curve["coverage"], curve["accuracy"], label="by confidence")
+    low, high = curve["accuracy_low"], curve["accuracy_high"]
+    axes.fill_between(curve["coverage"], low, high, alpha=0.15)
     if kept is not None:
         axes.axvline(kept, color="gray", linestyle=":", label="known, as set")
     axes.set(xlabel="share of the images kept", ylabel="accuracy among them")

@@ -1,4 +1,4 @@
-"""Class probabilities in, the one class of each image out, or that it is unknown."""
+"""Images with one label each: the likeliest class is predicted, or "unknown"."""
 
 from __future__ import annotations
 
@@ -11,195 +11,199 @@ import pandas as pd
 import tensorflow as tf
 
 from tlkit import files
-from tlkit.evaluation.rejection import UNKNOWN, Unknown, certainties
-from tlkit.metrics.calibration import FLOOR, calibration_error
-from tlkit.metrics.coverage import coverage_table, risk_area
-from tlkit.metrics.multiclass import measure, wilson_interval
+from tlkit.metrics.calibration import FLOOR, calibration_error, scale
+from tlkit.metrics.coverage import aurc, coverage_table
+from tlkit.metrics.intervals import accuracy
+from tlkit.metrics.multiclass import measure
 from tlkit.reports import plots
-from tlkit.tasks.prediction import Answer, ScoredSplit
+from tlkit.tasks.prediction import Prediction, ScoredSplit
 from tlkit.workers import Aside
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """The confidence below which a label is "unknown", and the rule that set it."""
+
+    rule: str
+    threshold: float
 
 
 @dataclass(frozen=True)
 class Multiclass:
-    """The likeliest class is the answer; a `decision.Decision`.
+    """The likeliest class is the prediction; a `Postprocessing`.
 
     Attributes:
         labels: The n class names.
-        temperature: Makes a confidence of the highest probability.
-        unknown: From where on the answer is "unknown"; None for never.
+        temperature: Turns the highest probability into a confidence.
+        rejection: None to reject nothing.
     """
 
     labels: tuple[str, ...]
     temperature: float = 1.0
-    unknown: Unknown | None = None
+    rejection: Rejection | None = None
 
     @property
     def headline(self) -> tuple[str, ...]:
-        """See `Decision.headline`."""
+        """See `Postprocessing.headline`."""
         return "accuracy", "accuracy_ci95", "loss", "macro_f1"
 
     @property
-    def by_distance(self) -> bool:
-        """Whether an answer depends on the distance of the features."""
-        return self.unknown is not None and self.unknown.by == "distance"
+    def selected(self) -> tuple[str, ...]:
+        """See `Postprocessing.selected`."""
+        return "temperature", *(("rejection threshold",) if self.rejection else ())
 
-    def known(self, scores: np.ndarray, distances: np.ndarray | None) -> np.ndarray:
-        """Which images are not called unknown, bool [N]."""
-        if self.unknown is None:
+    def calibrated(self, scores: np.ndarray) -> np.ndarray:
+        """Return the temperature-scaled confidence, float [N]."""
+        confidence: np.ndarray = scale(scores, self.temperature).max(axis=1)
+        return confidence
+
+    def known(self, scores: np.ndarray) -> np.ndarray:
+        """Return bool [N]: not rejected."""
+        if self.rejection is None:
             return np.ones(len(scores), bool)
-        certainty = certainties(scores, self.temperature, distances)
-        kept: np.ndarray = certainty[self.unknown.by] >= self.unknown.limit
-        return kept
+        return np.asarray(self.calibrated(scores) >= self.rejection.threshold)
 
-    def answers(
-        self, scores: np.ndarray, distances: np.ndarray | None = None
-    ) -> list[Answer]:
-        """The likeliest class of each image; see `Decision.answers`."""
+    def predictions(self, scores: np.ndarray) -> list[Prediction]:
+        """See `Postprocessing.predictions`."""
         found = []
-        known = self.known(scores, distances)
-        for row, sure in zip(scores, known, strict=True):
-            name, p = self.labels[row.argmax()], float(row.max())
-            guess = name if self.unknown else None
+        for row, known in zip(scores, self.known(scores), strict=True):
+            guess = self.labels[row.argmax()]
             found.append(
-                Answer(name, (name,), p, guess)
-                if sure
-                else Answer(UNKNOWN, (), p, guess)
+                Prediction(
+                    label=guess if known else UNKNOWN,
+                    probability=float(row.max()),
+                    probabilities=dict(zip(self.labels, row.tolist(), strict=True)),
+                    labels=(guess,) if known else (),
+                    guess=guess if self.rejection else None,
+                )
             )
         return found
 
-    def right(self, side: ScoredSplit) -> np.ndarray:
-        """Whether the likeliest class is the true one; see `Decision.right`."""
-        right: np.ndarray = side.scores.argmax(axis=1) == side.truth.argmax(axis=1)
-        return right
+    def correct(self, split: ScoredSplit) -> np.ndarray:
+        """See `Postprocessing.correct`."""
+        return np.asarray(split.scores.argmax(axis=1) == split.truth.argmax(axis=1))
 
-    def measure(self, side: ScoredSplit) -> dict[str, Any]:
-        """Accuracy, calibration and coverage; see `Decision.measure`."""
-        truth = side.truth.argmax(axis=1)
-        right = self.right(side)
-        raw = side.scores.max(axis=1)
-        certainty = certainties(side.scores, self.temperature, side.distances)
+    def measure(self, split: ScoredSplit) -> dict[str, Any]:
+        """See `Postprocessing.measure`."""
+        correct, confidence = self.correct(split), self.calibrated(split.scores)
         return {
-            **measure(truth, side.scores, self.labels),
+            **measure(
+                split.truth.argmax(axis=1), split.scores, split.groups, self.labels
+            ),
             "calibration": {
                 "temperature": self.temperature,
-                "error": calibration_error(right, raw),
-                "error_tempered": calibration_error(right, certainty["confidence"]),
-                "chose_the_temperature": side.split == "val",
+                "ece": calibration_error(correct, split.scores.max(axis=1)),
+                "ece_calibrated": calibration_error(correct, confidence),
             },
-            "risk_area": {
-                by: risk_area(coverage_table(right, values))
-                for by, values in certainty.items()
-            },
-            "unknown": self._measure_unknown(side, right),
+            "aurc": aurc(coverage_table(correct, confidence, split.groups)),
+            "unknown": self._measure_rejection(split, correct),
         }
 
-    def _measure_unknown(
-        self, side: ScoredSplit, right: np.ndarray
+    def _measure_rejection(
+        self, split: ScoredSplit, correct: np.ndarray
     ) -> dict[str, Any] | None:
-        if self.unknown is None:
+        if self.rejection is None:
             return None
-        known = self.known(side.scores, side.distances)
-        kept, found = int(known.sum()), int(right[known].sum())
+        known, groups = self.known(split.scores), np.array(split.groups, object)
+        coverage = accuracy(known, groups)
+        kept = accuracy(correct[known], groups[known]) if known.any() else None
         return {
-            "rule": self.unknown.rule,
-            "by": self.unknown.by,
-            "means": str(self.unknown),
-            "n": len(known) - kept,
-            "coverage": kept / len(known),
-            "coverage_ci95": list(wilson_interval(kept, len(known))),
-            "accuracy": found / kept if kept else None,
-            "accuracy_ci95": list(wilson_interval(found, kept)) if kept else None,
-            "chose_the_limit": side.split == "val",
+            "rule": self.rejection.rule,
+            "means": f"confidence below {self.rejection.threshold:.3f}",
+            "n": int((~known).sum()),
+            "coverage": coverage.value,
+            "coverage_ci95": [coverage.low, coverage.high],
+            "accuracy": kept and kept.value,
+            "accuracy_ci95": kept and [kept.low, kept.high],
         }
 
-    def weights(self, side: ScoredSplit) -> np.ndarray:
-        """The probability of the answer; see `Decision.weights`."""
-        best: np.ndarray = side.scores.max(axis=1)
-        return best
+    def confidence(self, split: ScoredSplit) -> np.ndarray:
+        """See `Postprocessing.confidence`."""
+        return np.asarray(split.scores.max(axis=1))
 
-    def columns(self, side: ScoredSplit) -> dict[str, np.ndarray]:
-        """How sure each answer is; see `Decision.columns`."""
-        columns = certainties(side.scores, self.temperature, None)
-        if side.distances is not None:
-            columns["distance"] = side.distances
-        if self.unknown is not None:
-            columns["known"] = self.known(side.scores, side.distances)
-        return columns
+    def columns(self, split: ScoredSplit) -> dict[str, np.ndarray]:
+        """See `Postprocessing.columns`."""
+        columns = {"confidence": self.calibrated(split.scores)}
+        return (
+            columns
+            if self.rejection is None
+            else {
+                **columns,
+                "known": self.known(split.scores),
+            }
+        )
 
     def caption(self, truth: np.ndarray, scores: np.ndarray) -> str:
-        """What an image is, and what it was called; see `Decision.caption`."""
-        wanted, called = (self.labels[row.argmax()] for row in (truth, scores))
-        return f"{wanted}, called {called} ({scores.max():.2f})"
+        """See `Postprocessing.caption`."""
+        true, predicted = (self.labels[row.argmax()] for row in (truth, scores))
+        return f"{true}, predicted {predicted} ({scores.max():.2f})"
 
-    def draw(
-        self, side: ScoredSplit, metrics: dict[str, Any], folder: Path, draw: Aside
+    def write(
+        self, split: ScoredSplit, metrics: dict[str, Any], folder: Path, draw: Aside
     ) -> None:
-        """Write the confusion matrix and the coverage curve; see `Decision.draw`."""
-        matrix = np.array(metrics["confusion"])
-        names = list(self.labels)
+        """Write confusion matrix and coverage curve; see `Postprocessing.write`."""
+        matrix, names = np.array(metrics["confusion"]), list(self.labels)
         table = pd.DataFrame(matrix, index=names, columns=names)
         table.index.name = "true \\ predicted"
         files.write_text(folder / "confusion.csv", table.to_csv())
         draw(plots.draw_confusion, matrix, self.labels, folder / "confusion.png")
-        right = self.right(side)
-        certainty = certainties(side.scores, self.temperature, side.distances)
-        curves = {by: coverage_table(right, each) for by, each in certainty.items()}
-        rows = pd.concat(curves, names=["by"]).reset_index("by")
-        files.write_text(folder / "coverage.csv", rows.to_csv(index=False))
+        curve = coverage_table(
+            self.correct(split), self.calibrated(split.scores), split.groups
+        )
+        files.write_text(folder / "coverage.csv", curve.to_csv(index=False))
         kept = metrics["unknown"] and metrics["unknown"]["coverage"]
-        draw(plots.draw_coverage, curves, kept, folder / "coverage.png")
+        draw(plots.draw_coverage, curve, kept, folder / "coverage.png")
 
     def outputs(self, scores: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The label of each image; see `Decision.outputs`."""
+        """See `Postprocessing.outputs`."""
         guess = tf.gather(tf.constant(list(self.labels)), tf.argmax(scores, axis=-1))
-        if self.unknown is None:
+        if self.rejection is None:
             return {"label": guess}
         logits = tf.math.log(tf.maximum(scores, FLOOR)) / self.temperature
         confidence = tf.reduce_max(tf.nn.softmax(logits), axis=-1)
-        known = confidence >= self.unknown.limit
+        known = confidence >= self.rejection.threshold
         return {
             "label": tf.where(known, guess, UNKNOWN),
             "guess": guess,
             "known": known,
             "confidence": confidence,
-            "unknown_below": tf.constant(self.unknown.limit, tf.float32),
+            "unknown_below": tf.constant(self.rejection.threshold, tf.float32),
         }
 
-    def about(self) -> dict[str, str]:
-        """What `outputs` are."""
-        if self.unknown is None:
+    def describe_outputs(self) -> dict[str, str]:
+        """See `Postprocessing.describe_outputs`."""
+        if self.rejection is None:
             return {"label": "string [B]"}
         return {
             "label": f"string [B], {UNKNOWN!r} where known is false",
             "guess": "string [B], the likeliest class in any case",
             "known": "bool [B], confidence is not below unknown_below",
             "confidence": "float32 [B], the highest probability, calibrated",
-            "unknown_below": f"float32, chosen on validation for {self.unknown.rule}",
+            "unknown_below": f"float32, chosen on validation for {self.rejection.rule}",
         }
 
-    def said(self, outputs: dict[str, Any]) -> list[str]:
-        """The labels that an artefact answered; see `Decision.said`."""
+    def exported_labels(self, outputs: dict[str, Any]) -> list[str]:
+        """See `Postprocessing.exported_labels`."""
         return list(outputs["label"])
 
-    def clear(self, scores: np.ndarray, tolerance: float) -> np.ndarray:
-        """Where the second class is too far behind; see `Decision.clear`."""
+    def is_stable(self, scores: np.ndarray, tolerance: float) -> np.ndarray:
+        """See `Postprocessing.is_stable`."""
         best = np.sort(scores, axis=1)
-        clear: np.ndarray = best[:, -1] - best[:, -2] > 2 * tolerance
-        if self.unknown is None:
-            return clear
-        sides = [
-            self.known(_shifted(scores, off), None)
-            for off in (-2 * tolerance, 2 * tolerance)
-        ]
-        clear &= sides[0] == sides[1]
-        return clear
+        stable: np.ndarray = best[:, -1] - best[:, -2] > 2 * tolerance
+        if self.rejection is None:
+            return stable
+        low, high = (
+            self.known(_shifted(scores, off)) for off in (-2 * tolerance, 2 * tolerance)
+        )
+        return np.asarray(stable & (low == high))
 
 
 def _shifted(scores: np.ndarray, by: float) -> np.ndarray:
-    """The same with another highest probability, the others in proportion."""
+    """Return scores with another highest probability, the others in proportion."""
     best = scores.max(axis=1, keepdims=True)
-    wanted = np.clip(best + by, FLOOR, 1 - FLOOR)
-    rest = scores * (1 - wanted) / np.maximum(1 - best, FLOOR)
-    shifted: np.ndarray = np.where(scores == best, wanted, rest)
+    target = np.clip(best + by, FLOOR, 1 - FLOOR)
+    rest = scores * (1 - target) / np.maximum(1 - best, FLOOR)
+    shifted: np.ndarray = np.where(scores == best, target, rest)
     return shifted

@@ -1,45 +1,45 @@
-"""What a person gets to hear of one image."""
+"""Predictions, and splits with their probabilities."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One answer.
+class Prediction:
+    """The prediction for one image, or the reason why there is none.
 
-    Attributes:
-        label: The class, or "unknown"; of several labels all of them, "|" between, as
-            in a manifest.
-        labels: The same one by one; none where it is unknown.
-        probability: Of the one class; None where there may be several.
-        guess: The likeliest class, where the label may be "unknown"; else None.
+    `probability` is that of `label`; `probabilities` has every class, in the order of
+    labels.txt. Where an image may have several labels, `labels` are the predicted ones,
+    `label` is the same in one text ("" for none), and `probability` is None. For an
+    unreadable file all of it is None or empty, and `error` gives the reason. Where the
+    run has a rejection threshold, `label` may be "unknown"; `guess` then is the
+    likeliest class in any case, and `probability` is its own.
     """
 
-    label: str
-    labels: tuple[str, ...]
+    path: str = ""
+    label: str | None = None
     probability: float | None = None
+    probabilities: dict[str, float] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
     guess: str | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
 class ScoredSplit:
-    """Images whose labels are known, and what the network says of them.
+    """A split with its labels and its probabilities.
 
     Attributes:
-        split: The side that they are on.
-        truth: float32 [N, n], 1 in the columns of their labels; `Manifest.shares`.
-        scores: float32 [N, n], probabilities.
-        groups: N names of what belongs together.
-        distances: float32 [N], how far they lie from what was trained on; None where
-            that was not asked for. See `tlkit.evaluation.familiarity`.
+        split: "train", "val" or "test".
+        truth: float32 [N, n], 1 in the columns of the true labels; `Manifest.shares`.
+        scores: float32 [N, n], class probabilities.
+        groups: N group names.
     """
 
     split: str
     truth: np.ndarray
     scores: np.ndarray
     groups: tuple[str, ...]
-    distances: np.ndarray | None = None

@@ -12,7 +12,7 @@ from tlkit.config import AUTO_CUT, Config, resolve
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError
 from tlkit.features.cut_features import GOOD
-from tlkit.metrics.bootstrap import accuracy, one_standard_error, standard_error
+from tlkit.metrics.intervals import accuracy, one_standard_error, standard_error
 from tlkit.model.head import parse_head
 from tlkit.progress import Progress
 from tlkit.runs.result_dir import Run

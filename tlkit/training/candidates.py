@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tlkit.metrics.bootstrap import Draws
-from tlkit.metrics.calibration import least_losses
+from tlkit.metrics.bootstrap import Bootstrap
+from tlkit.metrics.calibration import scaled_losses
 from tlkit.model.phases import LAST
 from tlkit.tasks.task import Task
 
@@ -61,7 +61,7 @@ def gain_interval(
     one: np.ndarray, other: np.ndarray, *, seed: int = 0
 ) -> tuple[float, float, float]:
     """How much more often one is right than the other, on the same images."""
-    gain = Draws(np.arange(len(one)), seed=seed).difference(one, other)
+    gain = Bootstrap(np.arange(len(one)), seed=seed).difference(one, other)
     return gain.value, gain.low, gain.high
 
 
@@ -75,7 +75,7 @@ class Candidate:
         scores: float32 [N, n], class probabilities of the validation side.
         right: float [N], how right they are; see `Task.rightness`.
         losses: float [N], the log losses at the temperature that suits the scores best,
-            which is what candidates are compared by; see `least_losses`. Of several
+            which is what candidates are compared by; see `scaled_losses`. Of several
             labels an image the losses as they are.
         loss: The mean log loss, as it is.
         tempered: The mean of `losses`.
@@ -133,7 +133,7 @@ def judge(
     never: tuple[int, ...] = ()
     if not task.multi_label:
         classes = truth.argmax(axis=1)
-        losses = least_losses(classes, scores)
+        losses = scaled_losses(classes, scores)
         never = tuple(np.setdiff1d(classes, scores.argmax(axis=1)).tolist())
     return Candidate(
         name,

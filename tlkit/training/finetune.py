@@ -24,8 +24,8 @@ from tlkit.config import (
 from tlkit.dataset.manifest import Manifest
 from tlkit.device import choose_device, choose_precision
 from tlkit.errors import RunError, UsageError
-from tlkit.evaluation.decision import decide_on_val
-from tlkit.evaluation.report import report, side_of
+from tlkit.evaluation.postprocessing import select_on_val
+from tlkit.evaluation.report import report, scored_split
 from tlkit.inputs.mixing import caution
 from tlkit.inputs.sampler import BALANCED
 from tlkit.model.classifier import Classifier
@@ -228,8 +228,8 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
     _warn_of_silence(trainer, kept, progress)
     if config.train.phases == AUTO:
         run = _decided(run, trainer)
-    side = side_of(manifest, "val", kept.scores)
-    run = decide_on_val(run, side)
+    side = scored_split(manifest, "val", kept.scores)
+    run = select_on_val(run, side)
     report(run, manifest, side, draw)
     best = trainer.epoch_of(kept)
     draw(plots.draw_curves, trainer.history, run.directory / "curves.png", best)

@@ -82,7 +82,7 @@ def test_evaluate_tells_both_scores(finished, capfd):
     out, err = capfd.readouterr()
     assert f"test: accuracy {both['accuracy']:.3f}" in out
     assert f"averaged over 3 views ({views['kinds']}): accuracy" in out
-    assert "An exported model does not do it" in err
+    assert "do not average" in err
     tlkit.evaluate(finished, workers=0)
 
 

@@ -9,7 +9,7 @@ from tlkit.dataset.annotate.annotate import Work, write_work
 from tlkit.dataset.annotate.select import WHAT, left_out, paths_of
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import UsageError, unknown_name
-from tlkit.evaluation.errors_table import mistakes
+from tlkit.evaluation.report import read_errors
 from tlkit.experiments.label_issues import LabelIssues
 from tlkit.runs.result_dir import Run
 

@@ -42,7 +42,7 @@ def test_what_cannot_be_had_is_an_error(finished):
             choose_views(finished, tta)
     never = with_hflip(finished, hflip=False)
     told = {**never.info, "hflip": {"reason": "51 lost."}}
-    with pytest.raises(UsageError, match=r"would be wrong here\. 51 lost"):
+    with pytest.raises(UsageError, match=r"another class here\. 51 lost"):
         choose_views(dataclasses.replace(never, info=told), 2)
     with pytest.raises(UsageError, match="has not found out"):
         choose_views(with_hflip(finished, hflip=None), 2)

@@ -41,26 +41,26 @@ def test_targets_have_the_form_of_the_output():
 def test_what_counts_as_right():
     wanted = np.array([[1, 0, 0], [0.4, 0.6, 0]], "float32")
     answered = np.array([[0.5, 0.3, 0.2], [0.5, 0.4, 0.1]], "float32")
-    assert np.asarray(Task(3).right(wanted, answered)).tolist() == [1, 0]
-    one = Task(2).right(np.array([[1.0], [0.0]]), np.array([[0.6], [0.7]]))
+    assert np.asarray(Task(3).correct(wanted, answered)).tolist() == [1, 0]
+    one = Task(2).correct(np.array([[1.0], [0.0]]), np.array([[0.6], [0.7]]))
     assert np.asarray(one).tolist() == [1, 0]
     several = Task(3, multi_label=True)
     wanted = np.array([[1, 1, 0], [0, 0, 0]], "float32")
     answered = np.array([[0.9, 0.2, 0.1], [0.1, 0.6, 0.9]], "float32")
-    got = np.asarray(several.right(wanted, answered))
+    got = np.asarray(several.correct(wanted, answered))
     np.testing.assert_allclose(got, [2 / 3, 1 / 3], rtol=1e-6)
 
 
 def test_how_right_answers_are_and_what_they_lose():
     shares = np.array([[1, 0, 0], [0, 1, 0]], "float32")
     scores = np.array([[0.5, 0.3, 0.2], [0.6, 0.3, 0.1]], "float32")
-    assert Task(3).rightness(shares, scores).tolist() == [1, 0]
+    assert Task(3).correctness(shares, scores).tolist() == [1, 0]
     loss = -(np.log(0.5) + np.log(0.3)) / 2
     assert Task(3).losses(shares, scores).mean() == pytest.approx(loss)
     several = Task(3, multi_label=True)
     shares = np.array([[1, 1, 0], [0, 0, 0]], "float32")
     scores = np.array([[0.9, 0.2, 0.1], [0.1, 0.6, 0.9]], "float32")
-    np.testing.assert_allclose(several.rightness(shares, scores), [2 / 3, 1 / 3])
+    np.testing.assert_allclose(several.correctness(shares, scores), [2 / 3, 1 / 3])
     loss = -np.log([0.9, 0.2, 0.9, 0.9, 0.4, 0.1]).mean()
     assert several.losses(shares, scores).mean() == pytest.approx(loss)
 

@@ -35,13 +35,13 @@ def choose_views(run: Run, tta: int | None) -> tuple[int, ...]:
     if tta == 2:
         found = run.info.get("hflip", {}).get("reason", "")
         why = (
-            "flips would be wrong here"
+            "a flipped image would have another class here"
             if hflip is False
             else ("this run has not found out whether flips are right")
         )
         raise UsageError(
             f"tta: 2 views are the image and its horizontal flip, and {why}. {found}",
-            hint="3 views and more take shifted, turned and scaled ones instead.",
+            hint="3 views and more take shifted, rotated and scaled ones instead.",
         )
     return (PLAIN, *range(1, tta))
 

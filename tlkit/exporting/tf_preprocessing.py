@@ -1,10 +1,9 @@
-"""The decode policy once more, as TensorFlow operations that travel in the artefact.
+"""The decode and resize policy as TensorFlow operations inside an exported model.
 
-Encoded images in, fitted uint8 pixels out. It follows `dataset/images.py`: EXIF
-orientation (JPEG, PNG, WebP) applied, transparency laid over white, CMYK converted,
-16 bit to the high byte, first frame; large JPEGs decoded at the same reduced scale; the
-same resize arithmetic. TensorFlow has no TIFF decoder: such bytes are an error of the
-request.
+The same as `tlkit.imaging`: EXIF orientation (JPEG, PNG, WebP) applied, transparency
+composited over white, CMYK converted, 16 bit to the high byte, first frame; large JPEGs
+decoded at the same reduced scale; the same resize arithmetic. TensorFlow has no TIFF
+decoder: such bytes are an error of the request.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ JPEG, PNG = b"\xff\xd8", b"\x89PNG"
 
 
 def decode_and_fit(data: tf.Tensor, size: int, resize: str) -> tf.Tensor:
-    """Encoded images to fitted pixels."""
+    """Decode and resize encoded images, string [B], to uint8 [B, size, size, 3]."""
 
     def one(encoded: tf.Tensor) -> tf.Tensor:
         pixels = decode(encoded, size, resize)
-        pixels = turn_upright(pixels, orientation(encoded))
+        pixels = orient(pixels, orientation(encoded))
         return fit(pixels[tf.newaxis], size, resize)[0]
 
     return tf.map_fn(
@@ -33,7 +32,7 @@ def decode_and_fit(data: tf.Tensor, size: int, resize: str) -> tf.Tensor:
 
 
 def decode(data: tf.Tensor, size: int, resize: str) -> tf.Tensor:
-    """One encoded image to pixels, not yet turned."""
+    """Decode one image to pixels, EXIF orientation not yet applied."""
 
     def jpeg() -> tf.Tensor:
         return _decode_jpeg(data, size, resize)
@@ -75,14 +74,14 @@ def _decode_jpeg(data: tf.Tensor, size: int, resize: str) -> tf.Tensor:
 
 
 def over_white(pixels: tf.Tensor) -> tf.Tensor:
-    """Lay an image with transparency over white."""
+    """Composite an image with transparency over white."""
     floats = tf.cast(pixels, tf.float32)
     color, alpha = floats[..., :3], floats[..., 3:] / 255.0
     return to_uint8(color * alpha + 255.0 * (1.0 - alpha))
 
 
 def fit(pixels: tf.Tensor, size: int, resize: str) -> tf.Tensor:
-    """Bring images to a square, with the arithmetic of `dataset.images.fit`."""
+    """Resize images to a square with the arithmetic of `imaging.resize.fit`."""
     shape = tf.shape(pixels)
     height, width = shape[1], shape[2]
     if resize == "squash":
@@ -108,7 +107,7 @@ def fit(pixels: tf.Tensor, size: int, resize: str) -> tf.Tensor:
 def scale(
     pixels: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
 ) -> tf.Tensor:
-    """Antialiased bilinear resize in two passes, each rounded, as Pillow does it."""
+    """Resize bilinearly with antialiasing in two rounded passes, as Pillow does."""
     for target in ([tf.shape(pixels)[1], width], [height, width]):
         resized = tf.image.resize(
             pixels, target, method=tf.image.ResizeMethod.BILINEAR, antialias=True
@@ -123,7 +122,7 @@ def to_uint8(values: tf.Tensor) -> tf.Tensor:
 
 
 def begins(data: tf.Tensor, magic: bytes) -> tf.Tensor:
-    """Whether an encoded image begins with these bytes."""
+    """Return True where an encoded image begins with these bytes."""
     return _slice(data, 0, len(magic)) == magic
 
 
@@ -132,14 +131,14 @@ def _is_webp(data: tf.Tensor) -> tf.Tensor:
 
 
 def _slice(data: tf.Tensor, start: int | tf.Tensor, length: int) -> tf.Tensor:
-    """Bytes at a place, fewer where the data end; never an error."""
+    """Return the bytes at a place, fewer at the end of the data; never fail."""
     start = tf.minimum(start, tf.strings.length(data))
     return tf.strings.substr(data, start, length)
 
 
-def turn_upright(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+def orient(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """Undo the EXIF orientation."""
-    turned = tf.cond(
+    pixels = tf.cond(
         orientation >= 5, lambda: tf.transpose(pixels, [1, 0, 2]), lambda: pixels
     )
     # Which axes each orientation flips, after the transposition of 5 to 8.
@@ -147,12 +146,12 @@ def turn_upright(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
         [[0, 0], [0, 1], [1, 1], [1, 0], [0, 0], [0, 1], [1, 1], [1, 0]]
     )[orientation - 1]
     for axis in (0, 1):
-        turned = tf.where(flipped[axis] == 1, tf.reverse(turned, [axis]), turned)
-    return turned
+        pixels = tf.where(flipped[axis] == 1, tf.reverse(pixels, [axis]), pixels)
+    return pixels
 
 
 def orientation(data: tf.Tensor) -> tf.Tensor:
-    """The EXIF orientation of an encoded image."""
+    """Read the EXIF orientation of an encoded image, 1 to 8."""
     tiff = tf.case(
         [
             (begins(data, JPEG), lambda: _find_exif(data, 2, _jpeg_step)),
@@ -169,7 +168,7 @@ def _find_exif(
     start: int,
     step: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
 ) -> tf.Tensor:
-    """Walk over the segments of a file; where the EXIF block begins, or -1."""
+    """Walk over the segments of a file to the EXIF block; -1 without one."""
     end = tf.strings.length(data)
 
     def going(place: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
@@ -177,7 +176,7 @@ def _find_exif(
 
     def walk(place: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         here, following = step(data, place)
-        # A damaged length must not turn the walk round.
+        # A damaged length must not make the walk endless.
         return tf.where(following > place, following, end), here
 
     return tf.while_loop(going, walk, [tf.constant(start), tf.constant(-1)])[1]
@@ -211,7 +210,7 @@ def _webp_step(data: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]
 
 
 def _read_tag(data: tf.Tensor, tiff: tf.Tensor) -> tf.Tensor:
-    """Tag 0x0112 of the first directory of a TIFF header, 1 where there is none."""
+    """Read tag 0x0112 of the first directory of a TIFF header; 1 without it."""
     little = _slice(data, tiff, 2) == b"II"
     first = tiff + _number(data, tiff + 4, 4, little)
     count = _number(data, first, 2, little)
@@ -233,7 +232,7 @@ def _read_tag(data: tf.Tensor, tiff: tf.Tensor) -> tf.Tensor:
 def _number(
     data: tf.Tensor, place: tf.Tensor, length: int, little: bool | tf.Tensor
 ) -> tf.Tensor:
-    """An unsigned number of 2 or 4 bytes as int32; 0 beyond the end of the data."""
+    """Read an unsigned number of 2 or 4 bytes; 0 beyond the end of the data."""
     padded = _slice(data, place, length) + b"\x00" * length
     values = tf.cast(
         tf.io.decode_raw(tf.strings.substr(padded, 0, length), tf.uint8), tf.int32

@@ -31,10 +31,10 @@ class PowerLaws:
     unit: float
 
     def __call__(self, sizes: np.ndarray) -> np.ndarray:
-        """The errors that they tell."""
+        """Return the errors at these sizes, float [B, S]."""
         falling = (np.asarray(sizes) / self.unit) ** -self.exponent[:, None]
-        told: np.ndarray = self.floor[:, None] + self.height[:, None] * falling
-        return told
+        errors: np.ndarray = self.floor[:, None] + self.height[:, None] * falling
+        return errors
 
 
 def fit_power_laws(

@@ -1,7 +1,4 @@
-"""What is asked of a network: the one class of an image, or all that it shows.
-
-Class shares in, the output layer, the targets and the loss that go with them out.
-"""
+"""The task of a network in training: output layer, targets and loss."""
 
 from __future__ import annotations
 
@@ -12,16 +9,12 @@ import numpy as np
 
 from tlkit.errors import UsageError
 
-LEAST = float(np.finfo(np.float32).eps)
+EPSILON = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
 class Task:
-    """One question to a network.
-
-    Attributes:
-        classes: How many there are, at least 2.
-        multi_label: Whether an image may be of several of them, or of none.
+    """Multiclass classification, or multilabel if `multi_label`.
 
     Raises:
         UsageError: There are fewer than 2 classes.
@@ -33,22 +26,22 @@ class Task:
     def __post_init__(self) -> None:
         if self.classes < 2:
             raise UsageError(
-                f"A classifier needs 2 classes at least, not {self.classes}."
+                f"A classifier needs at least 2 classes, got {self.classes}."
             )
 
     @property
     def one_column(self) -> bool:
-        """Whether one output is enough: of 2 classes that exclude each other."""
+        """True where one output is enough: 2 classes that exclude each other."""
         return self.classes == 2 and not self.multi_label
 
     @property
     def units(self) -> int:
-        """Outputs of the network."""
+        """Number of outputs of the network."""
         return 1 if self.one_column else self.classes
 
     @property
     def activation(self) -> str:
-        """Of the output layer: a sigmoid for each answer of its own, or a softmax."""
+        """Keras' name of the activation of the output layer."""
         return "sigmoid" if self.multi_label or self.one_column else "softmax"
 
     @property
@@ -58,24 +51,24 @@ class Task:
         return f"{kind}_crossentropy"
 
     def targets(self, shares: np.ndarray) -> np.ndarray:
-        """Class shares in the form that the network's output has.
+        """Return class shares in the shape of the network's output.
 
         Args:
-            shares: float32 [B, n], of each class from 0 to 1.
+            shares: float32 [B, n], 0 to 1 per class.
 
         Returns:
-            [B, 1], the share of the second class, where one output is enough; else as
-            given.
+            [B, 1], the share of the second class, where one output is enough; otherwise
+            `shares`.
         """
         return shares[:, 1:] if self.one_column else shares
 
     def smoothed(self, shares: np.ndarray, smoothing: float) -> np.ndarray:
-        """Class shares that no longer ask for certainty (Szegedy et al. 2016).
+        """Apply label smoothing (Szegedy et al. 2016).
 
         Args:
-            shares: float32 [B, n], of each class from 0 to 1.
-            smoothing: Share that is spread evenly over what could be answered: over
-                all classes, or over yes and no of each label.
+            shares: float32 [B, n], 0 to 1 per class.
+            smoothing: Share that is spread evenly: over all classes, or over yes and no
+                of each label.
 
         Returns:
             float32 [B, n].
@@ -83,8 +76,8 @@ class Task:
         even = 0.5 if self.multi_label else 1 / self.classes
         return np.asarray(shares * (1 - smoothing) + even * smoothing, np.float32)
 
-    def rightness(self, shares: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """How right each answer is, as `right` counts it in training.
+    def correctness(self, shares: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """Return the accuracy of each prediction, in NumPy; see `correct`.
 
         Args:
             shares: float [N, n], 1 in the columns of the true labels.
@@ -94,52 +87,50 @@ class Task:
             float [N], 0 to 1.
         """
         if self.multi_label:
-            right: np.ndarray = ((shares > 0.5) == (scores > 0.5)).mean(axis=1)
-            return right
-        same = scores.argmax(axis=1) == shares.argmax(axis=1)
-        return np.asarray(same, float)
+            same: np.ndarray = ((shares > 0.5) == (scores > 0.5)).mean(axis=1)
+            return same
+        return np.asarray(scores.argmax(axis=1) == shares.argmax(axis=1), float)
 
     def losses(self, shares: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """The loss of each answer, without smoothing.
+        """Return the loss of each prediction, without label smoothing.
 
         Args:
             shares: float [N, n], 1 in the columns of the true labels.
             scores: float [N, n], class probabilities.
 
         Returns:
-            float64 [N], the log loss; the mean over labels where there are several.
+            float64 [N], the log loss; its mean over labels in multilabel.
         """
-        wide = scores.astype(np.float64)
-        # Certainty costs what the last digit of a float32 can tell.
-        wide = np.clip(wide, LEAST, 1 - LEAST)
+        # Probabilities of 0 and 1 cost as much as float32 can distinguish from them.
+        wide = np.clip(scores.astype(np.float64), EPSILON, 1 - EPSILON)
         if self.multi_label:
             found: np.ndarray = -np.log(np.where(shares > 0.5, wide, 1 - wide))
             return np.asarray(found.mean(axis=1))
         wide /= wide.sum(axis=1, keepdims=True)
         return np.asarray(-np.log(wide[np.arange(len(wide)), shares.argmax(axis=1)]))
 
-    def right(self, wanted: Any, answered: Any) -> Any:
-        """What a training step counts as right, with Keras' operations.
+    def correct(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the accuracy of each prediction in a training step, with Keras' ops.
 
         Args:
-            wanted: [B, units], from `targets`; mixed images have shares in between.
-            answered: [B, units], from the network.
+            y_true: [B, units], from `targets`; mixed images have fractional shares.
+            y_pred: [B, units], from the network.
 
         Returns:
-            float32 [B]. Of several labels the share of the classes that are rightly
-            said to be there or not, at 0.5; else 1 where the likeliest class is right.
+            float32 [B]. In multilabel the share of correct labels at 0.5; otherwise 1
+            where the likeliest class is the true one.
         """
         import keras
 
         if self.activation == "sigmoid":
-            right = (wanted > 0.5) == (answered > 0.5)
-            return keras.ops.mean(keras.ops.cast(right, "float32"), axis=-1)
-        right = keras.ops.argmax(wanted, -1) == keras.ops.argmax(answered, -1)
-        return keras.ops.cast(right, "float32")
+            same = (y_true > 0.5) == (y_pred > 0.5)
+            return keras.ops.mean(keras.ops.cast(same, "float32"), axis=-1)
+        same = keras.ops.argmax(y_true, -1) == keras.ops.argmax(y_pred, -1)
+        return keras.ops.cast(same, "float32")
 
 
 def probabilities(outputs: np.ndarray) -> np.ndarray:
-    """One column a class, whatever the output layer.
+    """Return one column per class, whatever the output layer.
 
     Args:
         outputs: [B, 1] where one output is enough, or [B, n].

@@ -73,7 +73,7 @@ class Candidate:
         name: "probe", or what its phase has trained, as in Phase.
         freeze_to: The layer it was frozen up to, or "none".
         scores: float32 [N, n], class probabilities of the validation side.
-        right: float [N], how right they are; see `Task.rightness`.
+        right: float [N], how right they are; see `Task.correctness`.
         losses: float [N], the log losses at the temperature that suits the scores best,
             which is what candidates are compared by; see `scaled_losses`. Of several
             labels an image the losses as they are.
@@ -127,7 +127,7 @@ def judge(
     **more: Any,
 ) -> Candidate:
     """What answers are worth."""
-    right = task.rightness(truth, scores)
+    right = task.correctness(truth, scores)
     losses = task.losses(truth, scores)
     loss = float(losses.mean())
     never: tuple[int, ...] = ()

@@ -113,7 +113,7 @@ def compile_model(feed: Feed, train: TrainConfig, device: str) -> None:
     model.compile(
         optimizer=optimizer,
         loss=feed.task.loss,
-        metrics=[keras.metrics.MeanMetricWrapper(feed.task.right, name="accuracy")],
+        metrics=[keras.metrics.MeanMetricWrapper(feed.task.correct, name="accuracy")],
         jit_compile=_pays_to_compile(model, device),
     )
 

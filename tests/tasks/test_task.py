@@ -27,7 +27,7 @@ def test_what_a_task_asks_for(task, units, activation, loss):
 
 
 def test_one_class_is_none():
-    with pytest.raises(UsageError, match="2 classes at least, not 1"):
+    with pytest.raises(UsageError, match="at least 2 classes, got 1"):
         Task(1)
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tlkit.dataset.formats import folders, open_source
-from tlkit.dataset.formats.folders import is_split
+from tlkit.dataset.formats.common import has_split_folders
 from tlkit.errors import DatasetError
 
 
@@ -63,12 +63,12 @@ def test_given_split(tmp_path):
 
 def test_a_class_may_be_called_train(tmp_path):
     make(tmp_path, "train/1.jpg", "bus/1.jpg", "train/old/2.jpg")
-    assert not is_split(tmp_path)
+    assert not has_split_folders(tmp_path)
     assert {p.labels for p in read(tmp_path).records} == {("train",), ("bus",)}
 
 
 def test_only_train_is_a_split(tmp_path):
-    assert is_split(make(tmp_path, "train/a/1.jpg", "train/b/1.jpg"))
+    assert has_split_folders(make(tmp_path, "train/a/1.jpg", "train/b/1.jpg"))
 
 
 def test_annotations_are_no_images_here(tmp_path):
@@ -81,7 +81,7 @@ def test_annotations_are_no_images_here(tmp_path):
 
 
 def test_train_alone_without_classes(tmp_path):
-    assert not is_split(make(tmp_path, "train/1.jpg"))
+    assert not has_split_folders(make(tmp_path, "train/1.jpg"))
 
 
 def test_sides_without_classes(tmp_path):

@@ -31,7 +31,7 @@ from tests.conftest import draw_image
 from tlkit.dataset.annotations.annotations_file import read_annotations
 from tlkit.dataset.annotations.shapes import mask_shape, orient
 from tlkit.dataset.formats import FORMATS, Rejected
-from tlkit.dataset.formats.labelme import Sheet, parse_sheet
+from tlkit.dataset.formats.labelme import LabelmeFile, parse_file
 from tlkit.dataset.inspection.image_info import Examined, examine
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.splitting.examples import Labeling
@@ -564,11 +564,10 @@ def test_the_samples_are_good(tmp_path, name):
 
 @few(120)
 @given(draw=st.data())
-def test_sheets(place, draw):
+def test_labelme_files(place, draw):
     record = labelme_page("1.jpg", draw.draw(st.sampled_from(["cat", "inside"])))
     (place / "1.json").write_bytes(changed(record, "1.json", draw))
     with bounded():
-        sheet = parse_sheet(place, "1.json")
-    assert isinstance(sheet, Sheet)
-    assert sheet.usable or sheet.rejected
-    assert all(r.file == "1.json" and r.reason and r.detail for r in sheet.rejected)
+        parsed = parse_file(place, "1.json")
+    rejected = parsed.rejected if isinstance(parsed, LabelmeFile) else (parsed,)
+    assert all(r.file == "1.json" and r.reason and r.detail for r in rejected)

@@ -12,8 +12,8 @@ from PIL import Image
 
 from tlkit.dataset import formats as sources
 from tlkit.dataset.formats.detect import claims
-from tlkit.dataset.formats.via import read, told
-from tlkit.dataset.formats.via_files import read_region
+from tlkit.dataset.formats.via import read, texts_of
+from tlkit.dataset.formats.via_files import read_shape
 from tlkit.dataset.sources.open import ReaderOptions, open_source
 from tlkit.errors import DatasetError, UsageError
 from tlkit.imaging.safe_read import Unusable
@@ -84,13 +84,13 @@ def test_shapes():
         (ELLIPSE, "ellipse", ((5, 6), (9, 6), (5, 8))),
     ]
     for content, kind, points in cases:
-        shape = read_region(content)
+        shape = read_shape(content)
         assert (shape.kind, shape.points) == (kind, points)
 
 
 def test_an_ellipse_turns_clockwise():
     turned = {"name": "ellipse", "cx": 0, "cy": 0, "rx": 4, "ry": 2}
-    shape = read_region(turned | {"theta": math.pi / 2})
+    shape = read_shape(turned | {"theta": math.pi / 2})
     # y points down: from the right, clockwise, comes what is below
     np.testing.assert_allclose(shape.points, [(0, 0), (0, 4), (-2, 0)], atol=1e-12)
     np.testing.assert_allclose(shape.bounds, (-2, -4, 2, 4), atol=1e-12)
@@ -119,15 +119,16 @@ def test_an_ellipse_turns_clockwise():
 )
 def test_broken_shapes(content, reason):
     with pytest.raises(Unusable) as caught:
-        read_region(content)
+        read_shape(content)
     assert caught.value.reason == reason
 
 
 def test_what_an_attribute_says():
-    assert told(" cat ") == ("cat",)
-    assert told("") == told("  ") == told(None) == told({}) == told({"a": False}) == ()
-    assert told({"a": True, "b": False, "c": True}) == ("a", "c")
-    assert told(3) == ("3",)
+    assert texts_of(" cat ") == ("cat",)
+    for value in ("", "  ", None, {}, {"a": False}):
+        assert texts_of(value) == ()
+    assert texts_of({"a": True, "b": False, "c": True}) == ("a", "c")
+    assert texts_of(3) == ("3",)
 
 
 def test_a_project_of_version_2(root):
@@ -159,7 +160,7 @@ def test_annotations_of_version_1(root):
     found = parsed(root)
     assert [t.label for t in found.records[0].objects] == ["second", "last"]
     assert reasons(found) == [
-        ("v1.json", "bad-points", "a.png, region 1: its x is '1', no number.")
+        ("v1.json", "bad-points", "a.png, region 1: its x is '1', not a number.")
     ]
 
 
@@ -211,7 +212,7 @@ def test_files_that_are_not_via(root):
     assert [row[:2] for row in reasons(found)] == [
         ("cut.json", "broken-json"),
         ("deep.json", "broken-json"),
-        ("latin.csv", "broken-csv"),
+        ("latin.csv", "not-utf8"),
         ("list.csv", "not-via"),
         ("other.json", "not-via"),
         ("p.json", "bad-entry"),
@@ -329,10 +330,14 @@ def test_said_twice(root):
     ]
     same = "the same was drawn before."
     assert reasons(found) == [
-        ("2.json", "duplicate-entry", "a.png: 1.json says the same of it."),
+        ("2.json", "duplicate-entry", "a.png: 1.json holds the same."),
         ("2.json", "duplicate-region", f"b.png, region 2: {same}"),
         ("3.json", "duplicate-region", f"a.png, region 2: {same}"),
-        ("1.json", "duplicate-entry", "b.png: it says nothing of it, 2.json does."),
+        (
+            "1.json",
+            "duplicate-entry",
+            "b.png: empty here, but not in 2.json.",
+        ),
     ]
 
 

@@ -301,8 +301,8 @@ def test_image_sets(folder):
     assert sides(parsed) == {"a": None, "b": "val", "c": None, "d": "test"}
     assert [line.split(": ")[1].split(", ")[0] for line in parsed.warnings] == [
         "1 of 2 names have no annotation",
-        "1 of 4 images are on several sides of the split",
-        "1 of 4 images are on no side of the split",
+        "1 of 4 images are in several splits",
+        "1 of 4 images are in no split",
     ]
     shutil.rmtree(folder.root / "ImageSets" / "Main")
     assert sides(folder.read()) == {"a": "val", "b": None, "c": None, "d": None}

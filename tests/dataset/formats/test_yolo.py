@@ -150,7 +150,7 @@ def test_darknet_as_cvat_writes_it(folder):
     assert parsed.consumed == {"obj.data", "obj.names", "train.txt", "valid.txt"}
     assert parsed.rejected == ()
     assert parsed.warnings == (
-        "obj.data: 1 of 3 images are on no side of the split, as obj_train_data/c.png.",
+        "obj.data: 1 of 3 images are in no split, such as obj_train_data/c.png.",
     )
     assert parsed.named["obj_train_data/a.png"] == "obj_train_data/a.txt"
     assert "d.png" not in str(parsed.named)
@@ -234,7 +234,7 @@ def test_a_split_by_folders_and_by_unnamed_lists(folder):
     folder.text("classes.txt", "cat\ndog")
     parsed = folder.read()
     assert list(splits(parsed).values()) == ["train", "val", None]
-    assert "no side of the split, as test/train/3.png" in parsed.warnings[0]
+    assert "in no split, such as test/train/3.png" in parsed.warnings[0]
     folder.text("Test.txt", "1.png\n")
     folder.text("train.txt", "2.png\n3.png\n")
     parsed = folder.read()
@@ -257,7 +257,7 @@ def test_train_and_val_that_are_the_same(folder):
     folder.text("v.txt", "images/2.png")
     parsed = folder.read()
     assert splits(parsed) == {"images/1.png": "train", "images/2.png": None}
-    assert "1 of 2 images are on several sides" in parsed.warnings[0]
+    assert "1 of 2 images are in several splits" in parsed.warnings[0]
 
 
 def test_the_same_folder_twice_that_is_named_as_a_side(folder):

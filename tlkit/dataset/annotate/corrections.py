@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tlkit.dataset.annotate.folder import IGNORE, changed, faults_of, read_index
 from tlkit.dataset.annotations.annotations_file import record_from_json, record_to_json
-from tlkit.dataset.formats.labelme import parse_sheet
+from tlkit.dataset.formats.labelme import parse_file
 from tlkit.dataset.records import SPLIT_NAMES, ImageRecord, ParsedSource, Rejected
 from tlkit.dataset.splitting.examples import Labeling, is_ignored
 from tlkit.errors import DatasetError
@@ -89,18 +89,18 @@ def read_corrections(place: Path) -> Corrections:
     broken: list[Rejected] = []
     for entry in read_index(place):
         shown = f"{entry.name} ({entry.path})"
-        sheet = parse_sheet(place, entry.name)
-        if not sheet.usable:
-            detail = f"{sheet.rejected[0].detail} It is passed over."
-            broken.append(Rejected(shown, sheet.rejected[0].reason, detail))
+        parsed = parse_file(place, entry.name)
+        if isinstance(parsed, Rejected):
+            detail = f"{parsed.detail} It is passed over."
+            broken.append(Rejected(shown, parsed.reason, detail))
             continue
         content = read_json(place / entry.name)
         for fault in faults_of(content, entry):
             broken.append(Rejected(shown, "no-correction", fault))
         labels, shapes = changed(content, entry)
         if labels or shapes:
-            record = replace(sheet.record, path=entry.path, file="")
-            made[entry.path] = Correction(record, labels, shapes, sheet.rejected)
+            record = replace(parsed.record, path=entry.path, file="")
+            made[entry.path] = Correction(record, labels, shapes, parsed.rejected)
     return Corrections(place, made, tuple(broken))
 
 

@@ -27,7 +27,7 @@ from tlkit.dataset.inspection.run import survey
 from tlkit.dataset.manifest import INFO, write_table
 from tlkit.dataset.output.write import check_place
 from tlkit.dataset.records import IGNORED, in_natural_order, natural_key
-from tlkit.dataset.sources.archive_members import archive_kind
+from tlkit.dataset.sources.archive import archive_kind
 from tlkit.dataset.sources.open import DRAWINGS, LOST, NAMES, RECORD, REJECTED
 from tlkit.dataset.splitting.examples import Labeling, label
 from tlkit.errors import TlkitError, UsageError, unknown_name

@@ -13,6 +13,7 @@ from tlkit.dataset.formats import (
     folders,
     labelme,
     masks,
+    quickdraw,
     table,
     via,
     via_files,
@@ -21,7 +22,6 @@ from tlkit.dataset.formats import (
 )
 from tlkit.dataset.formats.mask_pairs import folder_pair
 from tlkit.dataset.records import ParsedSource
-from tlkit.dataset.sources import drawings
 from tlkit.dataset.sources.image_paths import SUFFIXES
 from tlkit.dataset.sources.open import Source
 from tlkit.errors import DatasetError, UsageError
@@ -46,24 +46,16 @@ def _occurrences(key: bytes, path: Path) -> int:
 
 @dataclass(frozen=True)
 class Signature:
-    """Files that are recognized by their suffix and by what stands near their ends.
-
-    Attributes:
-        suffix: Lower case, with its dot.
-        holds: Groups of words; of each group one must be there.
-        without: A word that must not be there.
-        header: Look at the first line only.
-        count: Counts the images that a file is about.
-    """
+    """Files that are recognized by their suffix and by words near their ends."""
 
     suffix: str
-    holds: tuple[tuple[bytes, ...], ...]
-    without: bytes = b"\0\0"
-    header: bool = False
-    count: Callable[[Path], int] = lambda _: 1
+    holds: tuple[tuple[bytes, ...], ...]  # of each group one word must be there
+    without: bytes = b"\0\0"  # a word that must not be there
+    header: bool = False  # look at the first line only
+    count: Callable[[Path], int] = lambda _: 1  # the images that a file is about
 
     def matches(self, ends: bytes) -> bool:
-        """Whether the two ends of a file, or a small file, look like the format."""
+        """Return whether the two ends of a file look like the format."""
         text = ends.split(b"\n", 1)[0] if self.header else ends
         found = all(any(word in text for word in words) for words in self.holds)
         return found and self.without not in text
@@ -71,23 +63,15 @@ class Signature:
 
 @dataclass(frozen=True)
 class Format:
-    """A way in which images are labeled.
-
-    Attributes:
-        read: The reader.
-        what: Its name in messages.
-        signatures: Files that are recognized one by one.
-        count: Counts the images where names or several files must be looked at.
-        options: The fields of ReaderOptions that it uses.
-        hint: What to do where it gives too few labels; "" for the usual.
-    """
+    """A way in which images are labeled."""
 
     read: Callable[[Source], ParsedSource]
-    what: str
+    what: str  # its name in messages
     signatures: tuple[Signature, ...] = ()
+    # Counts the images where names or several files must be looked at.
     count: Callable[[Source], int] | None = None
-    options: tuple[str, ...] = ()
-    hint: str = ""
+    options: tuple[str, ...] = ()  # the fields of ReaderOptions that it uses
+    hint: str = ""  # what to do where it gives too few labels
 
 
 # The key of a list may stand in the middle of a large COCO file, too far from both ends
@@ -160,7 +144,7 @@ FORMATS = {
         options=("separator", "columns"),
     ),
     "quickdraw": Format(
-        drawings.read,
+        quickdraw.read,
         "Quick, Draw! drawings",
         (Signature(".ndjson", ((b'"drawing"',), (b'"word"',)), count=count_lines),),
         options=("limit",),
@@ -170,19 +154,7 @@ FORMATS = {
 
 
 def read(source: Source, name: str) -> ParsedSource:
-    """Read a source.
-
-    Args:
-        source: An opened source.
-        name: Of the format, one of FORMATS.
-
-    Returns:
-        Its records, and what of it cannot be used.
-
-    Raises:
-        UsageError: A reader option has no meaning for the format.
-        DatasetError: The source cannot be used at all.
-    """
+    """Read a source by the reader of a format."""
     for option in ("attribute", "separator", "columns", "limit"):
         if getattr(source.reading, option) and option not in FORMATS[name].options:
             users = [n for n, each in FORMATS.items() if option in each.options]
@@ -212,18 +184,7 @@ def claims(source: Source) -> dict[str, int]:
 
 
 def detect(source: Source, label_by: str | None = None) -> str:
-    """Recognize the format of a source.
-
-    Args:
-        source: An opened source.
-        label_by: "shapes" where class folders cannot be meant; None if they can.
-
-    Returns:
-        A key of FORMATS.
-
-    Raises:
-        DatasetError: No format fits, or more than one does.
-    """
+    """Recognize the format of a source; by "shapes", class folders are not meant."""
     claimed = claims(source)
     if len(claimed) > 1:
         found = ", ".join(f"{FORMATS[name].what} ({n})" for name, n in claimed.items())

@@ -1,19 +1,20 @@
-"""labelme JSON in, pages out: what labelme 2 to 7 writes, whatever it was drawn as.
+"""Reader of labelme JSON, as labelme 2 to 7 writes it, with every kind of shape.
 
-Parts of one object, shapes with the same label and group_id, become one thing.
+Parts of one object, shapes with the same label and group_id, become one object.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tlkit.dataset.annotations.shapes import Shape
-from tlkit.dataset.formats.folders import is_split
+from tlkit.dataset.formats.common import split_by_folders
 from tlkit.dataset.records import (
     SPLIT_NAMES,
     Annotation,
@@ -24,123 +25,100 @@ from tlkit.dataset.records import (
 )
 from tlkit.dataset.sources.open import Source
 from tlkit.imaging.safe_read import Unusable, read_json
-from tlkit.progress import track
-from tlkit.workers import in_order
 
 # So many bytes of JSON are parsed sooner here than in processes started for it.
 FEW_BYTES = 64 << 20
-# What labelme says of a shape that becomes a part of Shape or Thing, or of the colors
-# that versions before 4 drew it in.
+# Keys of a shape that become a part of Shape or Annotation, or are the colors of
+# versions before 4; the others are kept as attributes.
 KNOWN = {"label", "points", "shape_type", "mask", "line_color", "fill_color"}
 # Likewise of an image.
-KNOWN_OF_PAGES = {
+KNOWN_OF_IMAGES = {
     *("version", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth"),
     *("lineColor", "fillColor"),
 }
-# Where tlkit writes what labelme has no place for.
+# The key under which tlkit writes what labelme has no place for.
 EXTRA = "tlkit"
 EMPTY: tuple[Any, ...] = (None, "", {}, [])
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """What one JSON says: its page, whose image is yet to be found.
+class LabelmeFile:
+    """The content of one JSON, whose image is not looked for yet."""
 
-    Attributes:
-        record: Without path.
-        image: Its imagePath, as it is.
-        embedded: Whether an image is inside.
-        rejected: What of it cannot be used.
-        usable: Whether it is labelme's at all.
-    """
-
-    record: ImageRecord
-    image: str = ""
-    embedded: bool = False
+    record: ImageRecord  # without path
+    image: str = ""  # imagePath, as written
+    embedded: bool = False  # it holds the image itself
     rejected: tuple[Rejected, ...] = ()
-    usable: bool = True
 
 
 def read(source: Source) -> ParsedSource:
-    """List what labelme's JSON files in a folder say."""
-    by_split = is_split(source.root, of_classes=False)
+    """Read the labelme JSON files of a source."""
     index = source.images()
     names = source.ending(".json")
-    workers = source.workers
-    if workers is None and _size(source.root, names) < FEW_BYTES:
-        workers = 0
-    parse = functools.partial(parse_sheet, source.root)
-    sheets = in_order(parse, names, workers=workers)
+    parse = functools.partial(parse_file, source.root)
+    large = _size(source.root, names) >= FEW_BYTES
     records: list[ImageRecord] = []
     rejected = list(source.rejected)
-    for sheet in track(sheets, source.progress, "Reading annotations", len(names)):
-        rejected += sheet.rejected
-        if not sheet.usable:
+    for found in source.map(parse, names, few=0 if large else len(names) + 1):
+        if isinstance(found, Rejected):
+            rejected.append(found)
             continue
-        file = sheet.record.file
-        path = index.find(sheet.image, file, embedded=sheet.embedded)
-        split = sheet.record.split
-        if by_split:
-            split = SPLIT_NAMES.get(file.split("/")[0].lower())
+        rejected += found.rejected
+        file = found.record.file
+        path = index.find(found.image, file, embedded=found.embedded)
         if isinstance(path, Rejected):
             rejected.append(path)
-        elif by_split and "/" not in file:
-            detail = "Beside the folders of the split, not in them."
-            rejected.append(Rejected(file, "no-split", detail))
         else:
-            records.append(replace(sheet.record, path=path, split=split))
+            records.append(replace(found.record, path=path))
+    records, outside = split_by_folders(source.root, records)
     return ParsedSource(
         files=source.files,
         records=tuple(records),
-        rejected=tuple(rejected),
+        rejected=(*rejected, *outside),
         note=f"Read as labelme annotations, {len(records)} of them.",
         named=index.named,
     )
 
 
-def _size(root: Path, names: Iterable[str]) -> int:
+def _size(root: Path, names: list[str]) -> int:
     total = 0
     for name in names:
-        try:
+        with contextlib.suppress(OSError):  # its reader rejects it
             total += (root / name).stat().st_size
-        except OSError:
-            continue  # the reader of the file says what is wrong with it
     return total
 
 
-def parse_sheet(root: Path, file: str) -> Sheet:
+def parse_file(root: Path, file: str) -> LabelmeFile | Rejected:
     """Read one JSON."""
     try:
         content = read_json(root / file)
     except Unusable as error:
-        rejection = Rejected(file, error.reason, error.detail)
-        return Sheet(ImageRecord(""), rejected=(rejection,), usable=False)
+        return Rejected(file, error.reason, error.detail)
     if not _is_labelme(content):
-        rejection = Rejected(file, "not-labelme", "JSON, but not as labelme writes it.")
-        return Sheet(ImageRecord(""), rejected=(rejection,), usable=False)
+        return Rejected(file, "not-labelme", "JSON, but not as labelme writes it.")
     objects, rejected = read_shapes(content.get("shapes"), file)
     flags = content.get("flags")
     flags = flags if isinstance(flags, dict) else {}
     true = [name for name, value in flags.items() if value is True]
-    bad = [name for name in true if not is_label(name)]
     rejected += [
         Rejected(file, "bad-label", f"The flag {name!r} cannot be a label.")
-        for name in bad
+        for name in true
+        if not is_label(name)
     ]
     extra = _extra(content)
     group = extra.get("group")
     record = ImageRecord(
         path="",
         file=file,
-        labels=tuple(name.strip() for name in true if name not in bad),
+        labels=tuple(name.strip() for name in true if is_label(name)),
         objects=tuple(objects),
         size=_annotated_size(content),
-        attributes=_attributes(content, KNOWN_OF_PAGES),
+        attributes=_attributes(content, KNOWN_OF_IMAGES),
         split=SPLIT_NAMES.get(str(extra.get("split"))),
         group=group if isinstance(group, str) else "",
     )
     image = content.get("imagePath")
-    return Sheet(
+    return LabelmeFile(
         record,
         image=image if isinstance(image, str) else "",
         embedded=bool(content.get("imageData")),
@@ -170,8 +148,8 @@ def read_shapes(shapes: Any, file: str) -> tuple[list[Annotation], list[Rejected
         try:
             label, shape = _shape(content)
         except Unusable as error:
-            reason, detail = error.reason, error.detail
-            rejected.append(Rejected(file, reason, f"Shape {number}: {detail}."))
+            detail = f"Shape {number}: {error.detail}."
+            rejected.append(Rejected(file, error.reason, detail))
             continue
         group = content.get("group_id")
         key = (label, number if group is None else json.dumps(group))
@@ -205,9 +183,9 @@ def _shape(content: Any) -> tuple[str, Shape]:
     label = content.get("label")
     if not isinstance(label, str) or not is_label(label):
         raise Unusable("bad-label", f"its label is {label!r}")
-    # There was no other before labelme 3.7.
+    # labelme before 3.7 had polygons only.
     kind = content.get("shape_type") or "polygon"
     shape = Shape.make(kind, content.get("points"), content.get("mask"))
     if shape.mask:
-        shape.pixels()  # or it would be found out only when it is turned or drawn
+        shape.pixels()  # a broken mask is rejected here, not when it is drawn
     return label.strip(), shape

@@ -24,15 +24,13 @@ from typing import Any
 import numpy as np
 
 from tlkit.dataset.annotations.shapes import mask_shape
-from tlkit.dataset.formats.common import read_ids
-from tlkit.dataset.formats.folders import is_split
+from tlkit.dataset.formats.common import read_ids, split_by_folders
 from tlkit.dataset.formats.mask_pairs import (
     image_folders,
     image_of,
     kind_of,
 )
 from tlkit.dataset.records import (
-    SPLIT_NAMES,
     Annotation,
     ImageRecord,
     ParsedSource,
@@ -79,10 +77,9 @@ def read(source: Source) -> ParsedSource:
     """List what the masks in a folder say."""
     config = read_config(source)
     masks = _sorted(source)
-    by_split = is_split(source.root, of_classes=False)
     names = list(masks.of.items())
     workers = 0 if source.workers is None and len(names) < FEW else source.workers
-    parse = functools.partial(_page, source.root, config, by_split)
+    parse = functools.partial(_page, source.root, config)
     records: list[ImageRecord] = []
     rejected = [*source.rejected, *config.rejected, *masks.rejected]
     results = in_order(parse, names, workers=workers)
@@ -92,6 +89,8 @@ def read(source: Source) -> ParsedSource:
                 records.append(each)
             else:
                 rejected.append(each)
+    records, outside = split_by_folders(source.root, records)
+    rejected += outside
     warnings = []
     if records and not config.names:
         warnings.append(f"Ids without names are called 'id 1' and so on. {CONFIG_HINT}")
@@ -153,7 +152,7 @@ def _sorted(source: Source) -> Masks:
 
 
 def _page(
-    root: Path, config: Config, by_split: bool, pair: tuple[str, str]
+    root: Path, config: Config, pair: tuple[str, str]
 ) -> list[ImageRecord | Rejected]:
     file, image = pair
     try:
@@ -164,10 +163,6 @@ def _page(
     present = [int(i) for i in np.unique(ids) if i]
     if BORDER not in config.names:
         present = [i for i in present if i != BORDER]
-    side = SPLIT_NAMES.get(image.split("/")[0].lower()) if by_split else None
-    if by_split and (side is None or "/" not in image):
-        detail = "Beside the folders of the split, not in them."
-        return [Rejected(file, "no-split", detail)]
     unknown: list[int] = []
     if config.names:
         unknown = [i for i in present if i not in config.names]
@@ -184,7 +179,7 @@ def _page(
         for i in present
     )
     size = ids.shape[1], ids.shape[0]
-    record = ImageRecord(image, file=file, objects=objects, split=side, size=size)
+    record = ImageRecord(image, file=file, objects=objects, size=size)
     if not unknown:
         return [record]
     some = ", ".join(map(str, unknown[:10]))

@@ -1,7 +1,7 @@
-"""VGG Image Annotator in, pages out: projects and annotations, JSON and CSV, 1 and 2.
+"""Reader of the VGG Image Annotator: projects and annotations, JSON and CSV, 1 and 2.
 
-One attribute is the label, of regions, of whole images or of both (`via_labels`); the
-others are kept beside. A region has one label: one with several is rejected.
+One attribute is the label, of regions, of whole images or of both; the others are kept
+as attributes. A region has one label: one with several is rejected.
 """
 
 from __future__ import annotations
@@ -10,18 +10,11 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
-from tlkit.dataset.formats.folders import is_split
-from tlkit.dataset.formats.via_files import (
-    Entry,
-    Region,
-    read_entries,
-    read_region,
-)
+from tlkit.dataset.formats.common import split_by_folders
+from tlkit.dataset.formats.via_files import Entry, Region, read_entries, read_shape
 from tlkit.dataset.records import (
-    SPLIT_NAMES,
     Annotation,
     ImageRecord,
     ParsedSource,
@@ -36,11 +29,13 @@ from tlkit.imaging.safe_read import Unusable
 from tlkit.progress import track
 
 REMOTE = re.compile("data:|[A-Za-z][A-Za-z0-9+.-]*://")
+# Values of an attribute that a message shows, and the characters of each.
+EXAMPLES = 3
+LONGEST = 30
 
 
 def read(source: Source) -> ParsedSource:
-    """List what VIA's files in a folder say."""
-    by_split = is_split(source.root, of_classes=False)
+    """Read the VIA files of a source."""
     rejected = list(source.rejected)
     entries: list[Entry] = []
     names = source.ending(".json", ".csv")
@@ -53,15 +48,13 @@ def read(source: Source) -> ParsedSource:
     label = choose(entries, source.reading.attribute)
     reader = _Reader(label, source.images())
     records = [record for entry in entries if (record := reader.record(entry))]
-    if by_split:
-        records, astray = _sided(records)
-        rejected += astray
-    records, empty = _telling(records)
+    records, outside = split_by_folders(source.root, records)
+    records, empty = _without_empty(records)
     which = f"the label is the attribute {label!r}" if label else "without labels"
     return ParsedSource(
         files=source.files,
         records=tuple(records),
-        rejected=(*rejected, *reader.rejected, *empty),
+        rejected=(*rejected, *outside, *reader.rejected, *empty),
         note=f"Read as VGG Image Annotator files, {len(records)} images; {which}.",
         warnings=tuple(_unlabeled(records, label)),
         named=reader.index.named,
@@ -70,56 +63,54 @@ def read(source: Source) -> ParsedSource:
 
 
 class _Reader:
-    """Makes pages of entries; nothing is said twice of an image."""
+    """Makes records of entries, without repeating what an earlier entry holds."""
 
     def __init__(self, label: str, index: Images) -> None:
         self.label = label
         self.index = index
         self.rejected: list[Rejected] = []
-        self.said: dict[str, list[Entry]] = defaultdict(list)
+        self.entries: dict[str, list[Entry]] = defaultdict(list)
         self.drawn: dict[str, set[tuple[object, ...]]] = defaultdict(set)
 
     def record(self, entry: Entry) -> ImageRecord | None:
-        """What an entry says that no entry before it did."""
+        """Return what no earlier entry holds of the image; None for a repeated one."""
         path = _find(entry, self.index)
         if isinstance(path, Rejected):
             self.rejected.append(path)
             return None
-        for other in self.said[path]:
+        for other in self.entries[path]:
             if (entry.regions, entry.attributes) == (other.regions, other.attributes):
-                detail = f"{entry.name}: {other.file} says the same of it."
+                detail = f"{entry.name}: {other.file} holds the same."
                 self._reject(entry, "duplicate-entry", detail)
                 return None
-        self.said[path].append(entry)
-        labels = told(entry.attributes.get(self.label))
+        self.entries[path].append(entry)
+        labels = texts_of(entry.attributes.get(self.label))
         for name in labels:
             if not is_label(name):
                 detail = f"{entry.name}: {name!r} cannot be a label."
                 self._reject(entry, "bad-label", detail)
-        others = {k: v for k, v in entry.attributes.items() if k != self.label}
         return ImageRecord(
             path=path,
             file=entry.file,
             labels=tuple(name for name in labels if is_label(name)),
-            objects=tuple(self._things(entry, self.drawn[path])),
-            attributes=others,
+            objects=tuple(self._objects(entry, self.drawn[path])),
+            attributes=_without(entry.attributes, self.label),
             shared=True,
         )
 
-    def _things(
+    def _objects(
         self, entry: Entry, drawn: set[tuple[object, ...]]
     ) -> Iterator[Annotation]:
         for region in entry.regions:
             try:
-                obj = _thing(region, self.label)
+                obj = _object(region, self.label)
                 others = json.dumps(obj.attributes, sort_keys=True)
                 same = obj.label, obj.shapes, others
                 if same in drawn:
                     raise Unusable("duplicate-region", "the same was drawn before")
             except Unusable as error:
-                reason, detail = error.reason, error.detail
-                detail = f"{entry.name}, region {region.number}: {detail}."
-                self._reject(entry, reason, detail)
+                detail = f"{entry.name}, region {region.number}: {error.detail}."
+                self._reject(entry, error.reason, detail)
             else:
                 drawn.add(same)
                 yield obj
@@ -131,7 +122,7 @@ class _Reader:
 def _find(entry: Entry, index: Images) -> str | Rejected:
     name, folder = entry.name, entry.folder
     if REMOTE.match(name):
-        detail = f"{name[:200]!r} is no file: save it beside and name that."
+        detail = f"{name[:200]!r} is not a file: save it here and name that."
         return Rejected(entry.file, "remote-image", detail)
     if folder and not REMOTE.match(folder):
         whole = folder.rstrip("/\\") + "/" + name
@@ -141,51 +132,33 @@ def _find(entry: Entry, index: Images) -> str | Rejected:
     return index.find(name, entry.file, shared=True)
 
 
-def _thing(region: Region, label: str) -> Annotation:
-    shape = read_region(region.shape)
-    labels = told(region.attributes.get(label))
+def _object(region: Region, label: str) -> Annotation:
+    shape = read_shape(region.shape)
+    labels = texts_of(region.attributes.get(label))
     if len(labels) > 1:
         several = ", ".join(map(repr, labels))
         raise Unusable("several-labels", f"labeled as {several}, one is possible")
     if labels and not is_label(labels[0]):
         raise Unusable("bad-label", f"its label is {labels[0]!r}")
-    others = {name: v for name, v in region.attributes.items() if name != label}
+    others = _without(region.attributes, label)
     return Annotation("".join(labels), (shape,), attributes=others)
 
 
-def _sided(records: Iterable[ImageRecord]) -> tuple[list[ImageRecord], list[Rejected]]:
-    """Give pages the side of the split that their images lie in."""
-    kept = []
-    astray = []
-    for record in records:
-        above, _, name = record.path.partition("/")
-        if name and above.lower() in SPLIT_NAMES:
-            kept.append(replace(record, split=SPLIT_NAMES[above.lower()]))
-        else:
-            detail = "Beside the folders of the split, not in them."
-            astray.append(Rejected(record.path, "no-split", detail))
-    return kept, astray
+def _without(attributes: Mapping[str, Any], label: str) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if name != label}
 
 
-def _telling(
+def _without_empty(
     records: Iterable[ImageRecord],
 ) -> tuple[list[ImageRecord], list[Rejected]]:
-    """Leave out pages that say nothing of an image of which others do."""
-    records = list(records)
-    told_by = {
-        record.path: record.file
-        for record in records
-        if record.labels or record.objects
-    }
-    kept = []
-    empty = []
+    """Leave out empty records of images of which others are not empty."""
+    kept, empty = [], []
+    filled = {r.path: r.file for r in records if r.labels or r.objects}
     for record in records:
-        if record.labels or record.objects or record.path not in told_by:
+        if record.labels or record.objects or record.path not in filled:
             kept.append(record)
         else:
-            detail = (
-                f"{record.path}: it says nothing of it, {told_by[record.path]} does."
-            )
+            detail = f"{record.path}: empty here, but not in {filled[record.path]}."
             empty.append(Rejected(record.file, "duplicate-entry", detail))
     return kept, empty
 
@@ -196,15 +169,10 @@ def _unlabeled(records: Iterable[ImageRecord], label: str) -> Iterable[str]:
         yield f"{number} of {len(labels)} regions have no {label!r}."
 
 
-# So many values of an attribute are shown, and so much of each.
-EXAMPLES = 3
-LONGEST = 30
-
-
-def told(value: Any) -> tuple[str, ...]:
-    """What an attribute says."""
+def texts_of(value: Any) -> tuple[str, ...]:
+    """Return the values of an attribute: a text, a number, or checked options."""
     if isinstance(value, Mapping):
-        return tuple(key.strip() for key, chosen in value.items() if chosen is True)
+        return tuple(key.strip() for key, checked in value.items() if checked is True)
     if value is None or isinstance(value, str):
         text = (value or "").strip()
         return (text,) if text else ()
@@ -212,14 +180,14 @@ def told(value: Any) -> tuple[str, ...]:
 
 
 def choose(entries: Iterable[Entry], asked: str | None) -> str:
-    """Find the attribute that is the label."""
-    said = [
-        {name: values for name, value in each.items() if (values := told(value))}
+    """Return the attribute that is the label; "" where none has a value."""
+    used = [
+        {name: texts for name, value in each.items() if (texts := texts_of(value))}
         for entry in entries
         for each in (entry.attributes, *(r.attributes for r in entry.regions))
     ]
     examples: dict[str, dict[str, None]] = defaultdict(dict)
-    for attributes in said:
+    for attributes in used:
         for name, texts in attributes.items():
             if len(examples[name]) < EXAMPLES:
                 examples[name][" + ".join(texts)[:LONGEST]] = None
@@ -232,12 +200,12 @@ def choose(entries: Iterable[Entry], asked: str | None) -> str:
     if not known:
         return ""
     for name in known:
-        if all(_agree(attributes, name) for attributes in said):
+        if all(_agree(attributes, name) for attributes in used):
             return name
     lines = [f"  {name}: {', '.join(map(repr, examples[name]))}, ..." for name in known]
     raise DatasetError(
         "\n".join(["Several attributes have values, and they differ:", *lines]),
-        hint=f"Say which one is the label, as in --attribute {known[0]!r}.",
+        hint=f"Name the one that is the label, such as --attribute {known[0]!r}.",
     )
 
 

@@ -1,8 +1,8 @@
-"""Files of the VGG Image Annotator in, their entries out, one an image.
+"""Entries of VGG Image Annotator (VIA) files, one per image, and shapes of regions.
 
 VIA 2 has a project (entries in "_via_img_metadata") and an export of the annotations
 alone, an object of entries; VIA 1 the latter, its regions numbered rather than listed.
-Both export a CSV, one line a region, whose attributes are JSON.
+Both export a CSV, one line per region, whose attributes are JSON.
 """
 
 from __future__ import annotations
@@ -18,59 +18,33 @@ from typing import Any
 
 from tlkit.dataset.annotations.shapes import Shape
 from tlkit.dataset.records import Rejected, natural_key
-from tlkit.imaging.safe_read import (
-    MAX_JSON_BYTES,
-    Unusable,
-    read_bytes,
-    read_json,
-)
+from tlkit.imaging.safe_read import MAX_JSON_BYTES, Unusable, read_json, read_text
 
 METADATA = "_via_img_metadata"
 COLUMNS = (
-    "filename",
-    "file_attributes",
-    "region_count",
-    "region_id",
-    "region_shape_attributes",
-    "region_attributes",
+    *("filename", "file_attributes", "region_count", "region_id"),
+    *("region_shape_attributes", "region_attributes"),
 )
 
 
 @dataclass(frozen=True)
 class Region:
-    """Something drawn, as it stands in the file.
+    """One region of an image, as it stands in the file."""
 
-    Attributes:
-        number: From 1, as VIA shows it.
-        shape: Its shape_attributes.
-        attributes: What is written of it.
-    """
-
-    number: int
-    shape: Any
+    number: int  # from 1, as VIA shows it
+    shape: Any  # its shape_attributes
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a file says of one image.
-
-    Attributes:
-        file: The annotation file.
-        name: What it calls the image.
-        folder: Where the project says that its images are; "" for nowhere.
-        regions: What was drawn.
-        attributes: What is written of the image.
-    """
+    """The regions and attributes of one image in one file."""
 
     file: str
-    name: str
-    folder: str = ""
+    name: str  # of the image, as written
+    folder: str = ""  # of the images, by the project's settings
     regions: tuple[Region, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
-
-
-Found = Iterator[Entry | Rejected]
 
 
 def count_csv_images(path: Path) -> int:
@@ -82,97 +56,68 @@ def count_csv_images(path: Path) -> int:
         return 0
 
 
-def read_entries(root: Path, file: str) -> Found:
+def read_entries(root: Path, file: str) -> Iterator[Entry | Rejected]:
     """Read a file."""
     try:
         if file.lower().endswith(".csv"):
-            yield from _table(_text(root / file), file)
+            yield from _csv_entries(read_text(root / file, MAX_JSON_BYTES), file)
         else:
-            yield from _entries(read_json(root / file), file)
+            yield from _json_entries(read_json(root / file), file)
     except Unusable as error:
         yield Rejected(file, error.reason, error.detail)
 
 
-def _entries(content: Any, file: str) -> Found:
-    folder = ""
+def _json_entries(content: Any, file: str) -> Iterator[Entry | Rejected]:
+    folder: Any = ""
     if isinstance(content, dict) and METADATA in content:
-        folder = _folder(content)
+        core = _object(_object(content.get("_via_settings")).get("core"))
+        folder = core.get("default_filepath")
         content = content[METADATA]
-    ours = isinstance(content, dict) and any(
+    entries = _object(content)
+    if not any(
         isinstance(entry, dict) and "filename" in entry and "regions" in entry
-        for entry in content.values()
-    )
-    if not ours:
+        for entry in entries.values()
+    ):
         detail = "JSON, but not as the VGG Image Annotator writes it."
-        yield Rejected(file, "not-via", detail)
-        return
-    for key, entry in content.items():
-        yield _entry(key, entry, file, folder)
+        raise Unusable("not-via", detail)
+    for key, entry in entries.items():
+        try:
+            yield _entry(entry, file, folder if isinstance(folder, str) else "")
+        except Unusable as error:
+            detail = f"Entry {key[:80]!r}: {error.detail}."
+            yield Rejected(file, error.reason, detail)
 
 
-def _entry(key: str, content: Any, file: str, folder: str) -> Entry | Rejected:
-    name = content.get("filename") if isinstance(content, dict) else None
+def _entry(content: Any, file: str, folder: str) -> Entry:
+    name = _object(content).get("filename")
     if not isinstance(name, str) or not name:
-        detail = f"Entry {key[:80]!r}: it names no image."
-        return Rejected(file, "bad-entry", detail)
+        raise Unusable("bad-entry", "it names no image")
     regions = content.get("regions") or []
     if isinstance(regions, dict):
         regions = [regions[number] for number in sorted(regions, key=natural_key)]
     if not isinstance(regions, list):
-        detail = f"Entry {key[:80]!r}: its regions are no list."
-        return Rejected(file, "bad-entry", detail)
-    return Entry(
-        file=file,
-        name=name,
-        folder=folder,
-        regions=tuple(_region(i, region) for i, region in enumerate(regions, 1)),
-        attributes=_attributes(content.get("file_attributes")),
-    )
-
-
-def _folder(content: Mapping[str, Any]) -> str:
-    settings = content.get("_via_settings")
-    core = settings.get("core") if isinstance(settings, dict) else None
-    folder = core.get("default_filepath") if isinstance(core, dict) else None
-    return folder if isinstance(folder, str) else ""
+        raise Unusable("bad-entry", "its regions are not a list")
+    found = tuple(_region(i, region) for i, region in enumerate(regions, 1))
+    return Entry(file, name, folder, found, _object(content.get("file_attributes")))
 
 
 def _region(number: int, content: Any) -> Region:
     if not isinstance(content, dict):
         return Region(number, content)
-    attributes = _attributes(content.get("region_attributes"))
+    attributes = _object(content.get("region_attributes"))
     return Region(number, content.get("shape_attributes"), attributes)
 
 
-def _attributes(content: Any) -> Mapping[str, Any]:
+def _object(content: Any) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _text(path: Path) -> str:
-    data = read_bytes(path, embedded=False)
-    if len(data) > MAX_JSON_BYTES:
-        detail = f"{len(data):,} bytes, of which {MAX_JSON_BYTES:,} are allowed."
-        raise Unusable("too-big", detail, file=str(path))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        detail = f"Not UTF-8: {error}."
-        raise Unusable("broken-csv", detail, file=str(path)) from error
-
-
-def _is_header(line: str) -> bool:
-    names = line.strip().lstrip("#").replace('"', "").split(",")
-    return set(COLUMNS) <= {name.strip() for name in names}
-
-
-def _table(text: str, file: str) -> Found:
+def _csv_entries(text: str, file: str) -> Iterator[Entry | Rejected]:
     lines = io.StringIO(text, newline="")
-    header = lines.readline()
-    if not _is_header(header):
+    names = [name.strip(' "#\r\n') for name in lines.readline().split(",")]
+    if not set(COLUMNS) <= set(names):
         detail = "A table, but not as the VGG Image Annotator writes it."
-        yield Rejected(file, "not-via", detail)
-        return
-    names = [name.strip(' "#\r\n') for name in header.split(",")]
+        raise Unusable("not-via", detail)
     found: dict[tuple[str, str], tuple[Mapping[str, Any], list[Region]]] = {}
     for number, row in _rows(lines):
         if isinstance(row, str) or len(row) != len(names):
@@ -212,43 +157,47 @@ def _cells(cells: Mapping[str, str]) -> tuple[Mapping[str, Any], Region | None]:
         for name in ("file_attributes", "region_shape_attributes", "region_attributes")
     )
     if not shape and cells["region_count"].strip() in {"", "0"}:
-        return _attributes(of_file), None
+        return _object(of_file), None
     number = int(cells["region_id"]) + 1
-    return _attributes(of_file), Region(number, shape, _attributes(of_region))
+    return _object(of_file), Region(number, shape, _object(of_region))
 
 
-def read_region(content: Any) -> Shape:
+def read_shape(content: Any) -> Shape:
     """Read the shape of one region."""
     if not isinstance(content, Mapping):
         raise Unusable("bad-shape", "its shape is not an object")
-    kind = content.get("name")
-    if kind in ("polygon", "polyline"):
-        return _joined(content, "polygon" if kind == "polygon" else "linestrip")
-    if kind == "rect":
-        x, y, width, height = _numbers(content, "x", "y", "width", "height")
-        return Shape("rectangle", ((x, y), (x + width, y + height)))
-    if kind == "point":
-        return Shape("point", (_numbers(content, "cx", "cy"),))  # type: ignore[arg-type]
-    if kind == "circle":
-        x, y, r = _numbers(content, "cx", "cy", "r")
-        return Shape("circle", ((x, y), (x + r, y)))
-    if kind == "ellipse":
-        return _ellipse(content)
-    raise Unusable("unknown-shape", f"a {kind!r} is not known")
+    match content.get("name"):
+        case "polygon":
+            return _joined(content, "polygon")
+        case "polyline":
+            return _joined(content, "linestrip")
+        case "rect":
+            x, y, width, height = _numbers(content, "x", "y", "width", "height")
+            return Shape("rectangle", ((x, y), (x + width, y + height)))
+        case "point":
+            x, y = _numbers(content, "cx", "cy")
+            return Shape("point", ((x, y),))
+        case "circle":
+            x, y, r = _numbers(content, "cx", "cy", "r")
+            return Shape("circle", ((x, y), (x + r, y)))
+        case "ellipse":
+            return _ellipse({"theta": 0, **content})
+        case kind:
+            raise Unusable("unknown-shape", f"a {kind!r} is not known")
 
 
 def _joined(content: Mapping[str, Any], kind: str) -> Shape:
     xs, ys = (content.get(f"all_points_{axis}") for axis in "xy")
     if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
-        raise Unusable("bad-points", "all_points_x and all_points_y are no two lists")
+        detail = "all_points_x and all_points_y are not two lists of one length"
+        raise Unusable("bad-points", detail)
     if not all(_is_number(value) for value in (*xs, *ys)):
         raise Unusable("bad-points", "some of its points are not numbers")
     return Shape.make(kind, list(zip(xs, ys, strict=True)))
 
 
 def _ellipse(content: Mapping[str, Any]) -> Shape:
-    x, y, rx, ry = _numbers(content, "cx", "cy", "rx", "ry")
-    (theta,) = _numbers({"theta": 0, **content}, "theta")
+    x, y, rx, ry, theta = _numbers(content, "cx", "cy", "rx", "ry", "theta")
     if not math.isfinite(theta):
         raise Unusable("bad-points", f"its theta is {theta}")
     cos, sin = math.cos(theta), math.sin(theta)
@@ -257,12 +206,12 @@ def _ellipse(content: Mapping[str, Any]) -> Shape:
 
 
 def _numbers(content: Mapping[str, Any], *names: str) -> tuple[float, ...]:
-    values = [content.get(name) for name in names]
-    for name, value in zip(names, values, strict=True):
-        if not _is_number(value):
-            raise Unusable("bad-points", f"its {name} is {value!r}, no number")
+    for name in names:
+        if not _is_number(content.get(name)):
+            detail = f"its {name} is {content.get(name)!r}, not a number"
+            raise Unusable("bad-points", detail)
     try:
-        return tuple(float(value) for value in values)  # type: ignore[arg-type]
+        return tuple(float(content[name]) for name in names)
     except OverflowError as error:
         raise Unusable("bad-points", "its points are not finite") from error
 

@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from tlkit.dataset.formats.common import settle, side_by_folder
+from tlkit.dataset.formats.common import lists_of_folders, split_by_lists
 from tlkit.dataset.formats.voc_masks import NAME_FILES, Classes, read_classes
 from tlkit.dataset.formats.voc_xml import Said, Task, read_task
 from tlkit.dataset.records import SPLIT_NAMES, ImageRecord, ParsedSource, Rejected
@@ -107,7 +107,7 @@ def read(source: Source) -> ParsedSource:
     paths = {key: record.path for key, record in records.items()}
     lists = {file: place for file in source.files if (place := _listed(file))}
     sides, told_by, about_lists = told_sides(source, lists, paths)
-    split, about_split = settle(sides, list(paths.values()), ", ".join(told_by))
+    split, about_split = split_by_lists(sides, list(paths.values()), ", ".join(told_by))
     return ParsedSource(
         files=source.files,
         records=tuple(replace(p, split=split.get(p.path)) for p in records.values()),
@@ -206,9 +206,7 @@ def told_sides(
     rest = sides.pop("trainval", set()) - sides["train"] - sides["val"]
     sides["train"] |= rest
     if not told_by:
-        for path in paths.values():
-            if named := side_by_folder(path):
-                sides[named].add(path)
+        sides = lists_of_folders(paths.values())
         told_by = ["the names of folders"]
     return {side: held for side, held in sides.items() if held}, told_by, warnings
 

@@ -18,7 +18,7 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from tlkit.dataset.formats.common import settle
+from tlkit.dataset.formats.common import split_by_lists
 from tlkit.dataset.formats.yolo_config import Config, is_config, read_config
 from tlkit.dataset.formats.yolo_labels import (
     Task,
@@ -86,7 +86,9 @@ def read(source: Source) -> ParsedSource:
     sides, told_by = layout.sides(used)
     pairs, astray = _pairs([f for f in texts if f not in layout.consumed], layout.index)
     records, faults = _pages(source, layout, pairs)
-    split, warnings = settle(sides, [record.path for record in records], told_by)
+    split, warnings = split_by_lists(
+        sides, [record.path for record in records], told_by
+    )
     layout.warn_of_names(used)
     names = ", ".join(config.file for config in used if config.names)
     return ParsedSource(

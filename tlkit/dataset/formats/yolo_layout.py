@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from tlkit.dataset.formats.common import side_by_folder
+from tlkit.dataset.formats.common import lists_of_folders, split_of_folders
 from tlkit.dataset.formats.yolo_config import Config, Places, is_config, read_config
 from tlkit.dataset.formats.yolo_labels import looks_like_label
 from tlkit.dataset.records import SPLIT_NAMES, Rejected
@@ -90,9 +90,7 @@ class Layout:
                 told_by.append(file)
         self.consumed.update(self.lists.values())
         if not sides:
-            for path in self.places.inside[""]:
-                if named_side := side_by_folder(path):
-                    sides[named_side].add(path)
+            sides = lists_of_folders(self.places.inside[""])
             told_by = ["the names of folders"] if sides else []
         return sides, ", ".join(dict.fromkeys(told_by))
 
@@ -109,7 +107,7 @@ class Layout:
                     found.setdefault(side, []).append(path)
         if found.get("train") == found.get("val"):
             # Both keys are required, so that who has one side gives it twice.
-            own = [side_by_folder(f"{place}/x") for place in found.get("train", [])]
+            own = [split_of_folders(f"{place}/x") for place in found.get("train", [])]
             if own and own[0] and set(own) == {own[0]}:
                 line = f"train and val are both {', '.join(found['train'])}"
                 line = f"{config.file}: {line}, which is taken as {own[0]}."

@@ -1,1 +1,1 @@
-"""From what the user names to a folder of files."""
+"""Places that hold labeled images: folders, files in them, archives."""

@@ -1,14 +1,14 @@
-"""The names that annotations give their images in, the files they mean out.
+"""The image that an annotation names.
 
 Annotations are moved, renamed and made on other systems, so that a name is often stale.
-It means, the first of these that is there:
+It stands for the first of these that exists:
 
 1. the file that it leads to from the folder of the annotation, then from the root;
-2. an image of the annotation's own name beside it;
-3. the one file whose path ends as the name does, as far as that tells files apart;
+2. an image of the annotation's own name next to it;
+3. the one file whose path ends as the name does, as far as that identifies one;
 4. the one image of its name but for the suffix.
 
-Nothing outside of the source root is meant, unless that is allowed.
+No file outside of the source root is used, unless that is allowed.
 """
 
 from __future__ import annotations
@@ -28,13 +28,7 @@ SUFFIXES = (
 
 
 class Images:
-    """The files of a source by what may name them.
-
-    Args:
-        root: The source root.
-        files: POSIX paths relative to it.
-        allow_outside: Whether a name may lead out of the root.
-    """
+    """An index of the files of a source by what may name them."""
 
     def __init__(
         self, root: Path, files: Sequence[str], *, allow_outside: bool = False
@@ -45,18 +39,18 @@ class Images:
         self._known = set(files)
         self._by_name = defaultdict(list)
         self._by_stem = defaultdict(list)
-        self._beside = defaultdict(list)
+        self._by_path = defaultdict(list)
         for file in files:
             name = posixpath.basename(file)
             self._by_name[name].append(file)
             if file.lower().endswith(SUFFIXES):
                 self._by_stem[posixpath.splitext(name)[0]].append(file)
-                self._beside[posixpath.splitext(file)[0]].append(file)
+                self._by_path[posixpath.splitext(file)[0]].append(file)
 
     def find(
         self, named: str, file: str, *, embedded: bool = False, shared: bool = False
     ) -> str | Rejected:
-        """Find the image that an annotation is about."""
+        """Find the image named in an annotation file, which may be shared by images."""
         path, outside = _relative(named, file, self.root.as_posix().rstrip("/"))
         if outside and self.allow_outside and _is_file(self.root / path):
             return path
@@ -70,14 +64,14 @@ class Images:
             if len(tail) == 1:
                 self.named.setdefault(tail[0], file)
             return file
-        own = [] if shared else self._beside.get(posixpath.splitext(file)[0], [])
+        own = [] if shared else self._by_path.get(posixpath.splitext(file)[0], [])
         stem = posixpath.splitext(posixpath.basename(path))[0]
         others = tail, self._by_stem.get(stem, [])
-        # What has an annotation of its own beside it is not meant by another.
+        # Another annotation does not mean an image that has one of its own.
         free = others if shared else (self._free(each, file) for each in others)
-        for candidates in (own, *free):
-            if len(candidates) == 1:
-                return self._found(candidates[0], file)
+        for paths in (own, *free):
+            if len(paths) == 1:
+                return self._found(paths[0], file)
         if outside:
             return self._outside(named, file)
         several = len(tail) > 1 or len(own) > 1
@@ -90,17 +84,17 @@ class Images:
         detail += "." if self.allow_outside else " (--allow-outside reads it)."
         return Rejected(file, "outside-source", detail)
 
-    def _free(self, candidates: list[str], file: str) -> list[str]:
+    def _free(self, paths: list[str], file: str) -> list[str]:
         suffix = posixpath.splitext(file)[1]
-        own = {path: posixpath.splitext(path)[0] + suffix for path in candidates}
-        return [p for p in candidates if own[p] == file or own[p] not in self._known]
+        own = {path: posixpath.splitext(path)[0] + suffix for path in paths}
+        return [p for p in paths if own[p] == file or own[p] not in self._known]
 
     def of_stem(self, path: str) -> list[str]:
-        """The images whose path is this but for the suffix."""
-        return self._beside.get(path, [])
+        """Return the images whose path is this one but for the suffix."""
+        return self._by_path.get(path, [])
 
     def _tail(self, path: str, file: str) -> list[str]:
-        # those that share most of the end of the path, folder by folder
+        """Find the files that share most of the end of a path, folder by folder."""
         left = self._by_name.get(posixpath.basename(path), [])
         parts = path.split("/")
         for i in range(2, len(parts) + 1):
@@ -117,15 +111,15 @@ class Images:
 
 
 def _relative(named: str, file: str, root: str) -> tuple[str, bool]:
-    # where it leads to from the root, and whether that is outside of it
+    """Return where a name leads to from the root, and whether that is outside."""
     path = named.replace("\\", "/")
     if re.match("[A-Za-z]:", path):
         return posixpath.basename(path), True
-    beside = posixpath.join(posixpath.dirname(file), path)
-    full = posixpath.normpath(posixpath.join(root, beside))
+    path = posixpath.join(posixpath.dirname(file), path)
+    full = posixpath.normpath(posixpath.join(root, path))
     if full.startswith(f"{root}/"):
         return full[len(root) + 1 :], False
-    path = posixpath.normpath(beside)
+    path = posixpath.normpath(path)
     return path, path == ".." or path.startswith(("../", "/"))
 
 
@@ -133,10 +127,7 @@ def _is_file(path: Path) -> bool:
     try:
         path.as_posix().encode()
         return path.is_file()
-    except (
-        OSError,
-        UnicodeEncodeError,
-    ):  # a name that no file can have, or none of ours
+    except (OSError, UnicodeEncodeError):  # a name that no file can have, or none here
         return False
 
 

@@ -1,78 +1,61 @@
-"""What a reader is given: a folder that was walked, and how to read it."""
+"""Sources: a folder, a file in it, an archive or a DataFrame, walked once."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tlkit.dataset.records import Rejected
-from tlkit.dataset.sources.archive import unpack
-from tlkit.dataset.sources.archive_members import archive_kind
+from tlkit.dataset.sources.archive import archive_kind, unpack
 from tlkit.dataset.sources.image_paths import Images
 from tlkit.dataset.sources.walk import Found, walk
-from tlkit.progress import Progress, Silent
+from tlkit.imaging.safe_read import Unusable, read_json
+from tlkit.progress import Progress, Silent, track
+from tlkit.workers import in_order
 
 if TYPE_CHECKING:
     import pandas
-from tlkit.imaging.safe_read import Unusable, read_json
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 # Files of drawings; images are made of them.
 DRAWINGS = ".ndjson"
+# Fewer files are read sooner than processes are started.
+FEW = 256
 
 
 @dataclass(frozen=True)
 class ReaderOptions:
-    """How a source is to be read, where it could be read in several ways.
+    """Choices of the user where a source could be read in several ways."""
 
-    Attributes:
-        attribute: For VIA, the attribute that is the label; None for the only one.
-        separator: For tables, what stands between several labels; None for one label.
-        columns: For tables, the column that is "path", "label", "split" or "group";
-            those left out are known by their names.
-        limit: Of generated images, at most so many a class; None for all.
-        allow_outside: Whether links and names may lead out of the source.
-    """
-
-    attribute: str | None = None
-    separator: str | None = None
-    columns: tuple[tuple[str, str], ...] = ()
-    limit: int | None = None
-    allow_outside: bool = False
+    attribute: str | None = None  # of VIA, the one that is the label
+    separator: str | None = None  # of tables, between several labels in a cell
+    columns: tuple[tuple[str, str], ...] = ()  # of tables, (role, name) pairs
+    limit: int | None = None  # of drawings per class
+    allow_outside: bool = False  # links and names may lead out of the source
 
 
 @dataclass(frozen=True)
 class Source:
-    """A source, walked once.
-
-    Attributes:
-        root: The folder that all paths are relative to.
-        found: The files in it.
-        only: The one annotation file that was asked for; "" for all of them.
-        reading: How to read it.
-        workers: Number of processes; None decides by the amount.
-        progress: Where to report.
-        frame: A DataFrame that says what tables in the folder would; None for these.
-        made: Where readers that draw images put them; None where nothing may be put.
-        named: What the user named, where that was unpacked.
-        own: What convert wrote about its work in the folder; not among the files.
-    """
+    """A source, walked once; paths are relative to its root."""
 
     root: Path
     found: Found
-    only: str = ""
+    only: str = ""  # the one annotation file that was named; "" for all of them
     reading: ReaderOptions = field(default_factory=ReaderOptions)
-    workers: int | None = None
+    workers: int | None = None  # processes; None decides by the amount
     progress: Progress = field(default_factory=Silent)
-    frame: pandas.DataFrame | None = None
-    made: Path | None = None
-    named: Path | None = None
-    own: frozenset[str] = frozenset()
+    frame: pandas.DataFrame | None = None  # in place of tables in the folder
+    made: Path | None = None  # where images may be drawn to
+    named: Path | None = None  # the archive that was unpacked
+    own: frozenset[str] = frozenset()  # records of `convert`, not among the files
 
     @property
     def place(self) -> Path:
-        """What was named as the source: the folder, the file in it, the archive."""
+        """The path that the user named: the folder, the file in it, the archive."""
         return self.named or self.root / self.only
 
     @property
@@ -82,18 +65,32 @@ class Source:
 
     @property
     def rejected(self) -> tuple[Rejected, ...]:
-        """What the walk could not use."""
+        """Files that the walk could not use."""
         return self.found.rejected
 
     def ending(self, *suffixes: str) -> list[str]:
-        """Annotation files by their suffix."""
+        """Return the annotation files that end with one of some suffixes."""
         files = (self.only,) if self.only else self.files
         return [file for file in files if file.lower().endswith(suffixes)]
 
     def images(self) -> Images:
-        """An index of the files by what may name them."""
+        """Return an index of the files by the names that annotations may give them."""
         outside = self.reading.allow_outside
         return Images(self.root, self.files, allow_outside=outside)
+
+    def map(
+        self,
+        call: Callable[[T], R],
+        tasks: Sequence[T],
+        what: str = "Reading annotations",
+        few: int = FEW,
+    ) -> Iterator[R]:
+        """Call a function on tasks, in processes where they are not few, in order."""
+        workers = self.workers
+        if workers is None and len(tasks) < few:
+            workers = 0
+        results = in_order(call, tasks, workers=workers)
+        return track(results, self.progress, what, len(tasks))
 
 
 def open_source(
@@ -106,7 +103,7 @@ def open_source(
     made: Path | None = None,
     leave: Collection[Path] = (),
 ) -> Source:
-    """Walk a source."""
+    """Walk a folder, or the folder of a file or an archive unpacked to `made`."""
     reading, progress = reading or ReaderOptions(), progress or Silent()
     root, only, named = place, "", None
     left: list[Rejected] = []
@@ -116,7 +113,7 @@ def open_source(
     elif not place.is_dir():
         root, only = place.parent, place.name
     if only.lower().endswith(DRAWINGS):
-        found = Found((only,), ())  # nothing beside it matters
+        found = Found((only,), ())  # the files around it do not matter
     else:
         found = walk(root, allow_outside=reading.allow_outside, leave=leave)
     own = own_files(root, found.files) - {only}
@@ -141,7 +138,7 @@ KEYS = {"source", "format", "files"}
 
 
 def own_files(root: Path, there: Collection[str]) -> frozenset[str]:
-    """Which files at the root of a source convert wrote about its work."""
+    """Return the files at the root of a source in which `convert` records its work."""
     if RECORD not in there:
         return frozenset()
     try:
@@ -151,6 +148,6 @@ def own_files(root: Path, there: Collection[str]) -> frozenset[str]:
     if not isinstance(content, dict) or not content.keys() >= KEYS:
         return frozenset()
     files = content["files"]
-    told = [RECORD, *(files if isinstance(files, list) else ())]
-    own = (RECORD, LOST, REJECTED, NAMES)
-    return frozenset(name for name in own if name in told and name in there)
+    listed = {RECORD, *(files if isinstance(files, list) else ())}
+    own = {RECORD, LOST, REJECTED, NAMES}
+    return frozenset(own & listed & set(there))

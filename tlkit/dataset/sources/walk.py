@@ -1,4 +1,4 @@
-"""A folder in, every file below it out, junk and unusable names set aside."""
+"""The files below a folder, without junk and unusable names."""
 
 from __future__ import annotations
 
@@ -17,15 +17,9 @@ JUNK_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
 
 @dataclass(frozen=True)
 class Found:
-    """The files below a folder.
+    """The files below a folder."""
 
-    Attributes:
-        files: POSIX paths relative to the folder, in natural order.
-        rejected: Junk, loops of links, links that lead out, folders without
-            permission, names that are not UTF-8.
-    """
-
-    files: tuple[str, ...]
+    files: tuple[str, ...]  # POSIX paths relative to the folder, in natural order
     rejected: tuple[Rejected, ...]
 
 
@@ -68,7 +62,7 @@ def walk(
 
 
 def folders(root: Path) -> Iterator[str]:
-    """The names of the folders right in a folder, junk aside."""
+    """Return the names of the folders directly in a folder, junk aside."""
     try:
         names = [entry.name for entry in os.scandir(root) if _is_folder(entry)]
     except OSError:  # `walk` reports it
@@ -79,7 +73,7 @@ def folders(root: Path) -> Iterator[str]:
 
 
 def upwards(folder: str) -> Iterator[str]:
-    """List a folder and those above it."""
+    """List a folder and those above it, "" for the root last."""
     while folder:
         yield folder
         folder = posixpath.dirname(folder)
@@ -87,7 +81,7 @@ def upwards(folder: str) -> Iterator[str]:
 
 
 def shown(path: str) -> str:
-    """Make a path fit for writing."""
+    """Return a path as text that can be written as UTF-8."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -104,7 +98,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def junk(path: str, name: str, is_folder: bool) -> Rejected | None:
-    """Say of what systems and notebooks leave behind that it is."""
+    """Reject hidden files and those that operating systems leave behind."""
     names = JUNK_FOLDERS if is_folder else JUNK_FILES
     if name.startswith(".") or name.lower() in names:
         ending = "/" if is_folder else ""
@@ -127,7 +121,7 @@ def _leads_out(entry: os.DirEntry[str], inside: Path) -> bool:
         return False
     try:
         return not Path(entry.path).resolve().is_relative_to(inside)
-    except (OSError, RuntimeError):  # a link to itself; reading it says so
+    except (OSError, RuntimeError):  # a link to itself; its reader rejects it
         return False
 
 
@@ -137,14 +131,12 @@ def _outside(path: str, is_folder: bool) -> Rejected:
 
 
 def _loop(folder: str) -> Rejected:
-    return Rejected(
-        shown(folder) + "/", "link-loop", "A link to a folder that it lies in."
-    )
+    detail = "A link to a folder that it lies in."
+    return Rejected(shown(folder) + "/", "link-loop", detail)
 
 
 def _refused(folder: str, error: OSError) -> Rejected:
     denied = isinstance(error, PermissionError)
     reason = "no-permission" if denied else "unreadable"
-    return Rejected(
-        shown(folder) + "/", reason, f"The folder cannot be read: {error.strerror}."
-    )
+    detail = f"The folder cannot be read: {error.strerror}."
+    return Rejected(shown(folder) + "/", reason, detail)

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlkit.dataset.formats import ReaderOptions, detect, open_source
+from tlkit.dataset.formats import ReaderOptions, detect, open_source, quickdraw
 from tlkit.dataset.formats.detect import claims
+from tlkit.dataset.formats.quickdraw import render, scale
 from tlkit.dataset.prepare import prepare
-from tlkit.dataset.sources import drawings as quickdraw
-from tlkit.dataset.sources.strokes import render, scaled
 from tlkit.errors import DatasetError, UsageError
 from tlkit.imaging.safe_read import Unusable
 
@@ -47,7 +46,7 @@ def ink(image: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def test_how_it_is_drawn():
-    image = render(scaled(L))
+    image = render(scale(L))
     assert image.shape == (256, 256)
     assert image.dtype == np.uint8
     # 224 of 256 px for the longer side, centered, and half a stroke around it;
@@ -71,12 +70,12 @@ def test_raw_drawings_are_drawn_as_simplified_ones():
         [[x * 3.7 - 900.25 for x in xs], [y * 3.7 + 55.5 for y in ys], [0] * len(xs)]
         for xs, ys in simple
     ]
-    assert (render(scaled(raw)) == render(scaled(simple))).all()
+    assert (render(scale(raw)) == render(scale(simple))).all()
 
 
 def test_a_dot():
     for drawing in ([[[7], [9]]], [[[7, 7], [9, 9], [0, 8]]], [[], [[7], [9]]][1:]):
-        box = ink(render(scaled(drawing)))
+        box = ink(render(scale(drawing)))
         np.testing.assert_allclose(box, (124, 124, 132, 132), atol=1)
 
 
@@ -91,7 +90,7 @@ def test_a_dot():
 )
 def test_what_cannot_be_drawn(drawing):
     with pytest.raises(Unusable):
-        scaled(drawing)
+        scale(drawing)
 
 
 def test_reads(tmp_path):
@@ -120,7 +119,7 @@ def test_reads(tmp_path):
     assert found.files == ("cat.ndjson", "notes.txt", "tower.ndjson")
     with Image.open(tmp_path / "out" / "cat" / "4000001.png") as image:
         assert image.format == "PNG"
-        assert (np.array(image) == render(scaled(L))).all()
+        assert (np.array(image) == render(scale(L))).all()
     # Of one file, nothing beside it matters.
     found = parsed(place, tmp_path / "other")
     assert found.files == ("cat.ndjson",)

@@ -41,7 +41,7 @@ def choose_precision(precision: str, device: str) -> str:
     """The dtype policy training runs in.
 
     Args:
-        precision: One of config.PRECISIONS; "auto" is mixed_float16 on a GPU.
+        precision: As in the configuration; "auto" is mixed_float16 on a GPU.
         device: From `choose_device`.
 
     Returns:

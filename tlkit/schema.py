@@ -1,11 +1,11 @@
-"""Mappings from YAML in, frozen dataclasses out, strictly; and back.
+"""The strict schema between YAML and frozen dataclasses.
 
-An unknown key or a value of another type is a fault; faults are gathered, not raised,
-so that a person sees all of them at once.
+Faults are collected, not raised, so that a user sees all of them at once.
 """
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import types
 import typing
@@ -16,16 +16,27 @@ from typing import Any, TypeVar
 from tlkit.errors import TlkitError, unknown_name
 
 T = TypeVar("T")
+WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    type(None): "null",
+    collections.abc.Mapping: "a mapping",
+}
 
 
 def to_dataclass(kind: type[T], given: Any, where: str, faults: list[str]) -> T:
-    """Fill a dataclass of plain fields from a mapping.
+    """Fill a dataclass from a mapping; an unknown key or another type is a fault.
+
+    The metadata of a field may have `choices`, the values allowed, and `bounds`, the
+    least and greatest number.
 
     Args:
         kind: A dataclass, every field of which has a default.
         given: A mapping of field names to values; None is an empty one.
-        where: What to call it in faults.
-        faults: Takes one line for everything that does not fit.
+        where: Name of the mapping in faults.
+        faults: Receives one line for each fault.
 
     Returns:
         The dataclass, with defaults for what was not given or did not fit.
@@ -34,6 +45,7 @@ def to_dataclass(kind: type[T], given: Any, where: str, faults: list[str]) -> T:
         faults.append(f"{where}: expected options below it, got {given!r}")
         given = None
     hints = typing.get_type_hints(kind)
+    metadata = {one.name: one.metadata for one in dataclasses.fields(kind)}  # type: ignore[arg-type]
     values = {}
     for name, value in (given or {}).items():
         if name not in hints:
@@ -41,21 +53,26 @@ def to_dataclass(kind: type[T], given: Any, where: str, faults: list[str]) -> T:
             faults.append(f"{where}: {unknown}")
             continue
         try:
-            values[name] = _coerce(value, hints[name])
+            taken = _coerce(value, hints[name])
         except (TypeError, ValueError):
             wanted = _describe(hints[name])
+        else:
+            wanted = _allowed(taken, metadata[name])
+        if wanted:
             faults.append(f"{where}.{name}: expected {wanted}, got {value!r}")
+        else:
+            values[name] = taken
     return kind(**values)
 
 
 def to_plain(value: Any) -> Any:
-    """Dataclasses, mappings and sequences as what YAML can hold.
+    """Return nested dataclasses, mappings and sequences as dicts and lists.
 
     Args:
         value: Any nesting of them.
 
     Returns:
-        Nested dicts and lists.
+        A value that YAML can hold.
     """
     if dataclasses.is_dataclass(value):
         return {
@@ -69,18 +86,32 @@ def to_plain(value: Any) -> Any:
 
 
 def one_line(error: TlkitError) -> str:
-    """An error with its hint on one line, to stand in a list."""
+    """Return an error with its hint on one line, for a list."""
     return str(error).replace("\n", " ")
 
 
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+
+
+def _allowed(value: Any, metadata: Mapping[str, Any]) -> str:
+    """Return what a field allows, "" if the value is among it."""
+    choices, bounds = metadata.get("choices"), metadata.get("bounds")
+    if choices and value not in choices:
+        return " | ".join(choices)
+    if bounds and value is not None and not bounds[0] <= value <= bounds[1]:
+        return f"{bounds[0]} to {bounds[1]}"
+    return ""
+
+
 def _coerce(value: Any, hint: Any) -> Any:
-    """A YAML value as the type of its field; raises where it is another one."""
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    """Return a YAML value as the type of its field; an error if it is of another."""
+    kinds = _kinds(hint)
     if value is None and type(None) in kinds:
         return None
-    if bool in kinds and isinstance(value, bool):
-        return value
     if isinstance(value, bool):
+        if bool in kinds:
+            return value
         raise TypeError(value)
     if int in kinds and isinstance(value, int):
         return value
@@ -89,14 +120,21 @@ def _coerce(value: Any, hint: Any) -> Any:
         return float(value)
     if str in kinds and isinstance(value, (str, Path)):
         return str(value)
-    if isinstance(value, (list, tuple)) and any(typing.get_args(k) for k in kinds):
-        return tuple(value)
+    for kind in kinds:
+        origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+        if origin is tuple and isinstance(value, (list, tuple)):
+            return tuple(_coerce(item, arguments[0]) for item in value)
+        if origin is collections.abc.Mapping and isinstance(value, Mapping):
+            return value
     raise TypeError(value)
 
 
 def _describe(hint: Any) -> str:
-    words = {"int": "a whole number", "float": "a number", "str": "a text"}
-    words |= {"bool": "true or false", "None": "null"}
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    names = ["None" if k is type(None) else getattr(k, "__name__", "") for k in kinds]
-    return " or ".join(words.get(name, "a list") for name in names)
+    names = []
+    for kind in _kinds(hint):
+        origin = typing.get_origin(kind) or kind
+        if origin is tuple:
+            names.append(f"a list, each item {_describe(typing.get_args(kind)[0])}")
+        else:
+            names.append(WORDS[origin])
+    return " or ".join(names)

@@ -30,7 +30,39 @@ def test_all_faults_are_shown_at_once():
     assert caught.value.exit_code == 2
 
 
-def test_layers_of_a_recipe_are_those_of_its_network(tmp_path):
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"optimizer": "adam", "momentum": 0.9}, "takes no momentum"),
+        ({"optimizer": "rmsprop", "nesterov": True}, "takes no nesterov"),
+        ({"warmup": 0.1}, "warmup goes with schedule cosine"),
+        ({"schedule": "cosine", "lr_patience": 2}, "schedule 'cosine'"),
+        ({"patience": 3, "lr_patience": 3}, "never come to pass"),
+        ({"head": "dense:3"}, "flatten"),
+        ({"views": "many"}, "fresh"),
+        ({"views": 0}, "1 to 1000"),
+        ({"views": 3, "mix": "mixup"}, "views fresh or mix none"),
+        ({"views": 3, "augment": "none"}, "every view is the same"),
+        ({"views": "fresh", "augment": "none"}, "every view is the same"),
+        ({"preprocessing": "tf"}, "MobileNetV2 has its own preprocessing"),
+        ({"preprocessing": "vgg", "backbone": "x.keras"}, "caffe | torch"),
+        ({"backbone": "my.h5"}, "has to be a .keras one"),
+        ({"engine": "onnx"}, "auto | openvino | keras"),
+        ({"augment": "strog"}, "strong"),
+        ({"hflip": False, "augment": ({"D4": {}},)}, "augmentation has D4"),
+        ({"sampling": "even"}, "as-is | balanced"),
+        ({"sampling": "balanced", "class_weights": "balanced"}, "one of the two"),
+        ({"hflip": "maybe"}, "true or false"),
+        ({"epochs": True}, "a whole number"),
+        ({"augment": [3]}, "a text or a list, each item a mapping, got"),
+    ],
+)
+def test_conflicting_options_are_a_fault(options, word):
+    with pytest.raises(ConfigError, match=word):
+        build_config(options=options)
+
+
+def test_layers_in_a_recipe_belong_to_its_network(tmp_path):
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("model: {backbone: vgg16, cut: block5_pool, freeze_to: none}\n")
     with pytest.raises(ConfigError) as caught:
@@ -76,12 +108,12 @@ def test_faults_say_where_they_may_be(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["train.lr", "lr=3", "=3", ".=1"])
-def test_an_assignment_of_another_form(text):
+def test_an_override_of_another_form(text):
     with pytest.raises(UsageError, match=r"section\.option=value"):
         build_config(overrides=[text])
 
 
-def test_every_recipe_can_be_meant():
+def test_every_packaged_recipe_resolves():
     paths = list(recipe_folder().glob("**/*.yaml"))
     assert len(paths) == len(recipe_names()) >= 4
     for path in paths:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from tlkit.cli.options import DATASET, OVERWRITE
+from tlkit.cli.options import DATASET, OVERWRITE, given, with_options
 from tlkit.cli.startup import load_tensorflow
 from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, say, table
-from tlkit.config import default_of
+from tlkit.config import Scope, default_of
 from tlkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ BACKBONE = default_of("backbone")
 COLUMNS = ("accuracy", "95 %", "F1", "to the best", "95 %", "ms", "GFLOP", "MB")
 
 
+@with_options(scope=Scope.FEATURES, without=("backbone", "size", "cut", "weights"))
 def compare(
     dataset: Path = DATASET,
     out: Path = typer.Option(
@@ -42,13 +43,10 @@ def compare(
     pooling: list[str] = typer.Option(
         ["gap", "gmp", "gap_gmp"], help="Pooling of the feature map; repeatable."
     ),
-    preprocessing: str = typer.Option(
-        None, help="For networks of your own, as in finetune."
-    ),
     weights: list[str] = typer.Option(
         None,
         help="imagenet | own | none | FILE, or BACKBONE=FILE for one of several; "
-        "repeatable.  [default: own if it brings some, as nano, else imagenet]",
+        "repeatable.  [default: own if it brings some, such as nano, else imagenet]",
     ),
     cost: Literal["ms", "gflop", "mb"] = typer.Option(
         "ms", help="Measure of the cheapest."
@@ -58,18 +56,7 @@ def compare(
         help="Folds of the cross-validation.  [default: 5, or as many as the smallest "
         "class allows]",
     ),
-    resize: str = typer.Option(
-        default_of("resize"), help="squash | crop | pad: how images get square."
-    ),
-    seed: int = typer.Option(default_of("seed"), help="Of the folds."),
-    workers: int = typer.Option(
-        None, help="Processes, 0 for none.  [default: one a processor]"
-    ),
-    device: str = typer.Option(default_of("device"), help="auto | cpu | gpu."),
-    engine: str = typer.Option(
-        default_of("engine"), help="auto | openvino | keras: computes the features."
-    ),
-    cache: bool = typer.Option(True, help="Keep the features; see tlkit cache."),
+    **options: Any,
 ) -> None:
     """Compare networks, sizes, cuts and poolings by accuracy and cost.
 
@@ -89,17 +76,11 @@ def compare(
             sizes=size or (),
             poolings=pooling,
             weights=chosen,
-            preprocessing=preprocessing,
             cost=cost,
             folds=folds,
             overwrite=overwrite,
             progress=progress,
-            resize=resize,
-            seed=seed,
-            workers=workers,
-            device=device,
-            engine=engine,
-            cache=cache,
+            **given(options),
         )
     _print_table(found)
     _print_advice(found)
@@ -112,15 +93,15 @@ def compare(
     next_step(*found.command)
 
 
-def _weights(given: list[str]) -> str | dict[str, str] | None:
+def _weights(texts: list[str]) -> str | dict[str, str] | None:
     """Return weights for all backbones or for each; None if none were given."""
-    named = dict(one.split("=", 1) for one in given if "=" in one)
-    plain = [one for one in given if "=" not in one]
+    named = dict(one.split("=", 1) for one in texts if "=" in one)
+    plain = [one for one in texts if "=" not in one]
     if named and not [one for one in plain if one != "imagenet"]:
         return named
     if named or len(plain) > 1:
         raise UsageError(
-            f"Each of several --weights needs its backbone, got {', '.join(given)}.",
+            f"Each of several --weights needs its backbone, got {', '.join(texts)}.",
             hint="For example --weights mobilenetv2=FILE --weights inception=FILE.",
         )
     return plain[0] if plain else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from tlkit.cli.options import WORKERS
+from tlkit.cli.options import ALLOW_OUTSIDE, WORKERS
 from tlkit.cli.terminal import OUT, Terminal, next_step, say, table
 
 if TYPE_CHECKING:
@@ -32,11 +32,7 @@ def convert(
     attribute: str = typer.Option(
         None, help="For VIA, the attribute that is the label."
     ),
-    allow_outside: bool = typer.Option(
-        False,
-        "--allow-outside",
-        help="Also read files outside SOURCE that links and annotations name.",
-    ),
+    allow_outside: bool = ALLOW_OUTSIDE,
     workers: int = WORKERS,
     overwrite: bool = typer.Option(
         False, "--overwrite", help="Replace an earlier converted folder in --out."

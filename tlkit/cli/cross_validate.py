@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from tlkit.cli.evaluate import print_tables
-from tlkit.cli.options import OVERRIDES, OVERWRITE, RECIPE, given, with_options
+from tlkit.cli.options import (
+    OPTIONAL_DATASET,
+    OVERRIDES,
+    OVERWRITE,
+    RECIPE,
+    given,
+    with_options,
+)
 from tlkit.cli.startup import check_options, load_tensorflow, start_workers
 from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, say
 
@@ -18,9 +25,7 @@ if TYPE_CHECKING:
 
 @with_options()
 def cross_validate(
-    dataset: Path = typer.Argument(
-        None, help="Data set directory, made by tlkit prepare."
-    ),
+    dataset: Path = OPTIONAL_DATASET,
     out: Path = typer.Option(
         None, help="Folder to make.  [default: runs/DATASET-BACKBONE-folds-N]"
     ),

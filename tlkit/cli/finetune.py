@@ -9,7 +9,13 @@ from typing import Any
 import typer
 
 from tlkit.cli.evaluate import print_score
-from tlkit.cli.options import OVERRIDES, OVERWRITE, given, with_options
+from tlkit.cli.options import (
+    OPTIONAL_DATASET,
+    OVERRIDES,
+    OVERWRITE,
+    given,
+    with_options,
+)
 from tlkit.cli.startup import check_options, load_tensorflow, start_workers
 from tlkit.cli.terminal import Terminal, next_step, say
 from tlkit.errors import UsageError
@@ -18,9 +24,7 @@ from tlkit.recipe import recipe_names
 
 @with_options()
 def finetune(
-    dataset: Path = typer.Argument(
-        None, help="Data set directory, made by tlkit prepare."
-    ),
+    dataset: Path = OPTIONAL_DATASET,
     out: Path = typer.Option(
         None, help="Run directory.  [default: runs/DATASET-BACKBONE-N]"
     ),

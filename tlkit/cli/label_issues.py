@@ -20,13 +20,13 @@ from tlkit.cli.terminal import (
     table,
     warn,
 )
-from tlkit.config import FROZEN_OPTIONS, SECTION_OF
+from tlkit.config import Scope
 
 # The worst that are printed; all are in the file.
 SHOWN = 10
 
 
-@with_options(without=set(SECTION_OF) - set(FROZEN_OPTIONS))
+@with_options(scope=Scope.FEATURES)
 def label_issues(
     dataset: Path = DATASET,
     out: Path = typer.Option(..., help="Folder to make."),

@@ -10,13 +10,13 @@ import typer
 from tlkit.cli.options import DATASET, OVERWRITE, given, with_options
 from tlkit.cli.startup import load_tensorflow
 from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, say, table
-from tlkit.config import FROZEN_OPTIONS, SECTION_OF
+from tlkit.config import Scope
 
 if TYPE_CHECKING:
     from tlkit.experiments.learning_curve import LearningCurve, Point
 
 
-@with_options(without=set(SECTION_OF) - set(FROZEN_OPTIONS))
+@with_options(scope=Scope.FEATURES)
 def learning_curve(
     dataset: Path = DATASET,
     out: Path = typer.Option(..., help="Folder to make."),

@@ -18,10 +18,10 @@ from tlkit.cli.options import (
 )
 from tlkit.cli.startup import check_options, load_tensorflow
 from tlkit.cli.terminal import OUT, Terminal, next_step, print_files
-from tlkit.config import COURSE
+from tlkit.config import Scope, options_of
 
 
-@with_options(without=COURSE)
+@with_options(without=options_of(Scope.COURSE))
 def lr_find(
     dataset: Path = DATASET,
     out: Path = typer.Option(

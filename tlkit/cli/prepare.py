@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from tlkit.cli.options import WORKERS
+from tlkit.cli.options import ALLOW_OUTSIDE, WORKERS
 from tlkit.cli.startup import load_tensorflow
 from tlkit.cli.terminal import OUT, Terminal, next_step, say, table
 from tlkit.errors import UsageError
@@ -53,11 +53,7 @@ def prepare(
         None, help="For tables, the character between several labels."
     ),
     limit: int = typer.Option(None, help="For drawings, most examples per class."),
-    allow_outside: bool = typer.Option(
-        False,
-        "--allow-outside",
-        help="Also read files outside SOURCE that links and annotations name.",
-    ),
+    allow_outside: bool = ALLOW_OUTSIDE,
     val: float = typer.Option(
         None,
         help="Validation split, as a share of the images; it selects the epoch.  "

@@ -8,7 +8,13 @@ from typing import Any
 import typer
 
 from tlkit.cli.evaluate import print_score
-from tlkit.cli.options import OVERRIDES, OVERWRITE, given, with_options
+from tlkit.cli.options import (
+    OPTIONAL_DATASET,
+    OVERRIDES,
+    OVERWRITE,
+    given,
+    with_options,
+)
 from tlkit.cli.startup import check_options, load_tensorflow
 from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, say, warn
 
@@ -16,9 +22,7 @@ from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, say, warn
 # The --minutes of a search limit the whole search, not one training.
 @with_options(without=("minutes",))
 def search(
-    dataset: Path = typer.Argument(
-        None, help="Data set directory, made by tlkit prepare."
-    ),
+    dataset: Path = OPTIONAL_DATASET,
     out: Path = typer.Option(
         None, help="Folder to make.  [default: runs/DATASET-BACKBONE-search-N]"
     ),

@@ -1,4 +1,4 @@
-"""The sections of a configuration, one a stage, and what each option may be."""
+"""The options of a training run: one field each, with all that is known of it."""
 
 from __future__ import annotations
 
@@ -10,116 +10,225 @@ from typing import Any
 import yaml
 
 from tlkit.backbones import registry
+from tlkit.config.scope import Scope, option
 from tlkit.errors import UsageError
-from tlkit.inputs.sampler import AS_IS
-from tlkit.model import head
-from tlkit.model.phases import LAST, PROBE
+from tlkit.imaging.resize import RESIZES
+from tlkit.inputs.mixing import MIXES
+from tlkit.inputs.sampler import AS_IS, SAMPLINGS
+from tlkit.model.head import DEFAULT_HEAD
+from tlkit.model.optimizers import SCHEDULES
+from tlkit.model.phases import (
+    HEAD_EPOCHS,
+    HEAD_RATE,
+    LAST,
+    PROBE,
+    SMOOTHING,
+    TUNE_RATE,
+)
 from tlkit.schema import to_plain
 
-DEVICES = ("auto", "cpu", "gpu")
-ENGINES = ("auto", "openvino", "keras")
-PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
-# What says which epoch is best; "last" takes it as it comes.
-MONITORS = ("val_loss", "val_accuracy", LAST)
-# How many stored views of an image a run gets that does not say: most of what fresh
-# views give, for a fraction of the computing; tests/benchmarks/RESULTS.md has both.
+# Most of what fresh views gain, for a fraction of the computing; see
+# tests/benchmarks/RESULTS.md.
 DEFAULT_VIEWS = 4
-# How long a run may take that finds out by itself how deep to tune.
+# Limit of a run that chooses the fine-tuning depth itself.
 DEFAULT_MINUTES = 3.0
-# The cut is found out by measuring on the training side.
+# The cut is selected by probes on the training split.
 AUTO_CUT = "auto"
-# What there is to say about a frozen network that is only asked what it sees.
-FROZEN_OPTIONS = (
-    "backbone", "weights", "preprocessing", "size", "cut", "resize", "seed", "workers",
-    "device", "engine", "cache",
-)  # fmt: skip
-CLASS_WEIGHTS = ("none", "balanced")
-# Options that say how the rate goes on, and how long; of a test of rates they mean
-# nothing.
-COURSE = (
-    "lr", "schedule", "warmup", "epochs", "steps", "minutes", "phases", "probe",
-    "ema", "monitor", "patience", "lr_patience", "lr_factor",
-)  # fmt: skip
-# Of no use to a probe alone, which is solved in no steps, and from plain images.
-STEPPING = (
-    "augment", "batch", "mix", "views", "optimizer", "lr", "momentum",
-    "nesterov", "weight_decay", "schedule", "warmup", "epochs", "steps",
-    "label_smoothing", "ema", "monitor", "patience", "lr_patience", "lr_factor",
-    "minutes",
-)  # fmt: skip
-
-# For new layers; those that are pretrained have a rate and an end of their own.
-HEAD_OPTIONS = ("lr", "patience", "lr_patience", "lr_factor")
 
 
+FEATURES, STEPS, COURSE, HEAD = Scope.FEATURES, Scope.STEPS, Scope.COURSE, Scope.HEAD
+
+
+# fmt: off
 @dataclass(frozen=True)
 class ModelConfig:
-    """Which network: backbone, cut, freeze point and head."""
+    """The network: backbone, cut, freeze point and head."""
 
-    backbone: str = "MobileNetV2"
-    preprocessing: str | None = None
-    weights: str | None = None
-    size: int | None = None
-    cut: str | None = None
-    freeze_to: str | None = None
-    head: str = head.DEFAULT_HEAD
+    backbone: str = option(
+        "MobileNetV2", "Network; see tlkit backbones. One of your own: PATH.keras, or "
+        "hub:PRESET (of KerasHub, or its directory).", scope=FEATURES
+    )
+    preprocessing: str | None = option(
+        None, "For a network of your own, the pixel values it expects: none | tf | "
+        "caffe | torch; not needed if it scales them itself.", scope=FEATURES
+    )
+    weights: str | None = option(
+        None, "imagenet | own | none | FILE.h5: pretrained weights.",
+        usual="own if the network brings some, such as nano, else imagenet",
+        scope=FEATURES
+    )
+    size: int | None = option(
+        None, "Image size in pixels.", usual="the native size", bounds=(16, 4096),
+        scope=FEATURES
+    )
+    cut: str | None = option(
+        None, "Last layer used, see tlkit backbones show, or auto: selected on the "
+        "training split.", usual="the last", scope=FEATURES
+    )
+    freeze_to: str | None = option(
+        None, "Last frozen layer, or none.", usual="chosen automatically"
+    )
+    head: str = option(
+        DEFAULT_HEAD,
+        "Layers on top: flatten, gap, gmp, gap_gmp, dense:N, dropout:P, bn."
+    )
 
     @property
     def row(self) -> registry.Backbone:
-        """The backbone; one of the user's own is looked at, which takes Keras."""
+        """The backbone; for one of the user's own, this loads Keras."""
         size = self.size if registry.is_own(self.backbone) else None
         return registry.find(self.backbone, preprocessing=self.preprocessing, size=size)
 
 
 @dataclass(frozen=True)
 class InputsConfig:
-    """Which pixels: resizing, augmentation, views, mixing and batches."""
+    """The pixels: resizing, augmentation, views, mixing and batches."""
 
-    resize: str = "squash"
-    augment: str | tuple[Mapping[str, Any], ...] = "standard"
-    hflip: bool | None = None
-    views: int | str | None = None
-    mix: str = "none"
-    sampling: str = AS_IS
-    batch: int = 32
-    workers: int | None = None
+    resize: str = option(
+        "squash", "How images become square.", choices=RESIZES, scope=FEATURES
+    )
+    augment: str | tuple[Mapping[str, Any], ...] = option(
+        "standard", "none | light | standard | strong | FILE.yaml of albumentations.",
+        scope=STEPS
+    )
+    hflip: bool | None = option(
+        None, "Whether a horizontally flipped image keeps its class.",
+        usual="chosen automatically from the class names and the training images"
+    )
+    views: int | str | None = option(
+        None, "Augmented views per image, computed once and cached; fresh draws new "
+        "ones every epoch.", usual=f"{DEFAULT_VIEWS}; 1 without augmentation; fresh "
+        f"with --mix or if nothing is frozen", scope=STEPS
+    )
+    mix: str = option(
+        "none", "Mixing of images, by keras-cv.", choices=MIXES, scope=STEPS
+    )
+    sampling: str = option(
+        AS_IS,
+        "balanced shows all classes equally often, in an epoch of the same length.",
+        choices=SAMPLINGS
+    )
+    batch: int = option(
+        32, "Images per step.", bounds=(1, 65536), scope=STEPS
+    )
+    workers: int | None = option(
+        None, "Processes that read images, 0 for none.", usual="one per processor",
+        bounds=(0, 1024), scope=FEATURES
+    )
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Which training: optimizer, rate, length, stopping, seed, and what computes it."""
+    """The training: optimizer, learning rate, length, stopping, seed and device."""
 
-    phases: str | None = None
-    probe: bool | None = None
-    minutes: float | None = None
-    optimizer: str = "adam"
-    lr: float | None = None
-    momentum: float | None = None
-    nesterov: bool | None = None
-    weight_decay: float | None = None
-    schedule: str = "auto"
-    warmup: float | None = None
-    epochs: int | None = None
-    steps: int | None = None
-    label_smoothing: float | None = None
-    class_weights: str = "none"
-    ema: float | None = None
-    monitor: str = "val_loss"
-    patience: int = 8
-    lr_patience: int | None = None
-    lr_factor: float = 0.3
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "auto"
-    engine: str = "auto"
-    cache: bool = True
+    phases: str | None = option(
+        None, "What trains one after the other, ABOVE:EPOCHS@RATE, such as "
+        "head:15,top:10@1e-5; ABOVE is head, top, deep, all or a layer. probe: the "
+        "linear probe alone. auto: chosen automatically. one: everything above "
+        "--freeze-to at once.", usual="auto; one with --freeze-to or --weights none",
+        scope=COURSE
+    )
+    probe: bool | None = option(
+        None, "Start from a linear probe of the frozen features.",
+        usual="probe, if pretrained", scope=COURSE
+    )
+    minutes: float | None = option(
+        None, "Time limit of the training.",
+        usual=f"{DEFAULT_MINUTES:g} with phases auto", bounds=(0.01, 100_000.0),
+        scope=STEPS | COURSE
+    )
+    optimizer: str = option(
+        "adam", "A Keras optimizer.", scope=STEPS
+    )
+    lr: float | None = option(
+        None, "Learning rate of the head, or of everything above --freeze-to; other "
+        "phases have theirs in --phases.",
+        usual=f"{HEAD_RATE:g}; {TUNE_RATE:g} for pretrained layers",
+        bounds=(1e-12, 1e3), scope=STEPS | COURSE | HEAD
+    )
+    momentum: float | None = option(
+        None, "Momentum, for sgd, rmsprop and muon.", bounds=(0.0, 0.9999), scope=STEPS
+    )
+    nesterov: bool | None = option(
+        None, "Nesterov momentum, for sgd and muon.", scope=STEPS
+    )
+    weight_decay: float | None = option(
+        None, "Decoupled weight decay.", bounds=(0.0, 1.0), scope=STEPS
+    )
+    schedule: str = option(
+        "auto", "Learning rate over time; auto is constant for a head and a cosine "
+        "for pretrained layers.", choices=SCHEDULES, scope=STEPS | COURSE
+    )
+    warmup: float | None = option(
+        None, "Share of the steps to warm up, with cosine.", usual="0",
+        bounds=(0.0, 0.9), scope=STEPS | COURSE
+    )
+    epochs: int | None = option(
+        None, "Most epochs of each phase.",
+        usual=f"{HEAD_EPOCHS}; as the data set needs for pretrained layers",
+        bounds=(1, 100_000), scope=STEPS | COURSE
+    )
+    steps: int | None = option(
+        None, "Most batches to train on, instead of epochs.", bounds=(1, 10_000_000),
+        scope=STEPS | COURSE
+    )
+    label_smoothing: float | None = option(
+        None, "Share of each target that is spread over all classes.",
+        usual=f"0; {SMOOTHING:g} where pretrained layers train", bounds=(0.0, 0.9),
+        scope=STEPS
+    )
+    class_weights: str = option(
+        "none", "Weights of the classes in the loss.", choices=("none", "balanced")
+    )
+    ema: float | None = option(
+        None, "Evaluate and keep a running mean of the weights, with this momentum, "
+        "such as 0.99.", bounds=(0.5, 0.9999), scope=STEPS | COURSE
+    )
+    monitor: str = option(
+        "val_loss", "Selects the epoch to keep. For several labels, val_accuracy is "
+        "the share of correct decisions per label.",
+        choices=("val_loss", "val_accuracy", LAST), scope=STEPS | COURSE
+    )
+    patience: int = option(
+        8, "Stop after this many epochs without progress; 0: never.",
+        bounds=(0, 100_000), scope=STEPS | COURSE | HEAD
+    )
+    lr_patience: int | None = option(
+        None,
+        "Lower the learning rate after this many epochs without progress; 0: never.",
+        usual="half the patience", bounds=(0, 100_000), scope=STEPS | COURSE | HEAD
+    )
+    lr_factor: float = option(
+        0.3, "Lower the learning rate to this share.", bounds=(0.01, 0.99),
+        scope=STEPS | COURSE | HEAD
+    )
+    seed: int = option(
+        0, "Seed of everything random.", bounds=(0, 2**31 - 1), scope=FEATURES
+    )
+    device: str = option(
+        "auto", "Device; gpu without a GPU is an error.",
+        choices=("auto", "cpu", "gpu"), scope=FEATURES
+    )
+    precision: str = option(
+        "auto", "Computing precision; auto is mixed on a GPU.",
+        choices=("auto", "float32", "mixed_float16", "mixed_bfloat16")
+    )
+    engine: str = option(
+        "auto", "Engine of the frozen layers.", choices=("auto", "openvino", "keras"),
+        scope=FEATURES
+    )
+    cache: bool = option(
+        True, "Keep the features of frozen layers; see tlkit cache.", usual="cache",
+        scope=FEATURES
+    )
 
 
+# fmt: on
 @dataclass(frozen=True)
 class Config:
-    """Everything a training run depends on besides the data itself.
+    """Everything a training run depends on besides the images.
 
-    `data` is the data set directory; empty where it is given apart.
+    `data` is the data set directory, "" where it is given otherwise.
     """
 
     data: str = ""
@@ -128,7 +237,7 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def to_yaml(self) -> str:
-        """The configuration as YAML text, every value spelled out."""
+        """Return the configuration as YAML text, with every value."""
         return yaml.safe_dump(to_plain(self), sort_keys=False, allow_unicode=True)
 
 
@@ -137,60 +246,85 @@ SECTIONS: dict[str, Any] = {
     "inputs": InputsConfig,
     "train": TrainConfig,
 }
+OPTIONS = {
+    one.name: one for kind in SECTIONS.values() for one in dataclasses.fields(kind)
+}
 SECTION_OF = {
-    option.name: section
+    one.name: section
     for section, kind in SECTIONS.items()
-    for option in dataclasses.fields(kind)
+    for one in dataclasses.fields(kind)
 }
 
 
-def default_of(option: str) -> Any:
-    """The default value of an option, for help texts."""
-    kind = SECTIONS[SECTION_OF[option]]
-    return next(f.default for f in dataclasses.fields(kind) if f.name == option)
+def options_of(scope: Scope) -> tuple[str, ...]:
+    """Return the names of the options that apply to a part of a run."""
+    return tuple(n for n, one in OPTIONS.items() if scope in one.metadata["scope"])
+
+
+def default_of(name: str) -> Any:
+    """Return the default value of an option."""
+    return OPTIONS[name].default
+
+
+def value_of(config: Config, name: str) -> Any:
+    """Return the value of an option in whichever section has it."""
+    return getattr(getattr(config, SECTION_OF[name]), name)
 
 
 def given_for_head(train: TrainConfig) -> dict[str, Any]:
-    """What is said of the training of a head."""
+    """Return the options of a phase of the head that differ from their defaults.
+
+    Args:
+        train: As given or resolved.
+
+    Returns:
+        Values by name, in the order of the options.
+    """
     usual: dict[str, tuple[Any, ...]] = {
-        name: (default_of(name),) for name in HEAD_OPTIONS
+        name: (default_of(name),) for name in options_of(Scope.HEAD)
     }
     usual["lr_patience"] = (None, 0, usual_lr_patience(train))
-    given = {name: getattr(train, name) for name in HEAD_OPTIONS}
+    given = {name: getattr(train, name) for name in usual}
     return {name: value for name, value in given.items() if value not in usual[name]}
 
 
 def without_head_options(train: TrainConfig) -> TrainConfig:
-    """The same for a training without a phase for the head."""
-    usual = {name: default_of(name) for name in HEAD_OPTIONS}
-    train = dataclasses.replace(train, **{**usual, "lr_patience": train.lr_patience})
-    return dataclasses.replace(
-        train, lr_patience=train.lr_patience and usual_lr_patience(train)
-    )
+    """Return the options with defaults for those of a phase of the head."""
+    usual = {name: default_of(name) for name in options_of(Scope.HEAD)}
+    usual["lr_patience"] = train.lr_patience
+    train = dataclasses.replace(train, **usual)
+    lowered = train.lr_patience and usual_lr_patience(train)
+    return dataclasses.replace(train, lr_patience=lowered)
 
 
 def usual_lr_patience(train: TrainConfig) -> int:
-    """After how many epochs the rate is lowered when nobody says."""
+    """Return the default of `lr_patience`, in epochs."""
     return train.patience // 2
 
 
 def without_steps(config: Config) -> Config:
-    """The same for a probe alone: what steps would need is as when nobody says."""
-    for name in STEPPING:
-        section = SECTION_OF[name]
-        value = 1 if name == "views" else default_of(name)
-        changed = dataclasses.replace(getattr(config, section), **{name: value})
-        config = dataclasses.replace(config, **{section: changed})
-    return config
+    """Return the configuration with defaults for all that a probe alone ignores."""
+    usual: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for name in options_of(Scope.STEPS):
+        usual[SECTION_OF[name]][name] = 1 if name == "views" else default_of(name)
+    sections = {
+        section: dataclasses.replace(getattr(config, section), **values)
+        for section, values in usual.items()
+    }
+    return dataclasses.replace(config, **sections)
 
 
 def val_chooses(config: Config) -> bool:
-    """Whether the validation side decides anything of what comes out."""
+    """Return whether the validation split selects anything of the result."""
     return config.train.monitor != LAST and config.train.phases != PROBE
 
 
 def size_of(config: Config) -> int:
-    """The side of the images that a run's network takes."""
+    """Return the image size of a resolved configuration, in pixels.
+
+    Raises:
+        UsageError: None is set.
+    """
     if config.model.size is None:
         raise UsageError("model.size: expected a number of pixels, got none.")
     return config.model.size

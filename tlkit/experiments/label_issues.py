@@ -138,7 +138,7 @@ def label_issues(
         out: Folder to make, for label_issues.csv, .html and .json.
         overwrite: Replace an earlier one.
         progress: Receives progress and messages.
-        **options: Of the network: those in config.FROZEN_OPTIONS.
+        **options: Of the network: those of config.Scope.FEATURES.
 
     Returns:
         The label issues.

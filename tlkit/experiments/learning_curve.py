@@ -79,7 +79,7 @@ def learning_curve(
         out: Folder to make, for learning_curve.json and learning_curve.png.
         overwrite: Replace an earlier one.
         progress: Receives progress and messages.
-        **options: Of the network: those in config.FROZEN_OPTIONS.
+        **options: Of the network: those of config.Scope.FEATURES.
 
     Returns:
         The learning curve.

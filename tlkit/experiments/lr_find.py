@@ -22,10 +22,11 @@ from tlkit import files
 from tlkit.backbones.registry import short_name
 from tlkit.cache_root import cap_bytes
 from tlkit.config import (
-    COURSE,
     Config,
+    Scope,
     TrainConfig,
     build_config,
+    options_of,
     parse_override,
     resolve,
 )
@@ -100,7 +101,7 @@ def lr_find(
         overrides: As for `finetune`.
         overwrite: Whether an earlier test in `out` may be replaced.
         progress: Told of all long work.
-        **options: Of `finetune`, without config.COURSE.
+        **options: Of `finetune`, without those of config.Scope.COURSE.
 
     Returns:
         The rates.
@@ -172,13 +173,13 @@ def _config(
     faults = [
         f"{name}: a range test tries all rates, for as long as it takes; leave it away"
         for name in said
-        if name in COURSE
+        if name in options_of(Scope.COURSE)
     ]
     if faults:
         raise ConfigError("the options", faults)
     named = {**options, "data": str(data) if data is not None else None}
     config = build_config(recipe=recipe, options=named, overrides=overrides)
-    defaults = {name: getattr(TrainConfig(), name) for name in COURSE}
+    defaults = {name: getattr(TrainConfig(), name) for name in options_of(Scope.COURSE)}
     one = {"phases": ONE, "schedule": "constant", "lr": LOWEST, "epochs": 1}
     train = dataclasses.replace(config.train, **{**defaults, **one})
     config = resolve(dataclasses.replace(config, train=train))

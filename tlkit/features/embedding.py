@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from tlkit.cache_root import cache_root
-from tlkit.config import AUTO_CUT, FROZEN_OPTIONS, Config, build_config, resolve
+from tlkit.config import AUTO_CUT, Config, Scope, build_config, options_of, resolve
 from tlkit.dataset.inspection.image_info import sha256_of
 from tlkit.dataset.manifest import Example
 from tlkit.device import choose_device, dtype_policy
@@ -51,7 +51,7 @@ def embedder(
     Args:
         backbone: Which network; `tlkit backbones` lists them.
         progress: Told of what is computed.
-        **options: Of the configuration: those in FROZEN_OPTIONS.
+        **options: Of the configuration: those of Scope.FEATURES.
 
     Returns:
         What `prepare` takes as `similar`; nothing was loaded yet.
@@ -109,7 +109,7 @@ def embedding_config(**options: Any) -> Config:
     """The configuration of a network that is only asked what it sees.
 
     Args:
-        **options: Of the configuration: those in FROZEN_OPTIONS.
+        **options: Of the configuration: those of Scope.FEATURES.
 
     Returns:
         It, resolved: plain images, pooled at the cut.
@@ -117,9 +117,10 @@ def embedding_config(**options: Any) -> Config:
     Raises:
         UsageError: A wrong name, or a value that cannot be meant.
     """
+    known = options_of(Scope.FEATURES)
     for name in options:
-        if name not in FROZEN_OPTIONS:
-            error = unknown_name("option of the network", name, FROZEN_OPTIONS)
+        if name not in known:
+            error = unknown_name("option of the network", name, known)
             raise error
     plain = {"augment": "none", "views": 1, "head": POOLING}
     config = resolve(build_config(options={**options, **plain}))

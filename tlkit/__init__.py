@@ -20,7 +20,7 @@ _HOMES = {
     "CVResult": "tlkit.experiments.cv_result",
     "Comparison": "tlkit.experiments.comparison",
     "Config": "tlkit.config",
-    "Converted": "tlkit.dataset.convert.convert",
+    "Converted": "tlkit.dataset.convert.converted",
     "Exported": "tlkit.exporting.savedmodel",
     "LabelIssues": "tlkit.experiments.label_issues",
     "LearningCurve": "tlkit.experiments.learning_curve",
@@ -83,7 +83,8 @@ __all__ = [
 if TYPE_CHECKING:
     from tlkit.config import Config
     from tlkit.dataset.check.check import check
-    from tlkit.dataset.convert.convert import Converted, convert
+    from tlkit.dataset.convert.convert import convert
+    from tlkit.dataset.convert.converted import Converted
     from tlkit.dataset.manifest import Manifest
     from tlkit.dataset.prepare import prepare
     from tlkit.errors import TlkitError

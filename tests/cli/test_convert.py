@@ -39,7 +39,7 @@ def test_convert_says_what_was_written_and_lost(photos, tmp_path, capsys):
         "shape, for example 1.png, object 1: A circle, written as a polygon"
         in shown.out
     )
-    assert "lost.csv" in shown.err
+    assert "dropped_fields.csv" in shown.err
     assert "Next: tlkit prepare" in shown.err
     assert run(["convert", str(photos), "--to", "coco", "--out", str(out)]) == 2
     assert "--overwrite" in capsys.readouterr().err
@@ -127,8 +127,25 @@ def test_convert_without_images_tells_where_they_belong(photos, tmp_path, capsys
     assert run(["convert", str(photos), "--to", to, *options]) == 0
     shown = capsys.readouterr()
     assert "Next:" not in shown.err
-    assert "names.csv lists where each one belongs" in shown.err
+    assert "renamed_files.csv lists where each one belongs" in shown.err
     assert ("nothing" in shown.out) == (to == "labelme")
+
+
+def test_convert_takes_the_options_of_tables(tmp_path, capsys):
+    photos = folder_of(tmp_path / "photos", *[(shapes,) for shapes in NOTHING])
+    for path in photos.glob("*.json"):
+        path.unlink()
+    rows = [f"{number}.png;{'cat' if number % 2 else 'cat+dog'}" for number in range(4)]
+    (photos / "t.csv").write_text("bild;art\n" + "\n".join(rows))
+    out = tmp_path / "out"
+    columns = ["--column", "path=bild", "--column", "label=art", "--separator", "+"]
+    command = ["convert", str(photos / "t.csv"), "--to", "coco", "--out", str(out)]
+    assert run(command) == 1
+    assert "--column" in capsys.readouterr().err
+    assert run([*command, *columns]) == 0
+    content = json.loads((out / "annotations" / "instances_default.json").read_text())
+    labels = [image["tlkit"]["labels"] for image in content["images"]]
+    assert labels == [["cat", "dog"], ["cat"]] * 2
 
 
 def test_convert_refuses_an_unknown_format(photos, tmp_path, capsys):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from tlkit.cli.options import ALLOW_OUTSIDE, WORKERS
+from tlkit.cli.prepare import parse_columns
 from tlkit.cli.terminal import OUT, Terminal, next_step, say, table
 
 if TYPE_CHECKING:
@@ -32,6 +33,15 @@ def convert(
     attribute: str = typer.Option(
         None, help="For VIA, the attribute that is the label."
     ),
+    column: list[str] = typer.Option(
+        [],
+        help="For tables, ROLE=NAME: the column that is path, label, split, group or "
+        "a corner of a box; repeatable.  [default: by their usual names]",
+    ),
+    separator: str = typer.Option(
+        None, help="For tables, what stands between several labels."
+    ),
+    limit: int = typer.Option(None, help="For drawings, at most so many per class."),
     allow_outside: bool = ALLOW_OUTSIDE,
     workers: int = WORKERS,
     overwrite: bool = typer.Option(
@@ -46,9 +56,12 @@ def convert(
             source,
             out,
             to=to,
-            source=source_format,
+            format=source_format,
             images=images,
             attribute=attribute,
+            columns=parse_columns(column),
+            separator=separator,
+            limit=limit,
             allow_outside=allow_outside,
             workers=workers,
             overwrite=overwrite,
@@ -56,7 +69,9 @@ def convert(
         )
     _print_summary(converted)
     if images == "none":
-        say("The photos were not copied: names.csv lists where each one belongs.")
+        say(
+            "The photos were not copied: renamed_files.csv lists where each one belongs."
+        )
     else:
         _print_next(converted, out)
 
@@ -84,14 +99,14 @@ def _print_summary(converted: Converted) -> None:
     refused = Counter(rejection.reason for rejection in converted.rejected)
     reasons = ", ".join(f"{n} {reason}" for reason, n in refused.most_common())
     OUT.print(f"images: {converted.images} written, not used: {reasons or 'none'}")
-    lost = Counter(loss.field for loss in converted.losses)
-    fields = ", ".join(f"{n} {field}" for field, n in lost.most_common())
+    dropped = Counter(each.field for each in converted.dropped)
+    fields = ", ".join(f"{n} {field}" for field, n in dropped.most_common())
     OUT.print(f"what {converted.format} cannot hold: {fields or 'nothing'}")
-    for field in lost:
-        first = next(loss for loss in converted.losses if loss.field == field)
-        where = f"{first.name}, object {first.obj}" if first.obj else first.name
+    for field in dropped:
+        first = next(each for each in converted.dropped if each.field == field)
+        where = f"{first.file}, object {first.obj}" if first.obj else first.file
         OUT.print(f"  {field}, for example {where}: {first.detail}")
     say(
-        f"{converted.directory}: names.csv, lost.csv, rejected.csv, convert.json and "
-        f"the files of {converted.format}"
+        f"{converted.directory}: renamed_files.csv, dropped_fields.csv, rejected.csv, "
+        f"convert.json and the files of {converted.format}"
     )

@@ -118,7 +118,7 @@ def prepare(
             pad=pad,
             min_size=min_size,
             attribute=attribute,
-            columns=_columns(column),
+            columns=parse_columns(column),
             separator=separator,
             limit=limit,
             allow_outside=allow_outside,
@@ -140,7 +140,8 @@ def prepare(
     next_step("tlkit", "finetune", out)
 
 
-def _columns(given: list[str]) -> dict[str, str]:
+def parse_columns(given: list[str]) -> dict[str, str]:
+    """Return the column of each role, of options ROLE=NAME."""
     roles = {}
     for text in given:
         role, found, name = text.partition("=")

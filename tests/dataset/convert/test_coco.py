@@ -9,7 +9,7 @@ from PIL import Image
 from tlkit.dataset.annotations.rle import decode
 from tlkit.dataset.annotations.shapes import Shape, mask_shape, rectangle
 from tlkit.dataset.convert import coco
-from tlkit.dataset.convert.records import Sheet
+from tlkit.dataset.convert.records import OutputImage
 from tlkit.dataset.formats import coco as reader
 from tlkit.dataset.records import Annotation, ImageRecord
 from tlkit.dataset.sources.open import open_source
@@ -24,24 +24,24 @@ def written(tmp_path):
     """What is written of things on one page, and what is lost."""
 
     def write(*objects: Annotation, **record):
-        sheet = Sheet(
+        image = OutputImage(
             ImageRecord("x/a.png", objects=objects, **record), "a.png", 64, 48
         )
         place = tmp_path / str(len(list(tmp_path.iterdir())))
         place.mkdir()
-        losses = coco.write(place, [sheet], ["cat", "dog"])
+        dropped = coco.write(place, [image], ["cat", "dog"])
         (file,) = (place / "annotations").iterdir()
-        return json.loads(file.read_text(encoding="utf-8")), losses
+        return json.loads(file.read_text(encoding="utf-8")), dropped
 
     return write
 
 
-def lost(losses):
-    return [(loss.obj, loss.field) for loss in losses]
+def lost(dropped):
+    return [(field.obj, field.field) for field in dropped]
 
 
 def test_a_polygon(written):
-    content, losses = written(Annotation("dog", (TRIANGLE,)))
+    content, dropped = written(Annotation("dog", (TRIANGLE,)))
     assert content["images"] == [
         {"id": 1, "file_name": "a.png", "width": 64, "height": 48}
     ]
@@ -60,12 +60,12 @@ def test_a_polygon(written):
             "segmentation": [[4, 8, 14, 8, 14, 28]],
         }
     ]
-    assert losses == []
+    assert dropped == []
 
 
 def test_boxes(written):
     box, flat = rectangle((1, 2, 5, 9)), rectangle((1, 2, 1, 9))
-    content, losses = written(Annotation("cat", (box,)), Annotation("cat", (flat,)))
+    content, dropped = written(Annotation("cat", (box,)), Annotation("cat", (flat,)))
     one, two = content["annotations"]
     assert (one["bbox"], one["area"]) == ([1, 2, 4, 7], 28)
     assert one["segmentation"] == [[1, 2, 5, 2, 5, 9, 1, 9]]
@@ -75,7 +75,7 @@ def test_boxes(written):
     assert (two["bbox"], two["area"]) == ([1, 2, 0, 7], 0)
     assert two["segmentation"] == [[1, 2, 1, 2, 1, 9, 1, 9]]
     assert two["tlkit"]["shapes"] == [flat.json()]
-    assert losses == []
+    assert dropped == []
 
 
 def test_a_told_box(written):
@@ -84,7 +84,7 @@ def test_a_told_box(written):
 
 
 def test_what_coco_does_not_know(written):
-    content, losses = written(Annotation("cat", (CIRCLE,)), Annotation("cat", (LINE,)))
+    content, dropped = written(Annotation("cat", (CIRCLE,)), Annotation("cat", (LINE,)))
     circle, line = content["annotations"]
     assert len(circle["segmentation"][0]) == 2 * 64
     assert circle["bbox"] == [3, 3, 10, 10]
@@ -93,9 +93,9 @@ def test_what_coco_does_not_know(written):
     assert (line["segmentation"], line["area"]) == ([[1, 2, 5, 9, 5, 9]], 0)
     assert line["bbox"] == [1, 2, 4, 7]
     assert line["tlkit"]["shapes"] == [LINE.json()]
-    assert lost(losses) == [(1, "shape"), (2, "shape")]
-    assert "as a polygon" in losses[0].detail
-    assert "as a polygon without area" in losses[1].detail
+    assert lost(dropped) == [(1, "shape"), (2, "shape")]
+    assert "as a polygon" in dropped[0].detail
+    assert "as a polygon without area" in dropped[1].detail
 
 
 NO_AREA = {
@@ -111,8 +111,8 @@ NO_AREA = {
 def test_pycocotools_makes_a_mask_of_what_has_no_area(tmp_path, capsys, shape):
     coco_tools = pytest.importorskip("pycocotools.coco")
     objects = (Annotation("cat", (shape,)), Annotation("cat", (shape, TRIANGLE)))
-    sheet = Sheet(ImageRecord("a.png", objects=objects), "a.png", 64, 48)
-    coco.write(tmp_path, [sheet], ["cat"])
+    image = OutputImage(ImageRecord("a.png", objects=objects), "a.png", 64, 48)
+    coco.write(tmp_path, [image], ["cat"])
     opened = coco_tools.COCO(str(tmp_path / "annotations" / "instances_default.json"))
     assert "index created" in capsys.readouterr().out
     one, two = opened.loadAnns(opened.getAnnIds())
@@ -128,7 +128,7 @@ def test_masks(written):
     inside = np.eye(5, dtype=bool)
     crowd = Annotation("cat", (mask_shape(inside, 3, 2),), attributes={"iscrowd": 1})
     both = Annotation("cat", (mask_shape(inside, 3, 2), TRIANGLE))
-    content, losses = written(crowd, both)
+    content, dropped = written(crowd, both)
     one, two = content["annotations"]
     assert (one["iscrowd"], one["area"], one["bbox"]) == (1, 5, [3, 2, 5, 5])
     assert one["segmentation"]["size"] == [48, 64]
@@ -137,7 +137,7 @@ def test_masks(written):
     assert found.sum() == 5
     assert "tlkit" not in one
     assert len(two["tlkit"]["shapes"]) == 2
-    assert lost(losses) == [(2, "shape")]
+    assert lost(dropped) == [(2, "shape")]
 
 
 def test_attributes(written):
@@ -150,7 +150,7 @@ def test_attributes(written):
         "tlkit": 3,
         "iscrowd": "yes",
     }
-    content, losses = written(
+    content, dropped = written(
         Annotation("dog", (TRIANGLE,), attributes=attributes),
         Annotation(
             "dog", (TRIANGLE,), attributes={"supercategory": "thing", "area": "?"}
@@ -162,11 +162,11 @@ def test_attributes(written):
     assert one["keypoints"] == [1, 2, 2]
     assert one["tlkit"] == {"attributes": {"id": "x", "tlkit": 3}}
     assert (two["supercategory"], two["area"]) == ("thing", 100)
-    assert [loss.detail.split(":")[0] for loss in losses] == ["difficult, id, tlkit"]
+    assert [field.detail.split(":")[0] for field in dropped] == ["difficult, id, tlkit"]
 
 
 def test_of_the_image(written):
-    content, losses = written(
+    content, dropped = written(
         labels=("wet", "cold"), group="g", attributes={"license": 3, "id": 9, "by": "x"}
     )
     assert content["images"] == [
@@ -180,12 +180,12 @@ def test_of_the_image(written):
             "tlkit": {"labels": ["wet", "cold"], "group": "g", "attributes": {"id": 9}},
         }
     ]
-    assert lost(losses) == [(0, "labels"), (0, "group"), (0, "attributes")]
+    assert lost(dropped) == [(0, "labels"), (0, "group"), (0, "attributes")]
 
 
 def test_a_file_for_each_side(tmp_path):
-    sheets = [
-        Sheet(
+    images = [
+        OutputImage(
             ImageRecord(f"{i}.png", objects=(Annotation("cat", (LINE,)),), split=side),
             name,
             9,
@@ -200,11 +200,11 @@ def test_a_file_for_each_side(tmp_path):
             ]
         )
     ]
-    assert [coco.place(sheet) for sheet in sheets[:2]] == [
+    assert [coco.image_path(image) for image in images[:2]] == [
         "images/0.png",
         "images/b/1.png",
     ]
-    coco.write(tmp_path, sheets, ["cat"])
+    coco.write(tmp_path, images, ["cat"])
     files = {
         path.name: json.loads(path.read_text())
         for path in (tmp_path / "annotations").iterdir()
@@ -238,7 +238,7 @@ def test_tlkit_reads_all_of_it_again(tmp_path):
         group="g",
         attributes=attributes,
     )
-    coco.write(tmp_path, [Sheet(record, "a.png", 64, 48)], ["dog", "cat"])
+    coco.write(tmp_path, [OutputImage(record, "a.png", 64, 48)], ["dog", "cat"])
     (tmp_path / "images").mkdir()
     Image.new("RGB", (64, 48)).save(tmp_path / "images" / "a.png")
     parsed = reader.read(open_source(tmp_path, workers=0))

@@ -5,6 +5,7 @@ import csv
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -79,7 +80,7 @@ def test_labelme_to_coco(folder, tmp_path, told):
     assert tree(folder.root) == before
     assert set(tree(out)) == {
         *("images/1.png", "images/2.png", "annotations/instances_default.json"),
-        *("names.csv", "lost.csv", "rejected.csv", "convert.json"),
+        *("renamed_files.csv", "dropped_fields.csv", "rejected.csv", "convert.json"),
     }
     assert (out / "images" / "1.png").read_bytes() == before["x/1.png"]
     assert converted.directory == out
@@ -93,8 +94,10 @@ def test_labelme_to_coco(folder, tmp_path, told):
         ["x/3.png", "unlabeled"],
         ["x/4.png", "not-an-image"],
     ]
-    assert [row[:3] for row in table(out, "lost.csv")] == [["2.png", "0", "labels"]]
-    assert len(converted.losses) == 1
+    assert [row[:3] for row in table(out, "dropped_fields.csv")] == [
+        ["2.png", "0", "labels"]
+    ]
+    assert len(converted.dropped) == 1
     assert told.notes == ["Read as labelme annotations, 3 of them."]
     record = json.loads((out / "convert.json").read_text())
     assert record["format"] == "coco"
@@ -127,7 +130,7 @@ def test_the_names_that_images_get(folder, tmp_path, to, names, images):
     folder.record("x/b.json", CAT)
     out = tmp_path / "out"
     converted = convert(folder.root, out, to=to, images=images, workers=0)
-    rows = table(out, "names.csv")
+    rows = table(out, "renamed_files.csv")
     assert rows == [
         [file, name]
         for file, name in zip(["x/a.jpg", "x/a.png", "y/a.png"], names, strict=True)
@@ -149,18 +152,18 @@ def test_files_of_convert_are_none_of_the_next_source(folder, tmp_path, to):
     prepare(out, tmp_path / "data", label_by="shapes", near=False, workers=0, test=0)
     assert table(tmp_path / "data", "rejected.csv") == []
     info = json.loads((tmp_path / "data" / "dataset.json").read_text())
-    own = {"convert.json", "lost.csv", "rejected.csv", "names.csv"}
+    own = {"convert.json", "dropped_fields.csv", "rejected.csv", "renamed_files.csv"}
     assert set(info["source"]["lists"]) >= own
 
 
 def test_files_that_are_only_called_like_those_of_convert(folder, tmp_path):
     folder.both("1", CAT)
-    (folder.root / "lost.csv").write_text("a")
+    (folder.root / "dropped_fields.csv").write_text("a")
     for i, text in enumerate(("{}", "[", '{"source": "", "format": "", "files": []}')):
         (folder.root / "convert.json").write_text(text)
         converted = convert(folder.root, tmp_path / f"{i}", to="coco", workers=0)
         left = {r.file for r in converted.rejected}
-        assert left == {"lost.csv", *(["convert.json"] if i < 2 else [])}
+        assert left == {"dropped_fields.csv", *(["convert.json"] if i < 2 else [])}
 
 
 def test_a_image_inside_a_json(folder, tmp_path):
@@ -191,7 +194,7 @@ def test_a_image_that_is_turned(folder, tmp_path, told):
     assert (image["width"], image["height"]) == (20, 40)
     # (x, y) goes to (20 - y, x).
     assert content["annotations"][0]["bbox"] == [15, 1, 3, 10]
-    assert told.notes[-1].startswith("1 images are turned by their EXIF tag.")
+    assert told.notes[-1].startswith("1 image(s) are rotated or flipped by their EXIF")
     assert (out / "images" / "1.jpg").read_bytes() == path.read_bytes()
 
 
@@ -222,7 +225,7 @@ def test_what_is_marked_to_be_ignored(folder, tmp_path, told, to):
     numbers = {"cat": 1, "dog": 2, "__ignore__": 1, "_background_": 1}
     assert converted.objects == numbers
     assert list(converted.objects) == list(numbers)
-    marked = [(r.obj, r.detail) for r in converted.losses if r.field == "ignored"]
+    marked = [(r.obj, r.detail) for r in converted.dropped if r.field == "ignored"]
     if to == "labelme":  # whose words they are
         assert (told.warnings, marked) == ([], [])
         return
@@ -298,7 +301,7 @@ def test_drawings(tmp_path):
 def test_class_folders_keep_their_labels(photo_folder, tmp_path):
     source = photo_folder({"disc": 2, "bar": 1})
     out = tmp_path / "out"
-    converted = convert(source, out, to="labelme", source="folders", workers=0)
+    converted = convert(source, out, to="labelme", format="folders", workers=0)
     assert converted.objects == {"bar": 0, "disc": 0}
     flags = json.loads((out / "disc" / "disc_000.json").read_text())["flags"]
     assert flags == {"disc": True}
@@ -347,12 +350,29 @@ def test_a_data_set_of_class_folders(prepared, tmp_path):
     assert content["tlkit"]["split"] == example.split
 
 
+def test_a_table_with_columns_of_other_names(folder, tmp_path):
+    for name in "ab":
+        folder.image(f"{name}.png")
+    rows = "bild;art\na.png;cat, dog\nb.png;pig\n"
+    (folder.root / "liste.csv").write_text(rows, encoding="utf-8")
+    out = tmp_path / "out"
+    options: dict[str, Any] = {"to": "labelme", "format": "csv", "separator": ","}
+    with pytest.raises(DatasetError, match="column") as caught:
+        convert(folder.root, out, **options)
+    assert "--column" in caught.value.hint
+    convert(folder.root, out, columns={"path": "bild", "label": "art"}, **options)
+    flags = {
+        name: json.loads((out / f"{name}.json").read_text())["flags"] for name in "ab"
+    }
+    assert flags == {"a": {"cat": True, "dog": True}, "b": {"pig": True}}
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"to": "cocoo"}, "Did you mean coco"),
-        ({"to": "coco", "source": "lableme"}, "Did you mean labelme"),
-        ({"to": "coco", "images": "link"}, "Unknown way with images"),
+        ({"to": "coco", "format": "lableme"}, "Did you mean labelme"),
+        ({"to": "coco", "images": "link"}, "Unknown value of images"),
     ],
 )
 def test_options_that_cannot_be_meant(folder, tmp_path, options, words):
@@ -396,7 +416,14 @@ def test_an_earlier_folder(folder, tmp_path):
     assert tree(out) == before
     convert(folder.root, out, to="labelme", workers=0, overwrite=True)
     assert set(tree(out)) == {
-        *("1.png", "1.json", "names.csv", "lost.csv", "rejected.csv", "convert.json"),
+        *(
+            "1.png",
+            "1.json",
+            "renamed_files.csv",
+            "dropped_fields.csv",
+            "rejected.csv",
+            "convert.json",
+        ),
     }
     (out / "convert.json").write_text("[]")
     with pytest.raises(UsageError, match="did not write"):
@@ -429,14 +456,14 @@ def test_whole_or_not_at_all(folder, tmp_path, monkeypatch):
 def test_a_image_that_goes_or_changes_meanwhile(folder, tmp_path, monkeypatch):
     for name in ("1", "2", "3"):
         folder.both(name, CAT)
-    plain = records.make_sheets
+    plain = records.make_images
 
     def meanwhile(*arguments):
         (folder.root / "1.png").unlink()
         folder.image("2.png")
         return plain(*arguments)
 
-    monkeypatch.setattr(module, "make_sheets", meanwhile)
+    monkeypatch.setattr(module, "make_images", meanwhile)
     converted = convert(folder.root, tmp_path / "out", to="labelme", workers=0)
     assert converted.images == 1
     assert [(r.file, r.reason) for r in converted.rejected] == [

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tlkit.dataset.annotations.shapes import Shape, mask_shape, rectangle
 from tlkit.dataset.convert import labelme
-from tlkit.dataset.convert.records import Sheet
+from tlkit.dataset.convert.records import OutputImage
 from tlkit.dataset.formats import labelme as reader
 from tlkit.dataset.records import Annotation, ImageRecord
 from tlkit.dataset.sources.open import open_source
@@ -24,26 +24,26 @@ def written(tmp_path):
     """What is written of things on one page, what is lost, and what is read again."""
 
     def write(*objects: Annotation, **record):
-        sheet = Sheet(
+        image = OutputImage(
             ImageRecord("x/a.png", objects=objects, **record), "b/a.png", 64, 48
         )
-        losses = labelme.write(tmp_path, [sheet], ["cat"])
+        dropped = labelme.write(tmp_path, [image], ["cat"])
         content = json.loads((tmp_path / "b" / "a.json").read_text(encoding="utf-8"))
         Image.new("RGB", (64, 48)).save(tmp_path / "b" / "a.png")
         parsed = reader.read(open_source(tmp_path, workers=0))
         (again,) = parsed.records
         assert parsed.rejected == ()
-        return content, losses, again
+        return content, dropped, again
 
     return write
 
 
-def lost(losses):
-    return [(loss.obj, loss.field) for loss in losses]
+def lost(dropped):
+    return [(field.obj, field.field) for field in dropped]
 
 
 def test_a_box(written):
-    content, losses, again = written(Annotation("cat é", (BOX,)))
+    content, dropped, again = written(Annotation("cat é", (BOX,)))
     assert content == {
         "version": "5.5.0",
         "flags": {},
@@ -63,7 +63,7 @@ def test_a_box(written):
         "imageHeight": 48,
         "imageWidth": 64,
     }
-    assert losses == []
+    assert dropped == []
     assert again.objects == (Annotation("cat é", (BOX,)),)
 
 
@@ -87,7 +87,7 @@ def test_shapes_of_one_thing_have_one_group(written):
 def test_shapes_that_labelme_does_not_draw(written):
     whole = Shape("mask", ((2, 3), (5, 4)))
     eye = mask_shape(np.eye(3, dtype=bool), 7, 8)
-    content, losses, again = written(
+    content, dropped, again = written(
         Annotation("cat", (ELLIPSE,)),
         Annotation("cat", (whole,)),
         Annotation("cat", (eye,)),
@@ -96,7 +96,7 @@ def test_shapes_that_labelme_does_not_draw(written):
     assert (ellipse["shape_type"], len(ellipse["points"])) == ("polygon", 64)
     for x, y in ellipse["points"]:
         assert math.isclose(((x - 20) / 10) ** 2 + ((y - 20) / 5) ** 2, 1)
-    assert lost(losses) == [(1, "shape")]
+    assert lost(dropped) == [(1, "shape")]
     assert filled["mask"]
     assert again.objects[1].shapes[0].pixels().shape == (2, 4)
     assert again.objects[1].shapes[0].pixels().all()
@@ -111,7 +111,7 @@ def test_attributes(written):
         "label": "other",
     }
     odd = {"flags": {"old": 1}, "description": 3}
-    content, losses, again = written(
+    content, dropped, again = written(
         Annotation("cat", (BOX, DOT), attributes=attributes),
         Annotation("cat", (BOX,), attributes=odd),
     )
@@ -123,20 +123,20 @@ def test_attributes(written):
     assert (two["flags"], two["description"]) == ({}, "")
     assert again.objects[0].attributes == {**attributes, "group_id": 1}
     assert again.objects[1].attributes == odd
-    assert lost(losses) == [(1, "attributes"), (2, "attributes")]
-    assert losses[0].detail.startswith("difficult, label: ")
+    assert lost(dropped) == [(1, "attributes"), (2, "attributes")]
+    assert dropped[0].detail.startswith("difficult, label: ")
 
 
 def test_a_box_of_its_own(written):
-    _, losses, _ = written(
+    _, dropped, _ = written(
         Annotation("cat", (BOX,), bbox=(0, 1, 6, 10)),
         Annotation("cat", (BOX,), bbox=(0, 0, 6, 9)),
     )
-    assert lost(losses) == [(2, "box")]
+    assert lost(dropped) == [(2, "box")]
 
 
 def test_of_the_image(written):
-    content, losses, again = written(
+    content, dropped, again = written(
         Annotation("cat", (DOT,)),
         labels=("wet",),
         split="val",
@@ -153,10 +153,10 @@ def test_of_the_image(written):
     assert (again.labels, again.split, again.group) == (("wet",), "val", "clip")
     assert again.attributes["by"] == "x"
     assert again.attributes["version"] == 3
-    assert lost(losses) == [(0, "split"), (0, "group"), (0, "attributes")]
+    assert lost(dropped) == [(0, "split"), (0, "group"), (0, "attributes")]
 
 
 def test_flags_that_labelme_would_refuse(written):
-    content, losses, _ = written(attributes={"flags": {"wet": 1}})
+    content, dropped, _ = written(attributes={"flags": {"wet": 1}})
     assert content["flags"] == {}
-    assert lost(losses) == [(0, "flags")]
+    assert lost(dropped) == [(0, "flags")]

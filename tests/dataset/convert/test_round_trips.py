@@ -104,7 +104,7 @@ def multiformat(shared_data: Path, tmp_path: Path):
 
 def there_and_back(place: Path, kind: str, to: str, out: Path):
     before = by_image(place, kind)
-    written = convert(place, out, to=to, source=kind, workers=0)
+    written = convert(place, out, to=to, format=kind, workers=0)
     assert formats.detect(formats.open_source(out, workers=0), "shapes") == to
     after = by_image(out, to)
     assert before.keys() == after.keys()
@@ -236,7 +236,7 @@ def test_what_is_written_opens_in_labelme(shared_data, tmp_path):
         )
     for name in LABELME:
         place = shared_data / "labelme" / name
-        convert(place, tmp_path / name, to="labelme", source="labelme", workers=0)
+        convert(place, tmp_path / name, to="labelme", format="labelme", workers=0)
     done = subprocess.run(
         [python, "-c", OPEN_IN_LABELME, *(str(tmp_path / name) for name in LABELME)],
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},

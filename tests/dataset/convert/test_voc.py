@@ -10,7 +10,7 @@ from PIL import Image
 from tlkit.dataset.annotations.shapes import Shape, mask_shape, rectangle
 from tlkit.dataset.convert import voc
 from tlkit.dataset.convert.convert import convert
-from tlkit.dataset.convert.records import Sheet
+from tlkit.dataset.convert.records import OutputImage
 from tlkit.dataset.formats import open_source, read
 from tlkit.dataset.records import Annotation, ImageRecord
 
@@ -45,15 +45,17 @@ def written(tmp_path):
 
     def write(*records: ImageRecord):
         names = [f"s/{number}.png" for number in range(len(records))]
-        sheets = [Sheet(p, n, 64, 48) for p, n in zip(records, names, strict=True)]
-        losses = voc.write(tmp_path, sheets, ["cat", "dog"])
+        images = [
+            OutputImage(p, n, 64, 48) for p, n in zip(records, names, strict=True)
+        ]
+        dropped = voc.write(tmp_path, images, ["cat", "dog"])
         (tmp_path / "JPEGImages").mkdir()
-        for sheet in sheets:
-            Image.new("RGB", (64, 48)).save(tmp_path / voc.place(sheet))
+        for image in images:
+            Image.new("RGB", (64, 48)).save(tmp_path / voc.image_path(image))
         layout_of(tmp_path)
         parsed = read(open_source(tmp_path, workers=0), "voc")
         assert parsed.rejected == ()
-        return losses, parsed
+        return dropped, parsed
 
     return write
 
@@ -62,8 +64,8 @@ def record(*objects, **rest):
     return ImageRecord("x.png", objects=objects, **rest)
 
 
-def lost(losses):
-    return [(loss.obj, loss.field) for loss in losses]
+def lost(dropped):
+    return [(field.obj, field.field) for field in dropped]
 
 
 EXPECTED = """<annotation>
@@ -95,10 +97,10 @@ EXPECTED = """<annotation>
 
 def test_a_box(written, tmp_path):
     obj = Annotation("cat <é", (BOX,), attributes={"difficult": True})
-    losses, parsed = written(record(obj), record())
+    dropped, parsed = written(record(obj), record())
     text = (tmp_path / "Annotations" / "s+0.xml").read_text(encoding="utf-8")
     assert text == EXPECTED
-    assert losses == []
+    assert dropped == []
     assert [p.objects for p in parsed.records] == [(obj,), ()]
     assert parsed.records[0].size == (64, 48)
     assert not (tmp_path / "ImageSets").exists()
@@ -112,10 +114,10 @@ def test_outlines(written):
         Annotation("cat", (TRIANGLE,), bbox=(9, 9, 21, 21)),
         Annotation("dog", (TRIANGLE, TRIANGLE)),
     )
-    losses, parsed = written(record(*objects))
+    dropped, parsed = written(record(*objects))
     assert parsed.records[0].objects == objects
-    assert lost(losses) == [(1, "shape"), (2, "shape"), (3, "shape")]
-    assert "many programs read only that" in losses[0].detail
+    assert lost(dropped) == [(1, "shape"), (2, "shape"), (3, "shape")]
+    assert "many programs read only the box" in dropped[0].detail
 
 
 def test_other_shapes(written):
@@ -127,13 +129,13 @@ def test_other_shapes(written):
         Annotation("dog", (DOT,)),
         Annotation("dog", (Shape("linestrip", ((-3, 4), (70, 8))),)),
     ]
-    losses, parsed = written(record(*objects))
+    dropped, parsed = written(record(*objects))
     again = parsed.records[0].objects
     assert [t.bounds for t in again] == [t.bounds for t in objects]
     assert [len(t.shapes) for t in again] == [2, 1, 1, 1]
     kinds = [t.shapes[0].kind for t in again]
     assert kinds == ["polygon", "polygon", "rectangle", "rectangle"]
-    assert [loss.detail for loss in losses if "beside" not in loss.detail] == [
+    assert [field.detail for field in dropped if "follow" not in field.detail] == [
         "A mask, written as its outline, holes filled.",
         "A circle, written as an outline of many corners.",
         "A point, written as its box.",
@@ -159,8 +161,8 @@ def test_what_else_is_lost(written):
     told = {"confidence": 0.5, "parts": bad, "difficult": [1]}
     obj = Annotation("cat", (BOX,), bbox=(0, 0, 9, 9), attributes=told)
     odd = record(obj, labels=("cat",), group="g", attributes={"a": 1})
-    losses, parsed = written(odd)
-    assert [(loss.obj, loss.field, loss.detail) for loss in losses] == [
+    dropped, parsed = written(odd)
+    assert [(field.obj, field.field, field.detail) for field in dropped] == [
         (0, "labels", "cat: only objects have labels."),
         (0, "group", "g: left out."),
         (0, "attributes", "a: left out."),

@@ -13,7 +13,7 @@ from tlkit.dataset.annotations.coco_segmentation import polygon_area
 from tlkit.dataset.annotations.shapes import Shape, mask_shape, rectangle
 from tlkit.dataset.convert import yolo
 from tlkit.dataset.convert.convert import convert
-from tlkit.dataset.convert.records import Sheet, flat
+from tlkit.dataset.convert.records import OutputImage
 from tlkit.dataset.formats import open_source, read
 from tlkit.dataset.records import Annotation, ImageRecord
 
@@ -57,16 +57,18 @@ def written(tmp_path):
 
     def write(*records: ImageRecord, labels=("cat", "dog")):
         names = [f"s/{number}.png" for number in range(len(records))]
-        sheets = [Sheet(p, n, 64, 48) for p, n in zip(records, names, strict=True)]
-        losses = yolo.write(tmp_path, sheets, labels)
-        for sheet in sheets:
-            path = tmp_path / yolo.place(sheet)
+        images = [
+            OutputImage(p, n, 64, 48) for p, n in zip(records, names, strict=True)
+        ]
+        dropped = yolo.write(tmp_path, images, labels)
+        for image in images:
+            path = tmp_path / yolo.image_path(image)
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (64, 48)).save(path)
         layout_of(tmp_path)
         parsed = read(open_source(tmp_path, workers=0), "yolo")
         assert parsed.rejected == ()
-        return losses, parsed
+        return dropped, parsed
 
     return write
 
@@ -75,12 +77,12 @@ def record(*objects, **rest):
     return ImageRecord("x.png", objects=objects, **rest)
 
 
-def lost(losses):
-    return [(loss.name, loss.obj, loss.field) for loss in losses]
+def lost(dropped):
+    return [(field.file, field.obj, field.field) for field in dropped]
 
 
-NO_AREA = "Its row has no area: its width or height is 0."
-OUTSIDE = "It lies outside of the image; a row without area at its edge stands for it."
+NO_AREA = "Its line has no area: its width or height is 0."
+OUTSIDE = "It lies outside of the image; a line without area at its edge stands for it."
 NO_SPLIT = [("data.yaml", 0, "split")] * 2
 
 
@@ -91,7 +93,7 @@ def test_boxes(written, tmp_path):
         Annotation("cat", (DOT,)),
         Annotation("cat", (reaching,)),
     ]
-    losses, parsed = written(record(*objects), record())
+    dropped, parsed = written(record(*objects), record())
     text = (tmp_path / "labels" / "s+0.txt").read_text()
     assert text == (
         "1 0.046875 0.119791667 0.0625 0.15625\n"
@@ -103,8 +105,8 @@ def test_boxes(written, tmp_path):
         "# Written by tlkit.\ntrain: images\nval: images\nnames:\n  0: cat\n  1: dog\n"
     )
     shape = [("s/0.png", number, "shape") for number in (2, 2, 3)]
-    assert lost(losses) == [*shape, *NO_SPLIT]
-    assert [loss.detail for loss in losses[:3]] == [
+    assert lost(dropped) == [*shape, *NO_SPLIT]
+    assert [field.detail for field in dropped[:3]] == [
         "A point, written as its box.",
         NO_AREA,
         "It reaches out of the image; cut at its edge.",
@@ -128,12 +130,12 @@ def test_outlines(written, tmp_path):
         Annotation("dog", (DOT,)),
         Annotation("cat", (Shape("circle", ((40, 20), (45, 20))),)),
     ]
-    losses, parsed = written(record(*objects))
-    assert lost(losses) == [
+    dropped, parsed = written(record(*objects))
+    assert lost(dropped) == [
         *[("s/0.png", number, "shape") for number in (2, 3, 3, 4, 4, 5, 5, 6)],
         *NO_SPLIT,
     ]
-    assert [loss.detail for loss in losses[:7]] == [
+    assert [field.detail for field in dropped[:7]] == [
         "A rectangle, written as its four corners.",
         "A mask, written as its outline, holes filled.",
         "2 outlines, joined to one by lines of no width.",
@@ -166,11 +168,11 @@ def test_what_is_outside_of_the_image(written, others):
             NO_AREA,
         ],
     }
-    losses, parsed = written(
+    dropped, parsed = written(
         record(*(Annotation("cat", (s,)) for s in (*details, *others)))
     )
     for number, expected in enumerate(details.values(), 1):
-        found = [loss.detail for loss in losses if loss.obj == number]
+        found = [field.detail for field in dropped if field.obj == number]
         assert [detail for detail in found if "written" not in detail] == expected
     corner = parsed.records[0].objects[0].bounds
     np.testing.assert_allclose(corner, (64, 30, 64, 40), atol=1e-6)
@@ -183,13 +185,13 @@ def test_the_box_of_a_mask_with_a_margin(written):
     Image.fromarray(inside).save(buffer, "PNG")
     text = base64.b64encode(buffer.getvalue()).decode()
     mask = Shape("mask", ((10, 8), (49, 37)), text)
-    losses, parsed = written(
+    dropped, parsed = written(
         record(Annotation("cat", (mask,)), Annotation("cat", (TRIANGLE,)))
     )
     np.testing.assert_allclose(
         parsed.records[0].objects[0].bounds, (13, 13, 43, 28), atol=1e-6
     )
-    assert [(loss.obj, loss.detail) for loss in losses if loss.field == "box"] == [
+    assert [(field.obj, field.detail) for field in dropped if field.field == "box"] == [
         (1, "Its box was 10 8 50 38; that around what is written is 13 13 43 28.")
     ]
 
@@ -197,26 +199,25 @@ def test_the_box_of_a_mask_with_a_margin(written):
 def test_joined_outlines():
     square = [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)]
     right = [(5.0, 0.0), (5.0, 2.0), (4.0, 2.0), (4.0, 0.0)]
-    path = yolo.joined([square, right])
+    path = yolo.join([square, right])
     # over from the right upper corner to the nearest, round, and back
     assert path == [
         *square[:2],
         *[(4.0, 0.0), (5.0, 0.0), (5.0, 2.0), (4.0, 2.0), (4.0, 0.0)],
         *square[1:],
     ]
-    assert yolo.joined([square]) == square
+    assert yolo.join([square]) == square
     many = [[(x + i, y) for x, y in square] for i in range(0, 1200, 4)]
-    path = yolo.joined(many)
+    path = yolo.join(many)
     assert polygon_area(path) == pytest.approx(300 * 4)
     assert {*path} == {point for part in many for point in part}
 
 
-def test_joined_outlines_of_many_corners(monkeypatch):
-    monkeypatch.setattr(yolo, "AT_ONCE", 8)
+def test_joined_outlines_of_many_corners():
     angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     one = [(float(np.cos(a)), float(np.sin(a))) for a in angles]
     other = [(x + 3, y) for x, y in one]
-    path = yolo.joined([one, other])
+    path = yolo.join([one, other])
     assert path[0] == one[0]
     assert path[1] == other[20]
     assert len(path) == 82
@@ -224,16 +225,16 @@ def test_joined_outlines_of_many_corners(monkeypatch):
 
 def test_sides(written, tmp_path):
     sides = ("train", "test", None)
-    losses, parsed = written(
+    dropped, parsed = written(
         *(record(Annotation("cat", (BOX,)), split=s) for s in sides)
     )
     content = yaml.safe_load((tmp_path / "data.yaml").read_text())
     del content["names"]
     train = "images/train"
     assert content == {"train": train, "val": train, "test": "images/test"}
-    assert [(loss.name, loss.detail) for loss in losses] == [
+    assert [(field.file, field.detail) for field in dropped] == [
         ("data.yaml", "There is no val: data.yaml has images/train for it."),
-        ("s/2.png", "On no side of the split: data.yaml does not lead to it."),
+        ("s/2.png", "In no split: data.yaml does not lead to it."),
     ]
     assert {p.path: p.split for p in parsed.records} == {
         "images/train/s+0.png": "train",
@@ -245,15 +246,15 @@ def test_sides(written, tmp_path):
 def test_what_else_is_lost(tmp_path):
     obj = Annotation("cat", (BOX,), bbox=(0, 0, 9, 9), attributes={"confidence": 0.5})
     odd = record(obj, labels=("cat",), group="g", attributes={"a": 1}, split="train")
-    losses = yolo.write(tmp_path, [Sheet(odd, "a.gif", 9, 40)], ["cat"])
-    assert [(loss.obj, loss.field, loss.detail) for loss in losses[:-1]] == [
-        (1, "box", "Its box was 0 0 9 9; that around what is written is 1 2 5 9.5."),
-        (1, "attributes", "confidence: left out."),
+    dropped = yolo.write(tmp_path, [OutputImage(odd, "a.gif", 9, 40)], ["cat"])
+    assert [(field.obj, field.field, field.detail) for field in dropped[:-1]] == [
         (0, "labels", "cat: only objects have labels."),
         (0, "group", "g: left out."),
         (0, "attributes", "a: left out."),
         (0, "image", "Ultralytics opens no .gif."),
         (0, "image", "Ultralytics opens none of fewer than 10 pixels across."),
+        (1, "box", "Its box was 0 0 9 9; that around what is written is 1 2 5 9.5."),
+        (1, "attributes", "confidence: left out."),
     ]
 
 
@@ -263,16 +264,6 @@ def test_names_that_yaml_would_take_for_something_else(written):
     _, parsed = written(record(*objects), labels=labels)
     assert [obj.label for obj in parsed.records[0].objects] == list(labels)
     assert parsed.classes == labels
-
-
-def test_flat_names():
-    assert flat("a.b.png") == "a.b.png"
-    assert flat("images/a/b.png") == "images+a+b.png"
-    names = ["a/b.png", "a+b.png", "a+/b.png", "a/+b.png", f"{'é' * 120}.png"]
-    names.append(f"{'é' * 120}x.png")
-    made = [flat(name) for name in names]
-    assert len(set(made)) == len(names)
-    assert all("/" not in name and len(name.encode()) < 230 for name in made)
 
 
 @pytest.mark.parametrize(("name", "count"), [("yolo", 87), ("bccd", 1870)])

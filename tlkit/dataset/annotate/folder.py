@@ -25,7 +25,7 @@ from typing import Any
 from PIL import Image
 
 from tlkit.dataset.convert import labelme
-from tlkit.dataset.convert.records import Sheet
+from tlkit.dataset.convert.records import OutputImage
 from tlkit.dataset.records import ImageRecord, Rejected
 from tlkit.errors import UsageError
 from tlkit.files import write_json, write_text
@@ -151,7 +151,7 @@ def write_images(
         chosen = dict.fromkeys((*flags, *record.labels), False)
         chosen |= dict.fromkeys(record.labels, True)
         height, width = image.pixels.shape[:2]
-        sheet = Sheet(
+        output = OutputImage(
             ImageRecord(
                 record.path, objects=record.objects, attributes={"flags": chosen}
             ),
@@ -159,7 +159,7 @@ def write_images(
             width,
             height,
         )
-        labelme.write(folder, [sheet], ())
+        labelme.write(folder, [output], ())
         state = state_of(contents.read_json(folder / f"{stem}.json"))
         entries.append(Entry(f"{stem}.json", record.path, state))
     return entries, unseen

@@ -1,9 +1,9 @@
-"""Sheets in, COCO JSON out: one file for each side of the split, images in images/.
+"""Writer of COCO JSON: one file for each split, images in images/.
 
     annotations/instances_{train,val,test}.json     or instances_default.json
     images/...
 
-What COCO has no place for stands under the key "tlkit", where `sources.coco` finds it.
+What COCO has no place for is kept under the key "tlkit", where `formats.coco` finds it.
 """
 
 from __future__ import annotations
@@ -21,136 +21,140 @@ from tlkit.dataset.annotations.coco_segmentation import (
     total_area,
 )
 from tlkit.dataset.annotations.shapes import rectangle
-from tlkit.dataset.convert import losses as lost
-from tlkit.dataset.convert.records import Loss, Sheet
+from tlkit.dataset.convert import dropped
+from tlkit.dataset.convert.dropped import Field
+from tlkit.dataset.convert.records import DroppedField, OutputImage, split_reserved
 from tlkit.dataset.formats.coco_objects import EXTRA
-from tlkit.dataset.records import Annotation
+from tlkit.dataset.records import Annotation, ImageRecord
+from tlkit.files import write_text
 
-# What other programs know of as well.
+# Attributes that other programs know as well.
 OF_IMAGES = {"license", "flickr_url", "coco_url", "date_captured", "flags"}
-OF_THINGS = {"keypoints", "num_keypoints", "attributes", "score", "ignore"}
-# Attributes that have a key of COCO's, whose value is checked.
-SPECIAL = {"iscrowd", "area", "supercategory"}
-OWN_OF_IMAGES = {"id", "file_name", "width", "height", EXTRA}
-OWN_OF_THINGS = {"id", "image_id", "category_id", "bbox", "segmentation", EXTRA}
+OF_OBJECTS = {"keypoints", "num_keypoints", "attributes", "score", "ignore"}
+# Attributes with a key of COCO's, whose value is checked.
+CHECKED = {"iscrowd", "area", "supercategory"}
+RESERVED_OF_IMAGES = {"id", "file_name", "width", "height", EXTRA}
+RESERVED_OF_OBJECTS = {
+    *("id", "image_id", "category_id", "bbox", "segmentation", EXTRA)
+}
 KNOWN_KINDS = {"polygon", "rectangle", "mask"}
 
 
-def place(sheet: Sheet) -> str:
-    """Where the copy of an image goes."""
-    return f"images/{sheet.name}"
+def image_path(image: OutputImage) -> str:
+    """Return the path of an image's copy."""
+    return f"images/{image.name}"
 
 
-def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[Loss]:
+def write(
+    folder: Path, images: Sequence[OutputImage], labels: Sequence[str]
+) -> list[DroppedField]:
     """Write everything but the images."""
-    losses: list[Loss] = []
     numbers = {label: number for number, label in enumerate(labels, 1)}
-    above = _above(sheets)
+    above = _supercategories(images)
     categories = [
         {"id": number, "name": label, "supercategory": above.get(label, "")}
         for label, number in numbers.items()
     ]
-    image_ids, thing_ids = itertools.count(1), itertools.count(1)
+    lost: list[DroppedField] = []
+    object_ids = itertools.count(1)
     files: dict[str, dict[str, list[Any]]] = {}
-    for sheet in sheets:
+    for image_id, image in enumerate(images, 1):
         content = files.setdefault(
-            sheet.record.split or "default", {"images": [], "annotations": []}
+            image.record.split or "default", {"images": [], "annotations": []}
         )
-        image = next(image_ids)
-        content["images"].append({"id": image, **_image(sheet, losses)})
-        for number, obj in enumerate(sheet.record.objects, 1):
-            content["annotations"].append(
-                {
-                    "id": next(thing_ids),
-                    "image_id": image,
-                    "category_id": numbers[obj.label],
-                    **_annotation(obj, sheet, above.get(obj.label, "")),
-                }
-            )
-            losses += _losses(obj, sheet.name, number)
+        content["images"].append({"id": image_id, **_image(image)})
+        content["annotations"] += [
+            {
+                "id": next(object_ids),
+                "image_id": image_id,
+                "category_id": numbers[obj.label],
+                **_annotation(obj, image, above.get(obj.label, "")),
+            }
+            for obj in image.record.objects
+        ]
+        record = image.record
+        of_objects = map(_dropped, record.objects)
+        lost += dropped.collect(image, _dropped_of_image(record), of_objects)
     (folder / "annotations").mkdir()
-    for side, content in files.items():
+    for split, content in files.items():
         info = {"description": "Written by tlkit."}
         whole = {"info": info, "licenses": [], **content, "categories": categories}
         text = json.dumps(whole, ensure_ascii=False, allow_nan=False)
-        path = folder / "annotations" / f"instances_{side}.json"
-        path.write_text(text + "\n", encoding="utf-8", newline="\n")
-    return losses
+        write_text(folder / "annotations" / f"instances_{split}.json", text + "\n")
+    return lost
 
 
-def _above(sheets: Sequence[Sheet]) -> dict[str, str]:
+def _supercategories(images: Sequence[OutputImage]) -> dict[str, str]:
+    """Return the first supercategory of each label."""
     above: dict[str, str] = {}
-    for sheet in sheets:
-        for obj in sheet.record.objects:
-            told = obj.attributes.get("supercategory")
-            if isinstance(told, str):
-                above.setdefault(obj.label, told)
+    for image in images:
+        for obj in image.record.objects:
+            name = obj.attributes.get("supercategory")
+            if isinstance(name, str):
+                above.setdefault(obj.label, name)
     return above
 
 
-def _image(sheet: Sheet, losses: list[Loss]) -> dict[str, Any]:
-    record = sheet.record
-    told = {"labels": list(record.labels), "group": record.group}
-    for field, value in told.items():
-        if value:
-            detail = f"{value}: COCO has none, only tlkit reads it."
-            losses.append(Loss(sheet.name, 0, field, detail))
-    if unseen := _unseen(record.attributes, OF_IMAGES):
-        losses.append(Loss(sheet.name, 0, "attributes", unseen))
-    clash = {k: v for k, v in record.attributes.items() if k in OWN_OF_IMAGES}
-    extra = {k: v for k, v in {**told, "attributes": clash}.items() if v}
-    return {
-        "file_name": sheet.name,
-        "width": sheet.width,
-        "height": sheet.height,
-        **{k: v for k, v in record.attributes.items() if k not in OWN_OF_IMAGES},
-        **({EXTRA: extra} if extra else {}),
-    }
+def _image(image: OutputImage) -> dict[str, Any]:
+    record = image.record
+    free, clashing = split_reserved(record.attributes, RESERVED_OF_IMAGES)
+    content = {"file_name": image.name, "width": image.width, "height": image.height}
+    return _with_extra(
+        content | free,
+        {"labels": list(record.labels), "group": record.group, "attributes": clashing},
+    )
 
 
-def _annotation(obj: Annotation, sheet: Sheet, above: str) -> dict[str, Any]:
-    said = encode_segmentation(obj.shapes, (sheet.width, sheet.height))
-    drawn, _ = decode_segmentation(said)
+def _with_extra(content: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    filled = {name: value for name, value in extra.items() if value}
+    return {**content, EXTRA: filled} if filled else content
+
+
+def _annotation(
+    obj: Annotation, image: OutputImage, supercategory: str
+) -> dict[str, Any]:
+    segmentation = encode_segmentation(obj.shapes, (image.width, image.height))
+    again, _ = decode_segmentation(segmentation)
     x0, y0, x1, y1 = obj.bounds
     area = obj.attributes.get("area")
     if not isinstance(area, int | float):
-        area = total_area(drawn)
+        area = total_area(again)
     attributes = {
         name: value
         for name, value in obj.attributes.items()
-        if name not in SPECIAL or (name == "supercategory" and value != above)
+        if name not in CHECKED or (name == "supercategory" and value != supercategory)
     }
-    extra: dict[str, Any] = {}
-    if not same_shapes(drawn or [rectangle(obj.bounds)], obj.shapes):
-        extra["shapes"] = [shape.json() for shape in obj.shapes]
-    if clash := {k: v for k, v in attributes.items() if k in OWN_OF_THINGS}:
-        extra["attributes"] = clash
-    return {
+    free, clashing = split_reserved(attributes, RESERVED_OF_OBJECTS)
+    kept = same_shapes(again or [rectangle(obj.bounds)], obj.shapes)
+    content = {
         "bbox": [x0, y0, x1 - x0, y1 - y0],
         "area": area,
         "iscrowd": int(obj.attributes.get("iscrowd") == 1),
-        "segmentation": said,
-        **{k: v for k, v in attributes.items() if k not in OWN_OF_THINGS},
-        **({EXTRA: extra} if extra else {}),
+        "segmentation": segmentation,
     }
+    shapes = [] if kept else [shape.json() for shape in obj.shapes]
+    return _with_extra(content | free, {"shapes": shapes, "attributes": clashing})
 
 
-def _losses(obj: Annotation, name: str, number: int) -> Iterator[Loss]:
+def _dropped_of_image(record: ImageRecord) -> Iterator[Field]:
+    for field, value in (("labels", list(record.labels)), ("group", record.group)):
+        if value:
+            yield field, f"{value}: COCO has none, only tlkit reads it."
+    yield from _unknown(record.attributes, OF_IMAGES)
+
+
+def _dropped(obj: Annotation) -> Iterator[Field]:
     kinds = {shape.kind for shape in obj.shapes}
     for kind in sorted(kinds - KNOWN_KINDS):
         outlined = any(s.outlines() for s in obj.shapes if s.kind == kind)
         instead = "a polygon" if outlined else "a polygon without area"
-        detail = f"A {kind}, written as {instead}; only tlkit reads what it was."
-        yield Loss(name, number, "shape", detail)
+        yield "shape", f"A {kind}, written as {instead}; only tlkit reads what it was."
     if "mask" in kinds and len(obj.shapes) > 1:
         detail = "Several shapes, written as one mask; only tlkit reads them apart."
-        yield Loss(name, number, "shape", detail)
-    for detail in lost.ignored(obj):
-        yield Loss(name, number, lost.IGNORED, detail)
-    if unseen := _unseen(obj.attributes, OF_THINGS | SPECIAL):
-        yield Loss(name, number, "attributes", unseen)
+        yield "shape", detail
+    yield from dropped.ignored(obj)
+    yield from _unknown(obj.attributes, OF_OBJECTS | CHECKED)
 
 
-def _unseen(attributes: Mapping[str, Any], seen: set[str]) -> str:
-    names = ", ".join(name for name in attributes if name not in seen)
-    return f"{names}: kept, but not known to other programs." if names else ""
+def _unknown(values: Mapping[str, Any], known: set[str]) -> Iterator[Field]:
+    return dropped.attributes(values, known, "kept, but not known to other programs")

@@ -1,12 +1,12 @@
-"""Sheets in, Pascal VOC out.
+"""Writer of Pascal VOC.
 
     JPEGImages/1.jpg
     Annotations/1.xml
-    ImageSets/Main/{train,val,trainval,test}.txt     for the sides that there are
+    ImageSets/Main/{train,val,trainval,test}.txt     for the splits that there are
 
-Boxes are written as everything is in here, with 0 at the left and upper edge, and with
-decimals where they are not whole. Outlines stand beside the box, <polygon><x1><y1>...,
-one for each part, which `sources.voc` and some other programs read.
+Boxes have 0 at the left and upper edge, as everywhere in tlkit, and decimals where they
+are not whole. Outlines follow the box, <polygon><x1><y1>..., one for each part, which
+`formats.voc` and some other programs read.
 """
 
 from __future__ import annotations
@@ -18,68 +18,72 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
-from tlkit.dataset.convert import losses as lost
-from tlkit.dataset.convert.records import Loss, Sheet, flat
+from tlkit.dataset.convert import dropped
+from tlkit.dataset.convert.dropped import Field
+from tlkit.dataset.convert.names import flat
+from tlkit.dataset.convert.records import DroppedField, OutputImage
 from tlkit.dataset.formats.voc_xml import FLAGS
 from tlkit.dataset.records import Annotation
+from tlkit.files import write_text
 
 LISTS = {
-    "train": ("train",),
-    "val": ("val",),
-    "trainval": ("train", "val"),
-    "test": ("test",),
+    "train": {"train"},
+    "val": {"val"},
+    "trainval": {"train", "val"},
+    "test": {"test"},
 }
 # What XML cannot hold.
-NO_TEXT = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NO_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def place(sheet: Sheet) -> str:
-    """Where the copy of an image goes."""
-    return f"JPEGImages/{flat(sheet.name)}"
+def image_path(image: OutputImage) -> str:
+    """Return the path of an image's copy."""
+    return f"JPEGImages/{flat(image.name)}"
 
 
-def write(folder: Path, sheets: Sequence[Sheet], labels: Sequence[str]) -> list[Loss]:  # noqa: ARG001
+def write(
+    folder: Path,
+    images: Sequence[OutputImage],
+    labels: Sequence[str],  # noqa: ARG001
+) -> list[DroppedField]:
     """Write everything but the images."""
-    losses: list[Loss] = []
+    lost: list[DroppedField] = []
     (folder / "Annotations").mkdir()
-    for sheet in sheets:
-        tree = _annotation(sheet)
+    for image in images:
+        tree = _annotation(image)
         indent(tree, "\t")
-        path = folder / "Annotations" / f"{_stem(sheet)}.xml"
+        path = folder / "Annotations" / f"{_stem(image)}.xml"
         ElementTree(tree).write(path, encoding="utf-8")
-        losses += lost.of_image(sheet)
-        for number, obj in enumerate(sheet.record.objects, 1):
-            losses += _losses(obj, sheet.name, number)
-    _write_lists(folder / "ImageSets" / "Main", sheets)
-    return losses
+        of_objects = map(_dropped, image.record.objects)
+        lost += dropped.collect(image, dropped.of_image(image.record), of_objects)
+    _write_lists(folder / "ImageSets" / "Main", images)
+    return lost
 
 
-def _stem(sheet: Sheet) -> str:
-    return posixpath.splitext(flat(sheet.name))[0]
+def _stem(image: OutputImage) -> str:
+    return posixpath.splitext(flat(image.name))[0]
 
 
-def _write_lists(folder: Path, sheets: Sequence[Sheet]) -> None:
-    found = {sheet.record.split for sheet in sheets}
-    for name, sides in LISTS.items():
-        if found.issuperset(sides):
+def _write_lists(folder: Path, images: Sequence[OutputImage]) -> None:
+    found = {image.record.split for image in images}
+    for name, splits in LISTS.items():
+        if found >= splits:
             folder.mkdir(parents=True, exist_ok=True)
-            stems = [_stem(sheet) for sheet in sheets if sheet.record.split in sides]
-            text = "".join(f"{stem}\n" for stem in stems)
-            path = folder / f"{name}.txt"
-            path.write_text(text, encoding="utf-8", newline="\n")
+            stems = [_stem(image) for image in images if image.record.split in splits]
+            write_text(folder / f"{name}.txt", "".join(f"{stem}\n" for stem in stems))
 
 
-def _annotation(sheet: Sheet) -> Element:
+def _annotation(image: OutputImage) -> Element:
     tree = Element("annotation")
     _add(tree, "folder", "JPEGImages")
-    _add(tree, "filename", flat(sheet.name))
+    _add(tree, "filename", flat(image.name))
     _add(SubElement(tree, "source"), "database", "Unknown")
     size = SubElement(tree, "size")
-    for name, number in (("width", sheet.width), ("height", sheet.height)):
-        _add(size, name, str(number))
+    _add(size, "width", str(image.width))
+    _add(size, "height", str(image.height))
     _add(size, "depth", "3")
     _add(tree, "segmented", "0")
-    for obj in sheet.record.objects:
+    for obj in image.record.objects:
         _add_object(tree, obj)
     return tree
 
@@ -90,9 +94,9 @@ def _add_object(tree: Element, obj: Annotation) -> None:
     usual = {"pose": "Unspecified", "truncated": 0, "difficult": 0}
     for name, value in (usual | _plain(obj.attributes)).items():
         _add(element, name, str(int(value) if isinstance(value, bool) else value))
-    whole = _is_box(obj)
-    _add_box(element, obj.shapes[0].bounds if whole else obj.bounds)
-    for shape in () if whole else obj.shapes:
+    boxed = _is_box(obj)
+    _add_box(element, obj.shapes[0].bounds if boxed else obj.bounds)
+    for shape in () if boxed else obj.shapes:
         for outline in shape.outlines():
             polygon = SubElement(element, "polygon")
             for number, (x, y) in enumerate(outline, 1):
@@ -117,8 +121,11 @@ def _plain(attributes: Mapping[str, Any]) -> dict[str, str | int]:
 
 
 def _parts(attributes: Mapping[str, Any]) -> list[Any]:
+    """Return the attribute "parts", unless any is not a name and a box."""
     parts = attributes.get("parts")
-    fit = isinstance(parts, list) and all(
+    if not isinstance(parts, list):
+        return []
+    fit = all(
         isinstance(part, dict)
         and part.keys() == {"name", "box"}
         and isinstance(part["name"], str)
@@ -127,11 +134,11 @@ def _parts(attributes: Mapping[str, Any]) -> list[Any]:
         and all(isinstance(v, int | float) for v in part["box"])
         for part in parts
     )
-    return parts if fit and isinstance(parts, list) else []
+    return parts if fit else []
 
 
 def _add(element: Element, name: str, text: str) -> None:
-    SubElement(element, name).text = NO_TEXT.sub("\ufffd", text)
+    SubElement(element, name).text = NO_XML.sub("\ufffd", text)
 
 
 def _add_box(element: Element, box: Sequence[float]) -> None:
@@ -144,18 +151,13 @@ def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(float(value))
 
 
-def _losses(obj: Annotation, name: str, number: int) -> Iterator[Loss]:
-    whole = _is_box(obj)
-    for detail in lost.kinds(obj, {"rectangle"} if whole else {"polygon"}):
-        yield Loss(name, number, "shape", detail)
-    if not whole and any(shape.outlines() for shape in obj.shapes):
-        detail = "Outlines are kept beside the box; many programs read only that."
-        yield Loss(name, number, "shape", detail)
-    if whole and lost.is_off(obj):
-        detail = "The given box is not that around the shape; left out."
-        yield Loss(name, number, "box", detail)
-    for detail in lost.ignored(obj):
-        yield Loss(name, number, lost.IGNORED, detail)
+def _dropped(obj: Annotation) -> Iterator[Field]:
+    boxed = _is_box(obj)
+    yield from dropped.shapes(obj, {"rectangle"} if boxed else {"polygon"})
+    if not boxed and any(shape.outlines() for shape in obj.shapes):
+        yield "shape", "Outlines follow the box; many programs read only the box."
+    if boxed and dropped.box_differs(obj):
+        yield "box", "The given box is not that around the shape; left out."
+    yield from dropped.ignored(obj)
     kept = {*_plain(obj.attributes), *(["parts"] if _parts(obj.attributes) else [])}
-    if names := lost.left_out(obj.attributes, kept):
-        yield Loss(name, number, "attributes", names)
+    yield from dropped.attributes(obj.attributes, kept)

@@ -1,10 +1,4 @@
-"""Sheets in, the files of other programs out: one writer a format.
-
-Every writer has
-
-    place(sheet) -> str     where the copy of the image goes, relative to the folder
-    write(folder, sheets, labels) -> list[Loss]     writes all but the images
-"""
+"""The writers, one per annotation format."""
 
 from __future__ import annotations
 
@@ -13,32 +7,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlkit.dataset.convert import coco, labelme, voc, yolo
-from tlkit.dataset.convert.records import Loss, Sheet
-
-__all__ = ["WRITERS", "Loss", "Sheet", "Writer"]
+from tlkit.dataset.convert.records import DroppedField, OutputImage
 
 
 @dataclass(frozen=True)
 class Writer:
-    """How a format is written.
+    """A way to write annotated images.
 
     Attributes:
-        place: Where the copy of an image goes.
-        write: Writes everything else.
-        labels: Whether labels of whole images are read from it again.
-        task: What a trainer is to be told to learn from it; None where no trainer is
-            named after the format.
+        image_path: Returns the path of an image's copy, relative to the folder.
+        write: Writes everything else, for images and the classes in order.
+        image_labels: Whether labels of whole images are read from it again.
+        task: Returns what a trainer named after the format can learn from it.
     """
 
-    place: Callable[[Sheet], str]
-    write: Callable[[Path, Sequence[Sheet], Sequence[str]], list[Loss]]
-    labels: bool
-    task: Callable[[Sequence[Sheet]], str] | None = None
+    image_path: Callable[[OutputImage], str]
+    write: Callable[[Path, Sequence[OutputImage], Sequence[str]], list[DroppedField]]
+    image_labels: bool
+    task: Callable[[Sequence[OutputImage]], str] = lambda _: ""
 
 
 WRITERS = {
-    "labelme": Writer(labelme.place, labelme.write, labels=True),
-    "coco": Writer(coco.place, coco.write, labels=True),
-    "yolo": Writer(yolo.place, yolo.write, labels=False, task=yolo.task),
-    "voc": Writer(voc.place, voc.write, labels=False),
+    "labelme": Writer(labelme.image_path, labelme.write, image_labels=True),
+    "coco": Writer(coco.image_path, coco.write, image_labels=True),
+    "yolo": Writer(yolo.image_path, yolo.write, image_labels=False, task=yolo.task),
+    "voc": Writer(voc.image_path, voc.write, image_labels=False),
 }

@@ -133,7 +133,8 @@ def open_source(
 
 
 RECORD = "convert.json"
-LOST, REJECTED, NAMES = "lost.csv", "rejected.csv", "names.csv"
+DROPPED, REJECTED = "dropped_fields.csv", "rejected.csv"
+RENAMED = "renamed_files.csv"
 KEYS = {"source", "format", "files"}
 
 
@@ -149,5 +150,5 @@ def own_files(root: Path, there: Collection[str]) -> frozenset[str]:
         return frozenset()
     files = content["files"]
     listed = {RECORD, *(files if isinstance(files, list) else ())}
-    own = {RECORD, LOST, REJECTED, NAMES}
+    own = {RECORD, DROPPED, REJECTED, RENAMED}
     return frozenset(own & listed & set(there))

@@ -13,18 +13,11 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.backbones.cut_points import body_operations, cuttable, output_of
+from tlkit.backbones.cut_points import backbone_operations, cut_operations
 from tlkit.backbones.flatten import graph_of
-from tlkit.backbones.graph import build_body, symbolic
-from tlkit.backbones.registry import (
-    NONE,
-    OWN,
-    TORCH,
-    Backbone,
-    find,
-    is_own,
-    short_name,
-)
+from tlkit.backbones.graph import build_backbone, output_of, symbolic
+from tlkit.backbones.registry import find
+from tlkit.backbones.spec import NONE, TORCH, Backbone, is_custom, short_name
 from tlkit.errors import UsageError, WeightsError
 from tlkit.model.classifier import Classifier, build_classifier
 from tlkit.model.head import parse_head
@@ -87,14 +80,14 @@ def at(model: keras.Model, name: str) -> keras.Model:
 
 
 def test_names():
-    assert is_own("a/b.keras")
-    assert is_own("hub:resnet_18_imagenet")
-    assert not is_own("vgg16")
+    assert is_custom("a/b.keras")
+    assert is_custom("hub:resnet_18_imagenet")
+    assert not is_custom("vgg16")
     assert short_name("a/Bee.keras") == "bee"
     assert short_name("runs/first/model.keras") == "first"
     assert short_name("hub:/presets/ResNet") == "resnet"
     assert short_name("MobileNetV2") == "mobilenetv2"
-    with pytest.raises(UsageError, match=r"has to be a \.keras one"):
+    with pytest.raises(UsageError, match=r"Use a \.keras file"):
         find("my.h5")
 
 
@@ -103,11 +96,10 @@ def test_the_row_is_read_off_the_graph(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     row = find("own.keras", preprocessing="torch")
     assert row.name == str(tmp_path / "own.keras")
-    assert (row.native, row.fixed, row.builder) == (32, True, OWN)
+    assert (row.native, row.fixed, row.custom) == (32, True, True)
     assert row.preprocessing is TORCH
     # The classification top, that begins with a pooling, is no place to cut at.
     assert row.cuts == ("norm", "high")
-    assert row.channels == (4, 6)
     # 3*9*4+4, 4*4, 4*9*6+6.
     assert row.parameters == 112 + 16 + 222
     assert len(row.checksum) == 64
@@ -134,8 +126,8 @@ def test_random_weights_are_others_and_of_the_seed(tmp_path):
         classifier(row, weights="none", freeze_to="none", seed=seed)
         for seed in (1, 1, 2)
     )
-    assert first.weights_digest == again.weights_digest
-    digests = {brought.weights_digest, first.weights_digest, other.weights_digest}
+    assert first.weights_checksum == again.weights_checksum
+    digests = {brought.weights_checksum, first.weights_checksum, other.weights_checksum}
     assert len(digests) == 3
     assert first.frozen == ()  # batch normalization included: it has learned nothing
 
@@ -145,7 +137,7 @@ def test_a_weights_file_of_it(tmp_path):
     row = find(save(model, tmp_path), preprocessing="none")
     model.save_weights(tmp_path / "w.weights.h5")
     built = classifier(row, weights=str(tmp_path / "w.weights.h5"))
-    assert built.weights_digest == classifier(row).weights_digest
+    assert built.weights_checksum == classifier(row).weights_checksum
 
 
 @pytest.mark.parametrize("kind", ["rescaling", "normalization", "arithmetic", "behind"])
@@ -184,7 +176,7 @@ def test_normalization_that_has_adapted(tmp_path):
 
 def test_what_has_to_be_said_and_what_must_not(tmp_path):
     path = save(plain(), tmp_path)
-    with pytest.raises(UsageError, match="has to be said") as caught:
+    with pytest.raises(UsageError, match="must be given") as caught:
         find(path)
     assert "--preprocessing none" in caught.value.hint
     with pytest.raises(UsageError, match="VGG16 has its own preprocessing"):
@@ -217,7 +209,7 @@ def test_submodels_are_laid_flat(tmp_path):
     model = nested()
     row = find(save(model, tmp_path))
     built = classifier(row, freeze_to="none")
-    names = [operation.name for operation in body_operations(built.model)]
+    names = [operation.name for operation in backbone_operations(built.model)]
     # Two are called conv; the one inside gets the name of its submodel before its own.
     assert [name for name in names if "conv" in name] == ["conv", "inner_conv"]
     assert row.cuts == ("drop",)
@@ -255,7 +247,7 @@ def test_branches_can_be_cut_where_they_meet(tmp_path):
     x = L.Add(name="sum")([x, L.Multiply()([y, squeeze])])
     row = find(save(keras.Model(image, x), tmp_path), preprocessing="none")
     with symbolic():
-        points = [one.name for one in cuttable(build_body(row, 32))]
+        points = [one.name for one in cut_operations(build_backbone(row, 32))]
     assert points == ["stem", "sum"]
     assert row.cuts == ("sum",)
 
@@ -277,16 +269,16 @@ def test_open_size(tmp_path):
         find(path, preprocessing="none")
     row = find(path, preprocessing="none", size=40)
     assert (row.native, row.fixed) == (40, False)
-    assert build_body(row, 24).outputs[0].shape == (None, 16, 16, 4)
+    assert build_backbone(row, 24).outputs[0].shape == (None, 16, 16, 4)
     with pytest.raises(UsageError, match="does not take images of 6 px"):
-        build_body(row, 6)
+        build_backbone(row, 6)
 
 
 def test_fixed_size(tmp_path):
     row = find(save(plain(), tmp_path), preprocessing="none")
     for size in (31, 33):
         with pytest.raises(UsageError, match="takes images of 32 px only"):
-            build_body(row, size)
+            build_backbone(row, size)
 
 
 def test_what_tlkit_has_saved(tmp_path):

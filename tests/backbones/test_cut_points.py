@@ -4,33 +4,32 @@ import keras
 import pytest
 
 from tlkit.backbones.cut_points import (
-    body_operations,
+    backbone_operations,
+    cut_operations,
     cut_points,
-    cuttable,
     find_cut,
     find_freeze,
     inputs_below,
-    output_of,
     unfinished,
 )
-from tlkit.backbones.graph import build_body, symbolic
+from tlkit.backbones.graph import build_backbone, output_of, symbolic
 from tlkit.backbones.registry import find
 from tlkit.errors import UsageError
 
 
 def body(name: str) -> keras.Model:
     with symbolic():
-        return build_body(find(name), 96)
+        return build_backbone(find(name), 96)
 
 
 def cut_body(name: str, cut: str) -> keras.Model:
     whole = body(name)
-    features = output_of(find_cut(whole, cut))
+    features = output_of(find_cut(whole, cut, whole.name))
     return keras.Model(whole.inputs[0], features, name=whole.name)
 
 
 def freeze_name(part: keras.Model, name: str | None) -> str:
-    operation = find_freeze(part, name)
+    operation = find_freeze(part, name, part.name)
     assert operation is not None
     return str(operation.name)
 
@@ -42,10 +41,10 @@ def test_cut_points_by_hand():
     assert first.shape == (224, 224, 64)
     # 3*3*3*64 + 64 and 3*3*64*64 + 64
     assert first.parameters == 1_792 + 36_928
-    assert not first.good
+    assert not first.recommended
     last = points["block5_pool"]
     assert (last.shape, last.parameters) == ((7, 7, 512), 14_714_688)
-    assert last.good
+    assert last.recommended
 
 
 def test_cut_points_follow_size():
@@ -58,11 +57,11 @@ def test_cut_points_follow_size():
 
 def test_cuttable_are_what_separates_the_graph():
     model = body("mobilenet_v2")
-    points = [point.name for point in cuttable(model)]
+    points = [point.name for point in cut_operations(model)]
     assert "block_2_add" in points
     # block_2_expand and its like lie beside the shortcut of their block.
     assert not [name for name in points if name.startswith("block_2_expand")]
-    for point in cuttable(model):
+    for point in cut_operations(model):
         below = {id(one) for one in inputs_below(model, point)}
         crossing = {
             id(parent.operation)
@@ -78,12 +77,12 @@ def test_image_and_preprocessing_are_no_cut_points():
     points = [point.name for point in cut_points(find("vgg16"), 32)]
     assert points[0] == "block1_conv1"
     with pytest.raises(UsageError):
-        find_cut(body("vgg16"), "preprocess")
+        find_cut(body("vgg16"), "preprocess", "VGG16")
 
 
 def test_any_layer_can_be_cut_at_and_only_what_it_needs_is_kept():
     part = cut_body("inception", "conv2d_5")  # the 1x1 branch of mixed0
-    kept = [operation.name for operation in body_operations(part)]
+    kept = [operation.name for operation in backbone_operations(part)]
     assert kept[-1] == "conv2d_5"
     assert len([name for name in kept if name.startswith("conv2d")]) == 6
 
@@ -93,39 +92,39 @@ def test_any_layer_can_be_cut_at_and_only_what_it_needs_is_kept():
 )
 def test_unknown_cut_suggests(name: str, suggestion: str):
     with pytest.raises(UsageError, match=f"Unknown layer '{name}'") as caught:
-        find_cut(body("inception"), name)
+        find_cut(body("inception"), name, "InceptionV3")
     assert suggestion in caught.value.hint
 
 
 def test_a_layer_like_no_other_is_looked_up():
     listed = "List them with: tlkit backbones show InceptionV3"
     with pytest.raises(UsageError, match="Unknown layer 'qqq'") as caught:
-        find_cut(body("inception"), "qqq")
+        find_cut(body("inception"), "qqq", "InceptionV3")
     assert caught.value.hint == listed
     part = cut_body("inception", "mixed7")
     with pytest.raises(UsageError, match="ends at the cut 'mixed7'") as caught:
-        find_freeze(part, "qqq")
+        find_freeze(part, "qqq", part.name)
     assert caught.value.hint == listed
 
 
 def test_freeze():
     part = cut_body("mobilenet_v2", "block_6_expand_relu")
     assert freeze_name(part, None) == "block_6_expand_relu"
-    assert find_freeze(part, "none") is None
+    assert find_freeze(part, "none", part.name) is None
     assert freeze_name(part, "block_2_add") == "block_2_add"
 
 
 def test_freeze_beside_a_shortcut_names_the_nearest():
     part = cut_body("mobilenet_v2", "block_6_expand_relu")
     with pytest.raises(UsageError, match="other paths lead around it") as caught:
-        find_freeze(part, "block_2_depthwise")
+        find_freeze(part, "block_2_depthwise", part.name)
     assert caught.value.hint.endswith("block_1_project_BN, block_2_add.")
 
 
 def test_freeze_above_the_cut():
     part = cut_body("mobilenet_v2", "block_2_add")
-    with pytest.raises(UsageError, match="body ends at the cut 'block_2_add'"):
-        find_freeze(part, "block_4_add")
+    with pytest.raises(UsageError, match="backbone ends at the cut 'block_2_add'"):
+        find_freeze(part, "block_4_add", part.name)
 
 
 def test_freeze_in_a_branch_that_is_cut_at():

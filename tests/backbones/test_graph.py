@@ -8,14 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.backbones.graph import build_body, symbolic
+from tlkit.backbones.graph import build_backbone, symbolic
 from tlkit.backbones.registry import find
 
 
 def names(name: str) -> list[str]:
     row = find(name)
     with symbolic():
-        body = build_body(row, row.least)
+        body = build_backbone(row, row.min_size)
     return [operation.name for operation in body.operations]
 
 
@@ -58,7 +58,8 @@ def test_random_weights_come_from_the_seed_alone():
     random.seed(3)
     before = random.getstate()
     first, again, other = (
-        build_body(find("smallcnn"), 32, seed=seed).get_weights() for seed in (7, 7, 8)
+        build_backbone(find("smallcnn"), 32, seed=seed).get_weights()
+        for seed in (7, 7, 8)
     )
     assert random.getstate() == before
     for one, same, different in zip(first, again, other, strict=True):
@@ -69,7 +70,7 @@ def test_random_weights_come_from_the_seed_alone():
 
 def test_symbolic_bodies_never_get_memory():
     with symbolic():
-        body = build_body(find("vgg16"), 32)
+        body = build_backbone(find("vgg16"), 32)
     keras.layers.Dense(1)(keras.Input((2,)))  # Keras fills in what is pending
     assert body.count_params() == 14_714_688
     assert all(weight._value is None for weight in body.weights)

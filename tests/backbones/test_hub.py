@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.backbones.cut_points import output_of
-from tlkit.backbones.registry import NONE, find
+from tlkit.backbones.graph import output_of
+from tlkit.backbones.registry import find
+from tlkit.backbones.spec import HUB_INSTALL, NONE
 from tlkit.errors import UsageError
 from tlkit.model.classifier import build_classifier
 from tlkit.model.head import parse_head
@@ -64,11 +65,11 @@ def test_without_the_library(monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UsageError, match="needs the library KerasHub") as caught:
         find("hub:resnet_18_imagenet")
-    assert caught.value.hint == 'pip install "keras-hub>=0.22"'
+    assert caught.value.hint == HUB_INSTALL
 
 
 def test_a_preset_that_cannot_be_had(preset):
-    with pytest.raises(UsageError, match=r"'nope' cannot be had: no preset nope"):
+    with pytest.raises(UsageError, match=r"'nope' cannot be loaded: no preset nope"):
         find("hub:nope")
 
 
@@ -81,7 +82,7 @@ def test_the_image_converter_tells_size_and_preprocessing(preset):
     # As in a process that has built nothing else.
     assert row.cuts == ("add",)
     assert set(preset.loads) == {False}
-    with pytest.raises(UsageError, match="tells its preprocessing itself"):
+    with pytest.raises(UsageError, match="has its own preprocessing"):
         find(preset.name, preprocessing="tf")
 
 
@@ -93,7 +94,7 @@ def test_a_converter_that_does_not_scale(preset):
 
 
 def test_without_a_converter_it_has_to_be_said(preset):
-    with pytest.raises(UsageError, match="has to be said"):
+    with pytest.raises(UsageError, match="must be given"):
         find(preset.name, size=24)
     assert find(preset.name, size=24, preprocessing="caffe").preprocessing.name
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.backbones.graph import build_body, symbolic
+from tlkit.backbones.graph import build_backbone, symbolic
 from tlkit.backbones.registry import find
 from tlkit.backbones.weights.load import load_weights
 from tlkit.backbones.weights.sources import NANO_FILE
@@ -18,7 +18,7 @@ from tlkit.model.cost import flops
 
 def test_size_and_cost():
     with symbolic():
-        body = build_body(find("nano"), 96)
+        body = build_backbone(find("nano"), 96)
     # stem 27*16; then 9*in + in*out a block, and four numbers for every channel that
     # is normalized: the stem's, and in and out of every block. The fourth stage
     # gets the 128 channels that the third has handed on beside its 256. What both
@@ -44,7 +44,7 @@ def test_size_and_cost():
 def test_the_last_stages_hand_on_what_came_in(size):
     """Each place of it is the mean of the four below; at 100 px of 7 places, 2 go to
     the first and 1 to the last of 4, for what is missing is missing at the end."""
-    body = build_body(find("nano"), size)
+    body = build_backbone(find("nano"), size)
     names = ("stage3", "stage4_block2", "stage4_all")
     ends = [body.get_layer(name).output for name in names]
     pixels = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), "uint8")
@@ -59,7 +59,7 @@ def test_the_last_stages_hand_on_what_came_in(size):
 
 def test_what_is_handed_on_is_normalized():
     """By what the last layer knows of it, here by hand: less 3, by a half."""
-    body = build_body(find("nano"), 64)
+    body = build_backbone(find("nano"), 64)
     pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), "uint8")
     last = body.layers[-1]
     assert last.name == "stage4"
@@ -77,7 +77,7 @@ def test_its_weights_are_small_and_loaded_without_network():
             lambda _, one: kinds.add(one.dtype) if hasattr(one, "dtype") else None
         )
     assert kinds == {np.dtype("float16")}
-    body = build_body(find("nano"), 64)
+    body = build_backbone(find("nano"), 64)
     random = body.get_layer("stem_conv").kernel.numpy()
     load_weights(find("nano"), body, body, "own")
     assert np.abs(body.get_layer("stem_conv").kernel.numpy() - random).max() > 0.01

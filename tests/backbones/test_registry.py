@@ -11,9 +11,11 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.backbones.cut_points import cuttable, output_of
-from tlkit.backbones.graph import build_body, preprocess, symbolic
-from tlkit.backbones.registry import BACKBONES, Backbone, find, from_scratch
+from tlkit.backbones.cut_points import cut_operations
+from tlkit.backbones.graph import build_backbone, output_of, preprocess, symbolic
+from tlkit.backbones.registry import find
+from tlkit.backbones.spec import Backbone
+from tlkit.backbones.table import BACKBONES, from_scratch
 from tlkit.backbones.weights.sources import PUBLISHED
 from tlkit.errors import UsageError
 from tlkit.model.cost import flops
@@ -52,7 +54,7 @@ def test_networks_from_scratch_stand_in_the_order_of_their_cost():
     costs = []
     for row in from_scratch():
         with symbolic():
-            costs.append(flops(build_body(row, 64)))
+            costs.append(flops(build_backbone(row, 64)))
     assert len(costs) == 6
     assert costs == sorted(costs)
 
@@ -60,27 +62,25 @@ def test_networks_from_scratch_stand_in_the_order_of_their_cost():
 @pytest.mark.parametrize("backbone", BACKBONES.values(), ids=lambda row: row.name)
 def test_conformance(backbone: Backbone):
     with symbolic():
-        body = build_body(backbone, backbone.least)
+        body = build_backbone(backbone, backbone.min_size)
     operations = {operation.name: operation for operation in body.operations}
-    points = [point.name for point in cuttable(body)]
+    points = [point.name for point in cut_operations(body)]
     assert body.inputs[0].dtype == "uint8"
-    assert body.inputs[0].shape == (None, backbone.least, backbone.least, 3)
+    assert body.inputs[0].shape == (None, backbone.min_size, backbone.min_size, 3)
     assert body.count_params() == backbone.parameters
-    assert len(backbone.cuts) == len(backbone.channels) >= 3
+    assert len(backbone.cuts) >= 3
     assert body.outputs[0] is output_of(operations[backbone.cuts[-1]])
     assert [name for name in points if name in backbone.cuts] == list(backbone.cuts)
-    for cut, channels in zip(backbone.cuts, backbone.channels, strict=True):
-        features = output_of(operations[cut])
-        assert features.shape[-1] == channels
-        assert min(features.shape[1:3]) >= 1
-    assert backbone.least <= backbone.native
-    with pytest.raises(UsageError, match=f"at least {backbone.least} px"):
-        build_body(backbone, backbone.least - 1)
+    for cut in backbone.cuts:
+        assert min(output_of(operations[cut]).shape[1:3]) >= 1
+    assert backbone.min_size <= backbone.native
+    with pytest.raises(UsageError, match=f"at least {backbone.min_size} px"):
+        build_backbone(backbone, backbone.min_size - 1)
 
 
 def test_least_is_what_keras_accepts():
     for name, least in {"InceptionV3": 75, "Xception": 71, "VGG16": 32}.items():
-        assert BACKBONES[name].least == least
+        assert BACKBONES[name].min_size == least
         build = getattr(keras.applications, name)
         with pytest.raises(ValueError, match=f"at least {least}"):
             build(weights=None, include_top=False, input_shape=(least - 1,) * 2 + (3,))

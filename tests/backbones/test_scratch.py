@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.backbones.graph import build_body, symbolic
-from tlkit.backbones.registry import find, from_scratch
+from tlkit.backbones.graph import build_backbone, symbolic
+from tlkit.backbones.registry import find
 from tlkit.backbones.scratch import NETWORKS
 from tlkit.backbones.scratch.densenet import densenet_bc
+from tlkit.backbones.table import from_scratch
 
 
 def trainable(model: keras.Model) -> int:
@@ -21,7 +22,7 @@ def trainable(model: keras.Model) -> int:
 
 def body(name: str, size: int) -> keras.Model:
     with symbolic():
-        return build_body(find(name), size)
+        return build_backbone(find(name), size)
 
 
 def test_every_network_is_in_the_table():
@@ -71,7 +72,7 @@ def test_resnet20():
 
 def test_resnet20_shortcuts_have_no_weights():
     """Every second pixel, and eight new maps of zeros on either side."""
-    model = build_body(find("resnet20"), 32)
+    model = build_backbone(find("resnet20"), 32)
     before, after = "stage1_block3_out", "stage2_block1_add"
     pad = next(one for one in model.operations if one.name == "pad")
     both = keras.Model(
@@ -109,7 +110,7 @@ def test_densenet_of_the_paper():
 @pytest.mark.parametrize("row", from_scratch(), ids=lambda row: row.name)
 def test_learns_two_images_by_heart(row):
     """The gradient reaches every layer, and the loss falls."""
-    body = build_body(row, 32, seed=1)
+    body = build_backbone(row, 32, seed=1)
     features = keras.layers.GlobalAveragePooling2D()(body.outputs[0])
     answer = keras.layers.Dense(2, activation="softmax")(features)
     model = keras.Model(body.inputs[0], answer)

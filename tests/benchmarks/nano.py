@@ -53,12 +53,12 @@ def options_of(
 
 def random_weights(seed: int, work: Path) -> str:
     """A file of Nano's initial weights, so that they can be frozen like others."""
-    from tlkit.backbones.graph import build_body
+    from tlkit.backbones.graph import build_backbone
     from tlkit.backbones.registry import find
 
     path = work / f"random_{seed}.weights.h5"
     if not path.exists():
-        build_body(find("nano"), SIZE, seed=seed).save_weights(path)
+        build_backbone(find("nano"), SIZE, seed=seed).save_weights(path)
     return str(path)
 
 

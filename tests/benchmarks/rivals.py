@@ -139,7 +139,7 @@ def logistic(task: Task, maps: np.ndarray) -> np.ndarray:
 
 def _depths(classifier: Classifier) -> list[float]:
     """Depth of each trainable variable: 0 in the head to 1 in the lowest layer."""
-    below = {layer.name for layer in classifier.body.layers}
+    below = {layer.name for layer in classifier.base_model.layers}
     layers = [one for one in classifier.model.layers if one.trainable_variables]
     low = [layer.name for layer in layers if layer.name in below]
     return [

@@ -46,7 +46,7 @@ def test_all_faults_are_shown_at_once():
         ({"views": "fresh", "augment": "none"}, "every view is the same"),
         ({"preprocessing": "tf"}, "MobileNetV2 has its own preprocessing"),
         ({"preprocessing": "vgg", "backbone": "x.keras"}, "caffe | torch"),
-        ({"backbone": "my.h5"}, "has to be a .keras one"),
+        ({"backbone": "my.h5"}, "Use a .keras file"),
         ({"engine": "onnx"}, "auto | openvino | keras"),
         ({"augment": "strog"}, "strong"),
         ({"hflip": False, "augment": ({"D4": {}},)}, "augmentation has D4"),

@@ -19,7 +19,7 @@ from examples.pretrain_nano.library import OBJECTS, Library, draw_class, draw_li
 from examples.pretrain_nano.strokes import bezier
 from examples.pretrain_nano.training import FusedNormalization
 from tests.conftest import ROOT
-from tlkit.backbones.graph import build_body
+from tlkit.backbones.graph import build_backbone
 from tlkit.backbones.registry import find
 from tlkit.backbones.weights.load import load_weights
 from tlkit.backbones.weights.sources import NANO_FILE
@@ -231,5 +231,5 @@ def test_a_training_is_repeated_to_the_byte(tmp_path, capsys):
     assert log["sha256"] in capsys.readouterr().out
     with h5py.File(first) as file:
         assert "layers" in file
-    body = build_body(find("nano"), 64)
+    body = build_backbone(find("nano"), 64)
     load_weights(find("nano"), body, body, str(first))

@@ -10,7 +10,7 @@ import pytest
 import tlkit
 from tests.conftest import SMALL
 from tlkit.backbones import registry
-from tlkit.backbones.graph import build_body
+from tlkit.backbones.graph import build_backbone
 from tlkit.config import build_config, resolve
 from tlkit.errors import UsageError
 from tlkit.features.cut_features import features_at_cuts
@@ -52,7 +52,7 @@ def test_they_are_what_the_network_says_pooled(prepared, own_cache):
             registry.find("smallcnn"), size=32, cut=one.cut, freeze_to=None,
             head=parse_head("gap"), n_classes=2, weights="none", seed=0,
         )  # fmt: skip
-        maps = np.asarray(classifier.body(images))
+        maps = np.asarray(classifier.base_model(images))
         mean, most = maps.mean(axis=(1, 2)), maps.max(axis=(1, 2))
         close = {"rtol": 0.02, "atol": 0.02 * maps.max()}
         np.testing.assert_allclose(one.features("gap"), mean, **close)
@@ -60,7 +60,7 @@ def test_they_are_what_the_network_says_pooled(prepared, own_cache):
         both = np.hstack([one.features("gap"), one.features("gmp")])
         assert np.array_equal(one.features("gap_gmp"), both)
         assert one.channels == maps.shape[-1]
-        assert one.parameters == classifier.body.count_params()
+        assert one.parameters == classifier.base_model.count_params()
 
 
 def seen(run):
@@ -97,7 +97,7 @@ def test_many_cuts_find_what_training_has_computed(
 def test_a_file_that_is_damaged_further_up_gives_what_is_below(
     prepared, own_cache, tmp_path
 ):
-    body = build_body(registry.find("smallcnn"), 32)
+    body = build_backbone(registry.find("smallcnn"), 32)
     above = [layer for layer in body.layers if layer.name.startswith("block3")]
     kernel = next(layer for layer in above if layer.weights).weights[0]
     kernel.assign(np.full(kernel.shape, np.nan))

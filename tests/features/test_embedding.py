@@ -33,7 +33,7 @@ def test_rows_are_the_mean_over_the_map(prepared, own_cache, float32_engines):
     import keras
 
     from tlkit.backbones import registry
-    from tlkit.backbones.cut_points import output_of
+    from tlkit.backbones.graph import output_of
     from tlkit.model.classifier import build_classifier
     from tlkit.model.head import parse_head
 
@@ -49,7 +49,7 @@ def test_rows_are_the_mean_over_the_map(prepared, own_cache, float32_engines):
         [read_example(prepared.source, e, size=32) for e in prepared.examples[4::-1]]
     )
     maps = np.asarray(keras.Model(model.inputs[0], cut)(pixels, training=False))
-    assert rows.shape == (5, row.channels[-1])
+    assert rows.shape == (5, 128)
     assert rows.dtype == np.float32
     np.testing.assert_allclose(rows, maps.mean((1, 2)), rtol=0.02, atol=1e-3)
 

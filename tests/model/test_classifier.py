@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.backbones.graph import build_body
+from tlkit.backbones.graph import build_backbone
 from tlkit.backbones.registry import find
 from tlkit.errors import UsageError
 from tlkit.model.classifier import Classifier, build_classifier, split_at_freeze
@@ -74,12 +74,12 @@ def test_conformance(tmp_path, name, size, cut, freeze_to):
     """Trains what it should and nothing else; splits, saves and reloads exactly."""
     # A file, because only what was trained before keeps its batch normalization.
     file = tmp_path / "body.weights.h5"
-    build_body(find(name), size).save_weights(file)
+    build_backbone(find(name), size).save_weights(file)
     classifier = build(name, size, cut=cut, freeze_to=freeze_to, weights=str(file))
     x = pixels(size)
-    before, checksum = variables(classifier.model), classifier.frozen_digest()
+    before, checksum = variables(classifier.model), classifier.frozen_checksum()
     train(classifier, x)
-    assert classifier.frozen_digest() == checksum
+    assert classifier.frozen_checksum() == checksum
     assert_trained(classifier, before, body_too=freeze_to is not None)
     wanted = np.asarray(classifier.model(x))
     if freeze_to != "none":
@@ -132,7 +132,7 @@ def test_statistics_of_random_weights_follow_few_steps():
     classifier = build("MobileNetV2", 32, cut="block_2_add", freeze_to="none")
     assert {layer.momentum for layer in normalizations(classifier.model)} == {0.9}
     pretrained = build("nano", 32, cut="stage2_block3", freeze_to="none", weights="own")
-    assert not any(layer.trainable for layer in normalizations(pretrained.body))
+    assert not any(layer.trainable for layer in normalizations(pretrained.base_model))
 
 
 def assert_splits(classifier: Classifier, x: np.ndarray, wanted: np.ndarray) -> None:
@@ -245,9 +245,9 @@ def test_mixed_precision():
     outputs = np.asarray(classifier.model(x))
     assert outputs.dtype == np.float32
     np.testing.assert_array_equal(np.asarray(suffix(prefix(x))), outputs)
-    checksum = classifier.frozen_digest()
+    checksum = classifier.frozen_checksum()
     train(classifier, x)
-    assert classifier.frozen_digest() == checksum
+    assert classifier.frozen_checksum() == checksum
 
 
 def test_what_is_told():
@@ -283,7 +283,7 @@ def test_seed_decides_all():
         build("SmallCNN", 32, freeze_to="none", seed=seed) for seed in (1, 1, 2)
     )
     assert random.getstate() == state
-    assert first.weights_digest == again.weights_digest != other.weights_digest
+    assert first.weights_checksum == again.weights_checksum != other.weights_checksum
     x = pixels(32)
     train(first, x)
     train(again, x)
@@ -295,21 +295,22 @@ def test_seed_decides_all():
 
 def test_digest_is_of_the_body_as_loaded():
     classifier = build("SmallCNN", 32, freeze_to="block2")
-    assert len(classifier.weights_digest) == 64
+    assert len(classifier.weights_checksum) == 64
     assert (
-        build("SmallCNN", 32, n_classes=7).weights_digest == classifier.weights_digest
+        build("SmallCNN", 32, n_classes=7).weights_checksum
+        == classifier.weights_checksum
     )
     shorter = build("SmallCNN", 32, cut="block2")
-    assert shorter.weights_digest != classifier.weights_digest
+    assert shorter.weights_checksum != classifier.weights_checksum
     # Frozen up to block2 or cut there: the same frozen layers.
-    assert shorter.frozen_digest() == classifier.frozen_digest()
+    assert shorter.frozen_checksum() == classifier.frozen_checksum()
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"cut": "block9"}, "Unknown layer 'block9'"),
-        ({"cut": "block2", "freeze_to": "block3"}, "body ends at the cut 'block2'"),
+        ({"cut": "block2", "freeze_to": "block3"}, "backbone ends at the cut 'block2'"),
         ({"size": 31}, "at least 32 px"),
         ({"n_classes": 1}, "2 classes at least"),
     ],

@@ -1,7 +1,7 @@
 import keras
 import pytest
 
-from tlkit.backbones.graph import build_body, symbolic
+from tlkit.backbones.graph import build_backbone, symbolic
 from tlkit.backbones.registry import find
 from tlkit.model.cost import flops
 
@@ -25,5 +25,5 @@ def test_operations_worked_out_by_hand():
 )
 def test_the_known_networks_cost_what_is_known(name, published):
     with symbolic():
-        body = build_body(find(name), 224)
+        body = build_backbone(find(name), 224)
     assert flops(body) == pytest.approx(published, rel=0.02)

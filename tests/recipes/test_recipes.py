@@ -32,7 +32,7 @@ def test_a_recipe_names_a_known_layer_and_takes_a_step(name, prepared, tmp_path)
         recipe=name,
         weights="none",
         freeze_to=config.model.cut,
-        size=backbone.least,
+        size=backbone.min_size,
         epochs=1,
         workers=0,
     )

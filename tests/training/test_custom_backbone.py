@@ -198,6 +198,6 @@ def test_it_compares_images_too(prepared, tmp_path):
     rows = tlkit.embedder(path, workers=0)(prepared.source, paths)
     assert rows.shape == (3, 8)
     keras.Sequential([keras.Input((32, 32, 3)), L.Conv2D(2, 3)]).save(path)
-    with pytest.raises(UsageError, match="has to be said") as caught:
+    with pytest.raises(UsageError, match="must be given") as caught:
         tlkit.embedder(path)
     assert "tlkit backbones" in caught.value.hint

@@ -11,7 +11,7 @@ import pytest
 
 from tests.training.test_finetune import weights_of
 from tlkit.backbones import registry
-from tlkit.backbones.graph import build_body
+from tlkit.backbones.graph import build_backbone
 from tlkit.backbones.weights.load import load_weights
 from tlkit.errors import UsageError
 from tlkit.progress import Silent
@@ -100,7 +100,7 @@ def test_what_lies_below_a_phase_does_not_change(prepared, tmp_path):
         prepared.directory, tmp_path / "run", phases="top:2@1e-2", probe=False,
         **PRETRAINED, monitor="val_accuracy",
     )  # fmt: skip
-    body = build_body(registry.find("nano"), 32)
+    body = build_backbone(registry.find("nano"), 32)
     load_weights(registry.find("nano"), body, body, "own")
     model = run.model()
     for place in ("stem", "stage1_block1", "stage2_block2", "stage2_block3"):

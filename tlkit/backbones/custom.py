@@ -1,8 +1,4 @@
-"""Networks of the user's own: a .keras file or a KerasHub preset to a row and a body.
-
-Such a row is made when it is asked for; all that the table says of others is read off
-the graph.
-"""
+"""Custom backbones: the user's own networks, described by reading their graph."""
 
 from __future__ import annotations
 
@@ -17,153 +13,145 @@ import keras
 import numpy as np
 
 from tlkit.backbones import hub, keras_file
-from tlkit.backbones.cut_points import (
-    body_operations,
-    cuttable,
+from tlkit.backbones.cut_points import backbone_operations, cut_operations, trunk
+from tlkit.backbones.flatten import FlatCopy, graph_of
+from tlkit.backbones.graph import (
+    build_backbone,
     output_of,
     parents,
-    trunk,
+    producer,
+    symbolic,
 )
-from tlkit.backbones.flatten import CAST, Flat, graph_of
-from tlkit.backbones.graph import build_body, symbolic
-from tlkit.backbones.registry import HUB, NAMED, NONE, OWN, Backbone, Preprocessing
-from tlkit.backbones.weights.hdf5 import Piece
+from tlkit.backbones.spec import (
+    CAST,
+    HUB,
+    NONE,
+    PREPROCESSINGS,
+    Backbone,
+    Preprocessing,
+)
+from tlkit.backbones.weights.hdf5 import LayerWeights
 from tlkit.errors import UsageError
 
-# A classification top begins with one of these, or with anything that gives no map.
-POOLINGS = (
-    keras.layers.GlobalAveragePooling2D,
-    keras.layers.GlobalMaxPooling2D,
-)
+# A classification top begins with one of these, or with any output without places.
+POOLINGS = (keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D)
 SCALERS = (keras.layers.Rescaling, keras.layers.Normalization)
 # keras.ops with a constant, as in x / 127.5 - 1.
 ARITHMETIC = ("Add", "Divide", "Multiply", "Subtract", "TrueDivide")
-
-# A map with this share of the side of the one below it begins a new stage.
+# A feature map this much narrower than the one below it begins a new stage.
 SHRUNK = 2 / 3
 
 
 def find(name: str, *, preprocessing: str | None, size: int | None) -> Backbone:
-    """The row of a network of the user's own."""
-    row = look_at(name, size)
-    told = hub.info(row.name).preprocessing if row.name.startswith(HUB) else None
-    pixels = _preprocessing(row, preprocessing, told)
-    return dataclasses.replace(row, preprocessing=pixels)
+    """Return a custom backbone."""
+    backbone = find_graph(name, size)
+    preset = None
+    if backbone.name.startswith(HUB):
+        _, preset = hub.image_settings(backbone.name)
+    scaling = _preprocessing(backbone, preprocessing, preset)
+    return dataclasses.replace(backbone, preprocessing=scaling)
 
 
-def look_at(name: str, size: int | None) -> Backbone:
-    """The row of a network of the user's own, whatever pixels it expects.
-
-    Args:
-        name: As `find` takes it.
-        size: Input side in pixels; None for that of the network or preset.
-
-    Returns:
-        The row; its preprocessing stands for nothing.
-
-    Raises:
-        UsageError: As `find`.
-    """
+def find_graph(name: str, size: int | None) -> Backbone:
+    """Return a custom backbone whose preprocessing is not determined yet."""
     name = _source(name).full_name(name)
-    return _look_at(name, _source(name).stamp(name), size)
+    return _find_graph(name, _source(name).stamp(name), size)
 
 
 @functools.lru_cache(maxsize=8)
-def _look_at(name: str, stamp: Any, size: int | None) -> Backbone:
+def _find_graph(name: str, stamp: Any, size: int | None) -> Backbone:
     model = _opened(name, stamp)
-    told = hub.info(name).size if name.startswith(HUB) else None
-    native = _native(model, name, told or size)
-    fixed = model.inputs[0].shape[1] is not None
-    row = Backbone(
+    own_size = model.inputs[0].shape[1]
+    native = own_size or (hub.image_settings(name)[0] if name.startswith(HUB) else None)
+    native = native or size
+    if native is None:
+        raise UsageError(
+            f"{name} takes images of any size, so a size must be given.",
+            hint="Add --size, such as --size 224.",
+        )
+    backbone = Backbone(
         name=name,
         aliases=(),
         preprocessing=NONE,
-        native=native,
-        least=native if fixed else 1,
+        native=int(native),
+        min_size=int(native) if own_size else 1,
         cuts=(),
-        channels=(),
         parameters=0,
-        builder=OWN,
-        fixed=fixed,
-        checksum=_graph_digest(model),
+        source="custom",
+        build=build,
+        read_weights=read_weights,
+        fixed=own_size is not None,
+        checksum=_graph_checksum(model),
     )
     with symbolic():
-        body = build_body(row, size or native)
-    cuts = _good_cuts(body)
+        model = build_backbone(backbone, size or backbone.native)
     return dataclasses.replace(
-        row,
-        cuts=tuple(one.name for one in cuts),
-        channels=tuple(output_of(one).shape[-1] for one in cuts),
-        parameters=body.count_params(),
-        scaler=_scaler(body),
+        backbone,
+        cuts=tuple(one.name for one in _recommended_cuts(model)),
+        parameters=model.count_params(),
+        scaler=_scaler(model),
     )
 
 
 def build(backbone: Backbone, pixels: keras.KerasTensor) -> keras.Model:
-    """A network of the user's own, flat, without its classification top."""
-    model = _opened(backbone.name, _source(backbone.name).stamp(backbone.name))
-    wanted = model.inputs[0].dtype
+    """Build a custom backbone: flat, without its classification top."""
+    name = backbone.name
+    model = _opened(name, _source(name).stamp(name))
+    dtype = model.inputs[0].dtype
+    x = pixels
     # A network that takes whole numbers gets the same ones.
-    x = pixels if wanted == "float32" else keras.ops.cast(pixels, wanted)
-    if x is not pixels:
-        x._keras_history.operation.name = CAST
+    if dtype != "float32":
+        x = keras.ops.cast(pixels, dtype)
+        producer(x).name = CAST
     try:
-        outputs = Flat(backbone.name).copy(model, [x])
+        outputs = FlatCopy(name).copy(model, [x])
     except (ValueError, TypeError) as error:
+        # Keras may append a whole configuration.
+        text = " ".join(str(error).split())
+        text = text if len(text) <= 300 else f"{text[:300]} ..."
         raise UsageError(
-            f"{backbone.name} does not take images of {pixels.shape[1]} px: "
-            f"{short(error)}",
+            f"{name} does not take images of {pixels.shape[1]} px: {text}",
             hint="Try a larger --size.",
         ) from error
     image = keras.utils.get_source_inputs(pixels)
-    return keras.Model(image, _last_map(keras.Model(image, outputs), backbone.name))
+    return keras.Model(image, _last_feature_map(keras.Model(image, outputs), name))
 
 
-def pieces(backbone: Backbone, body: keras.Model) -> list[Piece]:
-    """The weights that a network of the user's own brings along."""
-    model = _source(backbone.name).open_model(backbone.name, weights=True)
-    flat = Flat(backbone.name)
+def read_weights(backbone: Backbone, model: keras.Model) -> list[LayerWeights]:
+    """Return the weights that a custom backbone brings, per layer of a built model."""
+    stored = _source(backbone.name).open_model(backbone.name, weights=True)
+    flat = FlatCopy(backbone.name)
     with symbolic():
-        shape, dtype = model.inputs[0].shape[1:], model.inputs[0].dtype
-        flat.copy(model, [keras.Input(shape, dtype=dtype)])
-    layers = [one for one in body.layers if one.weights and one.name in flat.sources]
+        shape, dtype = stored.inputs[0].shape[1:], stored.inputs[0].dtype
+        flat.copy(stored, [keras.Input(shape, dtype=dtype)])
     return [
-        Piece(
+        LayerWeights(
             layer,
             layer,
             tuple(layer.weights),
             flat.sources[layer.name].name,
             tuple(np.asarray(value) for value in flat.sources[layer.name].weights),
         )
-        for layer in layers
+        for layer in model.layers
+        if layer.weights and layer.name in flat.sources
     ]
 
 
-def short(error: Exception) -> str:
-    """The beginning of what Keras says, which may go on with a whole configuration."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= 300 else f"{text[:300]} ..."
-
-
 def _source(name: str) -> Any:
-    """The module that opens a network of this name."""
+    """Return the module that opens networks of such a name."""
     return hub if name.startswith(HUB) else keras_file
 
 
 @functools.lru_cache(maxsize=8)
 def _opened(name: str, stamp: Any) -> keras.Model:
-    """The model without memory for its weights; a changed file is opened again."""
+    """Return the model without memory for its weights; a changed file is read again."""
     del stamp
     with symbolic():
-        return _checked(_source(name).open_model(name, weights=False), name)
-
-
-def _checked(model: keras.Model, name: str) -> keras.Model:
-    graph = graph_of(model, name)
+        graph = graph_of(_source(name).open_model(name, weights=False), name)
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise UsageError(
             f"{name} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, "
-            "expected one of each: images in, one answer out."
+            "expected one of each: images in, one prediction out."
         )
     shape = graph.inputs[0].shape
     if len(shape) != 4 or shape[-1] != 3 or shape[1] != shape[2]:
@@ -174,69 +162,58 @@ def _checked(model: keras.Model, name: str) -> keras.Model:
     return graph
 
 
-def _native(model: keras.Model, name: str, size: int | None) -> int:
-    side = model.inputs[0].shape[1] or size
-    if side is None:
-        raise UsageError(
-            f"{name} takes images of any size, so it has to be said which.",
-            hint="For example --size 224.",
-        )
-    return int(side)
-
-
-def _graph_digest(model: keras.Model) -> str:
-    config = _bare(keras.saving.serialize_keras_object(model)["config"])
+def _graph_checksum(model: keras.Model) -> str:
+    config = _without_ids(keras.saving.serialize_keras_object(model)["config"])
     text = json.dumps({**config, "name": ""}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _bare(config: Any) -> Any:
-    """A configuration without the numbers that Keras gives to objects in memory."""
+def _without_ids(config: Any) -> Any:
+    """Return a configuration without the numbers Keras gives to objects in memory."""
     if isinstance(config, dict):
-        kept = {key: config[key] for key in config if key != "shared_object_id"}
-        return {key: _bare(value) for key, value in kept.items()}
+        keys = config.keys() - {"shared_object_id"}
+        return {key: _without_ids(config[key]) for key in keys}
     if isinstance(config, (list, tuple)):
-        return [_bare(value) for value in config]
+        return [_without_ids(value) for value in config]
     return config
 
 
-def _good_cuts(body: keras.Model) -> list[keras.Operation]:
-    """The end of the body, and below it the last layer before maps get far smaller."""
-    # What has no weights below it is only pixels.
+def _recommended_cuts(model: keras.Model) -> list[keras.Operation]:
+    """Return the output, and below it the last layer of each stage."""
+    # Below the first weights there are only pixels.
     pixels = itertools.takewhile(
-        lambda one: not getattr(one, "weights", None), body_operations(body)
+        lambda one: not getattr(one, "weights", None), backbone_operations(model)
     )
     raw = {one.name for one in pixels}
-    points = [one for one in cuttable(body) if one.name not in raw] or cuttable(body)
-    sides = [output_of(one).shape[1] for one in points]
-    steps = zip(points, sides, sides[1:], strict=False)
-    return [*(one for one, side, above in steps if above <= SHRUNK * side), points[-1]]
+    points = cut_operations(model)
+    points = [one for one in points if one.name not in raw] or points
+    widths = [output_of(one).shape[1] for one in points]
+    steps = zip(points, widths, widths[1:], strict=False)
+    stages = [one for one, width, above in steps if above <= SHRUNK * width]
+    return [*stages, points[-1]]
 
 
-def _is_map(operation: keras.Operation) -> bool:
-    return len(output_of(operation).shape) == 4
-
-
-def _last_map(model: keras.Model, name: str) -> keras.KerasTensor:
-    """The output of the last layer below the classification top."""
+def _last_feature_map(model: keras.Model, name: str) -> keras.KerasTensor:
+    """Return the output of the last layer below the classification top."""
     last = None
     for operation in trunk(model):
-        if isinstance(operation, POOLINGS) or len(output_of(operation).shape) == 2:
+        output = output_of(operation)
+        if isinstance(operation, POOLINGS) or len(output.shape) == 2:
             break
-        if _is_map(operation):
-            last = output_of(operation)
+        if len(output.shape) == 4:
+            last = output
     if last is None:
         raise UsageError(
-            f"{name} has no layer to cut at: none that everything passes through "
-            "gives (height, width, channels).",
-            hint="Networks of convolutions do; those that work on tokens do not.",
+            f"{name} has no layer to cut at: no layer on every path has an output "
+            "(height, width, channels).",
+            hint="Use a convolutional network, not one that works on tokens.",
         )
     return last
 
 
-def _scaler(body: keras.Model) -> str:
-    """The layer by which a network scales its pixels before its first weights."""
-    for operation in trunk(body):
+def _scaler(model: keras.Model) -> str:
+    """Return the layer that scales the pixels before the first weights, or ""."""
+    for operation in trunk(model):
         single = len(parents(operation)) == 1
         arithmetic = type(operation).__name__ in ARITHMETIC and single
         if isinstance(operation, SCALERS) or arithmetic:
@@ -247,21 +224,22 @@ def _scaler(body: keras.Model) -> str:
 
 
 def _preprocessing(
-    row: Backbone, given: str | None, preset: Preprocessing | None
+    backbone: Backbone, given: str | None, preset: Preprocessing | None
 ) -> Preprocessing:
     if preset is not None:
         if given is not None:
             raise UsageError(
-                f"{row.name} tells its preprocessing itself.",
-                hint=f"Leave --preprocessing {given} away.",
+                f"{backbone.name} has its own preprocessing.",
+                hint=f"Remove --preprocessing {given}.",
             )
         return preset
     if given is not None:
-        return NAMED[given]
-    if row.scaler:
+        return PREPROCESSINGS[given]
+    if backbone.scaler:
         return NONE
     raise UsageError(
-        f"What pixels {row.name} expects has to be said: it does not scale them.",
-        hint="--preprocessing none (0 to 255), tf (-1 to 1), torch (ImageNet's mean "
-        "and deviation) or caffe (BGR less the mean), as it was trained.",
+        f"{backbone.name} does not scale its pixels, so its preprocessing must be "
+        "given.",
+        hint="Add --preprocessing none (0 to 255), tf (-1 to 1), torch (ImageNet's "
+        "mean and deviation) or caffe (BGR minus the mean), as it was trained.",
     )

@@ -1,47 +1,33 @@
-"""A KerasHub preset in, its backbone and what it says of its pixels out."""
+"""A KerasHub preset as the source of a custom backbone."""
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from tlkit.backbones.graph import renumber
-from tlkit.backbones.registry import HUB, HUB_INSTALL, HUB_PACKAGE, NONE, Preprocessing
+from tlkit.backbones.spec import HUB, HUB_INSTALL, HUB_PACKAGE, NONE, Preprocessing
 from tlkit.errors import UsageError
 
 
-@dataclass(frozen=True)
-class ImageInfo:
-    """What a preset says of the images it was made for.
-
-    Attributes:
-        size: Their side in pixels, None if it does not say.
-        preprocessing: What becomes of pixels 0..255, None if it does not say.
-    """
-
-    size: int | None = None
-    preprocessing: Preprocessing | None = None
-
-
 def full_name(name: str) -> str:
-    """The name of a preset, a directory as an absolute path."""
+    """Return the name of a preset, a directory as an absolute path."""
     preset = Path(name.removeprefix(HUB)).expanduser()
     return f"{HUB}{preset.resolve()}" if preset.is_dir() else name
 
 
 def stamp(name: str) -> tuple[int, ...]:
-    """What changes with the files of a directory; a published preset stays as it is."""
+    """Return what changes with the files of a directory; published presets do not."""
     folder = Path(name.removeprefix(HUB))
     found = [path.stat() for path in sorted(folder.glob("*")) if folder.is_dir()]
     return tuple(n for info in found for n in (info.st_mtime_ns, info.st_size))
 
 
 def open_model(name: str, *, weights: bool) -> keras.Model:
-    """The backbone of a preset."""
+    """Open the backbone of a preset."""
     preset = name.removeprefix(HUB)
     backbone = _library("models").Backbone
     try:
@@ -49,7 +35,7 @@ def open_model(name: str, *, weights: bool) -> keras.Model:
     # Each place that presets come from has errors of its own.
     except Exception as error:
         raise UsageError(
-            f"The KerasHub preset {preset!r} cannot be had: {str(error)[:300]}",
+            f"The KerasHub preset {preset!r} cannot be loaded: {str(error)[:300]}",
             hint="Expected a directory that save_to_preset wrote, or the name of a "
             "preset whose files are on this machine or can be downloaded.",
         ) from error
@@ -57,25 +43,25 @@ def open_model(name: str, *, weights: bool) -> keras.Model:
     return model
 
 
-def info(name: str) -> ImageInfo:
-    """What a preset says of its images."""
+def image_settings(name: str) -> tuple[int | None, Preprocessing | None]:
+    """Return the image size and preprocessing of a preset, where it states them."""
     try:
         converter = _library("layers").ImageConverter.from_preset(
             name.removeprefix(HUB)
         )
     # A preset without one: KerasHub has no error of its own for that.
     except (ValueError, FileNotFoundError, KeyError):
-        return ImageInfo()
-    sides = set(converter.image_size or ())
-    size = sides.pop() if len(sides) == 1 else None
+        return None, None
+    sizes = set(converter.image_size or ())
+    size = sizes.pop() if len(sizes) == 1 else None
     if converter.scale is None and converter.offset is None:
-        return ImageInfo(size, NONE)
-    scale, offset = _each(converter.scale, 1.0), _each(converter.offset, 0.0)
-    return ImageInfo(size, Preprocessing("preset", "rgb", scale, offset))
+        return size, NONE
+    scale, offset = _channels(converter.scale, 1.0), _channels(converter.offset, 0.0)
+    return size, Preprocessing("preset", "rgb", scale, offset)
 
 
-def _each(value: Any, missing: float) -> tuple[float, float, float]:
-    """One number a channel, of one for all, one each, or None."""
+def _channels(value: Any, missing: float) -> tuple[float, float, float]:
+    """Return a number per channel, from one for all, one for each, or None."""
     if value is None:
         return (missing,) * 3
     values = [float(one) for one in keras.tree.flatten(value)]

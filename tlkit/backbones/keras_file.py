@@ -1,22 +1,26 @@
-"""A .keras file in, its model out; nothing in it is run."""
+"""A .keras file as the source of a custom backbone; nothing in it is executed."""
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 
+from tlkit.backbones.weights.hdf5 import refuse_links
 from tlkit.errors import UsageError, WeightsError
 
 HINT = "Expected a file of Keras 3, as model.save('NAME.keras') writes it."
+WEIGHTS = "model.weights.h5"
 
 
 def full_name(name: str) -> str:
-    """The absolute path of a .keras file."""
+    """Return the absolute path of a .keras file."""
     path = Path(name).expanduser().resolve()
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "not there"
@@ -25,32 +29,36 @@ def full_name(name: str) -> str:
 
 
 def stamp(name: str) -> tuple[int, int]:
-    """What changes with the file."""
-    info = Path(name).stat()
-    return info.st_mtime_ns, info.st_size
+    """Return what changes when the file does."""
+    status = Path(name).stat()
+    return status.st_mtime_ns, status.st_size
 
 
 def open_model(name: str, *, weights: bool) -> keras.Model:
-    """The model of a .keras file, not compiled."""
+    """Open the model of a .keras file, not compiled."""
     if weights:
-        return _loaded(name)
-    config = _config(name)
+        return _load(name)
+    config = _read_config(name)
     try:
         return keras.saving.deserialize_keras_object(config, safe_mode=True)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        # Keras has taken the configuration to pieces.
-        foreign = ", ".join(dict.fromkeys(_foreign(_config(name))))
-        found = foreign or str(error)[:300]
+        # Read again, for Keras has modified the configuration.
+        foreign = ", ".join(dict.fromkeys(_foreign(_read_config(name))))
         raise UsageError(
-            f"{name} cannot be loaded safely: {found}.",
+            f"{name} cannot be loaded safely: {foreign or str(error)[:300]}.",
             hint="Only layers of Keras itself are loaded, no Lambda and no code that "
             "came with a file. In Python, classes that are registered with "
             "keras.saving.register_keras_serializable are known, too.",
         ) from error
 
 
-def _loaded(name: str) -> keras.Model:
+def _load(name: str) -> keras.Model:
     try:
+        # Keras refuses links itself, but not in all releases and not all kinds.
+        with zipfile.ZipFile(name) as archive:
+            content = io.BytesIO(archive.read(WEIGHTS))
+        with h5py.File(content, "r") as file:
+            refuse_links(file, Path(name))
         return keras.saving.load_model(name, compile=False, safe_mode=True)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise WeightsError(
@@ -59,7 +67,7 @@ def _loaded(name: str) -> keras.Model:
         ) from error
 
 
-def _config(name: str) -> dict[str, Any]:
+def _read_config(name: str) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(name) as archive:
             config: dict[str, Any] = json.loads(archive.read("config.json"))
@@ -69,7 +77,7 @@ def _config(name: str) -> dict[str, Any]:
 
 
 def _foreign(config: Any) -> Iterator[str]:
-    """What of a configuration is neither Keras' own nor safe."""
+    """Yield the classes in a configuration that are not Keras' own, or not safe."""
     if isinstance(config, list):
         for each in config:
             yield from _foreign(each)
@@ -78,8 +86,8 @@ def _foreign(config: Any) -> Iterator[str]:
         kind, module = config.get("class_name"), str(config.get("module") or "")
         inner = config.get("config")
         name = inner.get("name", "") if isinstance(inner, dict) else ""
-        inside = str(kind or "_").startswith("_")
-        if not inside and (kind == "Lambda" or module.split(".")[0] != "keras"):
+        internal = str(kind or "_").startswith("_")
+        if not internal and (kind == "Lambda" or module.split(".")[0] != "keras"):
             yield f"{kind} {name!r}" if name else str(kind)
         for each in config.values():
             yield from _foreign(each)

@@ -11,7 +11,7 @@ from tlkit.cli.terminal import OUT, next_step, table
 from tlkit.errors import unknown_name
 
 if TYPE_CHECKING:
-    from tlkit.backbones.registry import Backbone
+    from tlkit.backbones.spec import Backbone
 
 backbones = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
@@ -40,7 +40,7 @@ def list_(
             f"{backbone.megabytes:.1f}",
             f"{backbone.parameters:,}",
             str(backbone.native),
-            str(backbone.least),
+            str(backbone.min_size),
         )
     OUT.print(shown)
     next_step("tlkit", "backbones", "show", "BACKBONE")
@@ -56,23 +56,23 @@ def show(
     ),
 ) -> None:
     """List the layers at which a network can be cut."""
-    from tlkit.backbones import registry
+    from tlkit.backbones import registry, spec
 
     # A misspelt name fails before anything slow begins.
-    found = None if registry.is_own(backbone) else registry.find(backbone)
+    if not spec.is_custom(backbone):
+        registry.find(backbone)
     load_tensorflow()
-    from tlkit.backbones import custom
     from tlkit.backbones import cut_points as cut
 
-    found = found or custom.look_at(backbone, size)
+    found = registry.find_graph(backbone, size=size)
     shown = table("layer", ">shape (H x W x C)", ">parameters up to here", "")
     for point in cut.cut_points(found, size):
         shown.add_row(
             point.name,
             " x ".join(str(n) for n in point.shape),
             f"{point.parameters:,}",
-            "good cut" if point.good else "",
-            style="bold" if point.good else None,
+            "good cut" if point.recommended else "",
+            style="bold" if point.recommended else None,
         )
     OUT.print(shown)
     next_step(
@@ -83,7 +83,7 @@ def show(
 
 def named(name: str) -> list[Backbone]:
     """Return the backbones with this in their name or an alias; an error if none."""
-    from tlkit.backbones.registry import BACKBONES, LISTED_BY
+    from tlkit.backbones.table import BACKBONES, LISTED_BY
 
     found = [
         backbone

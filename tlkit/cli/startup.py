@@ -14,7 +14,7 @@ from typing import Any
 from rich.control import Control
 from rich.segment import ControlType
 
-from tlkit.backbones.registry import is_own
+from tlkit.backbones.spec import is_custom
 from tlkit.cli.terminal import ERR
 from tlkit.config import Config, build_config, resolve
 
@@ -24,7 +24,7 @@ def check_options(
 ) -> Config:
     """Return the resolved configuration; an error before anything slow begins."""
     config = build_config(recipe=recipe, options=options, overrides=overrides or ())
-    if is_own(config.model.backbone):
+    if is_custom(config.model.backbone):
         load_tensorflow()
     return resolve(config)
 

@@ -12,7 +12,7 @@ from tlkit.cli.terminal import OUT, next_step, say, table
 from tlkit.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
-    from tlkit.backbones.registry import Backbone
+    from tlkit.backbones.spec import Backbone
     from tlkit.backbones.weights.sources import Origin
 
 weights = typer.Typer(
@@ -71,7 +71,7 @@ def download(
     failed: dict[str, WeightsError] = {}
     for row in rows:
         try:
-            path, fetched = weights_cache.fetch(row)
+            path, fetched = weights_cache.download(row)
         except WeightsError as error:
             failed[row.name] = error
             say(f"{row.name}: {error.message}")
@@ -112,9 +112,10 @@ def add(
 
 
 def _row(name: str) -> Backbone:
-    from tlkit.backbones.registry import find, is_own
+    from tlkit.backbones.registry import find
+    from tlkit.backbones.spec import is_custom
 
-    if is_own(name):
+    if is_custom(name):
         raise UsageError(
             f"{name} is a network of your own: its weights are in it.",
             hint="Leave it out: there is nothing to download or to add.",

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tlkit.backbones import registry
+from tlkit.backbones import registry, spec, table
 from tlkit.config.options import (
     AUTO_CUT,
     SECTION_OF,
@@ -133,9 +133,9 @@ def _foreign_layers(
     """Yield faults of layers in a recipe that the network asked for does not have."""
     there, here = (_network(one) for one in (written, now))
     # The layers of a network of the user's own are known only when it is loaded.
-    if there == here or here not in registry.BACKBONES:
+    if there == here or here not in table.BACKBONES:
         return
-    cuts = registry.BACKBONES[here].cuts
+    cuts = table.BACKBONES[here].cuts
     for name in ("cut", "freeze_to"):
         layer = written.get(name)
         if layer and layer not in (AUTO_CUT, NO_LAYER, *cuts):
@@ -150,7 +150,7 @@ def _network(model: dict[str, Any]) -> str:
     name = str(model.get("backbone") or default_of("backbone"))
     # An unknown name is reported with the other conflicts.
     with contextlib.suppress(UsageError):
-        return name if registry.is_own(name) else registry.find(name).name
+        return name if spec.is_custom(name) else registry.find(name).name
     return name
 
 
@@ -205,14 +205,14 @@ def _conflicts(config: Config) -> Iterator[str]:
 
 
 def _check_backbone(model: ModelConfig) -> None:
-    known = registry.NAMED
+    known = spec.PREPROCESSINGS
     if model.preprocessing is not None and model.preprocessing not in known:
         raise UsageError(
             f"preprocessing: expected {' | '.join(known)}, got {model.preprocessing!r}"
         )
     # One of the user's own is looked for later: the record of a run may name a file
     # that is gone.
-    if not registry.is_own(model.backbone):
+    if not spec.is_custom(model.backbone):
         registry.find(model.backbone, preprocessing=model.preprocessing)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tlkit.backbones import registry
+from tlkit.backbones import registry, spec
 from tlkit.config.scope import Scope, option
 from tlkit.errors import UsageError
 from tlkit.imaging.resize import RESIZES
@@ -74,9 +74,9 @@ class ModelConfig:
     )
 
     @property
-    def row(self) -> registry.Backbone:
+    def row(self) -> spec.Backbone:
         """The backbone; for one of the user's own, this loads Keras."""
-        size = self.size if registry.is_own(self.backbone) else None
+        size = self.size if spec.is_custom(self.backbone) else None
         return registry.find(self.backbone, preprocessing=self.preprocessing, size=size)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from tlkit.backbones import registry
+from tlkit.backbones import spec
 from tlkit.config.options import (
     AUTO_CUT,
     DEFAULT_MINUTES,
@@ -79,7 +79,7 @@ def _resolve_model(model: ModelConfig) -> tuple[ModelConfig, str]:
     backbone = model.row
     weights = _weights(model.weights, backbone)
     size = model.size or backbone.native
-    registry.check_size(backbone, size)
+    backbone.check_size(size)
     cut = model.cut or backbone.cuts[-1]
     freeze_to = model.freeze_to
     if freeze_to is None and weights == "none":
@@ -87,7 +87,7 @@ def _resolve_model(model: ModelConfig) -> tuple[ModelConfig, str]:
     elif freeze_to is None and cut != AUTO_CUT:
         freeze_to = cut
     preprocessing = backbone.preprocessing.name
-    named = backbone.builder == registry.OWN and preprocessing in registry.NAMED
+    named = backbone.custom and preprocessing in spec.PREPROCESSINGS
     resolved = dataclasses.replace(
         model,
         backbone=backbone.name,
@@ -100,15 +100,15 @@ def _resolve_model(model: ModelConfig) -> tuple[ModelConfig, str]:
     return resolved, weights
 
 
-def _weights(given: str | None, backbone: registry.Backbone) -> str:
+def _weights(given: str | None, backbone: spec.Backbone) -> str:
     """Return the name of the weights, or the absolute path of their file."""
-    usual = backbone.usual_weights
-    if given is None or given in {usual, registry.RANDOM}:
+    usual = backbone.default_weights
+    if given is None or given in {usual, spec.RANDOM}:
         return given or usual
-    if given in {registry.IMAGENET, registry.BROUGHT}:
+    if given in {spec.IMAGENET, spec.OWN}:
         raise UsageError(
             f"--weights {given}: {backbone.name} brings its own weights along."
-            if usual == registry.BROUGHT
+            if usual == spec.OWN
             else f"--weights {given}: {backbone.name} brings no weights along.",
             hint="Leave out --weights.",
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit import files
-from tlkit.backbones import registry
+from tlkit.backbones import registry, spec
 from tlkit.cache_root import cap_bytes
 from tlkit.config import Config, build_config, resolve
 from tlkit.dataset.manifest import Manifest
@@ -159,7 +159,7 @@ def _configs(
     """Build a checked configuration for each backbone and size; none is resolved."""
     found = [_canonical(name) for name in names]
     preprocessing = options.get("preprocessing")
-    if preprocessing and not any(map(registry.is_own, found)):
+    if preprocessing and not any(map(spec.is_custom, found)):
         raise UsageError(
             f"preprocessing: {preprocessing} is for custom networks; none is compared."
         )
@@ -182,7 +182,7 @@ def _configs(
                 "backbone": name,
                 "size": size,
                 "weights": chosen.get(name),
-                "preprocessing": preprocessing if registry.is_own(name) else None,
+                "preprocessing": preprocessing if spec.is_custom(name) else None,
             }
         )
         # Opening the row refuses an incomplete custom network before any work.
@@ -192,7 +192,7 @@ def _configs(
 
 
 def _canonical(name: str) -> str:
-    return name if registry.is_own(name) else registry.find(name).name
+    return name if spec.is_custom(name) else registry.find(name).name
 
 
 def _measure(
@@ -205,7 +205,7 @@ def _measure(
     """Return the rows of one backbone and size, those that failed without scores."""
     model = config.model
     size = model.size or model.row.native
-    empty = Entry(model.backbone, model.weights or model.row.usual_weights, size)
+    empty = Entry(model.backbone, model.weights or model.row.default_weights, size)
     try:
         config = resolve(config)
         probed, failed = probe_cuts(

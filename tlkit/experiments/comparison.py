@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.metrics import f1_score, log_loss
 
 from tlkit import files
-from tlkit.backbones import registry
+from tlkit.backbones import registry, spec
 from tlkit.errors import RunError
 from tlkit.metrics.bootstrap import Bootstrap
 from tlkit.metrics.intervals import (
@@ -115,7 +115,7 @@ class Comparison:
             words += ["--weights", entry.weights]
         if entry.preprocessing:
             words += ["--preprocessing", entry.preprocessing]
-        own = registry.is_own(entry.backbone)
+        own = spec.is_custom(entry.backbone)
         if own or entry.size != registry.find(entry.backbone).native:
             words += ["--size", str(entry.size)]
         words += ["--cut", entry.cut]

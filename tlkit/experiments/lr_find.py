@@ -19,7 +19,7 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 
 from tlkit import files
-from tlkit.backbones.registry import short_name
+from tlkit.backbones.spec import short_name
 from tlkit.cache_root import cap_bytes
 from tlkit.config import (
     Config,

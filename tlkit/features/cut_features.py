@@ -15,8 +15,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from tlkit.backbones.cut_points import body_operations, cuttable, output_of, unfinished
-from tlkit.backbones.graph import build_body, symbolic
+from tlkit.backbones.cut_points import backbone_operations, cut_operations, unfinished
+from tlkit.backbones.graph import build_backbone, output_of, symbolic
 from tlkit.cache_root import cache_root
 from tlkit.config import Config, size_of
 from tlkit.dataset.manifest import Manifest
@@ -133,8 +133,8 @@ def _passes(config: Config, asked: Sequence[str]) -> tuple[list[str], list[list[
     """The layers meant, from the input up, and which are computed together."""
     backbone = config.model.row
     with symbolic():
-        body = build_body(backbone, size_of(config))
-    points = [point.name for point in cuttable(body)]
+        body = build_backbone(backbone, size_of(config))
+    points = [point.name for point in cut_operations(body)]
     odd = unfinished(body)
     wanted: set[str] = set()
     for name in asked:
@@ -154,7 +154,7 @@ def _known(name: str, points: list[str], body: keras.Model, backbone: str) -> st
     if name in points:
         return name
     listed_by = shlex.join(("tlkit", "backbones", "show", backbone))
-    if name in {operation.name for operation in body_operations(body)}:
+    if name in {operation.name for operation in backbone_operations(body)}:
         raise UsageError(
             f"{backbone} cannot be compared at {name!r}: other paths lead around it.",
             hint=f"Layers at which it comes apart: {listed_by}",
@@ -173,12 +173,14 @@ def _up_to(name: str, config: Config) -> set[str]:
     """The layers one can cut at, up to one of them."""
     backbone = config.model.row
     with symbolic():
-        points = [p.name for p in cuttable(build_body(backbone, size_of(config)))]
+        points = [
+            p.name for p in cut_operations(build_backbone(backbone, size_of(config)))
+        ]
     return set(points[: points.index(name) + 1]) if name in points else set()
 
 
 def _prefix(body: keras.Model, names: Sequence[str]) -> Traced:
-    operations = {operation.name: operation for operation in body_operations(body)}
+    operations = {operation.name: operation for operation in backbone_operations(body)}
     outputs = [output_of(operations[name]) for name in names]
     wanted = outputs if len(outputs) > 1 else outputs[0]
     return Traced(keras.Model(body.inputs[0], wanted, name="prefix"))
@@ -193,10 +195,10 @@ def _pass(
     progress: Progress,
 ) -> dict[str, AtCut]:
     """The features at cuts that are computed together."""
-    exact = _prefix(network.reference.body, names)
+    exact = _prefix(network.reference.base_model, names)
     engine = choose_engine(config.train.engine, network.device, progress)
     same = network.trained is network.reference or engine == "openvino"
-    computed = exact if same else _prefix(network.trained.body, names)
+    computed = exact if same else _prefix(network.trained.base_model, names)
     maker = ViewMaker(manifest.source, size_of(config), config.inputs.resize)
     make = functools.partial(
         build_collector, config, maker, GAP, network.device, progress
@@ -232,6 +234,6 @@ def _timed(
     config: Config, network: Network, names: list[str], found: dict[str, AtCut]
 ) -> dict[str, AtCut]:
     about = f"{config.model.row.identity} {size_of(config)} {network.device}"
-    prefix = _prefix(network.reference.body, names)
+    prefix = _prefix(network.reference.base_model, names)
     ms = milliseconds(prefix, names, about, Memory(cache_root()))
     return {name: dataclasses.replace(one, ms=ms[name]) for name, one in found.items()}

@@ -81,7 +81,7 @@ def flip_features(
     if config.model.weights == "none":
         return _thumbnails(maker, examples, workers)
     frozen = frozen_part(
-        Traced(reference.body),
+        Traced(reference.base_model),
         choose_engine(config.train.engine, device, progress),
         pooling="gap",
         size=size_of(config),

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tlkit.backbones.graph import producer
 from tlkit.features.engines.choose import build_engine
 from tlkit.features.engines.traced import Engine, Traced
 from tlkit.features.machine import Memory
@@ -135,7 +136,7 @@ def frozen_part(
 
 
 def _name(output: keras.KerasTensor) -> str:
-    return str(output._keras_history.operation.name)
+    return str(producer(output).name)
 
 
 def pooled(maps: np.ndarray) -> np.ndarray:

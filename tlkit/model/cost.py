@@ -6,7 +6,7 @@ import math
 
 import keras
 
-from tlkit.backbones.cut_points import output_of
+from tlkit.backbones.graph import output_of
 
 
 def flops(model: keras.Model) -> int:

@@ -6,7 +6,8 @@ import math
 
 import keras
 
-from tlkit.backbones.cut_points import NOTHING, body_operations, cuttable, output_of
+from tlkit.backbones.cut_points import NOTHING, backbone_operations, cut_operations
+from tlkit.backbones.graph import output_of, producer
 from tlkit.errors import UsageError
 from tlkit.model.cost import layer_flops
 from tlkit.model.phases import ALL, DEEP, HEAD, TOP
@@ -34,7 +35,7 @@ def freeze_point(body: keras.Model, above: str) -> str:
         UsageError: The body has nothing above such a point that could train.
     """
     if above == HEAD:
-        return str(body.output._keras_history.operation.name)
+        return str(producer(body.output).name)
     if above == ALL:
         return NOTHING
     if above not in SHARES:
@@ -55,9 +56,9 @@ def freeze_point(body: keras.Model, above: str) -> str:
 
 def shares_above(body: keras.Model) -> dict[str, float]:
     """How much of the computing lies above each layer at which a body comes apart."""
-    points = {id(point) for point in cuttable(body)}
+    points = {id(point) for point in cut_operations(body)}
     below, total = {}, 0
-    for operation in body_operations(body):
+    for operation in backbone_operations(body):
         if isinstance(operation, keras.layers.Layer):
             total += layer_flops(operation)
         if id(operation) in points:
@@ -66,4 +67,4 @@ def shares_above(body: keras.Model) -> dict[str, float]:
 
 
 def _sizes(body: keras.Model) -> dict[str, int]:
-    return {p.name: math.prod(output_of(p).shape[1:]) for p in cuttable(body)}
+    return {p.name: math.prod(output_of(p).shape[1:]) for p in cut_operations(body)}

@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from tlkit import cache_root as cache
 from tlkit import device
-from tlkit.backbones.registry import BACKBONES, HUB_INSTALL
+from tlkit.backbones.spec import HUB_INSTALL
+from tlkit.backbones.table import BACKBONES
 from tlkit.backbones.weights.sources import cache_folder, origin
 from tlkit.features.cache import contents
 from tlkit.runs import result_dir

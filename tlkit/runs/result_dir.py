@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tlkit import files
-from tlkit.backbones.registry import HUB_INSTALL, HUB_PACKAGE
+from tlkit.backbones.spec import HUB_INSTALL, HUB_PACKAGE
 from tlkit.config import Config, build_config, size_of
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError, RunError, UsageError
@@ -233,7 +233,7 @@ class ResultDir:
 
     @property
     def state(self) -> str:
-        """ "training", "interrupted", "failed" or "finished"."""
+        """State of the run: "training", "interrupted", "failed" or "finished"."""
         return str(self.info["state"])
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from tlkit import files
-from tlkit.backbones.registry import OWN, Backbone, short_name
+from tlkit.backbones.spec import Backbone, short_name
 from tlkit.cache_root import cap_bytes
 from tlkit.config import (
     Config,
@@ -246,7 +246,7 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         candidates=[one.account() for one in trainer.candidates],
         held_out=[one.account() for one in trainer.held_out],
         choice=choice,
-        frozen_digest=network.trained.frozen_digest(),
+        frozen_checksum=network.trained.frozen_checksum(),
         features=trainer.account(),
         seconds=clock.seconds(),
     )
@@ -270,7 +270,7 @@ def _note_network(run: Run, classifier: Classifier) -> Run:
     weights = {
         "source": run.config.model.weights,
         "network": classifier.backbone.identity,
-        "checksum": classifier.weights_digest,
+        "checksum": classifier.weights_checksum,
     }
     earlier = run.info.get("weights", {})
     changed = [key for key in earlier if earlier[key] != weights[key]]
@@ -364,7 +364,7 @@ def _describe(
 
 def _describe_pixels(backbone: Backbone, progress: Progress) -> None:
     """Tell what a network of the user's own gets, and why."""
-    if backbone.builder != OWN:
+    if not backbone.custom:
         return
     name, scaler = backbone.preprocessing.name, backbone.scaler
     why = f": the network scales them itself, by {scaler!r}" if scaler else ""

@@ -58,7 +58,7 @@ class Network:
         Raises:
             UsageError: There is no such place.
         """
-        point = freeze_point(self.reference.body, above)
+        point = freeze_point(self.reference.base_model, above)
         same = self.trained is self.reference
         self.trained = refreeze(self.trained, point)
         self.reference = self.trained if same else refreeze(self.reference, point)
@@ -134,7 +134,7 @@ class Network:
 
     def check_frozen(self, before: str) -> None:
         """Make sure that what is frozen has not changed."""
-        if self.trained.frozen_digest() != before:
+        if self.trained.frozen_checksum() != before:
             raise RunError("Frozen weights have changed; this is a fault of tlkit.")
 
 

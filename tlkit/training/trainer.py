@@ -130,7 +130,7 @@ class Trainer:
         began = time.perf_counter()
         network = self.network
         point = network.freeze(planned.above)
-        frozen = network.trained.frozen_digest()
+        frozen = network.trained.frozen_checksum()
         feed = self._feed(planned.train, planned.views)
         self.clock.lap("features")
         number = len(self.phases) + 1

@@ -15,7 +15,12 @@ import pytest
 from tlkit.backbones.registry import find
 from tlkit.backbones.scratch.small_cnn import small_cnn
 from tlkit.backbones.weights import sources as published
-from tlkit.backbones.weights.download import add, checksum, fetch, imagenet_file
+from tlkit.backbones.weights.download import (
+    add,
+    download,
+    file_checksum,
+    imagenet_file,
+)
 from tlkit.backbones.weights.sources import (
     NANO_FILE,
     PUBLISHED,
@@ -104,7 +109,7 @@ def test_fetched_into_the_cache(folder, brought, monkeypatch, checksum):
     assert path == folder / "small.weights.h5"
     assert path.read_bytes() == brought.read_bytes()
     assert asked == [PUBLISHED["SmallCNN"].url]
-    assert fetch(find("small")) == (path, False)
+    assert download(find("small")) == (path, False)
     assert len(asked) == 1
     assert [one.name for one in folder.iterdir()] == [path.name]
 
@@ -115,7 +120,7 @@ def test_what_came_instead_is_no_weights(folder, brought, monkeypatch, checksum)
     publish(monkeypatch, checksum=checksum)
     serve(monkeypatch, b"<html>Please log in</html>")
     with pytest.raises(WeightsError, match="what came is not these weights"):
-        fetch(find("small"))
+        download(find("small"))
     assert list(folder.iterdir()) == []
 
 
@@ -126,11 +131,11 @@ def test_a_damaged_file_is_fetched_again(folder, brought, monkeypatch, checksum)
     path, _ = add(small, brought)
     path.write_bytes(brought.read_bytes()[:5000])
     # Without network it stays: nothing that lies there is lost.
-    with pytest.raises(WeightsError, match=r"not whole on this machine.*no route"):
-        fetch(small)
+    with pytest.raises(WeightsError, match=r"damaged on this machine.*no route"):
+        download(small)
     assert path.stat().st_size == 5000
     serve(monkeypatch, brought.read_bytes())
-    assert fetch(small) == (path, True)
+    assert download(small) == (path, True)
     assert path.read_bytes() == brought.read_bytes()
 
 
@@ -148,20 +153,20 @@ def test_another_file_under_the_published_name_is_not_used(folder, brought):
 
 def test_a_place_that_cannot_be_written_to(brought, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(brought))  # a file
-    for get in (imagenet_file, fetch, lambda row: add(row, brought)):
+    for get in (imagenet_file, download, lambda row: add(row, brought)):
         with pytest.raises(UsageError, match="cannot be written to") as caught:
             get(find("small"))
         assert "KERAS_HOME" in caught.value.hint
 
 
-@pytest.mark.parametrize("get", [imagenet_file, fetch])
+@pytest.mark.parametrize("get", [imagenet_file, download])
 def test_there_is_nothing_to_fetch(get):
     with pytest.raises(WeightsError, match="SmallCNN has no ImageNet weights"):
         get(find("small"))
 
 
 def test_nano_comes_along():
-    assert fetch(find("nano")) == (NANO_FILE, False)
+    assert download(find("nano")) == (NANO_FILE, False)
     with pytest.raises(WeightsError, match="its own come with tlkit"):
         imagenet_file(find("nano"))
 
@@ -174,7 +179,7 @@ def test_added_by_hand(folder, brought):
     for same in (brought, path):
         assert add(small, same) == (path, False)
     assert imagenet_file(small) == path
-    assert fetch(small) == (path, False)
+    assert download(small) == (path, False)
     assert [one.name for one in folder.iterdir()] == [path.name]
 
 
@@ -195,7 +200,11 @@ def test_a_folder_in_the_place_of_a_file_is_told(folder, brought, monkeypatch):
     publish(monkeypatch, checksum="")
     where = folder / PUBLISHED["SmallCNN"].file
     where.mkdir(parents=True)
-    for have in (lambda row: add(row, brought, overwrite=True), fetch, imagenet_file):
+    for have in (
+        lambda row: add(row, brought, overwrite=True),
+        download,
+        imagenet_file,
+    ):
         with pytest.raises(UsageError, match="is a folder, in the place") as e:
             have(find("small"))
         assert str(where) in e.value.message
@@ -266,7 +275,9 @@ def test_what_keras_could_not_read_by_the_published_name(
 def test_digest(tmp_path):
     # RFC 1321, appendix A.5; FIPS 180-2, appendix B.1.
     (tmp_path / "abc").write_bytes(b"abc")
-    assert checksum(tmp_path / "abc", "0" * 32) == "900150983cd24fb0d6963f7d28e17f72"
-    assert checksum(tmp_path / "abc", "0" * 64).startswith(
+    assert (
+        file_checksum(tmp_path / "abc", "0" * 32) == "900150983cd24fb0d6963f7d28e17f72"
+    )
+    assert file_checksum(tmp_path / "abc", "0" * 64).startswith(
         "ba7816bf8f01cfea414140de5dae"
     )

@@ -13,11 +13,13 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.backbones.cut_points import body_operations, find_cut, output_of
-from tlkit.backbones.graph import build_body
-from tlkit.backbones.registry import Backbone, find, from_scratch
+from tlkit.backbones.cut_points import backbone_operations, find_cut
+from tlkit.backbones.graph import build_backbone, output_of
+from tlkit.backbones.registry import find
 from tlkit.backbones.scratch.small_cnn import small_cnn
-from tlkit.backbones.weights.load import load_weights, weights_digest
+from tlkit.backbones.spec import Backbone
+from tlkit.backbones.table import from_scratch
+from tlkit.backbones.weights.load import load_weights, weights_checksum
 from tlkit.errors import UsageError, WeightsError
 
 MOBILENET = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
@@ -30,8 +32,8 @@ def load(
     backbone: Backbone, path: Path | str, cut: str | None = None, size: int = 0
 ) -> keras.Model:
     """The cut body, loaded onto weights of another seed than those saved here."""
-    body = build_body(backbone, size or backbone.least, seed=99)
-    operation = find_cut(body, cut or backbone.cuts[-1])
+    body = build_backbone(backbone, size or backbone.min_size, seed=99)
+    operation = find_cut(body, cut or backbone.cuts[-1], backbone.name)
     part = keras.Model(body.inputs[0], output_of(operation))
     load_weights(backbone, body, part, str(path))
     return part
@@ -86,11 +88,11 @@ def test_digest_is_of_the_values_and_not_of_the_file(tmp_path):
     model.save_weights(tmp_path / "w.weights.h5")
     first = load(find("small"), legacy)
     second = load(find("small"), tmp_path / "w.weights.h5")
-    assert len(weights_digest(first)) == 64
-    assert weights_digest(first) == weights_digest(second)
-    assert weights_digest(first) != weights_digest(load(find("small"), "none"))
+    assert len(weights_checksum(first)) == 64
+    assert weights_checksum(first) == weights_checksum(second)
+    assert weights_checksum(first) != weights_checksum(load(find("small"), "none"))
     shorter = load(find("small"), legacy, "block2")
-    assert weights_digest(shorter) != weights_digest(first)
+    assert weights_checksum(shorter) != weights_checksum(first)
 
 
 def test_names_in_chunks_as_keras_writes_long_lists(tmp_path):
@@ -152,7 +154,7 @@ def test_keras_writes_what_is_read(tmp_path, name: str):
 def test_efficientnet_is_mended_once(tmp_path):
     """The variance becomes variance * deviation, so that its root divides as wanted."""
     row = find("efficientnet")
-    body = build_body(row, 32)
+    body = build_backbone(row, 32)
     layer = body.get_layer("normalization")
     mean = np.array([0.485, 0.456, 0.406], "float32")
     deviation = np.array([0.229, 0.224, 0.225], "float32")
@@ -284,7 +286,7 @@ def test_imagenet_from_the_cache(tmp_path, monkeypatch, shared_weights):
     shutil.copy(shared_weights / MOBILENET, tmp_path / "models" / MOBILENET)
     part = load(find("mobilenetv2"), "imagenet", "block_2_add", 64)
     by_path = load(find("mobilenetv2"), shared_weights / MOBILENET, "block_2_add", 96)
-    assert weights_digest(part) == weights_digest(by_path)
+    assert weights_checksum(part) == weights_checksum(by_path)
 
 
 def test_mobilenet_is_as_keras_loads_it(shared_weights):
@@ -343,6 +345,8 @@ def test_file_of_another_backbone(shared_weights):
 
 
 def test_body_operations_hold_all_weights():
-    body = build_body(find("small"), 32)
-    names = [one.name for one in body_operations(body) if getattr(one, "weights", ())]
+    body = build_backbone(find("small"), 32)
+    names = [
+        one.name for one in backbone_operations(body) if getattr(one, "weights", ())
+    ]
     assert names == SMALL_LAYERS

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tlkit.backbones.registry import BACKBONES, find, from_scratch
+from tlkit.backbones.registry import find
+from tlkit.backbones.table import BACKBONES, from_scratch
 from tlkit.backbones.weights.sources import NANO_FILE, cache_folder, origin
 
 

@@ -1,4 +1,4 @@
-"""A Keras weights file in, its arrays matched with the layers of a body out."""
+"""Keras weights files, their arrays matched with the layers of a backbone."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ import h5py
 import keras
 import numpy as np
 
-from tlkit.backbones.cut_points import body_operations
-from tlkit.backbones.graph import snake_case, unique_name
+from tlkit.backbones.cut_points import backbone_operations
+from tlkit.backbones.graph import automatic_name, unique_name
 from tlkit.errors import UsageError, WeightsError
 from tlkit.files import not_a_file
 
 # A classification top has one layer with weights, VGG's three.
 TOP_LAYERS = 3
+DAMAGED = "The file is damaged or cut short; get it again."
 
 
 @dataclass(frozen=True)
-class Piece:
-    """What a file holds for one layer.
+class LayerWeights:
+    """The content of a file for one layer.
 
-    Args:
-        layer: Where it belongs; a layer of the body or one inside a Sequential of it.
-        owner: The layer of the body: itself or that Sequential.
+    Attributes:
+        layer: A layer of the backbone, or one inside a Sequential of it.
+        owner: The layer of the backbone: `layer` or that Sequential.
         variables: Of the layer, in the order of `datasets`.
         stored: Name of the place in the file.
         datasets: The values in the file, read or not yet.
@@ -41,19 +42,19 @@ class Piece:
     datasets: tuple[h5py.Dataset | np.ndarray, ...]
 
     def read(self, path: Path) -> list[np.ndarray]:
-        """The values, from disk."""
+        """Read the values from disk."""
         try:
             return [np.asarray(dataset) for dataset in self.datasets]
         except OSError as error:
             raise WeightsError(
                 f"{path}: the weights of {self.layer.name!r} cannot be read: {error}",
-                hint="The file is damaged or cut short; get it again.",
+                hint=DAMAGED,
             ) from error
 
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[h5py.File]:
-    """An HDF5 file, or an error that says what it is instead."""
+    """Open an HDF5 file that holds all its data itself."""
     if kind := not_a_file(path):
         raise UsageError(
             f"The weights file {path} is {kind}.",
@@ -63,15 +64,16 @@ def open_weights(path: Path) -> Iterator[h5py.File]:
         file = h5py.File(path, "r")
     except OSError as error:
         raise WeightsError(
-            f"{path} is not a readable HDF5 file: {_looks_like(path, error)}",
+            f"{path} is not a readable HDF5 file: {_diagnose(path, error)}",
             hint="Expected weights as Keras publishes them (.h5) or as "
             "model.save_weights('NAME.weights.h5') writes them.",
         ) from error
     with file:
+        refuse_links(file, path)
         yield file
 
 
-def _looks_like(path: Path, error: OSError) -> str:
+def _diagnose(path: Path, error: OSError) -> str:
     if isinstance(error, PermissionError):
         return "no permission to read it."
     if path.stat().st_size == 0:
@@ -83,95 +85,121 @@ def _looks_like(path: Path, error: OSError) -> str:
     return "it is something else."
 
 
-def read_pieces(
+def refuse_links(file: h5py.File, path: Path) -> None:
+    """Refuse a file that takes data from others, such as a user's private ones.
+
+    HDF5 follows external links, external storage and virtual datasets to any path that
+    the process can read (CVE-2026-1669).
+    """
+
+    def check(name: str, link: object) -> None:
+        kind = ""
+        if isinstance(link, h5py.ExternalLink):
+            kind = f"an external link to {link.filename}"
+        elif isinstance(link, h5py.HardLink):
+            entry = file[name]
+            if isinstance(entry, h5py.Dataset) and entry.external:
+                kind = f"external storage in {entry.external[0][0]}"
+            elif isinstance(entry, h5py.Dataset) and entry.is_virtual:
+                kind = "a virtual dataset"
+        if kind:
+            raise WeightsError(
+                f"{path} takes data from another file: {name!r} is {kind}.",
+                hint="Use a file that holds all its weights itself.",
+            )
+
+    file.visititems_links(check)
+
+
+def read_layers(
     file: h5py.File,
     path: Path,
     backbone: str,
-    body: keras.Model,
-    cut_body: keras.Model,
-) -> list[Piece]:
-    """Match a file with a body, layer by layer, and check every shape."""
+    model: keras.Model,
+    cut_model: keras.Model,
+) -> list[LayerWeights]:
+    """Match a file with a backbone, layer by layer, and check every shape."""
     group = file.get("model_weights", file)
     if _is_legacy(group):
-        pieces = _legacy(group, path, backbone, body, cut_body)
+        matched = _match_legacy(group, path, backbone, model, cut_model)
     elif "layers" in group:
-        pieces = _keras3(group["layers"], path, backbone, body, cut_body)
+        # A file may end at the cut.
+        stored = _count_stored(group["layers"])
+        whole = stored == _count(model) or stored != _count(cut_model)
+        layers = _layers(model if whole else cut_model)
+        matched = list(_match_keras3(group["layers"], layers, path, backbone))
     else:
         raise WeightsError(
             f"{path} is an HDF5 file but holds no Keras weights: neither 'layer_names' "
             "nor 'layers' is in it.",
             hint="Expected .h5 as Keras publishes it or .weights.h5 of Keras 3.",
         )
-    for piece in pieces:
-        _check_shapes(piece, path, backbone)
-    return pieces
+    for one in matched:
+        _check_shapes(one, path, backbone)
+    return matched
 
 
-def keras_fault(file: h5py.File, name: str, body: keras.Model) -> str:
-    """Why Keras itself could not read a file by this name.
+def keras_fault(file: h5py.File, name: str, model: keras.Model) -> str:
+    """Return why Keras itself could not read a file by this name, or "".
 
-    It goes by the name, and counts layers, where `read_pieces` finds its way.
-
-    Args:
-        file: Weights that `read_pieces` may or may not take.
-        name: Which it is to have.
-        body: What it is to fill, to the last layer.
-
-    Returns:
-        What is wrong, empty if nothing is.
+    Keras goes by the name and counts layers, where `read_layers` takes either layout.
     """
     group = file.get("model_weights", file)
     legacy = _is_legacy(group)
     if legacy == name.endswith(".weights.h5"):
         return f"it is in Keras' {'older' if legacy else 'newer'} layout"
     if legacy:
-        stored, wanted = len(_stored(group)), len(_with_weights(body))
-        if stored != wanted:
-            return f"it has {stored} layers with weights instead of {wanted}"
+        stored, expected = len(_stored(group)), len(_with_weights(model))
+        if stored != expected:
+            return f"it has {stored} layers with weights instead of {expected}"
     return ""
+
+
+def _layers(model: keras.Model) -> list[keras.layers.Layer]:
+    return [
+        one for one in backbone_operations(model) if isinstance(one, keras.layers.Layer)
+    ]
+
+
+def _with_weights(model: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in _layers(model) if layer.weights]
 
 
 def _is_legacy(group: h5py.Group) -> bool:
     return "layer_names" in group.attrs or "layer_names0" in group.attrs
 
 
-def _layers(model: keras.Model) -> list[keras.layers.Layer]:
-    return [
-        one for one in body_operations(model) if isinstance(one, keras.layers.Layer)
-    ]
-
-
-def _legacy(
+def _match_legacy(
     group: h5py.Group,
     path: Path,
     backbone: str,
-    body: keras.Model,
-    cut_body: keras.Model,
-) -> list[Piece]:
+    model: keras.Model,
+    cut_model: keras.Model,
+) -> list[LayerWeights]:
     # By order, as Keras reads this layout: names in it are not stable.
     stored = _stored(group)
-    layers = _with_weights(body)
-    if len(stored) != len(layers) and len(stored) == len(_with_weights(cut_body)):
-        layers = _with_weights(cut_body)
-    pieces = [
-        Piece(layer, layer, tuple(layer.weights), name, datasets)
+    layers = _with_weights(model)
+    if len(stored) != len(layers) and len(stored) == len(_with_weights(cut_model)):
+        layers = _with_weights(cut_model)
+    matched = [
+        LayerWeights(layer, layer, tuple(layer.weights), name, datasets)
         for layer, (name, datasets) in zip(layers, stored, strict=False)
     ]
-    # A top comes after the body. More than that, or less, is another network; the
-    # first layer that does not fit then says more than the count.
+    # A top comes after the backbone. More or less than that is another network, and
+    # the first layer that does not fit is a better message than the count.
     if not 0 <= len(stored) - len(layers) <= TOP_LAYERS:
-        for piece in pieces:
-            _check_shapes(piece, path, backbone)
+        for one in matched:
+            _check_shapes(one, path, backbone)
         raise WeightsError(
             f"{path} has {len(stored)} layers with weights, {backbone} has "
             f"{len(layers)}.",
             hint="Is it the file of another backbone?",
         )
-    return pieces
+    return matched
 
 
 def _stored(group: h5py.Group) -> list[tuple[str, tuple[h5py.Dataset, ...]]]:
-    """The layers with weights in Keras' older layout, in their order."""
+    """Return the layers with weights in Keras' older layout, in their order."""
     stored = []
     for name in _attribute(group, "layer_names"):
         names = _attribute(group[name], "weight_names")
@@ -192,27 +220,13 @@ def _attribute(group: h5py.Group, name: str) -> list[str]:
     return [value.decode() if isinstance(value, bytes) else value for value in values]
 
 
-def _keras3(
-    group: h5py.Group,
-    path: Path,
-    backbone: str,
-    body: keras.Model,
-    cut_body: keras.Model,
-) -> list[Piece]:
-    # By kind and number of the layer, as Keras 3 names them in the file.
-    stored = _count_stored(group)
-    model = body
-    if stored != _count(body) and stored == _count(cut_body):
-        model = cut_body
-    return list(_keras3_pieces(group, _layers(model), path, backbone))
-
-
-def _keras3_pieces(
+def _match_keras3(
     group: h5py.Group, layers: list[keras.layers.Layer], path: Path, backbone: str
-) -> Iterator[Piece]:
+) -> Iterator[LayerWeights]:
+    # By kind and number of the layer, as Keras 3 names them in the file.
     used: Counter[str] = Counter()
     for layer in layers:
-        name = unique_name(snake_case(layer), used)
+        name = unique_name(automatic_name(layer), used)
         if not layer.weights:
             continue
         if name not in group:
@@ -223,12 +237,12 @@ def _keras3_pieces(
             )
         stored = group[name]
         if isinstance(layer, keras.Sequential):
-            inside = _keras3_pieces(stored["layers"], layer.layers, path, backbone)
-            yield from (replace(piece, owner=layer) for piece in inside)
+            inside = _match_keras3(stored["layers"], layer.layers, path, backbone)
+            yield from (replace(one, owner=layer) for one in inside)
             continue
         values = stored.get("vars", {})
         datasets = tuple(values[str(i)] for i in range(len(values)))
-        yield Piece(layer, layer, tuple(layer.weights), stored.name, datasets)
+        yield LayerWeights(layer, layer, tuple(layer.weights), stored.name, datasets)
 
 
 def _count(model: keras.Model) -> int:
@@ -240,27 +254,23 @@ def _count(model: keras.Model) -> int:
 
 
 def _count_stored(group: h5py.Group) -> int:
-    held = 0
+    count = 0
     for name in group:
         if "layers" in group[name]:
-            held += _count_stored(group[name]["layers"])
+            count += _count_stored(group[name]["layers"])
         elif "vars" in group[name] and len(group[name]["vars"]):
-            held += 1
-    return held
+            count += 1
+    return count
 
 
-def _with_weights(model: keras.Model) -> list[keras.layers.Layer]:
-    return [layer for layer in _layers(model) if layer.weights]
-
-
-def _check_shapes(piece: Piece, path: Path, backbone: str) -> None:
-    wanted = [tuple(variable.shape) for variable in piece.variables]
-    came = [tuple(dataset.shape) for dataset in piece.datasets]
-    if wanted != came:
+def _check_shapes(one: LayerWeights, path: Path, backbone: str) -> None:
+    expected = [tuple(variable.shape) for variable in one.variables]
+    found = [tuple(dataset.shape) for dataset in one.datasets]
+    if expected != found:
         raise WeightsError(
-            f"{path} does not fit {backbone}: the layer {piece.layer.name!r} needs "
-            f"weights of shape {_shapes(wanted)}, the file has {_shapes(came)} at "
-            f"{piece.stored!r}.",
+            f"{path} does not fit {backbone}: the layer {one.layer.name!r} needs "
+            f"weights of shape {_shapes(expected)}, the file has {_shapes(found)} at "
+            f"{one.stored!r}.",
             hint="Is it the file of another backbone?",
         )
 

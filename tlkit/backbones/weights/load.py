@@ -1,4 +1,4 @@
-"""A weights file goes into a body; what does not fit or is damaged is named.
+"""The loading of weights into a backbone.
 
 Only layers at or below the cut are loaded and checked for NaN: a file may be valid up
 to some layer only. Random weights never stand in for pretrained ones.
@@ -12,77 +12,71 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tlkit.backbones import custom
-from tlkit.backbones.cut_points import body_operations, cuttable
-from tlkit.backbones.graph import give_memory, give_value
-from tlkit.backbones.registry import BROUGHT, IMAGENET, OWN, RANDOM, Backbone
-from tlkit.backbones.weights.download import fetch_command, imagenet_file
-from tlkit.backbones.weights.hdf5 import Piece, open_weights, read_pieces
+from tlkit.backbones.cut_points import backbone_operations, cut_operations
+from tlkit.backbones.graph import initialize_rest, producer, set_value
+from tlkit.backbones.spec import IMAGENET, OWN, RANDOM, Backbone
+from tlkit.backbones.weights.download import download_command, imagenet_file
+from tlkit.backbones.weights.hdf5 import LayerWeights, open_weights, read_layers
 from tlkit.backbones.weights.sources import NANO_FILE
 from tlkit.errors import WeightsError
 
 
 def load_weights(
-    backbone: Backbone, body: keras.Model, cut_body: keras.Model, weights: str
+    backbone: Backbone, model: keras.Model, cut_model: keras.Model, weights: str
 ) -> None:
-    """Fill a body, up to the cut, with the weights asked for.
+    """Fill a backbone, up to the cut, with weights.
 
     Args:
-        backbone: Which body it is.
-        body: All of it; the whole file must fit it.
-        cut_body: The part in use, sharing its layers with `body`.
-        weights: "imagenet", "none" (the body stays as it is), "own" (those that the
-            network brings along) or the path of a file: legacy Keras HDF5 (`.h5`) or
-            Keras 3 (`.weights.h5`), with or without top.
+        backbone: The one that was built.
+        model: All of it; the whole file must fit it.
+        cut_model: The part in use, which shares its layers with `model`.
+        weights: "imagenet", "none" (the model is left as it is), "own" (those that the
+            backbone brings) or the path of a file: legacy Keras HDF5 (`.h5`) or Keras 3
+            (`.weights.h5`), with or without top.
 
     Raises:
-        WeightsError: If the file is missing, cannot be had, cannot be read, does not
-            fit the backbone, or has NaN or infinity at or below the cut.
+        WeightsError: The file is missing, cannot be downloaded or read, takes data from
+            others, does not fit, or has NaN or infinity at or below the cut.
+        UsageError: There is no such file.
     """
     if weights == RANDOM:
         return
-    if weights == BROUGHT and backbone.builder == OWN:
-        _assign(custom.pieces(backbone, body), cut_body, Path(backbone.name), backbone)
+    if weights == OWN and backbone.read_weights:
+        layers = backbone.read_weights(backbone, model)
+        _assign(layers, cut_model, Path(backbone.name), backbone)
     else:
         path = _file(backbone, weights)
         try:
             with open_weights(path) as file:
-                pieces = read_pieces(file, path, backbone.name, body, cut_body)
-                _assign(pieces, cut_body, path, backbone)
+                layers = read_layers(file, path, backbone.name, model, cut_model)
+                _assign(layers, cut_model, path, backbone)
         except WeightsError as error:
             if weights != IMAGENET:
                 raise
-            # Nobody has named this file, so its form is nobody's to mend.
+            # The user has not chosen this file, so a hint about its form is of no use.
             raise WeightsError(
-                error.message, hint=fetch_command(backbone), valid_to=error.valid_to
+                error.message, hint=download_command(backbone), valid_to=error.valid_to
             ) from error
-    give_memory(cut_body)
+    initialize_rest(cut_model)
     if backbone.name.startswith("EfficientNetB"):
-        _mend_efficientnet(cut_body)
+        _fix_efficientnet(cut_model)
 
 
 def _file(backbone: Backbone, weights: str) -> Path:
-    if weights == BROUGHT:
+    if weights == OWN:
         return NANO_FILE
     return imagenet_file(backbone) if weights == IMAGENET else Path(weights)
 
 
-def weights_digest(model: keras.Model) -> str:
-    """SHA-256 over names and values of all weights of a body.
+def layers_checksum(layers: list[keras.layers.Layer]) -> str:
+    """Return the SHA-256 of names and values of all weights of some layers.
 
     Args:
-        model: A body behind its preprocessing.
+        layers: In order; the checksum depends on it.
 
     Returns:
         64 hex digits; the same for the same values, whatever file they came from.
     """
-    return layers_digest(
-        [one for one in body_operations(model) if isinstance(one, keras.layers.Layer)]
-    )
-
-
-def layers_digest(layers: list[keras.layers.Layer]) -> str:
-    """Returns the SHA-256 of names and values of all weights of some layers."""
     checksum = hashlib.sha256()
     for layer in layers:
         for weight in layer.weights:
@@ -92,41 +86,56 @@ def layers_digest(layers: list[keras.layers.Layer]) -> str:
     return checksum.hexdigest()
 
 
+def weights_checksum(model: keras.Model) -> str:
+    """Return the `layers_checksum` of a backbone, without its preprocessing.
+
+    Args:
+        model: A backbone behind its preprocessing.
+
+    Returns:
+        64 hex digits.
+    """
+    operations = backbone_operations(model)
+    return layers_checksum(
+        [one for one in operations if isinstance(one, keras.layers.Layer)]
+    )
+
+
 def _assign(
-    pieces: list[Piece], cut_body: keras.Model, path: Path, backbone: Backbone
+    layers: list[LayerWeights], cut_model: keras.Model, path: Path, backbone: Backbone
 ) -> None:
-    order = {id(one): i for i, one in enumerate(cut_body.operations)}
-    used = [piece for piece in pieces if id(piece.owner) in order]
-    filled = {id(variable) for piece in used for variable in piece.variables}
-    for layer in body_operations(cut_body):
+    order = {id(one): i for i, one in enumerate(cut_model.operations)}
+    used = [one for one in layers if id(one.owner) in order]
+    filled = {id(variable) for one in used for variable in one.variables}
+    for layer in backbone_operations(cut_model):
         if not filled.issuperset(id(one) for one in getattr(layer, "weights", ())):
             raise WeightsError(f"{path} has no weights for the layer {layer.name!r}.")
-    for piece in sorted(used, key=lambda piece: order[id(piece.owner)]):
-        for variable, array in zip(piece.variables, piece.read(path), strict=True):
+    for one in sorted(used, key=lambda one: order[id(one.owner)]):
+        for variable, array in zip(one.variables, one.read(path), strict=True):
             if not np.isfinite(array).all():
-                raise _not_finite(piece, path, cut_body, backbone)
-            give_value(variable, array)
-        if isinstance(piece.layer, keras.layers.Normalization):
-            piece.layer.finalize_state()
+                raise _not_finite(one, path, cut_model, backbone)
+            set_value(variable, array)
+        if isinstance(one.layer, keras.layers.Normalization):
+            one.layer.finalize_state()
 
 
 def _not_finite(
-    piece: Piece, path: Path, cut_body: keras.Model, backbone: Backbone
+    bad: LayerWeights, path: Path, cut_model: keras.Model, backbone: Backbone
 ) -> WeightsError:
-    order = {id(one): i for i, one in enumerate(cut_body.operations)}
+    order = {id(one): i for i, one in enumerate(cut_model.operations)}
     # All layers before a cut point lie below it, so those before the first bad layer
-    # hold good weights only.
+    # hold finite weights only.
     valid = [
         point.name
-        for point in cuttable(cut_body)
-        if order[id(point)] < order[id(piece.owner)]
+        for point in cut_operations(cut_model)
+        if order[id(point)] < order[id(bad.owner)]
     ]
     listed = [name for name in valid if name in backbone.cuts]
     last = (listed or valid)[-1:]
     return WeightsError(
-        f"{path}: the layer {piece.layer.name!r} (in the file: {piece.stored!r}) has "
-        f"NaN or infinite weights, and the cut "
-        f"{cut_body.output._keras_history.operation.name!r} needs it.",
+        f"{path}: the layer {bad.layer.name!r} (in the file: {bad.stored!r}) has NaN "
+        f"or infinite weights, and the cut {producer(cut_model.output).name!r} needs "
+        "it.",
         hint=f"The file is valid up to --cut {last[0]}."
         if last
         else "No part of this file can be used; get it again.",
@@ -134,15 +143,15 @@ def _not_finite(
     )
 
 
-def _mend_efficientnet(cut_body: keras.Model) -> None:
-    """Divide by the square root of the standard deviation, as training did.
+def _fix_efficientnet(cut_model: keras.Model) -> None:
+    """Divide by the square root of the standard deviation, as in its training.
 
     EfficientNetB0 to B7 were trained on (x - mean) / variance, while the Normalization
-    layer divides by the square root of its variance. Keras adds a layer that makes up
-    for it if asked for "imagenet" but not for the same file by path. Here it goes into
-    the stored variance, so that both are the same network.
+    layer divides by the square root of its variance. For "imagenet" Keras adds a layer
+    that compensates, but not for the same file by path. Here the stored variance is
+    changed, so that both are the same network.
     """
-    layer = cut_body.get_layer("normalization")
+    layer = cut_model.get_layer("normalization")
     deviation = np.array([0.229, 0.224, 0.225], dtype="float32")
     variance = layer.adapt_variance.numpy()
     if np.allclose(variance, deviation**2, rtol=1e-3):

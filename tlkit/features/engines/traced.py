@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tlkit.backbones.weights.load import layers_digest
+from tlkit.backbones.weights.load import layers_checksum
 
 # Images that are handed to an engine at a time.
 GROUP = 16
@@ -47,7 +47,7 @@ class Traced:
     @functools.cached_property
     def checksum(self) -> str:
         """SHA-256 of names and values of its weights."""
-        return layers_digest(self.prefix.layers)
+        return layers_checksum(self.prefix.layers)
 
     @functools.cached_property
     def function(self) -> Any:

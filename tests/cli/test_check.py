@@ -22,7 +22,7 @@ def split(tmp_path, draw):
 def test_a_clean_split_is_exit_code_0(split, capfd):
     assert run(["check", str(split), "--workers", "0"]) == 0
     out, _ = capfd.readouterr()
-    assert out == "No copy straddles the split: 8 images compared.\n"
+    assert out == "No duplicates across splits: 8 images compared.\n"
 
 
 def test_leaks_are_exit_code_1(split, tmp_path, capfd):
@@ -32,7 +32,7 @@ def test_leaks_are_exit_code_1(split, tmp_path, capfd):
     assert run(command) == 1
     out, err = capfd.readouterr()
     first, *table = out.splitlines()
-    assert first == "1 image of test is a copy of train images."
+    assert first == "1 image of test is a duplicate of train images."
     assert "test/disc [a]/x.png" in "".join(table)
     assert "leaks.csv" in err
     assert len(place.read_text().splitlines()) == 2
@@ -40,7 +40,7 @@ def test_leaks_are_exit_code_1(split, tmp_path, capfd):
     shown = json.loads(capfd.readouterr().out)
     assert shown["clean"] is False
     assert shown["verdict"] == [first]
-    assert [f["twin"] for f in shown["findings"]] == ["train/disc [a]/0.png"]
+    assert [f["match"] for f in shown["findings"]] == ["train/disc [a]/0.png"]
 
 
 def test_wrong_use(split, capfd):
@@ -54,5 +54,5 @@ def test_more_than_a_screen_is_left_to_the_file(split, capfd):
         shutil.copy(split / "train/disc [a]/0.png", split / f"test/disc [a]/x{i}.png")
     assert run(["check", str(split), "--workers", "0"]) == 1
     out, err = capfd.readouterr()
-    assert out.startswith("45 images of test are copies of train images.")
+    assert out.startswith("45 images of test are duplicates of train images.")
     assert "5 more" in err

@@ -1,63 +1,71 @@
-"""tlkit check: a finished split to a verdict whether it leaks."""
+"""tlkit check: whether a finished split leaks."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
-from rich.table import Table
 
-from tlkit.cli.terminal import ERR, OUT, Terminal
-from tlkit.errors import unknown_name
+from tlkit.cli.options import (
+    ALLOW_OUTSIDE,
+    ATTRIBUTE,
+    COLUMN,
+    FORMAT,
+    SEPARATOR,
+    WORKERS,
+    Format,
+    columns_by_role,
+)
+from tlkit.cli.terminal import OUT, Terminal, say, table
 
 if TYPE_CHECKING:
     from tlkit.dataset.check.check import Checked
 
 # More lines than a screen or two are for --out.
 SHOWN = 40
-FORMATS = ("table", "json")
 
 
 def check(
     dataset: Path = typer.Argument(
-        ..., help="What tlkit prepare made, or any folder with train, val, test."
+        ..., help="Data set directory, or any folder with train, val, test."
     ),
     against: Path = typer.Option(
-        None, help="Another folder that is to have no image in common with it."
+        None, help="Another folder that must have no image in common with it."
     ),
+    source_format: Format = FORMAT,
+    attribute: str = ATTRIBUTE,
+    column: list[str] = COLUMN,
+    separator: str = SEPARATOR,
     rotated: bool = typer.Option(
         False, "--rotated", help="Also look for rotated or flipped duplicates."
     ),
-    allow_outside: bool = typer.Option(
-        False, "--allow-outside", help="Follow links out of these folders."
+    allow_outside: bool = ALLOW_OUTSIDE,
+    format: Literal["table", "json"] = typer.Option(
+        "table", help="Format of the output."
     ),
-    format: str = typer.Option(
-        "table", help="table | json: how to print what was found."
-    ),
-    out: Path = typer.Option(None, help="CSV file to write all of it to."),
-    workers: int = typer.Option(
-        None,
-        help="Processes that read images, 0 for none.  [default: one a processor]",
-    ),
+    out: Path = typer.Option(None, help="CSV file to write all findings to."),
+    workers: int = WORKERS,
 ) -> None:
     """Look for leaks in a finished split, whoever made it; nothing is changed.
 
-    Told are copies on different sides, groups on several sides, images under two
-    labels, and files that are missing or changed since prepare. Exit code 0: there is
-    none of it; 1: there is, or the check failed.
+    Reports duplicates and groups across splits, images under two labels, and files
+    that are missing or changed since prepare. Exit code 0: no findings; 1: findings,
+    or the check failed.
     """
     import tlkit
 
-    if format not in FORMATS:
-        raise unknown_name("output format", format, FORMATS)
     with Terminal() as progress:
         checked = tlkit.check(
             dataset,
             against=against,
-            turned=rotated,
+            format=source_format,
+            attribute=attribute,
+            columns=columns_by_role(column),
+            separator=separator,
+            rotated=rotated,
             allow_outside=allow_outside,
             workers=workers,
             progress=progress,
@@ -73,24 +81,23 @@ def check(
         _print(checked)
     if out is not None:
         checked.write(out)
-        ERR.print(f"{out}: all that was found", markup=False, highlight=False)
+        say(f"{out}: all findings")
     raise typer.Exit(0 if checked.clean else 1)
 
 
 def _print(checked: Checked) -> None:
     for line in checked.verdict:
-        style = "bold green" if checked.clean else "bold red"
-        OUT.print(line, style=style, markup=False, highlight=False)
+        OUT.print(line, style="bold green" if checked.clean else "bold red")
     if checked.findings:
-        table = Table(box=None, header_style="bold")
-        for column in ("found", "file", "label", "twin", "label", "distance", "detail"):
-            table.add_column(column, overflow="fold")
+        made = table("found", "file", "label", "match", "label", "distance", "detail")
+        for column in made.columns:
+            column.overflow = "fold"
         for one in checked.findings[:SHOWN]:
             distance = "" if one.distance is None else str(one.distance)
-            row = (one.kind, one.file, one.label, one.twin, one.twin_label, distance)
-            table.add_row(*row, one.detail)
-        OUT.print(table, markup=False, highlight=False)
+            row = (one.kind, one.file, one.label, one.match, one.match_label, distance)
+            made.add_row(*row, one.detail)
+        OUT.print(made)
     if more := len(checked.findings[SHOWN:]):
-        ERR.print(f"... and {more} more; --out leaks.csv writes all", highlight=False)
+        say(f"... and {more} more; --out leaks.csv writes all")
     for remark in checked.remarks:
-        ERR.print(remark, markup=False, highlight=False)
+        say(remark)

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from tlkit.cli.options import ALLOW_OUTSIDE, WORKERS
-from tlkit.cli.prepare import parse_columns
+from tlkit.cli.options import (
+    ALLOW_OUTSIDE,
+    ATTRIBUTE,
+    COLUMN,
+    FORMAT,
+    SEPARATOR,
+    WORKERS,
+    Format,
+    columns_by_role,
+)
 from tlkit.cli.terminal import OUT, Terminal, next_step, say, table
 
 if TYPE_CHECKING:
@@ -24,23 +32,13 @@ def convert(
         ..., help="Format to write."
     ),
     out: Path = typer.Option(..., help="Folder to make."),
-    source_format: str = typer.Option(
-        "auto", "--from", help="Format of the annotations, as for prepare."
-    ),
+    source_format: Format = FORMAT,
     images: Literal["copy", "none"] = typer.Option(
         "copy", help="Copy the photos into the folder, or write annotations alone."
     ),
-    attribute: str = typer.Option(
-        None, help="For VIA, the attribute that is the label."
-    ),
-    column: list[str] = typer.Option(
-        [],
-        help="For tables, ROLE=NAME: the column that is path, label, split, group or "
-        "a corner of a box; repeatable.  [default: by their usual names]",
-    ),
-    separator: str = typer.Option(
-        None, help="For tables, what stands between several labels."
-    ),
+    attribute: str = ATTRIBUTE,
+    column: list[str] = COLUMN,
+    separator: str = SEPARATOR,
     limit: int = typer.Option(None, help="For drawings, at most so many per class."),
     allow_outside: bool = ALLOW_OUTSIDE,
     workers: int = WORKERS,
@@ -59,7 +57,7 @@ def convert(
             format=source_format,
             images=images,
             attribute=attribute,
-            columns=parse_columns(column),
+            columns=columns_by_role(column),
             separator=separator,
             limit=limit,
             allow_outside=allow_outside,

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 import typer
 
 from tlkit.config import OPTIONS, SECTION_OF, SECTIONS, Scope, options_of
+from tlkit.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -99,3 +100,36 @@ def _type(name: str) -> Any:
     hint = typing.get_type_hints(SECTIONS[SECTION_OF[name]])[name]
     kinds = typing.get_args(hint) or (hint,)
     return str if str in kinds else next(k for k in kinds if k is not type(None))
+
+
+# How labels are read, for every command that reads them.
+ATTRIBUTE = typer.Option(
+    None, help="For VIA, the attribute that is the label.  [default: the only one]"
+)
+
+COLUMN = typer.Option(
+    [],
+    help="For tables, ROLE=NAME: the column for path, label, split, group or a "
+    "coordinate of a box; repeatable.  [default: by their usual names]",
+)
+
+SEPARATOR = typer.Option(None, help="For tables, the character between several labels.")
+Format = Literal[
+    "auto", "folders", "labelme", "coco", "yolo", "voc", "via", "masks", "csv",
+    "quickdraw",
+]  # fmt: skip
+FORMAT = typer.Option("auto", "--from", help="Format of the labels.")
+
+
+def columns_by_role(given: list[str]) -> dict[str, str]:
+    """Parse ROLE=NAME of --column."""
+    roles = {}
+    for text in given:
+        role, found, name = text.partition("=")
+        if not found or role in roles:
+            raise UsageError(
+                f"--column takes ROLE=NAME, each role once, got {text!r}.",
+                hint="For example --column label=species --column group=patient.",
+            )
+        roles[role] = name
+    return roles

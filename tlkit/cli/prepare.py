@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from tlkit.cli.options import ALLOW_OUTSIDE, WORKERS
+from tlkit.cli.options import (
+    ALLOW_OUTSIDE,
+    ATTRIBUTE,
+    COLUMN,
+    FORMAT,
+    SEPARATOR,
+    WORKERS,
+    Format,
+    columns_by_role,
+)
 from tlkit.cli.startup import load_tensorflow
 from tlkit.cli.terminal import OUT, Terminal, next_step, say, table
-from tlkit.errors import UsageError
 
 if TYPE_CHECKING:
     from tlkit import Manifest
-
-Format = Literal[
-    "auto", "folders", "labelme", "coco", "yolo", "voc", "via", "masks", "csv",
-    "quickdraw",
-]  # fmt: skip
 
 
 def prepare(
@@ -26,9 +29,7 @@ def prepare(
         ..., help="Folder of photos, archive of one, table, or annotation file."
     ),
     out: Path = typer.Option(..., help="Data set directory to make."),
-    source_format: Format = typer.Option(
-        "auto", "--from", help="Format of the labels."
-    ),
+    source_format: Format = FORMAT,
     label_by: Literal["image", "shapes"] = typer.Option(
         None,
         help="One example per image, or a crop for each shape.  [default: image, if "
@@ -41,17 +42,9 @@ def prepare(
         0.0, help="Margin around a shape, as a share of its longer side."
     ),
     min_size: int = typer.Option(8, help="Leave out shapes of fewer pixels across."),
-    attribute: str = typer.Option(
-        None, help="For VIA, the attribute that is the label.  [default: the only one]"
-    ),
-    column: list[str] = typer.Option(
-        [],
-        help="For tables, ROLE=NAME: the column for path, label, split, group or a "
-        "coordinate of a box; repeatable.  [default: by their usual names]",
-    ),
-    separator: str = typer.Option(
-        None, help="For tables, the character between several labels."
-    ),
+    attribute: str = ATTRIBUTE,
+    column: list[str] = COLUMN,
+    separator: str = SEPARATOR,
     limit: int = typer.Option(None, help="For drawings, most examples per class."),
     allow_outside: bool = ALLOW_OUTSIDE,
     val: float = typer.Option(
@@ -118,7 +111,7 @@ def prepare(
             pad=pad,
             min_size=min_size,
             attribute=attribute,
-            columns=parse_columns(column),
+            columns=columns_by_role(column),
             separator=separator,
             limit=limit,
             allow_outside=allow_outside,
@@ -138,20 +131,6 @@ def prepare(
         )
     _print_summary(manifest)
     next_step("tlkit", "finetune", out)
-
-
-def parse_columns(given: list[str]) -> dict[str, str]:
-    """Return the column of each role, of options ROLE=NAME."""
-    roles = {}
-    for text in given:
-        role, found, name = text.partition("=")
-        if not found or role in roles:
-            raise UsageError(
-                f"--column takes ROLE=NAME, each role once, got {text!r}.",
-                hint="For example --column label=species --column group=patient.",
-            )
-        roles[role] = name
-    return roles
 
 
 def _print_summary(manifest: Manifest) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from PIL import Image
 
 from tlkit.dataset.annotations.shapes import rectangle
 from tlkit.dataset.check.check import Checked, check
-from tlkit.dataset.check.leaks import Copies, Finding
-from tlkit.dataset.check.members import Member
+from tlkit.dataset.check.leaks import DuplicateIndex, Finding
+from tlkit.dataset.check.read_split import SplitImage
 from tlkit.dataset.duplicates.find import Pair
 from tlkit.dataset.formats import Annotation, ImageRecord, ParsedSource
 from tlkit.dataset.manifest import MANIFEST, Manifest
@@ -38,61 +39,61 @@ def split(draw, tmp_path):
     return root
 
 
-def told(checked: Checked) -> list[tuple[str, str, str]]:
-    return [(f.kind, f.file, f.twin) for f in checked.findings]
+def found_in(checked: Checked) -> list[tuple[str, str, str]]:
+    return [(f.kind, f.file, f.match) for f in checked.findings]
 
 
 def test_a_clean_split(split):
-    found = check(split, turned=True, workers=0)
+    found = check(split, rotated=True, workers=0)
     assert found.clean
     assert found.findings == ()
     assert found.remarks == ()
-    assert found.verdict == ("No copy straddles the split: 18 images compared.",)
+    assert found.verdict == ("No duplicates across splits: 18 images compared.",)
 
 
-def test_copies_of_each_kind_are_told(split, draw):
+def test_duplicates_of_each_kind_are_reported(split, draw):
     shutil.copy(split / "train/disc/0.png", split / "test/disc/same bytes.png")
     save(split / "test/disc/resaved.jpg", draw(0, 1, size=100), quality=60)
     save(split / "test/bar/mirrored.png", draw(1, 2, size=100)[:, ::-1])
     found = check(split, workers=0)
-    assert told(found) == [
+    assert found_in(found) == [
         ("near", "test/disc/resaved.jpg", "train/disc/1.png"),
         ("exact", "test/disc/same bytes.png", "train/disc/0.png"),
     ]
-    assert found.verdict == ("2 images of test are copies of train images.",)
+    assert found.verdict == ("2 images of test are duplicates of train images.",)
     assert not found.clean
     near, exact = found.findings
-    assert (exact.side, exact.twin_side, exact.distance) == ("test", "train", 0)
-    assert (near.label, near.twin_label) == ("disc", "disc")
+    assert (exact.split, exact.match_split, exact.distance) == ("test", "train", 0)
+    assert (near.label, near.match_label) == ("disc", "disc")
     assert near.distance is not None
-    turned = check(split, turned=True, workers=0)
+    turned = check(split, rotated=True, workers=0)
     assert [
-        (f.file, f.twin, f.detail) for f in turned.findings if f.kind == "turned"
+        (f.file, f.match, f.detail) for f in turned.findings if f.kind == "turned"
     ] == [("test/bar/mirrored.png", "train/bar/2.png", "mirrored")]
-    assert turned.verdict == ("3 images of test are copies of train images.",)
+    assert turned.verdict == ("3 images of test are duplicates of train images.",)
 
 
 def test_the_same_image_under_two_labels(split):
     shutil.copy(split / "train/disc/0.png", split / "train/bar/again.png")
     found = check(split, workers=0)
-    assert told(found) == [
+    assert found_in(found) == [
         ("conflict", "train/bar/again.png", "train/disc/0.png"),
         ("conflict", "train/disc/0.png", "train/bar/again.png"),
     ]
     assert found.verdict == (
-        "No copy straddles the split: 19 images compared.",
+        "No duplicates across splits: 19 images compared.",
         "2 image(s) under two labels.",
     )
 
 
-def test_a_class_that_a_side_lacks_is_only_a_remark(split):
+def test_a_class_missing_from_a_split_is_only_a_remark(split):
     shutil.rmtree(split / "test/bar")
     found = check(split, workers=0)
     assert found.clean
     assert found.remarks == ("bar: no image in test.",)
 
 
-def test_sides_without_classes(split, tmp_path):
+def test_splits_without_classes(split, tmp_path):
     flat = tmp_path / "flat"
     for side in ("train", "test"):
         (flat / side).mkdir(parents=True)
@@ -102,9 +103,9 @@ def test_sides_without_classes(split, tmp_path):
     (flat / "test/notes.txt").write_text("no image")
     (flat / "readme.txt").write_text("on no side")
     found = check(flat, workers=0)
-    assert told(found) == [("exact", "test/copy.png", "train/0.png")]
+    assert found_in(found) == [("exact", "test/copy.png", "train/0.png")]
     assert found.remarks == (
-        "1 file(s) are on no side and left out.",
+        "1 file(s) are in no split and left out.",
         "1 file(s), test/notes.txt: no images that can be read.",
     )
     (flat / "readme.txt").unlink()
@@ -112,8 +113,8 @@ def test_sides_without_classes(split, tmp_path):
     assert check(flat, workers=0).remarks == ()
 
 
-def test_annotated_images_on_given_sides(split, monkeypatch):
-    """As a reader of annotations tells them; some are on no side."""
+def test_annotated_images_in_given_splits(split, monkeypatch):
+    """As a reader of annotations returns them; some are in no split."""
     records = [
         ImageRecord(
             "train/disc/0.png", labels=("a", "b"), split="train", group="clip 1"
@@ -127,17 +128,17 @@ def test_annotated_images_on_given_sides(split, monkeypatch):
     )
     monkeypatch.setattr("tlkit.dataset.formats.read", lambda source, name: parsed)
     found = check(split, workers=0)
-    assert told(found) == [("group", "test/disc/6.png", "train/disc/0.png")]
+    assert found_in(found) == [("group", "test/disc/6.png", "train/disc/0.png")]
     assert found.findings[0].detail == "group clip 1"
-    assert found.findings[0].twin_label == "a | b"
+    assert found.findings[0].match_label == "a | b"
     assert found.remarks == (
-        "1 image(s) are on no side and left out.",
+        "1 image(s) are in no split and left out.",
         "b: no image in test.",
         "nut: no image in train.",
     )
 
 
-def test_links_out_of_the_folder_are_told_of(split, tmp_path):
+def test_links_out_of_the_folder_are_reported(split, tmp_path):
     linked = tmp_path / "linked"
     for file in split.rglob("*.png"):
         place = linked / file.relative_to(split)
@@ -148,8 +149,8 @@ def test_links_out_of_the_folder_are_told_of(split, tmp_path):
     assert check(linked, allow_outside=True, workers=0).compared == 18
 
 
-def test_what_has_no_sides(split, tmp_path):
-    with pytest.raises(DatasetError, match="has no sides") as caught:
+def test_sources_without_splits(split, tmp_path):
+    with pytest.raises(DatasetError, match="has no splits") as caught:
         check(split / "train", workers=0)
     assert "--against" in caught.value.hint
     with pytest.raises(DatasetError, match="does not exist"):
@@ -159,7 +160,7 @@ def test_what_has_no_sides(split, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="no files"):
         check(tmp_path / "empty")
-    with pytest.raises(UsageError, match="workers"):
+    with pytest.raises(UsageError, match="workers must be"):
         check(split, workers=-1)
 
 
@@ -169,19 +170,21 @@ def test_against_another_folder(split, tmp_path, draw):
     save(own / "deep/b.jpg", draw(1, 7, size=100), quality=70)
     save(own / "new.png", draw(0, 40, size=100))
     found = check(split, against=own, workers=0)
-    assert told(found) == [
+    assert found_in(found) == [
         ("exact", "a.png", "train/disc/0.png"),
         ("near", "deep/b.jpg", "test/bar/7.png"),
     ]
     assert found.verdict == (
-        f"1 image of {own} is a copy of test images.",
-        f"1 image of {own} is a copy of train images.",
+        f"1 image of {own} is a duplicate of test images.",
+        f"1 image of {own} is a duplicate of train images.",
     )
     assert found.compared == 21
     # without sides of its own, too
     found = check(split / "train", against=own, workers=0)
-    assert told(found) == [("exact", "a.png", "disc/0.png")]
-    assert found.verdict == (f"1 image of {own} is a copy of images of the data set.",)
+    assert found_in(found) == [("exact", "a.png", "disc/0.png")]
+    assert found.verdict == (
+        f"1 image of {own} is a duplicate of images of the data set.",
+    )
 
 
 def test_a_folder_of_the_data_set_is_no_copy_of_it(split):
@@ -198,7 +201,7 @@ def dataset(split, tmp_path):
 
 
 def test_what_prepare_made_is_clean(dataset):
-    found = check(dataset, turned=True, workers=0)
+    found = check(dataset, rotated=True, workers=0)
     assert found.clean
     assert found.compared == 18
     assert check(dataset, against=dataset, workers=0).remarks == (
@@ -211,13 +214,13 @@ def test_files_that_are_missing_or_changed(dataset, split, draw):
     save(split / "train/disc/1.png", draw(2, 1, size=100))
     (split / "test/bar/6.png").write_bytes(b"")
     found = check(dataset, workers=0)
-    assert [(f.kind, f.file, f.side) for f in found.findings] == [
+    assert [(f.kind, f.file, f.split) for f in found.findings] == [
         ("changed", "test/bar/6.png", "test"),
         ("missing", "train/disc/0.png", "train"),
         ("changed", "train/disc/1.png", "train"),
     ]
     assert found.verdict == (
-        "No copy straddles the split: 16 images compared.",
+        "No duplicates across splits: 16 images compared.",
         "1 file(s) missing.",
         "2 file(s) changed since prepare.",
     )
@@ -236,7 +239,7 @@ def test_a_manifest_that_parts_a_group(dataset):
         ("group", other.path),
         ("changed", MANIFEST),
     ]
-    assert found.verdict[1] == "1 group(s) on several sides of the split."
+    assert found.verdict[1] == "1 group(s) in several splits."
 
 
 def test_what_is_found_is_written(split, tmp_path):
@@ -259,16 +262,16 @@ def test_what_is_found_is_written(split, tmp_path):
 
 
 def across(rows: str, *pairs: Pair) -> list[tuple[str, str, str, float | None, str]]:
-    """Findings among members "a:train b:test", numbered in that order."""
-    members = [
-        (Member(name, side), i)
+    """Findings among images "a:train b:test", numbered in that order."""
+    images = [
+        (SplitImage(name, side), i)
         for i, (name, side) in enumerate(row.split(":") for row in rows.split())
     ]
-    found = Copies(members, pairs).across()
-    return [(f.kind, f.file, f.twin, f.distance, f.detail) for f in found]
+    found = DuplicateIndex(images, pairs).across()
+    return [(f.kind, f.file, f.match, f.distance, f.detail) for f in found]
 
 
-def test_copies_of_copies_are_told():
+def test_duplicates_of_duplicates_are_reported():
     # c is an exact copy of b, and b a near one of a
     pairs = [Pair(1, 2, "exact"), Pair(0, 1, "near", 3, same=False)]
     assert across("a:train b:train c:test", *pairs) == [("exact", "c", "b", 0, "")]
@@ -279,7 +282,7 @@ def test_copies_of_copies_are_told():
     ]
 
 
-def test_pairs_that_a_search_leaves_out_are_told():
+def test_pairs_that_a_search_leaves_out_are_reported():
     pairs = [Pair(0, 1, "near", 2), Pair(1, 2, "near", 4)]
     assert across("a:train b:test c:test", *pairs) == [
         ("near", "b", "a", 2, ""),
@@ -290,22 +293,22 @@ def test_pairs_that_a_search_leaves_out_are_told():
     assert across("a:train b:test c:test", *apart) == [("near", "b", "a", 2, "")]
 
 
-def test_turns_are_told_from_the_side_of_the_later_image():
+def test_rotations_are_reported_from_the_later_split():
     pair = Pair(0, 1, "turned", 2, False, "turned by 90")
     assert across("a:train b:test", pair) == [("turned", "b", "a", 2, "turned by 90")]
     assert across("a:test b:train", pair) == [("turned", "a", "b", 2, "turned by 270")]
 
 
-def test_the_same_file_on_two_sides():
-    members = [(Member("a", "train"), 0), (Member("a", "test"), 0)]
-    (found,) = Copies(members, []).across()
+def test_the_same_file_in_two_splits():
+    images = [(SplitImage("a", "train"), 0), (SplitImage("a", "test"), 0)]
+    (found,) = DuplicateIndex(images, []).across()
     assert found == Finding("exact", "a", "test", "", "a", "train", "", 0)
 
 
 def test_real_photos_are_clean(shared_data):
     found = check(shared_data / "hymenoptera")
     assert found.clean
-    assert found.verdict == ("No copy straddles the split: 398 images compared.",)
+    assert found.verdict == ("No duplicates across splits: 398 images compared.",)
 
 
 def test_planted_leaks_in_real_photos(shared_data, tmp_path):
@@ -322,10 +325,46 @@ def test_planted_leaks_in_real_photos(shared_data, tmp_path):
         image.resize((200, 150)).save(val / "2 small.jpg", quality=50)
     with Image.open(train[2]) as image:
         image.transpose(Image.Transpose.ROTATE_90).save(val / "3 turned.jpg")
-    found = check(tmp_path / "photos", turned=True, workers=0)
+    found = check(tmp_path / "photos", rotated=True, workers=0)
     assert [(f.kind, f.file.split("/")[-1], f.detail) for f in found.findings] == [
         ("exact", "1 exact.jpg", ""),
         ("near", "2 small.jpg", ""),
         ("turned", "3 turned.jpg", "turned by 270"),
     ]
-    assert found.verdict == ("3 images of val are copies of train images.",)
+    assert found.verdict == ("3 images of val are duplicates of train images.",)
+
+
+def test_an_ambiguous_source_is_an_error(split):
+    """A few images of class folders are annotated with labelme, too."""
+    for seed in (0, 1):
+        content = {"imagePath": f"{seed}.png", "shapes": [], "flags": {"a": True}}
+        (split / f"train/disc/{seed}.json").write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match="may be class folders") as caught:
+        check(split, workers=0)
+    assert "--from folders" in caught.value.hint
+    assert check(split, format="folders", workers=0).compared == 18
+
+
+def test_two_records_that_disagree_are_a_conflict(split):
+    """Two labelme files for one image, with other flags."""
+
+    def annotate(name: str, label: str) -> None:
+        content = {"imagePath": "0.png", "shapes": [], "flags": {label: True}}
+        (split / f"train/disc/{name}.json").write_text(json.dumps(content))
+
+    annotate("0", "disc")
+    assert check(split, format="labelme", workers=0).clean
+    annotate("0 again", "bar")
+    found = check(split, format="labelme", workers=0)
+    assert [(f.kind, f.file, f.label, f.match_label) for f in found.findings] == [
+        ("conflict", "train/disc/0.png", "bar", "disc"),
+        ("conflict", "train/disc/0.png", "disc", "bar"),
+    ]
+
+
+def test_other_columns_are_named_as_for_prepare(split):
+    files = sorted(split.rglob("*.png"))
+    rows = [f"{f.relative_to(split).as_posix()};{f.parts[-3]};x" for f in files]
+    (split / "a.csv").write_text("where;part;kind\n" + "\n".join(rows) + "\n")
+    columns = {"path": "where", "split": "part", "label": "kind"}
+    assert check(split, format="csv", columns=columns, workers=0).compared == 18

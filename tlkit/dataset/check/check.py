@@ -1,23 +1,31 @@
-"""A finished split in, by whomever it was made, a verdict on it out: does it leak?
-
-Nothing is changed. Compared are images, not file names: the same bytes or pixels,
-near copies as `duplicates` finds them, and turned ones where asked for.
-"""
+"""The check of a finished split for leaks; it compares images, not file names."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlkit.dataset.check.leaks import COPIES, Copies, Finding, parted_groups, rank
-from tlkit.dataset.check.members import UNSPLIT, Member, Members, files_of, members_of
+from tlkit.dataset.check.leaks import (
+    DUPLICATES,
+    DuplicateIndex,
+    Finding,
+    rank,
+    straddling_groups,
+)
+from tlkit.dataset.check.read_split import (
+    UNSPLIT,
+    FinishedSplit,
+    SplitImage,
+    read_folder,
+    read_split,
+)
 from tlkit.dataset.duplicates.find import find
 from tlkit.dataset.duplicates.rotated import find_turned
-from tlkit.dataset.formats import Rejected
+from tlkit.dataset.formats import ReaderOptions, Rejected
 from tlkit.dataset.inspection.cache import open_image_cache
 from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.inspection.run import survey
@@ -26,18 +34,18 @@ from tlkit.dataset.records import in_natural_order
 from tlkit.errors import DatasetError, UsageError
 from tlkit.progress import Progress, Silent
 
-EDITED = "Its digest is not the one in dataset.json."
+EDITED = "Its checksum is not the one in dataset.json."
 SILENT = Silent()
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The verdict on a split.
+    """The result of a check.
 
     Attributes:
-        compared: How many images were compared.
-        findings: What should not be; copies across sides first.
-        remarks: What one may want to know besides.
+        compared: Number of images compared.
+        findings: Leaks and faults; duplicates across splits first.
+        remarks: Further notes.
     """
 
     compared: int
@@ -46,27 +54,28 @@ class Checked:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was found."""
+        """True if there are no findings."""
         return not self.findings
 
     @property
     def verdict(self) -> tuple[str, ...]:
-        """The same in words, a sentence each."""
-        copies = [f for f in self.findings if f.kind in COPIES]
-        straddling = Counter((f.side, f.twin_side) for f in copies)
+        """The findings in words, a sentence each."""
+        across = Counter(
+            (f.split, f.match_split) for f in self.findings if f.kind in DUPLICATES
+        )
         lines = [
-            f"{_images(n)} of {side} {_are(n)} of {_those_of(other)}."
-            for (side, other), n in sorted(
-                straddling.items(), key=lambda item: [-rank(side) for side in item[0]]
+            f"{_images(n)} of {split} {_are(n)} of {_those_of(other)}."
+            for (split, other), n in sorted(
+                across.items(), key=lambda item: [-rank(split) for split in item[0]]
             )
         ]
         if not lines:
             compared = f"{_images(self.compared)} compared"
-            lines = [f"No copy straddles the split: {compared}."]
+            lines = [f"No duplicates across splits: {compared}."]
         number = Counter(f.kind for f in self.findings)
-        parted = len({f.detail for f in self.findings if f.kind == "group"})
+        groups = len({f.detail for f in self.findings if f.kind == "group"})
         for count, words in (
-            (parted, "group(s) on several sides of the split."),
+            (groups, "group(s) in several splits."),
             (number["conflict"], "image(s) under two labels."),
             (number["missing"], "file(s) missing."),
             (number["unreadable"], "file(s) that cannot be read any more."),
@@ -80,10 +89,10 @@ class Checked:
         """Write the findings as a CSV file.
 
         Args:
-            path: Where to; only a file written so before is replaced.
+            path: The file; an existing one is replaced only if check wrote it.
 
         Raises:
-            UsageError: It cannot be written, or there is another file.
+            UsageError: The file cannot be written, or another file is there.
         """
         columns = [column.name for column in dataclasses.fields(Finding)]
         try:
@@ -104,71 +113,88 @@ def check(
     dataset: Path | str,
     *,
     against: Path | str | None = None,
-    turned: bool = False,
+    format: str = "auto",
+    attribute: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    separator: str | None = None,
+    rotated: bool = False,
     allow_outside: bool = False,
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> Checked:
-    """Look for leaks in a finished split; nothing is changed.
+    """Check a finished split for leaks; nothing is changed.
 
     Args:
-        dataset: What prepare wrote, or any folder with folders train, val or test, or
-            with annotations that tell the sides.
-        against: Another folder of images, such as a test set of one's own, that is
-            to have nothing in common with the data set.
-        turned: Look for turned and mirrored copies, too.
+        dataset: A dataset directory, or any folder with folders train, val or test, or
+            with annotations that name the splits.
+        against: Another folder of images, such as a test set of one's own, that must
+            have no image in common with the data set.
+        format: How a folder is labeled, as for `prepare`.
+        attribute: For VIA, the attribute that is the label.
+        columns: For tables, column names by their role, as for `prepare`.
+        separator: For tables, the text between several labels.
+        rotated: Also look for rotated or flipped duplicates.
         allow_outside: Follow links out of these folders.
         workers: Processes that read images, 0 for none; None for one a processor.
-        progress: Where to report.
+        progress: Receiver of reports on long work.
 
     Returns:
-        The verdict.
+        The findings.
 
     Raises:
-        DatasetError: There is no such data set, or it has no sides to compare.
-        UsageError: A wrong option.
+        DatasetError: There is no such data set, its format is ambiguous, or it has no
+            splits to compare.
+        UsageError: An invalid option.
 
     Example:
         assert check("data", against="my test photos").clean
     """
     if workers is not None and workers < 0:
-        raise UsageError(f"workers is at least 0. Received: {workers}.")
-    own = members_of(Path(dataset), allow_outside=allow_outside)
-    if against is None and {member.side for member in own.members} == {UNSPLIT}:
+        raise UsageError(f"workers must be >= 0, got {workers}.")
+    reading = ReaderOptions(
+        attribute=attribute,
+        separator=separator,
+        columns=tuple((columns or {}).items()),
+        allow_outside=allow_outside,
+    )
+    own = read_split(Path(dataset), format, reading)
+    if against is None and {image.split for image in own.images} == {UNSPLIT}:
         raise DatasetError(
-            f"{dataset} has no sides: expected folders named train, val or test, or "
-            "annotations that tell them.",
-            hint="Name another folder to compare it with: --against FOLDER.",
+            f"{dataset} has no splits: expected folders named train, val or test, or "
+            "annotations that name them.",
+            hint="Compare it with another folder: --against FOLDER.",
         )
     parts = [own]
     if against is not None:
-        other = files_of(Path(against), str(against), allow_outside=allow_outside)
-        parts.append(_foreign(other, own))
+        plain = ReaderOptions(allow_outside=allow_outside)
+        parts.append(_foreign(read_folder(Path(against), str(against), plain), own))
     root = _common(parts)
     placed = [
-        (member, (part.root.resolve() / member.file).relative_to(root).as_posix())
+        (image, (part.root.resolve() / image.file).relative_to(root).as_posix())
         for part in parts
-        for member in part.members
+        for image in part.images
     ]
     paths = list(dict.fromkeys(path for _, path in placed))
     with open_image_cache(root) as image_cache:
         info, unread = survey(
             root, paths, image_cache, workers=workers, progress=progress
         )
-        progress.start("Looking for copies")
+        progress.start("Looking for duplicates")
         pairs = find(info, image_cache)
-        if turned:
+        if rotated:
             pairs += find_turned(info, pairs, image_cache)
-    index = {fact.path: i for i, fact in enumerate(info)}
-    copies = Copies([(m, index[path]) for m, path in placed if path in index], pairs)
-    results = {r.file: r for r in unread} | {fact.path: fact for fact in info}
-    images = [(member, results[path]) for member, path in placed]
+    number = {each.path: i for i, each in enumerate(info)}
+    index = DuplicateIndex(
+        [(image, number[path]) for image, path in placed if path in number], pairs
+    )
+    results = {r.file: r for r in unread} | {each.path: each for each in info}
+    images = [(image, results[path]) for image, path in placed]
     return Checked(
         compared=len(info),
         findings=(
-            *copies.across(),
-            *parted_groups(own.members),
-            *copies.conflicts(),
+            *index.across(),
+            *straddling_groups(own.images),
+            *index.conflicts(),
             *(Finding("changed", file, detail=EDITED) for file in own.edited),
             *_changed(images),
         ),
@@ -180,7 +206,7 @@ def check(
     )
 
 
-def _common(parts: Sequence[Members]) -> Path:
+def _common(parts: Sequence[FinishedSplit]) -> Path:
     try:
         return Path(os.path.commonpath([part.root.resolve() for part in parts]))
     except ValueError as error:  # Windows
@@ -190,33 +216,31 @@ def _common(parts: Sequence[Members]) -> Path:
         ) from error
 
 
-def _foreign(other: Members, own: Members) -> Members:
-    # A folder of the data set itself would be found to be a copy of itself.
-    held = {(own.root / member.file).resolve() for member in own.members}
-    left = tuple(
-        m for m in other.members if (other.root / m.file).resolve() not in held
-    )
+def _foreign(other: FinishedSplit, own: FinishedSplit) -> FinishedSplit:
+    # A folder of the data set itself would be a duplicate of itself.
+    held = {(own.root / image.file).resolve() for image in own.images}
+    left = tuple(i for i in other.images if (other.root / i.file).resolve() not in held)
     remarks = other.remarks
-    if number := len(other.members) - len(left):
+    if number := len(other.images) - len(left):
         line = f"{number} file(s) are the data set's own and not compared with it."
         remarks = (*remarks, line)
-    return Members(other.root, left, remarks=remarks)
+    return FinishedSplit(other.root, left, remarks=remarks)
 
 
 def _changed(
-    images: Iterable[tuple[Member, ImageInfo | Rejected]],
+    images: Iterable[tuple[SplitImage, ImageInfo | Rejected]],
 ) -> Iterator[Finding]:
-    for member, found in images:
-        if not member.sha256 or found.sha256 == member.sha256:
+    for image, found in images:
+        if not image.sha256 or found.sha256 == image.sha256:
             continue
         kind, detail = "changed", ""
         if isinstance(found, Rejected) and not found.sha256:
             kind = "missing" if found.reason == "missing" else "unreadable"
             detail = found.detail
-        yield Finding(kind, member.file, member.side, member.label, detail=detail)
+        yield Finding(kind, image.file, image.split, image.label, detail=detail)
 
 
-def _absent(part: Members) -> Iterator[str]:
+def _absent(part: FinishedSplit) -> Iterator[str]:
     labels = {name for names in part.labels.values() for name in names}
     for label in in_natural_order(labels):
         missing = [s for s in SPLITS if label not in part.labels.get(s, {label})]
@@ -224,11 +248,11 @@ def _absent(part: Members) -> Iterator[str]:
             yield f"{label}: no image in {' and '.join(missing)}."
 
 
-def _unread(images: Iterable[tuple[Member, ImageInfo | Rejected]]) -> Iterator[str]:
+def _unread(images: Iterable[tuple[SplitImage, ImageInfo | Rejected]]) -> Iterator[str]:
     files = [
-        member.file
-        for member, found in images
-        if isinstance(found, Rejected) and not member.sha256
+        image.file
+        for image, found in images
+        if isinstance(found, Rejected) and not image.sha256
     ]
     if files:
         named = ", ".join(files[:3]) + (", ..." if len(files) > 3 else "")
@@ -239,9 +263,9 @@ def _images(number: int) -> str:
     return f"{number:,} image{'' if number == 1 else 's'}"
 
 
-def _those_of(side: str) -> str:
-    return "images of the data set" if side == UNSPLIT else f"{side} images"
+def _those_of(split: str) -> str:
+    return "images of the data set" if split == UNSPLIT else f"{split} images"
 
 
 def _are(number: int) -> str:
-    return "is a copy" if number == 1 else "are copies"
+    return "is a duplicate" if number == 1 else "are duplicates"

@@ -1,4 +1,4 @@
-"""Members of a split and the copies among them in, what should not be out."""
+"""Leaks between splits: duplicates, groups and conflicts of labels."""
 
 from __future__ import annotations
 
@@ -6,61 +6,57 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tlkit.dataset.check.members import UNSPLIT, Member
+from tlkit.dataset.check.read_split import UNSPLIT, SplitImage
 from tlkit.dataset.duplicates.find import Components, Pair
 from tlkit.dataset.duplicates.rotated import inverse
 from tlkit.dataset.manifest import SPLITS
 
-COPIES = ("exact", "near", "turned")
-# What is learned from comes before what is judged by.
+DUPLICATES = ("exact", "near", "turned")
+# Images to train on come before images to evaluate on.
 ORDER = (UNSPLIT, *SPLITS)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that should not be, a line of the report.
+    """A line of the report.
 
     Attributes:
-        kind: One of COPIES for a copy on another side; "group", "conflict", "missing",
-            "unreadable" or "changed".
-        file: What it is about.
-        side: Where that is.
-        label: Its label, where known.
-        twin: The other image; "" for none.
-        twin_side: Where that is.
-        twin_label: Its label, where known.
+        kind: One of DUPLICATES for a duplicate in another split; "group", "conflict",
+            "missing", "unreadable" or "changed".
+        file: The image, with its `split` and `label`.
+        match: The other image, with its split and label; "" for none.
         distance: Bits in which their hashes differ; None where none were compared.
-        detail: What was done to the twin to get this one, or what was found.
+        detail: How the match was rotated or flipped to get this image, or the fault.
     """
 
     kind: str
     file: str
-    side: str = ""
+    split: str = ""
     label: str = ""
-    twin: str = ""
-    twin_side: str = ""
-    twin_label: str = ""
+    match: str = ""
+    match_split: str = ""
+    match_label: str = ""
     distance: float | None = None
     detail: str = ""
 
 
-def rank(side: str) -> int:
-    """Where a side stands: a copy is told of the one that stands later."""
-    return ORDER.index(side) if side in ORDER else len(ORDER)
+def rank(split: str) -> int:
+    """Return the place of a split in ORDER; the later one of two is reported."""
+    return ORDER.index(split) if split in ORDER else len(ORDER)
 
 
-class Copies:
-    """Who is a copy of whom.
+class DuplicateIndex:
+    """The duplicates of each image.
 
     Args:
-        members: With the number of the image of each.
-        pairs: The copies among these images.
+        images: Images, each with the number of its content in `pairs`.
+        pairs: The duplicates among these contents.
     """
 
     def __init__(
-        self, members: Sequence[tuple[Member, int]], pairs: Sequence[Pair]
+        self, images: Sequence[tuple[SplitImage, int]], pairs: Sequence[Pair]
     ) -> None:
-        self.members = members
+        self.images = images
         self.exact = Components(pair for pair in pairs if pair.kind == "exact")
         self.same = Components(pair for pair in pairs if pair.same)
         # A search leaves out pairs that follow from others.
@@ -69,86 +65,81 @@ class Copies:
             (Components(p for p in pairs if p.same or p.kind == "turned"), "turned"),
         )
         self.links: dict[int, list[Pair]] = defaultdict(list)
-        for pair in sorted(pairs, key=lambda p: (COPIES.index(p.kind), p.distance)):
+        for pair in sorted(pairs, key=lambda p: (DUPLICATES.index(p.kind), p.distance)):
             if pair.kind != "exact":
                 self.links[pair.first].append(pair)
                 self.links[pair.second].append(pair)
-        self.by_image = self._by_side(self.exact)
-        self.by_chain = [self._by_side(chain) for chain, _ in self.chains]
+        self.by_content = self._by_split(self.exact)
+        self.by_chain = [self._by_split(chain) for chain, _ in self.chains]
 
     def across(self) -> Iterator[Finding]:
-        """Each image that has a copy on an earlier side, once for each such side."""
-        sides = sorted({member.side for member, _ in self.members}, key=rank)
-        for member, index in self.members:
-            for side in sides:
-                if rank(side) < rank(member.side):
-                    found = self._twin(member, index, side)
+        """Find each image with a duplicate in an earlier split, once per such split."""
+        splits = sorted({image.split for image, _ in self.images}, key=rank)
+        reported: set[tuple[str, str]] = set()
+        for image, index in self.images:
+            if (image.file, image.split) in reported:
+                continue
+            reported.add((image.file, image.split))
+            for split in splits:
+                if rank(split) < rank(image.split):
+                    found = self._match(image, index, split)
                     if found is not None:
                         yield found
 
     def conflicts(self) -> Iterator[Finding]:
-        """Each image that is there under another label, too."""
-        labeled: dict[int, dict[str, Member]] = defaultdict(dict)
-        for member, index in self.members:
-            if member.label:
-                labeled[self.same[index]].setdefault(member.label, member)
-        for member, index in self.members:
-            others = labeled[self.same[index]] if member.label else {}
-            twin = next(
-                (m for label, m in others.items() if label != member.label), None
-            )
-            if twin is not None:
-                yield _finding("conflict", member, twin)
+        """Find each image that is there under another label too."""
+        labeled: dict[int, dict[str, SplitImage]] = defaultdict(dict)
+        for image, index in self.images:
+            if image.label:
+                labeled[self.same[index]].setdefault(image.label, image)
+        for image, index in self.images:
+            others = labeled[self.same[index]] if image.label else {}
+            match = next((m for name, m in others.items() if name != image.label), None)
+            if match is not None:
+                yield _finding("conflict", image, match)
 
-    def _by_side(self, components: Components) -> Mapping[int, Mapping[str, Member]]:
-        table: dict[int, dict[str, Member]] = defaultdict(dict)
-        for member, index in self.members:
-            table[components[index]].setdefault(member.side, member)
+    def _by_split(
+        self, components: Components
+    ) -> Mapping[int, Mapping[str, SplitImage]]:
+        table: dict[int, dict[str, SplitImage]] = defaultdict(dict)
+        for image, index in self.images:
+            table[components[index]].setdefault(image.split, image)
         return table
 
-    def _twin(self, member: Member, index: int, side: str) -> Finding | None:
+    def _match(self, image: SplitImage, index: int, split: str) -> Finding | None:
         own = self.exact[index]
-        if twin := self.by_image[own].get(side):
-            return _finding("exact", member, twin, 0)
+        if match := self.by_content[own].get(split):
+            return _finding("exact", image, match, 0)
         for pair in self.links.get(own, ()):
             forward = pair.second == own
             other = pair.first if forward else pair.second
-            if twin := self.by_image[other].get(side):
+            if match := self.by_content[other].get(split):
                 turn = pair.turn if forward else inverse(pair.turn)
-                return _finding(pair.kind, member, twin, pair.distance, turn)
+                return _finding(pair.kind, image, match, pair.distance, turn)
         for (chain, kind), table in zip(self.chains, self.by_chain, strict=True):
-            if twin := table[chain[index]].get(side):
-                return _finding(kind, member, twin)
+            if match := table[chain[index]].get(split):
+                return _finding(kind, image, match)
         return None
 
 
-def parted_groups(members: Iterable[Member]) -> Iterator[Finding]:
-    """Groups that are on several sides."""
-    groups: dict[str, dict[str, Member]] = defaultdict(dict)
-    for member in members:
-        if member.group:
-            groups[member.group].setdefault(member.side, member)
-    for group, sides in groups.items():
-        first, *others = sorted(sides.values(), key=lambda member: rank(member.side))
+def straddling_groups(images: Iterable[SplitImage]) -> Iterator[Finding]:
+    """Find groups in several splits."""
+    groups: dict[str, dict[str, SplitImage]] = defaultdict(dict)
+    for image in images:
+        if image.group:
+            groups[image.group].setdefault(image.split, image)
+    for group, splits in groups.items():
+        first, *others = sorted(splits.values(), key=lambda image: rank(image.split))
         for other in others:
             yield _finding("group", other, first, detail=f"group {group}")
 
 
 def _finding(
     kind: str,
-    member: Member,
-    twin: Member,
+    image: SplitImage,
+    match: SplitImage,
     distance: float | None = None,
     detail: str = "",
 ) -> Finding:
-    return Finding(
-        kind,
-        member.file,
-        member.side,
-        member.label,
-        twin.file,
-        twin.side,
-        twin.label,
-        distance,
-        detail,
-    )
+    own, other = ((i.file, i.split, i.label) for i in (image, match))
+    return Finding(kind, *own, *other, distance, detail)

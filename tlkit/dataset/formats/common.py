@@ -25,6 +25,10 @@ from tlkit.imaging.decode import MAX_PIXELS
 from tlkit.imaging.safe_read import Unusable, read_bytes
 
 
+class NoLabels(DatasetError):
+    """The images of a source have no labels in any format."""
+
+
 def split_by_lists(
     lists: Mapping[str, Collection[str]], images: Collection[str], named_by: str
 ) -> tuple[dict[str, str], list[str]]:
@@ -88,7 +92,7 @@ def has_split_folders(root: Path, *, of_classes: bool = True) -> bool:
         if nested or (len(splits) > 1 and not of_classes):
             return True
         if len(splits) > 1:
-            raise DatasetError(
+            raise NoLabels(
                 f"{root} holds {', '.join(names)}, but no class folders in them.",
                 hint="Expected SRC/train/<class>/photo.jpg, or SRC/<class>/photo.jpg.",
             )

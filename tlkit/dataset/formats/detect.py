@@ -20,6 +20,7 @@ from tlkit.dataset.formats import (
     voc,
     yolo,
 )
+from tlkit.dataset.formats.common import NoLabels
 from tlkit.dataset.formats.mask_pairs import folder_pair
 from tlkit.dataset.records import ParsedSource
 from tlkit.dataset.sources.image_paths import SUFFIXES
@@ -221,7 +222,7 @@ def detect(source: Source, label_by: str | None = None) -> str:
         )
     if in_folders:
         return "folders"
-    raise DatasetError(
+    raise NoLabels(
         f"{source.place} holds {len(source.files)} file(s), {images} of them named "
         "as images, but neither class folders (SRC/<class>/photo.jpg, "
         f"SRC/train/<class>/photo.jpg) nor annotations in a known format: {known}.",

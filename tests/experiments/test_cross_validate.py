@@ -1,4 +1,4 @@
-"""Cross-validation: each fold is a run, and scores what chose nothing."""
+"""Cross-validation: each fold is a run, scored on images that selected nothing."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from tlkit.cli import run as command
 from tlkit.dataset.manifest import digest_of, write_contents
 from tlkit.errors import RunError, UsageError
 from tlkit.experiments import cross_validate as cross
-from tlkit.experiments.cv_result import CVResult
+from tlkit.experiments.cv_result import CVResult, summarize
 from tlkit.training import network
+from tlkit.training.fit_fold import fit_fold
 from tlkit.training.splits import outer_rounds
 
 # With dropout and batch normalization in the head: all that has a memory.
@@ -41,26 +42,26 @@ def folds(prepared, tmp_path_factory):
     return measure(prepared, tmp_path_factory.mktemp("folds") / "first")
 
 
-def test_every_image_but_the_test_side_has_an_answer(folds, prepared):
-    table = folds.answers()
+def test_every_image_but_the_test_split_has_a_prediction(folds, prepared):
+    table = folds.predictions()
     pool = {e.id for side in ("train", "val") for e in prepared.of(side)}
     assert sorted(table["id"]) == sorted(pool)
     labels = {e.id: e.label for e in prepared.examples}
     assert table["label"].tolist() == [labels[i] for i in table["id"]]
-    scores = folds.scores(table)
+    scores = folds.probabilities(table)
     np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
-    called = [folds.labels[i] for i in scores.argmax(axis=1)]
-    assert table["predicted"].tolist() == called
+    predicted = [folds.labels[i] for i in scores.argmax(axis=1)]
+    assert table["predicted"].tolist() == predicted
 
 
-def test_the_figures_are_those_of_the_answers(folds):
-    metrics, table = folds.metrics(), folds.answers()
-    right = table["predicted"] == table["label"]
-    by_fold = right.groupby(table["fold"]).mean()
+def test_the_metrics_are_those_of_the_predictions(folds):
+    metrics, table = folds.metrics(), folds.predictions()
+    correct = table["predicted"] == table["label"]
+    by_fold = correct.groupby(table["fold"]).mean()
     assert metrics["accuracy"] == pytest.approx(by_fold.mean())
     assert metrics["accuracy_sd"] == pytest.approx(by_fold.std(), abs=1e-12)
     index = [folds.labels.index(label) for label in table["label"]]
-    losses = -np.log(folds.scores(table)[np.arange(36), index])
+    losses = -np.log(folds.probabilities(table)[np.arange(36), index])
     by_fold = pd.Series(losses).groupby(table["fold"]).mean()
     assert metrics["loss"] == pytest.approx(by_fold.mean(), rel=1e-4)
     # 12 held out of 36; t of 2 degrees of freedom.
@@ -68,15 +69,15 @@ def test_the_figures_are_those_of_the_answers(folds):
     low, high = metrics["loss_ci95"]
     assert low == pytest.approx(max(by_fold.mean() - half, 0), abs=1e-4)
     assert high == pytest.approx(by_fold.mean() + half, abs=1e-4)
-    assert metrics["pooled"]["accuracy"] == pytest.approx(right.mean())
+    assert metrics["pooled"]["accuracy"] == pytest.approx(correct.mean())
     assert [row["support"] for row in metrics["pooled"]["per_class"]] == [12, 12, 12]
-    assert sum(metrics["kept"].values()) == 3
+    assert sum(metrics["selected"].values()) == 3
 
 
 def test_nothing_but_its_files_is_left(folds):
     assert {path.name for path in folds.directory.iterdir()} == {
-        "folds.json", "config.yaml", "labels.txt", "oof.csv", "metrics.json",
-        "confusion.png",
+        "folds.json", "config.yaml", "labels.txt", "oof_predictions.csv",
+        "metrics.json", "confusion.png",
     }  # fmt: skip
 
 
@@ -91,10 +92,10 @@ def test_a_fold_is_the_run_that_a_user_would_get(folds, prepared, tmp_path):
     run = tlkit.finetune(tmp_path / "data", tmp_path / "run", **OPTIONS)
     metrics = tlkit.evaluate(run, split="test", workers=0)
     answered = pd.read_csv(tmp_path / "run" / "evaluation" / "test" / "predictions.csv")
-    row = folds.info["rounds"][-1]
+    row = folds.info["splits"][-1]
     assert row["accuracy"] == metrics["accuracy"]
     assert row["loss"] == pytest.approx(metrics["loss"], abs=1e-4)
-    table = folds.answers()
+    table = folds.predictions()
     table = table[table["fold"] == 3]
     assert table["id"].tolist() == answered["id"].tolist()
     names = [f"p_{label}" for label in prepared.labels]
@@ -105,41 +106,41 @@ class Stop(BaseException):
     pass
 
 
-def test_a_run_that_was_killed_goes_on_behind_the_last_fold(
+def test_killed_folds_resume_after_the_last_finished_one(
     folds, prepared, tmp_path, monkeypatch
 ):
-    held_out, calls = cross.held_out, []
+    calls: list[int] = []
 
-    def dying(config, one, *rest):
-        calls.append(one.fold)
+    def dying(config, split, *rest, **more):
+        calls.append(split.fold)
         if len(calls) == 2:
             raise Stop
-        return held_out(config, one, *rest)
+        return fit_fold(config, split, *rest, **more)
 
-    monkeypatch.setattr(cross, "held_out", dying)
+    monkeypatch.setattr(cross, "fit_fold", dying)
     with pytest.raises(Stop):
         measure(prepared, tmp_path / "part")
     part = CVResult.read(tmp_path / "part", finished=False)
-    assert (part.state, len(part.info["rounds"])) == ("failed", 1)
+    assert (part.state, len(part.info["splits"])) == ("failed", 1)
     with pytest.raises(RunError, match="not finished"):
         CVResult.read(tmp_path / "part")
-    # A kill between table and record leaves answers that are not counted.
-    table = tmp_path / "part" / "oof.csv"
+    # A kill between table and record leaves predictions that are not counted.
+    table = tmp_path / "part" / "oof_predictions.csv"
     text = table.read_text().splitlines()
     table.write_text("\n".join([*text, text[-1].replace(",1,1,", ",1,2,")]) + "\n")
     done = tlkit.cross_validate(resume=tmp_path / "part")
     assert calls == [1, 2, 2, 3]
-    assert table.read_bytes() == (folds.directory / "oof.csv").read_bytes()
+    assert table.read_bytes() == (folds.directory / "oof_predictions.csv").read_bytes()
     assert done.metrics() == folds.metrics()
-    with pytest.raises(UsageError, match="nothing to go on with"):
+    with pytest.raises(UsageError, match="nothing to resume"):
         tlkit.cross_validate(resume=tmp_path / "part")
 
 
 def test_nothing_is_left_of_folds_that_never_began(prepared, tmp_path, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise Stop
 
-    monkeypatch.setattr(cross, "held_out", fail)
+    monkeypatch.setattr(cross, "fit_fold", fail)
     with pytest.raises(Stop):
         measure(prepared, tmp_path / "none")
     assert not (tmp_path / "none").exists()
@@ -147,13 +148,13 @@ def test_nothing_is_left_of_folds_that_never_began(prepared, tmp_path, monkeypat
 
 def test_two_settings_are_compared_on_the_same_folds(folds, prepared, tmp_path):
     other = measure(
-        prepared, tmp_path / "other", head="gmp,dense:8", against=folds.directory
+        prepared, tmp_path / "other", head="gmp,dense:8", baseline=folds.directory
     )
-    against = other.metrics()["against"]
+    against = other.metrics()["baseline"]
     ours, theirs = other.metrics(), folds.metrics()
     for name in ("accuracy", "loss"):
         assert against[name] == pytest.approx(ours[name] - theirs[name])
-    both = zip(other.info["rounds"], folds.info["rounds"], strict=True)
+    both = zip(other.info["splits"], folds.info["splits"], strict=True)
     gaps = np.array([a["accuracy"] - b["accuracy"] for a, b in both])
     half = 4.30265 * gaps.std(ddof=1) * np.sqrt(1 / 3 + 12 / 24)
     low, high = against["accuracy_ci95"]
@@ -162,9 +163,9 @@ def test_two_settings_are_compared_on_the_same_folds(folds, prepared, tmp_path):
     assert least <= against["accuracy"] <= most
     assert against["within_noise"] == (low <= 0 <= high or least <= 0 <= most)
     # What is finished can be held against others without training.
-    again = tlkit.cross_validate(resume=folds.directory, against=other.directory)
-    turned = again.metrics()["against"]["accuracy"]
-    assert turned == pytest.approx(-against["accuracy"])
+    again = tlkit.cross_validate(resume=folds.directory, baseline=other.directory)
+    reverse = again.metrics()["baseline"]["accuracy"]
+    assert reverse == pytest.approx(-against["accuracy"])
 
 
 @pytest.mark.parametrize(
@@ -173,46 +174,46 @@ def test_two_settings_are_compared_on_the_same_folds(folds, prepared, tmp_path):
 )
 def test_other_folds_are_not_compared(folds, prepared, tmp_path, changes, said):
     with pytest.raises(UsageError, match=said):
-        measure(prepared, tmp_path / "no", against=folds.directory, **changes)
+        measure(prepared, tmp_path / "no", baseline=folds.directory, **changes)
     assert not (tmp_path / "no").exists()
 
 
 def test_folds_that_were_drawn_differently_are_not_compared(folds, tmp_path):
     shutil.copytree(folds.directory, tmp_path / "copy")
-    table = folds.answers()
-    table.iloc[::-1].to_csv(tmp_path / "copy" / "oof.csv", index=False)
+    table = folds.predictions()
+    table.iloc[::-1].to_csv(tmp_path / "copy" / "oof_predictions.csv", index=False)
     with pytest.raises(UsageError, match="another version"):
-        tlkit.cross_validate(resume=folds.directory, against=tmp_path / "copy")
+        tlkit.cross_validate(resume=folds.directory, baseline=tmp_path / "copy")
 
 
-def test_what_cannot_be_meant_is_an_error(folds, prepared, tmp_path):
+def test_invalid_options_are_errors(folds, prepared, tmp_path):
     with pytest.raises(UsageError, match="no other option"):
         tlkit.cross_validate(resume=folds.directory, epochs=3)
-    with pytest.raises(UsageError, match="1 repeat or more"):
+    with pytest.raises(UsageError, match="repeats must be 1 or more, got 0"):
         measure(prepared, tmp_path / "no", repeats=0)
     with pytest.raises(UsageError, match="No data set"):
         tlkit.cross_validate(folds=3)
-    with pytest.raises(RunError, match="holds no folds"):
-        measure(prepared, tmp_path / "no", against=prepared.directory)
+    with pytest.raises(RunError, match="is not a cross-validation"):
+        measure(prepared, tmp_path / "no", baseline=prepared.directory)
     with pytest.raises(UsageError, match="exists already"):
         measure(prepared, folds.directory)
 
 
-def test_folds_that_are_all_alike_leave_the_doubt_of_few_images(folds, tmp_path):
+def test_equal_folds_leave_the_uncertainty_of_few_images(folds, tmp_path):
     shutil.copytree(folds.directory, tmp_path / "copy")
-    table = folds.answers()
+    table = folds.predictions()
     for name in ("p_bar", "p_cross", "p_disc"):
         table[name] = (table["label"] == name[2:]).astype(float)
     table["predicted"] = table["label"]
-    table.to_csv(tmp_path / "copy" / "oof.csv", index=False)
-    rows = [{**row, "accuracy": 1.0} for row in folds.info["rounds"]]
-    metrics = cross.summarize(CVResult.read(tmp_path / "copy").update(rounds=rows))
+    table.to_csv(tmp_path / "copy" / "oof_predictions.csv", index=False)
+    rows = [{**row, "accuracy": 1.0} for row in folds.info["splits"]]
+    metrics = summarize(CVResult.read(tmp_path / "copy").update(splits=rows))
     # Wilson: 36 / (36 + 3.8415).
     assert metrics["accuracy_ci95"] == pytest.approx([0.90358, 1.0], abs=1e-4)
     assert "Wilson" in metrics["interval"]
 
 
-def test_the_cut_is_found_out_in_each_fold(prepared, tmp_path, monkeypatch):
+def test_an_automatic_cut_is_chosen_in_each_fold(prepared, tmp_path, monkeypatch):
     """By what it learns from alone; folds that agree share a network."""
     seen: list[set[str]] = []
 
@@ -233,7 +234,7 @@ def test_the_cut_is_found_out_in_each_fold(prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(cross, "with_cut", chosen)
     monkeypatch.setattr(cross, "build_network", building)
     found = measure(prepared, tmp_path / "folds", epochs=1)
-    assert [row["cut"] for row in found.info["rounds"]] == [
+    assert [row["cut"] for row in found.info["splits"]] == [
         "block4",
         "block3",
         "block4",
@@ -251,7 +252,7 @@ def test_on_the_command_line(prepared, tmp_path, capsys):
     assert command([*quick, "--out", str(tmp_path / "one")]) == 0
     shown = capsys.readouterr()
     assert "2 folds, drawn 2 times: accuracy" in shown.out
-    assert "the 6 of the test side are not touched" in shown.err
+    assert "the 6 of the test split are not used" in shown.err
     assert "--baseline" in shown.err
     both = [*quick, "--head", "gmp", "--out", str(tmp_path / "two")]
     assert command([*both, "--baseline", str(tmp_path / "one")]) == 0

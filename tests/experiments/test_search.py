@@ -1,4 +1,4 @@
-"""A search: what is kept, what is given up, and what its scores are worth."""
+"""A search on a data set: its files, its limits, and how it is resumed."""
 
 from __future__ import annotations
 
@@ -15,72 +15,76 @@ from tests.conftest import SMALL
 from tlkit.cli import run as command
 from tlkit.config import build_config, resolve
 from tlkit.errors import DatasetError, RunError, UsageError
-from tlkit.experiments import cross_validate
-from tlkit.experiments import study as search
-from tlkit.experiments.trials import STRIDE, OutOfTime, Reached, Watch
+from tlkit.experiments import study
+from tlkit.experiments.study import OutOfTime, Scores
 
 OPTIONS = {
     name: value for name, value in SMALL.items() if name not in ("head", "batch")
 } | {"freeze_to": "block4", "hflip": True, "views": 1, "epochs": 2}  # fmt: skip
 
 
-def tune(prepared, place, **changes):
+def search(prepared, place, **changes):
     options = {**OPTIONS, "folds": 2, "trials": 3, **changes}
     return tlkit.search(prepared.directory, place, **options)
 
 
 @pytest.fixture(scope="module")
-def tuned(prepared, tmp_path_factory):
-    return tune(prepared, tmp_path_factory.mktemp("tuned") / "first")
+def found(prepared, tmp_path_factory):
+    return search(prepared, tmp_path_factory.mktemp("search") / "first")
 
 
-def test_the_best_trial_is_a_recipe_and_a_run(tuned):
-    table = pd.read_csv(tuned.directory / "trials.csv")
+def test_the_best_trial_is_a_recipe_and_a_run(found):
+    table = pd.read_csv(found.directory / "trials.csv")
     assert len(table) == 3
-    assert set(table["state"]) == {"complete"}
-    best = table.sort_values("loss").iloc[0]
-    assert tuned.metrics["best"] == {
+    assert set(table["state"]) <= {"complete", "pruned"}
+    best = table.sort_values("scaled_loss").iloc[0]
+    metrics = found.metrics()
+    assert metrics["best"] == {
         "trial": best["trial"],
+        "scaled_loss": pytest.approx(best["scaled_loss"]),
         "loss": pytest.approx(best["loss"]),
         "accuracy": pytest.approx(best["accuracy"]),
     }
-    assert tuned.config.model.head == best["head"]
-    assert tuned.config.train.lr == pytest.approx(best["lr"])
-    assert tuned.config.model.freeze_to == "block4"
-    recipe = tuned.directory / "best.yaml"
-    assert resolve(build_config(recipe=recipe)) == tuned.config
-    assert "bright side" in recipe.read_text()
-    assert tuned.run.state == "finished"
-    assert tuned.run.config == tuned.config
-    assert tuned.metrics["run"] == tuned.run.metrics()
-    assert (tuned.directory / "search.png").read_bytes().startswith(b"\x89PNG")
-    assert not (tuned.directory / "work").exists()
+    # The best temperature can only lower the loss.
+    assert best["scaled_loss"] <= best["loss"]
+    assert found.config.model.head == best["head"]
+    assert found.config.train.lr == pytest.approx(best["lr"])
+    assert found.config.model.freeze_to == "block4"
+    recipe = found.directory / "best.yaml"
+    assert resolve(build_config(recipe=recipe)) == found.config
+    assert "Optimistic" in recipe.read_text()
+    assert found.run.state == "finished"
+    assert found.run.config == found.config
+    assert metrics["run"] == found.run.metrics()
+    assert (found.directory / "search.png").read_bytes().startswith(b"\x89PNG")
+    assert not (found.directory / "work").exists()
 
 
-def test_the_first_trial_is_the_default(tuned):
-    first = pd.read_csv(tuned.directory / "trials.csv").iloc[0]
+def test_the_first_trial_is_the_default(found):
+    first = pd.read_csv(found.directory / "trials.csv").iloc[0]
     assert first["head"] == "gap,dropout:0.2"
     assert first["optimizer"] == "adam"
-    assert tuned.metrics["first"]["loss"] == pytest.approx(first["loss"])
+    assert found.metrics()["first"]["loss"] == pytest.approx(first["loss"])
 
 
-def quadratic(trial, config, rounds, directory, *, until, progress):
-    """As good as the rate is near to 3e-3."""
-    for one in rounds:
-        assert not one.manifest.of("test")
-    return Reached(abs(np.log10(config.train.lr / 3e-3)) + 0.1, 0.5)
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """No trial trains, and no run is made of the best."""
-    monkeypatch.setattr(search, "run_trial", quadratic)
-    monkeypatch.setattr("tlkit.experiments.search._refit", lambda *_: _Finished())
+def quadratic(trial, config, splits, work, *, until, progress):
+    """As good as the learning rate is near to 3e-3."""
+    for split in splits:
+        assert not split.manifest.of("test")
+    loss = float(abs(np.log10(config.train.lr / 3e-3)) + 0.1)
+    return Scores(loss, loss, 0.5)
 
 
 class _Finished:
     def metrics(self):
         return {}
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Trials do not train, and no run is made of the best."""
+    monkeypatch.setattr(study, "run_trial", quadratic)
+    monkeypatch.setattr("tlkit.experiments.search._train_best", lambda *_: _Finished())
 
 
 class Lines:
@@ -99,7 +103,7 @@ class Lines:
     warn = note
 
 
-def test_trials_that_fail_are_written_down_and_end_nothing(
+def test_failed_trials_are_recorded_and_do_not_end_the_search(
     prepared, tmp_path, monkeypatch, quick
 ):
     def failing(trial, *rest, **more):
@@ -112,37 +116,37 @@ def test_trials_that_fail_are_written_down_and_end_nothing(
             raise optuna.TrialPruned
         return quadratic(trial, *rest, **more)
 
-    monkeypatch.setattr(search, "run_trial", failing)
+    monkeypatch.setattr(study, "run_trial", failing)
     lines = Lines()
-    found = tune(prepared, tmp_path / "out", trials=5, progress=lines)
+    found = search(prepared, tmp_path / "out", trials=5, progress=lines)
     table = pd.read_csv(tmp_path / "out" / "trials.csv", keep_default_na=False)
     assert table["state"].tolist() == ["complete", "fail", "fail", "pruned", "complete"]
     assert table["reason"].tolist()[1:3] == [
         "MemoryError: too large", "RunError: Training diverged.",
     ]  # fmt: skip
-    assert found.metrics["trials"] == {"complete": 2, "fail": 2, "pruned": 1}
+    assert found.metrics()["trials"] == {"complete": 2, "fail": 2, "pruned": 1}
     assert any("failed, MemoryError: too large" in line for line in lines.lines)
 
 
-def test_what_is_wrong_with_the_data_ends_the_search(prepared, tmp_path, monkeypatch):
+def test_faulty_data_end_the_search(prepared, tmp_path, monkeypatch):
     def broken(*_, **__):
         raise DatasetError("An image has gone.")
 
-    monkeypatch.setattr(search, "run_trial", broken)
+    monkeypatch.setattr(study, "run_trial", broken)
     with pytest.raises(DatasetError, match="has gone"):
-        tune(prepared, tmp_path / "out")
+        search(prepared, tmp_path / "out")
 
 
-def test_a_search_that_gets_nowhere_says_why(prepared, tmp_path, monkeypatch):
+def test_a_hopeless_search_ends_with_the_reason(prepared, tmp_path, monkeypatch):
     calls = []
 
     def failing(*_, **__):
         calls.append(1)
         raise MemoryError("too large")
 
-    monkeypatch.setattr(search, "run_trial", failing)
-    with pytest.raises(RunError, match=r"Not one of 5 .* MemoryError: too large"):
-        tune(prepared, tmp_path / "out", trials=20)
+    monkeypatch.setattr(study, "run_trial", failing)
+    with pytest.raises(RunError, match=r"None of 5 .* MemoryError: too large"):
+        search(prepared, tmp_path / "out", trials=20)
     assert len(calls) == 5
 
 
@@ -150,52 +154,54 @@ class Stop(BaseException):
     pass
 
 
-def test_an_interrupted_search_goes_on(prepared, tmp_path, monkeypatch, quick):
-    def dying(trial, *rest, **more):
-        if trial.number == 2:
+def dying_at(number):
+    def run_trial(trial, *rest, **more):
+        if trial.number == number:
             raise Stop
         return quadratic(trial, *rest, **more)
 
-    monkeypatch.setattr(search, "run_trial", dying)
+    return run_trial
+
+
+def test_an_interrupted_search_is_resumed(prepared, tmp_path, monkeypatch, quick):
+    monkeypatch.setattr(study, "run_trial", dying_at(2))
     with pytest.raises(Stop):
-        tune(prepared, tmp_path / "out", trials=4)
-    assert (
-        json.loads((tmp_path / "out" / "search.json").read_text())["state"] == "failed"
-    )
-    monkeypatch.setattr(search, "run_trial", quadratic)
+        search(prepared, tmp_path / "out", trials=4)
+    state = json.loads((tmp_path / "out" / "search.json").read_text())["state"]
+    assert state == "failed"
+    # A power cut may leave a part of a line.
+    with (tmp_path / "out" / "trials.log").open("a") as journal:
+        journal.write('{"op_code":')
+    monkeypatch.setattr(study, "run_trial", quadratic)
     found = tlkit.search(resume=tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "trials.csv", keep_default_na=False)
     done = "complete"
     assert table["state"].tolist() == [done, done, "cut short", done, done]
     assert table["reason"].tolist()[2] == "it was interrupted"
-    # It is tried again, and counts once.
+    # The trial is repeated, and counts once.
     lr = table["lr"].tolist()
     assert lr[3] == lr[2]
     assert len(set(lr)) == 4
     # More trials can be asked for.
     more = tlkit.search(resume=tmp_path / "out", trials=6)
-    assert more.metrics["trials"] == {"complete": 6, "cut short": 1}
-    assert more.metrics["best"]["loss"] <= found.metrics["best"]["loss"]
+    assert more.metrics()["trials"] == {"complete": 6, "cut short": 1}
+    losses = [one.metrics()["best"]["scaled_loss"] for one in (more, found)]
+    assert losses[0] <= losses[1]
 
 
-def test_the_default_is_tried_again_where_the_first_trial_was_interrupted(
-    prepared, tmp_path, monkeypatch, quick
-):
-    def dying(trial, *rest, **more):
-        raise Stop
-
-    monkeypatch.setattr(search, "run_trial", dying)
+def test_an_interrupted_first_trial_is_repeated(prepared, tmp_path, monkeypatch, quick):
+    monkeypatch.setattr(study, "run_trial", dying_at(0))
     with pytest.raises(Stop):
-        tune(prepared, tmp_path / "out", trials=2)
-    monkeypatch.setattr(search, "run_trial", quadratic)
+        search(prepared, tmp_path / "out", trials=2)
+    monkeypatch.setattr(study, "run_trial", quadratic)
     found = tlkit.search(resume=tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "trials.csv", keep_default_na=False)
     assert table["state"].tolist() == ["cut short", "complete", "complete"]
     assert table["lr"][1] == table["lr"][0]
-    assert found.metrics["first"]["trial"] == 2
+    assert found.metrics()["first"]["trial"] == 2
 
 
-def test_the_time_limit_holds_but_for_the_first_trial(
+def test_the_time_limit_holds_for_all_but_the_first_trial(
     prepared, tmp_path, monkeypatch, quick
 ):
     now, ends = [0.0], []
@@ -211,103 +217,46 @@ def test_the_time_limit_holds_but_for_the_first_trial(
             raise OutOfTime
         return quadratic(trial, *rest, until=until, **more)
 
-    monkeypatch.setattr(search, "time", Clock)
-    monkeypatch.setattr(search, "run_trial", slow)
-    found = tune(prepared, tmp_path / "out", trials=9, minutes=2)
-    # The first may take as long as it takes; the third is late, and what comes of it
+    monkeypatch.setattr(study, "time", Clock)
+    monkeypatch.setattr(study, "run_trial", slow)
+    found = search(prepared, tmp_path / "out", trials=9, minutes=2)
+    # The first has all the time it needs; the third is late, and its part of the folds
     # could not be compared.
     assert ends == [float("inf"), 120, 120]
-    assert found.metrics["trials"] == {"complete": 2, "cut short": 1}
+    assert found.metrics()["trials"] == {"complete": 2, "cut short": 1}
     table = pd.read_csv(tmp_path / "out" / "trials.csv", keep_default_na=False)
     assert table["reason"].tolist() == ["", "", "the time was over"]
+    # A resumed search begins with the trial that was late.
+    monkeypatch.setattr(study, "run_trial", quadratic)
+    tlkit.search(resume=tmp_path / "out", trials=3)
+    table = pd.read_csv(tmp_path / "out" / "trials.csv", keep_default_na=False)
+    assert table["lr"][3] == table["lr"][2]
 
 
-def test_a_nested_search_scores_what_no_search_has_seen(
-    prepared, tmp_path, monkeypatch, quick
-):
-    seen, searches = [], []
-
-    def looking(trial, config, rounds, *rest, **more):
-        train = {e.id for one in rounds for e in one.manifest.examples}
-        if trial.number == 0:
-            searches.append(train)
-        return quadratic(trial, config, rounds, *rest, **more)
-
-    from tlkit.experiments import search as module
-
-    held_out = cross_validate.held_out
-
-    def noting(config, one, *rest):
-        seen.append({e.id for e in one.manifest.of("test")})
-        return held_out(config, one, *rest)
-
-    monkeypatch.setattr(search, "run_trial", looking)
-    monkeypatch.setattr(module, "held_out", noting)
-    found = tune(prepared, tmp_path / "out", trials=2, nested=2)
-    pool = {e.id for side in ("train", "val") for e in prepared.of(side)}
-    assert seen[0] | seen[1] == pool
-    assert searches[0] == {e.id for e in prepared.of("train")}
-    for searched, held in zip(searches[1:], seen, strict=True):
-        assert searched < pool
-        assert not searched & held
-    assert found.metrics["nested"]["n"] == len(pool)
-    with pytest.raises(UsageError, match="goes on as it was"):
-        tlkit.search(resume=tmp_path / "out", trials=9)
-    # What is done is not done again.
-    tlkit.search(resume=tmp_path / "out")
-    assert len(seen) == 2
-
-
-def test_what_cannot_be_meant_is_an_error(prepared, tmp_path):
-    for changes, said in (
-        ({"phases": "auto", "freeze_to": None, "weights": "imagenet",
-          "backbone": "mobilenetv2"}, "one phase on cached features"),
-        ({"cut": "auto", "freeze_to": None, "weights": "imagenet",
-          "backbone": "mobilenetv2"}, "searches the cut itself"),
-        ({"trials": 0}, "trials: expected 1 or more"),
-        ({"nested": 1}, "nested: expected 2 or more"),
+def test_invalid_options_are_errors(prepared, tmp_path):
+    pretrained = {"freeze_to": None, "weights": "imagenet", "backbone": "mobilenetv2"}
+    for changes, message in (
+        ({"phases": "auto", **pretrained}, "one phase on cached features"),
+        ({"cut": "auto", **pretrained}, "searches the cut itself"),
+        ({"trials": 0}, "trials must be 1 or more, got 0"),
         ({"folds": 99}, "2 to 10 folds"),
         ({"momentum": 0.9, "optimizer": "sgd", "lr": 1, "batch": 8, "head": "gap",
-          "weight_decay": 0.1, "label_smoothing": 0.1}, "All that could be searched"),
+          "weight_decay": 0.1, "label_smoothing": 0.1}, "All options that are"),
     ):  # fmt: skip
-        with pytest.raises(UsageError, match=said):
-            tune(prepared, tmp_path / "out", **changes)
+        with pytest.raises(UsageError, match=message):
+            search(prepared, tmp_path / "out", **changes)
     with pytest.raises(UsageError, match="No data set"):
         tlkit.search()
-    with pytest.raises(UsageError, match="as it was"):
+    with pytest.raises(UsageError, match="unchanged"):
         tlkit.search(resume=tmp_path, epochs=3)
-    with pytest.raises(RunError, match="holds no search"):
+    with pytest.raises(RunError, match="is not a search"):
         tlkit.search(resume=prepared.directory)
 
 
-def test_the_watch_reports_means_of_the_best_and_gives_up():
-    study = optuna.create_study(pruner=optuna.pruners.ThresholdPruner(upper=0.9))
-    trial = study.ask()
-    watch = Watch(trial, 1, [0.2], "val_loss", until=float("inf"))
-    for epoch, loss in enumerate((0.8, 0.6, 1.0)):
-        watch.on_epoch_end(epoch, {"val_loss": loss})
-    # Means with the .2 of the fold before: of .8, .6 and .6 again.
-    values = study.trials[0].intermediate_values
-    assert values == {
-        STRIDE: pytest.approx(0.5),
-        STRIDE + 1: pytest.approx(0.4),
-        STRIDE + 2: pytest.approx(0.4),
-    }
-    bad = Watch(trial, 2, [1.0, 1.0], "val_loss", until=float("inf"))
-    with pytest.raises(optuna.TrialPruned):
-        bad.on_epoch_end(0, {"val_loss": 1.0})
-    up = Watch(study.ask(), 0, [], "val_accuracy", until=time.monotonic() - 1)
-    up.on_epoch_end(0, {"val_accuracy": 0.5})
-    up.on_epoch_end(1, {"val_accuracy": 0.25})
-    assert study.trials[1].intermediate_values == {0: 0.5, 1: 0.5}
-    with pytest.raises(OutOfTime):
-        up.on_train_batch_end(0)
-
-
-def test_a_recipe_goes_below_and_is_searched(prepared, tmp_path, quick):
+def test_options_of_a_recipe_are_searched(prepared, tmp_path, quick):
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("train: {lr: 0.5, patience: 3}\nmodel: {head: gmp}\n")
-    found = tune(prepared, tmp_path / "out", recipe=recipe, trials=1)
+    found = search(prepared, tmp_path / "out", recipe=recipe, trials=1)
     assert found.config.train.patience == 3
     assert found.config.train.lr == 1e-3
     recipe.unlink()
@@ -318,27 +267,16 @@ def test_a_recipe_goes_below_and_is_searched(prepared, tmp_path, quick):
 def test_on_the_command_line(prepared, tmp_path, capsys):
     words = [
         "search", str(prepared.directory), "--backbone", "smallcnn", "--weights",
-        "none", "--size", "32", "--freeze-to", "block4", "--epochs", "1", "--workers",
-        "0",
-        "--augment", "none", "--hflip", "--trials", "2", "--folds", "2", "--head",
-        "gap", "--monitor", "val_accuracy", "--out",
-        str(tmp_path / "out"),
+        "none", "--size", "32", "--freeze-to", "block4", "--epochs", "1",
+        "--workers", "0", "--augment", "none", "--hflip", "--trials", "2",
+        "--folds", "2", "--head", "gap", "--monitor", "val_accuracy",
+        "--out", str(tmp_path / "out"),
     ]  # fmt: skip
     assert command(words) == 0
     shown = capsys.readouterr()
-    assert "best of 2 trials (2 complete): loss" in shown.out
+    assert "best of 2 trials (2 complete): temperature-scaled loss" in shown.out
     assert "val: accuracy" in shown.out
     assert "optimistic" in shown.err
-    assert "No trial has seen the validation images" in shown.err
+    assert "No trial used the validation images" in shown.err
     assert f"tlkit evaluate {tmp_path / 'out' / 'run'}" in shown.err
     assert command(["search", "--resume", str(tmp_path / "no")]) == 1
-
-
-def test_a_damaged_record_of_trials_is_explained(tmp_path):
-    (tmp_path / "trials.db").write_text("x" * 200)
-    settings = search.Settings(None, {}, ())
-    with (
-        pytest.raises(RunError, match=r"trials\.db is damaged"),
-        search.opened(tmp_path, settings, 0),
-    ):
-        pass

@@ -60,7 +60,7 @@ def cross_validate(
             out,
             folds=folds,
             repeats=repeats,
-            against=baseline,
+            baseline=baseline,
             recipe=recipe,
             resume=resume,
             overrides=overrides or (),
@@ -76,15 +76,15 @@ def print_folds(found: CVResult) -> None:
     metrics = found.metrics()
     _print_spread(metrics)
     print_tables(metrics["pooled"])
-    if "against" in metrics:
-        _print_comparison(metrics["against"])
+    if "baseline" in metrics:
+        _print_comparison(metrics["baseline"])
     files = {
-        "oof.csv": "predictions for every image by a network that has not seen it",
+        "oof_predictions.csv": "predictions by networks that have not seen the image",
         "metrics.json": "all metrics",
         "confusion.png": "the confusion matrix",
     }
     print_files(found.directory, files)
-    if "against" not in metrics:
+    if "baseline" not in metrics:
         next_step(
             "tlkit", "cross-validate", "--recipe", found.directory / "config.yaml",
             "--folds", str(metrics["folds"]), "--repeats", str(metrics["repeats"]),

@@ -69,9 +69,10 @@ def search(
             progress=progress,
             **chosen,
         )
-    print_trials(found.metrics)
+    metrics = found.metrics()
+    print_trials(metrics)
     OUT.print("The run with the best settings:")
-    print_score(found.metrics["run"])
+    print_score(metrics["run"])
     say("No trial used the validation images: they did not select the settings.")
     files = {
         "best.yaml": "a recipe for finetune",
@@ -87,9 +88,13 @@ def print_trials(metrics: dict[str, Any]) -> None:
     best, first = metrics["best"], metrics["first"]
     counts = ", ".join(f"{n} {state}" for state, n in metrics["trials"].items())
     line = f"best of {sum(metrics['trials'].values())} trials ({counts}): "
-    line += f"loss {best['loss']:.4f}, accuracy {best['accuracy']:.3f}"
+    line += _scores(best)
     if "loss" in first and first != best:
-        line += f"; the first, all by default: loss {first['loss']:.4f}, accuracy "
-        line += f"{first['accuracy']:.3f}"
+        line += f"; the first, all by default: {_scores(first)}"
     OUT.print(line)
     warn("This score selected the best trial, so it is optimistic.")
+
+
+def _scores(trial: dict[str, Any]) -> str:
+    loss, accuracy = trial["scaled_loss"], trial["accuracy"]
+    return f"temperature-scaled loss {loss:.4f}, accuracy {accuracy:.3f}"

@@ -1,19 +1,15 @@
-"""What cross-validation leaves: answers for held-out images, and how it came to them.
+"""The result of cross-validation: out-of-fold predictions and their metrics.
 
-folds.json    state, data, draw, and a row of scores for each fold that is done
-config.yaml   the settings, everything resolved
-labels.txt    the class order
-oof.csv       the answers for each image by a network that did not learn from it
-metrics.json  the scores, once all folds are done
+folds.json           state, data, folds, and a row of metrics for each finished split
+config.yaml          the configuration, everything resolved
+labels.txt           the class order
+oof_predictions.csv  predictions for each image by a network that has not seen it
+metrics.json         the metrics, once all splits are finished
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,190 +17,187 @@ import numpy as np
 import pandas as pd
 
 from tlkit import files
-from tlkit.config import Config, build_config
-from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
+from tlkit.metrics.bootstrap import Bootstrap
+from tlkit.metrics.intervals import accuracy, spread
 from tlkit.metrics.multiclass import measure
-from tlkit.runs import result_dir
+from tlkit.runs.result_dir import ResultDir
 from tlkit.training.splits import Round
 
-MARKER = "folds.json"
-ANSWERS = "oof.csv"
-METRICS = "metrics.json"
-# Of each fold, what is kept of its figures.
-FIGURES = ("n", "accuracy", "macro_f1", "loss")
+PREDICTIONS = "oof_predictions.csv"
+SAVED_METRICS = ("n", "accuracy", "macro_f1", "loss")
 
 
-@dataclass(frozen=True)
-class CVResult:
-    """A directory that `cross_validate` writes, open for reading.
+class CVResult(ResultDir):
+    """A directory of cross-validation, open for reading."""
 
-    `state` is "training", "interrupted", "failed" or "finished"; `info` is folds.json.
-    """
-
-    directory: Path
-    config: Config
-    labels: tuple[str, ...]
-    info: dict[str, Any]
+    MARKER = "folds.json"
+    KIND = "cross-validation"
+    COMMAND = ("tlkit", "cross-validate")
 
     @classmethod
-    def read(cls, directory: str | Path, *, finished: bool = True) -> CVResult:
-        """Open a directory.
+    def is_resumable(cls, directory: Path) -> bool:
+        """Return whether at least one split is finished."""
+        return (directory / PREDICTIONS).is_file()
 
-        Args:
-            directory: What `cross_validate` wrote.
-            finished: Whether to insist on all folds.
-
-        Returns:
-            What it holds.
-
-        Raises:
-            RunError: It is none, damaged, or not finished.
-        """
-        directory = Path(directory)
-        try:
-            info = json.loads((directory / MARKER).read_text(encoding="utf-8"))
-            config = build_config(recipe=directory / "config.yaml")
-            found = cls(directory, config, tuple(info["labels"]), info)
-            unfinished = found.state != "finished"
-        except FileNotFoundError as error:
-            raise RunError(
-                f"{directory} holds no folds: it has no {Path(error.filename).name}.",
-                hint="Name the --out folder of a tlkit cross-validate.",
-            ) from error
-        except (OSError, UsageError, ValueError, KeyError, TypeError) as error:
-            raise RunError(
-                f"{directory} is damaged: {type(error).__name__} {error}.",
-                hint="Take it from a backup, or measure again.",
-            ) from error
-        if finished and unfinished:
-            raise RunError(
-                f"The folds in {directory} are not finished, their state is "
-                f"{found.state!r}.",
-                hint="Go on with them: "
-                + shlex.join(("tlkit", "finetune", "--resume", str(directory))),
-            )
-        return found
-
-    @property
-    def state(self) -> str:
-        """Where they stand."""
-        return str(self.info["state"])
-
-    def manifest(self, data: str | Path | None = None) -> Manifest:
-        """The data set they were drawn from; as `Run.manifest`."""
-        run = result_dir.Run(self.directory, self.config, self.labels, self.info)
-        return run.manifest(data)
-
-    def metrics(self) -> dict[str, Any]:
-        """The scores; see `cross_validate`.
+    def predictions(self) -> pd.DataFrame:
+        """Read the out-of-fold predictions of the finished splits.
 
         Returns:
-            The content of metrics.json.
-        """
-        text = (self.directory / METRICS).read_text(encoding="utf-8")
-        found: dict[str, Any] = json.loads(text)
-        return found
-
-    def answers(self) -> pd.DataFrame:
-        """The table of answers, of the folds that are done.
-
-        Returns:
-            Columns id, path, group, label, repeat, fold, predicted, and p_LABEL for
-            each class; a row for each image and repeat.
+            A row for each image and repeat, with columns id, path, group, label,
+            repeat, fold, predicted, and p_LABEL for each class.
 
         Raises:
             RunError: The file is missing or damaged.
         """
-        done = {(row["repeat"], row["fold"]) for row in self.info["rounds"]}
-        names = [*(f"p_{label}" for label in self.labels)]
+        path = self.directory / PREDICTIONS
+        finished = {(row["repeat"], row["fold"]) for row in self.info["splits"]}
+        names = [f"p_{label}" for label in self.labels]
         texts = dict.fromkeys(("id", "path", "group", "label", "predicted"), str)
         try:
-            table = pd.read_csv(
-                self.directory / ANSWERS,
-                dtype=texts,
-                keep_default_na=False,
-            )
+            table = pd.read_csv(path, dtype=texts, keep_default_na=False)
             table[names] = table[names].astype(np.float32)
-            both = zip(table["repeat"], table["fold"], strict=True)
+            pairs = zip(table["repeat"], table["fold"], strict=True)
         except (OSError, ValueError, KeyError) as error:
-            raise RunError(
-                f"{self.directory / ANSWERS} cannot be read: {error}."
-            ) from error
-        return table[[pair in done for pair in both]].reset_index(drop=True)
+            raise RunError(f"{path} cannot be read: {error}.") from error
+        return table[[pair in finished for pair in pairs]].reset_index(drop=True)
 
-    def scores(self, table: pd.DataFrame) -> np.ndarray:
-        """The class probabilities of a table of answers, float32 [N, n]."""
+    def probabilities(self, table: pd.DataFrame) -> np.ndarray:
+        """Return the class probabilities of a table of predictions.
+
+        Args:
+            table: From `predictions`, or some rows of it.
+
+        Returns:
+            float32 [N, n].
+        """
         return table[[f"p_{label}" for label in self.labels]].to_numpy(np.float32)
 
-    def truth(self, table: pd.DataFrame) -> np.ndarray:
-        """The true classes of a table of answers, int [N]."""
-        index = {label: i for i, label in enumerate(self.labels)}
-        return np.array([index[label] for label in table["label"]])
-
-    def update(self, **values: Any) -> CVResult:
-        """Write values to folds.json.
+    def targets(self, table: pd.DataFrame) -> np.ndarray:
+        """Return the true classes of a table of predictions.
 
         Args:
-            **values: Top-level entries, replaced or added.
+            table: From `predictions`, or some rows of it.
 
         Returns:
-            The folds with them.
+            int [N].
         """
-        info = {**self.info, **values}
-        files.write_json(self.directory / MARKER, info)
-        return dataclasses.replace(self, info=info)
+        return table["label"].map(self.labels.index).to_numpy(int)
 
-    def add(self, one: Round, scores: np.ndarray, **about: Any) -> CVResult:
-        """Write down what a fold has answered.
-
-        Args:
-            one: The fold.
-            scores: float32 [N, n], class probabilities of what it held out.
-            **about: More to say of it in folds.json.
-
-        Returns:
-            The folds with it.
-        """
-        examples = one.manifest.of("test")
-        truth = one.manifest.targets(examples)
+    def add(self, split: Round, probabilities: np.ndarray, **more: Any) -> CVResult:
+        """Record the predictions float32 [N, n] of a split, and more about it."""
+        examples = split.manifest.of("test")
         table = pd.DataFrame(
             {
                 "id": [example.id for example in examples],
                 "path": [example.path for example in examples],
                 "group": [example.group for example in examples],
                 "label": [example.label for example in examples],
-                "repeat": one.repeat,
-                "fold": one.fold,
-                "predicted": [self.labels[i] for i in scores.argmax(axis=1)],
-                **{f"p_{name}": scores[:, i] for i, name in enumerate(self.labels)},
+                "repeat": split.repeat,
+                "fold": split.fold,
+                "predicted": [self.labels[i] for i in probabilities.argmax(axis=1)],
+                **{f"p_{self.labels[i]}": p for i, p in enumerate(probabilities.T)},
             }
         )
-        if self.info["rounds"]:
-            table = pd.concat([self.answers(), table])
-        # The table first: a row of folds.json says that it is complete.
-        files.write_text(self.directory / ANSWERS, table.to_csv(index=False))
-        figures = measure(truth, scores, [e.group for e in examples], self.labels)
-        learned = len(one.manifest.examples) - len(examples)
+        if self.info["splits"]:
+            table = pd.concat([self.predictions(), table])
+        # The table first: a row of folds.json means that its predictions are there.
+        files.write_text(self.directory / PREDICTIONS, table.to_csv(index=False))
+        targets = split.manifest.targets(examples)
+        groups = [example.group for example in examples]
+        measured = measure(targets, probabilities, groups, self.labels)
         row = {
-            "repeat": one.repeat,
-            "fold": one.fold,
-            "learned": learned,
-            **{name: figures[name] for name in FIGURES},
-            **about,
+            "repeat": split.repeat,
+            "fold": split.fold,
+            "learned": len(split.manifest.examples) - len(examples),
+            **{name: measured[name] for name in SAVED_METRICS},
+            **more,
         }
-        return self.update(rounds=[*self.info["rounds"], row])
+        return self.update(splits=[*self.info["splits"], row])
+
+    @property
+    def test_ratio(self) -> float:
+        """The mean ratio of held-out examples to those that a split learns from."""
+        ratios = [row["n"] / row["learned"] for row in self.info["splits"]]
+        return float(np.mean(ratios))
 
 
-def begin(
-    directory: Path,
-    config: Config,
-    manifest: Manifest,
-    rounds: Sequence[Round],
-    **about: Any,
-) -> CVResult:
-    """Fill a fresh directory with what is known before training."""
-    known = result_dir.settle_in(directory, config, manifest)
-    drawn = {"folds": rounds[-1].fold, "repeats": rounds[-1].repeat, "rounds": []}
-    found = CVResult(directory, config, manifest.labels, {})
-    return found.update(**{**known, **drawn, **about})
+def summarize(found: CVResult) -> dict[str, Any]:
+    """Compute the metrics over all splits."""
+    rows, table = found.info["splits"], found.predictions()
+    repeats = found.info["repeats"]
+    metrics: dict[str, Any] = {
+        "folds": found.info["folds"],
+        "repeats": repeats,
+        "n": len(table) // repeats,
+        "interval": "over folds, corrected for their dependence (Nadeau, Bengio 2003)",
+    }
+    for name in ("accuracy", "macro_f1", "loss"):
+        one = spread(np.array([row[name] for row in rows]), found.test_ratio)
+        most = np.inf if name == "loss" else 1.0
+        metrics[name] = one.mean
+        metrics[f"{name}_sd"] = one.sd
+        metrics[f"{name}_ci95"] = [max(one.low, 0.0), min(one.high, most)]
+    metrics["selected"] = dict(Counter(row["selected"] for row in rows))
+    targets, probabilities = found.targets(table), found.probabilities(table)
+    pooled = measure(targets, probabilities, list(table["group"]), found.labels)
+    # Repeats are more predictions, not more images, and neither are images of a group.
+    table["correct"] = table["predicted"] == table["label"]
+    images = table.groupby("id").agg(
+        correct=("correct", "mean"), group=("group", "first")
+    )
+    share = accuracy(images["correct"].to_numpy(), images["group"].to_numpy())
+    pooled["accuracy_ci95"] = [share.low, share.high]
+    if not metrics["accuracy_sd"]:
+        # Folds with equal scores still leave the uncertainty of few images.
+        metrics["accuracy_ci95"] = pooled["accuracy_ci95"]
+        metrics["interval"] = "over images (Wilson 1927), as all folds are alike"
+    return {**metrics, "pooled": pooled}
+
+
+def check_same_folds(info: dict[str, Any], baseline: CVResult) -> None:
+    """Refuse a baseline that was measured on other folds than a record has."""
+    faults = [
+        f"{name} {info[name]} here, {baseline.info[name]} there"
+        for name in ("folds", "repeats", "seed")
+        if info[name] != baseline.info[name]
+    ]
+    here, there = (one["data"]["checksum"] for one in (info, baseline.info))
+    if here != there:
+        faults.append(f"data {here[:8]} here, {there[:8]} there")
+    if faults:
+        raise UsageError(
+            f"{baseline.directory} was measured on other folds: {'; '.join(faults)}.",
+            hint="Compare on the same data set, with the same --folds, --repeats and "
+            "--seed.",
+        )
+
+
+def compare_with(found: CVResult, baseline: CVResult) -> dict[str, Any]:
+    """Compare two configurations, paired by split and by image."""
+    check_same_folds(found.info, baseline)
+    ours, theirs = found.predictions(), baseline.predictions()
+    keys = ["repeat", "fold", "id"]
+    if ours[keys].to_numpy().tolist() != theirs[keys].to_numpy().tolist():
+        raise UsageError(
+            f"{baseline.directory} was measured on other folds: another version of "
+            "tlkit or scikit-learn has drawn them differently.",
+            hint="Measure it again.",
+        )
+    pairs = list(zip(found.info["splits"], baseline.info["splits"], strict=True))
+    paired: dict[str, Any] = {"directory": str(baseline.directory)}
+    for name in ("accuracy", "loss"):
+        gaps = np.array([one[name] - other[name] for one, other in pairs])
+        difference = spread(gaps, found.test_ratio)
+        paired[name] = difference.mean
+        paired[f"{name}_ci95"] = [difference.low, difference.high]
+        if name == "accuracy":
+            paired["p"] = difference.p
+    ours["better"] = (ours["predicted"] == ours["label"]).astype(float)
+    ours["better"] -= theirs["predicted"] == theirs["label"]
+    images = ours.groupby("id").agg(better=("better", "mean"), group=("group", "first"))
+    drawn = Bootstrap(images["group"].to_numpy()).mean(images["better"].to_numpy())
+    paired["accuracy_bootstrap_ci95"] = [drawn.low, drawn.high]
+    intervals = (paired["accuracy_ci95"], paired["accuracy_bootstrap_ci95"])
+    paired["within_noise"] = any(low <= 0 <= high for low, high in intervals)
+    return paired

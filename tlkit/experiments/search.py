@@ -1,81 +1,87 @@
-"""A data set in, settings that a search has found, and a run with them, out.
+"""The search for better settings, and the run with the best of them.
 
-search.json     state, data, what was given, limits
-trials.db     the study, by Optuna; a search that was interrupted goes on from it
-trials.csv    every trial: its settings, scores, and why it failed or was given up
+search.json   state, data, given options, limits
+config.yaml   the configuration of a run without searched options
+trials.log    the study, Optuna's journal, from which a search is resumed
+trials.csv    every trial: its options, scores, and why it failed or was stopped
 best.yaml     a recipe for `finetune`
-search.png    how it went, and which setting mattered
-run/          the run of that recipe on the whole training side
-nested/       with `nested`, the folds that the whole search was repeated for
-metrics.json  the scores, and what each of them is worth
+search.png    the scores by trial, and the importance of each parameter
+run/          the run of that recipe on the whole training split
+metrics.json  the scores, and what they were used for
 """
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import pandas as pd
 import yaml
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from tlkit import files
 from tlkit.cache_root import cap_bytes
-from tlkit.config import Config
+from tlkit.config import Config, build_config
 from tlkit.dataset.manifest import Manifest
-from tlkit.device import choose_device, choose_precision
-from tlkit.errors import RunError, UsageError
-from tlkit.experiments import cv_result as folds_record
-from tlkit.experiments.cross_validate import held_out, summarize
-from tlkit.experiments.cv_result import CVResult
+from tlkit.errors import UsageError
+from tlkit.experiments.search_space import Settings
 from tlkit.experiments.study import (
+    JOURNAL,
     Limits,
-    Searched,
-    Settings,
+    Scores,
+    StudyResult,
     cut_short,
+    objective_of,
     reason_of,
     run_study,
 )
-from tlkit.experiments.trials import judged_by
-from tlkit.progress import Progress, Quiet, Silent
+from tlkit.progress import Progress, Silent
 from tlkit.recipe import read_recipe
 from tlkit.reports import plots
-from tlkit.runs import result_dir as record
 from tlkit.runs.leakage import check_folds
-from tlkit.runs.result_dir import Run
-from tlkit.tasks.task import Task
+from tlkit.runs.result_dir import METRICS, ResultDir, Run
 from tlkit.training.finetune import check_splits, finetune, free_place
-from tlkit.training.network import build_network
-from tlkit.training.splits import Round, outer_rounds
 
 SILENT = Silent()
-MARKER = "search.json"
-DATABASE = "trials.db"
+BEST, RECIPE = "best.yaml", "recipe.yaml"
 TRIALS, MINUTES = 50, 10.0
+LEAST = {"trials": 1, "minutes": 0.01, "folds": 2}
 
 
-@dataclass(frozen=True)
-class SearchResult:
-    """What a search has left.
+class SearchResult(ResultDir):
+    """A directory of a search, open for reading; `config` has the best settings."""
 
-    Attributes:
-        directory: Where it is.
-        config: The best settings.
-        run: Trained with them.
-        metrics: The content of metrics.json; see `tune`.
-    """
+    MARKER = "search.json"
+    KIND = "search"
+    COMMAND = ("tlkit", "search")
 
-    directory: Path
-    config: Config
-    run: Run
-    metrics: dict[str, Any]
+    @classmethod
+    def read_config(cls, directory: Path) -> Config:
+        """Read the best settings; before there are any, those without a search.
+
+        Args:
+            directory: Of the search.
+
+        Returns:
+            The configuration.
+        """
+        if (directory / BEST).is_file():
+            return build_config(recipe=directory / BEST)
+        return super().read_config(directory)
+
+    @classmethod
+    def is_resumable(cls, directory: Path) -> bool:
+        """Return whether there is a journal of trials."""
+        return (directory / JOURNAL).is_file()
+
+    @property
+    def run(self) -> Run:
+        """The run with the best settings."""
+        return Run.read(self.directory / "run")
 
 
 def search(
@@ -85,7 +91,6 @@ def search(
     trials: int | None = None,
     minutes: float | None = None,
     folds: int | None = None,
-    nested: int | None = None,
     resume: str | Path | None = None,
     recipe: str | Path | None = None,
     overrides: Sequence[str] = (),
@@ -93,53 +98,58 @@ def search(
     progress: Progress = SILENT,
     **options: Any,
 ) -> SearchResult:
-    """Search for settings, by Optuna, on cached features.
+    """Search for better settings with Optuna, on cached features.
 
-    Searched are head, cut, optimizer, learning rate, batch, label smoothing and weight
-    decay, whatever of them is not given. Each trial is scored on folds of the training
-    side; then a run is trained with the best.
+    Head, cut, optimizer, learning rate, batch size, label smoothing and weight decay
+    are searched, except those that are given. Each trial is scored on folds of the
+    training split, by the log loss at the best temperature (by accuracy with
+    monitor="val_accuracy"). Then a run is trained with the best settings.
 
     Args:
-        data: What `prepare` wrote; may come from the recipe. With `resume`, where it
-            lies now, if it was moved.
-        out: The directory to make; runs/DATA-BACKBONE-search-N where not given.
-        trials: After how many trials to end; 50 where not given.
-        minutes: After how long to end, counted from this call; 10 where not given.
-        folds: On how many each trial is scored; 5 where not given, or as many as the
+        data: Data set directory; may come from the recipe. With `resume`, its place
+            now, if it was moved.
+        out: Directory to make; runs/DATA-BACKBONE-search-N if None.
+        trials: Most trials; 50 if None.
+        minutes: Most minutes from this call on; 10 if None.
+        folds: Number of folds that score a trial; if None 5, or as many as the
             smallest class allows.
-        nested: Repeat the whole search for so many folds of training and validation
-            side, for a score that has chosen nothing.
-        resume: Go on with the search in this directory.
-        recipe: As for `finetune`; what it says of searched options is searched.
-        overrides: As for `finetune`; what they set is not searched.
-        overwrite: Whether an earlier search in `out` may be replaced.
-        progress: Told of all long work.
-        **options: As for `finetune`; what is given is not searched.
+        resume: Directory of the search to resume.
+        recipe: As for `finetune`; its searched options are searched nevertheless.
+        overrides: As for `finetune`; the options they set are not searched.
+        overwrite: Replace an earlier search in `out`.
+        progress: Receives progress and messages.
+        **options: As for `finetune`; given options are not searched.
 
     Returns:
-        What was found. Its metrics: `best` of so many trials, whose `loss` and
-        `accuracy` have chosen it and are on the bright side; `first`, the same of the
-        first trial, a run that says nothing; `run`, the figures of the final run on
-        the validation side, which no trial has seen but which chose its epoch; and
-        `nested`, see `cross_validate`.
+        The search. Its metrics: `best`, the trial that was selected by its scores,
+        which are optimistic for that reason; `first`, the trial without options;
+        `run`, the metrics of the final run on the validation split, which no trial has
+        seen, but which selected the epoch; `trials`, how many ended in which state;
+        `importances` of the searched parameters.
 
     Raises:
-        UsageError: An option cannot be meant, or there is nothing to search.
+        UsageError: An option is invalid, or nothing is left to search.
+        RunError: No trial finished.
 
     Example:
-        >>> found = tlkit.search("ants", "runs/tuned", minutes=5)
+        >>> found = tlkit.search("ants", "runs/search", minutes=5)
     """
-    limits = {"trials": trials, "minutes": minutes, "folds": folds}
-    _check(limits, nested)
+    asked = {"trials": trials, "minutes": minutes, "folds": folds}
+    limits = {name: value for name, value in asked.items() if value is not None}
+    for name, value in limits.items():
+        if value < LEAST[name]:
+            raise UsageError(f"{name} must be {LEAST[name]} or more, got {value}.")
     if resume is not None:
-        given = (out, folds, nested, recipe, *options.values())
-        if overrides or overwrite or any(one is not None for one in given):
+        given = (out, folds, recipe, *options.values())
+        if overrides or overwrite or any(value is not None for value in given):
             raise UsageError(
-                "resume goes on with a search as it was; only --trials and --minutes "
-                "can be given again.",
-                hint=f"tlkit search --resume {shlex.quote(str(resume))}",
+                "resume continues a search unchanged; only --trials and --minutes can "
+                "be given again.",
+                hint=f"Run: tlkit search --resume {shlex.quote(str(resume))}",
             )
-        return _go_on(Path(resume), data, limits, progress)
+        found = SearchResult.read(resume, finished=False)
+        manifest = found.manifest(data)
+        return _work(found.update(**limits), manifest, progress)
     said = {name: value for name, value in options.items() if value is not None}
     said |= {"data": str(data)} if data is not None else {}
     settings = Settings(str(recipe) if recipe else None, said, tuple(overrides))
@@ -148,252 +158,114 @@ def search(
     if not config.data:
         raise UsageError(
             "No data set was named.",
-            hint="tlkit search DATASET, where DATASET is what tlkit prepare wrote.",
+            hint="Run: tlkit search DATASET, with what tlkit prepare wrote.",
         )
     manifest = check_splits(Manifest.read(config.data))
-    known = [*manifest.of("train"), *manifest.of("val")]
-    check_folds(known, config.model.backbone, progress)
-    _outer(manifest, nested, config)
+    used = [*manifest.of("train"), *manifest.of("val")]
+    check_folds(used, config.model.backbone, progress)
     place = Path(out) if out is not None else free_place(config, "search")
-    with record.run_place(
-        place,
-        overwrite=overwrite,
-        progress=progress,
-        marker=MARKER,
-        what="folder of a search",
-        resumable=_has_trials,
+    with SearchResult.create(
+        place, overwrite=overwrite, progress=progress
     ) as directory:
-        info = record.settle_in(directory, config, manifest)
-        if recipe is not None:
-            text = yaml.safe_dump(read_recipe(recipe)[1], allow_unicode=True)
-            files.write_text(directory / "recipe.yaml", text)
-        info |= {"options": said, "overrides": list(overrides), "nested": nested}
-        info |= {name: value for name, value in limits.items() if value is not None}
-        return _work(directory, info, manifest, progress)
-
-
-def _check(limits: dict[str, Any], nested: int | None) -> None:
-    least = {"trials": 1, "minutes": 0.01, "folds": 2}
-    for name, value in {**limits, "nested": nested}.items():
-        if value is not None and value < least.get(name, 2):
-            raise UsageError(
-                f"{name}: expected {least.get(name, 2)} or more, got {value}."
-            )
-
-
-def _has_trials(directory: Path) -> bool:
-    return (directory / DATABASE).is_file()
-
-
-def _outer(manifest: Manifest, nested: int | None, config: Config) -> list[Round]:
-    if nested is None:
-        return []
-    return outer_rounds(manifest, nested, 1, seed=config.train.seed)
-
-
-def _go_on(
-    directory: Path,
-    data: str | Path | None,
-    limits: dict[str, Any],
-    progress: Progress,
-) -> SearchResult:
-    try:
-        info = json.loads((directory / MARKER).read_text(encoding="utf-8"))
-        config = _settings(directory, info).config({})
-        run = Run(directory, config, tuple(info["labels"]), info)
-    except (OSError, ValueError, KeyError) as error:
-        raise RunError(
-            f"{directory} holds no search: {error}.",
-            hint="Name the --out folder of a tlkit search.",
-        ) from error
-    new = {name: value for name, value in limits.items() if value is not None}
-    if info["nested"] and new:
-        raise UsageError(
-            "Each fold of a nested search has the same limits: it goes on as it was, "
-            f"not with {', '.join(new)}."
+        given_options = {"options": said, "overrides": list(overrides)}
+        found = SearchResult.begin(
+            directory, config, manifest, **given_options, **limits
         )
-    return _work(directory, {**info, **new}, run.manifest(data), progress)
+        if recipe is not None:
+            # A copy: the search must be resumable without the original.
+            text = yaml.safe_dump(read_recipe(recipe)[1], allow_unicode=True)
+            files.write_text(directory / RECIPE, text)
+        return _work(found, manifest, progress)
 
 
-def _settings(directory: Path, info: dict[str, Any]) -> Settings:
-    recipe = directory / "recipe.yaml"
-    return Settings(
+def _work(found: SearchResult, manifest: Manifest, progress: Progress) -> SearchResult:
+    """Search until the limits, write the results, and train the best settings."""
+    directory, info = found.directory, found.info
+    recipe = directory / RECIPE
+    settings = Settings(
         str(recipe) if recipe.is_file() else None,
         info["options"],
         tuple(info["overrides"]),
     )
-
-
-def _work(
-    directory: Path, info: dict[str, Any], manifest: Manifest, progress: Progress
-) -> SearchResult:
-    """Do what is still to be done, and whatever happens leave a state that says so."""
-
-    def state(name: str) -> None:
-        files.write_json(directory / MARKER, {**info, "state": name})
-
-    state("searching")
-    try:
-        tuned = _tune(directory, info, manifest, progress)
-    except KeyboardInterrupt:
-        state("interrupted")
-        command = ("tlkit", "search", "--resume", str(directory))
-        progress.note(f"Go on with: {shlex.join(command)}")
-        raise
-    except BaseException:
-        state("failed")
-        raise
-    state("finished")
-    return tuned
-
-
-def _tune(
-    directory: Path, info: dict[str, Any], manifest: Manifest, progress: Progress
-) -> SearchResult:
-    settings = _settings(directory, info)
     limits = Limits(
         info.get("trials", TRIALS), info.get("minutes", MINUTES), info.get("folds")
     )
-    if settings.config({}).train.cache:
-        cap_bytes()
-    _describe(settings, limits, info["nested"], manifest, progress)
-    found = run_study(settings, manifest, directory, limits, progress)
-    metrics = _write(directory, found)
-    if info["nested"]:
-        metrics["nested"] = _nested(
-            settings, manifest, directory / "nested", info["nested"], limits, progress
+    with found.recorded(progress):
+        if found.config.train.cache:
+            cap_bytes()
+        progress.note(
+            f"Search: {', '.join(settings.space().searched)}; at most {limits.trials} "
+            f"trials in {limits.minutes:g} minutes, on folds of the "
+            f"{len(manifest.of('train'))} training images; validation and test images "
+            "are not used"
         )
-    progress.note("Training with the best settings on the whole training side")
-    run = _refit(directory, found.config, manifest, progress)
-    metrics["run"] = run.metrics()
-    files.write_json(directory / "metrics.json", metrics)
-    return SearchResult(directory, found.config, run, metrics)
+        study = run_study(settings, manifest, directory, limits, progress)
+        metrics = _write(directory, study)
+        progress.note("Training with the best settings on the whole training split")
+        run = _train_best(directory, study.config, manifest, progress)
+        metrics["run"] = run.metrics()
+        files.write_json(directory / METRICS, metrics)
+    return SearchResult.read(directory)
 
 
-def _write(directory: Path, found: Searched) -> dict[str, Any]:
-    """Write what a search has found, but for its run."""
+def _write(directory: Path, study: StudyResult) -> dict[str, Any]:
+    """Write the trials, the recipe and the plot, and return the metrics."""
     rows = [
         {
             "trial": trial.number + 1,
             "state": "cut short" if cut_short(trial) else trial.state.name.lower(),
-            "loss": trial.user_attrs.get("loss"),
-            "accuracy": trial.user_attrs.get("accuracy"),
+            **{name: trial.user_attrs.get(name) for name in Scores._fields},
             "seconds": trial.user_attrs.get("seconds"),
-            **trial.user_attrs.get("chosen", {}),
+            **trial.user_attrs.get("options", {}),
             "reason": reason_of(trial),
         }
-        for trial in found.trials
+        for trial in study.trials
     ]
     table = pd.DataFrame(rows)
     files.write_text(directory / "trials.csv", table.to_csv(index=False))
-    metrics: dict[str, Any] = {
-        "best": _scores(found.best),
-        "first": _scores(next(one for one in found.trials if not cut_short(one))),
-        "trials": dict(Counter(row["state"] for row in rows)),
-        "importances": found.importances,
-    }
-    best = metrics["best"]
+    best = _scores(study.best)
     files.write_text(
-        directory / "best.yaml",
-        f"# The best of {len(rows)} trials of tlkit search: loss {best['loss']:.4f},\n"
-        f"# accuracy {best['accuracy']:.3f} on folds of the training side. That score "
-        "has chosen it\n# and is on the bright side.\n" + found.config.to_yaml(),
+        directory / BEST,
+        f"# The best of {len(rows)} trials of tlkit search, on folds of the training\n"
+        f"# split: temperature-scaled loss {best['scaled_loss']:.4f}, accuracy "
+        f"{best['accuracy']:.3f}.\n# Optimistic, as they selected it.\n"
+        + study.config.to_yaml(),
     )
-    judged = judged_by(found.config)
-    values = [row[judged] for row in rows]
+    objective = objective_of(study.config)
     plots.draw_search(
-        [math.nan if value is None else value for value in values],
-        judged,
-        found.importances,
+        [math.nan if row[objective] is None else row[objective] for row in rows],
+        objective,
+        study.importances,
         directory / "search.png",
     )
-    return metrics
-
-
-def _scores(trial: Any) -> dict[str, Any]:
-    if trial.state != TrialState.COMPLETE:
-        return {"trial": trial.number + 1, "reason": reason_of(trial)}
-    about = trial.user_attrs
     return {
-        "trial": trial.number + 1,
-        "loss": about["loss"],
-        "accuracy": about["accuracy"],
+        "best": best,
+        "first": _scores(next(one for one in study.trials if not cut_short(one))),
+        "trials": dict(Counter(row["state"] for row in rows)),
+        "importances": study.importances,
     }
 
 
-def _refit(
+def _scores(trial: FrozenTrial) -> dict[str, Any]:
+    if trial.state != TrialState.COMPLETE:
+        return {"trial": trial.number + 1, "reason": reason_of(trial)}
+    scores = {name: trial.user_attrs[name] for name in Scores._fields}
+    return {"trial": trial.number + 1, **scores}
+
+
+def _train_best(
     directory: Path, config: Config, manifest: Manifest, progress: Progress
 ) -> Run:
+    """Train with the best settings, unless an earlier call has done that."""
     place = directory / "run"
-    if (place / record.MARKER).is_file():
+    if (place / Run.MARKER).is_file():
         run = Run.read(place, finished=False)
         if run.state == "finished" and run.config == config:
             return run
     return finetune(
         manifest.directory,
         place,
-        recipe=directory / "best.yaml",
+        recipe=directory / BEST,
         overwrite=True,
         progress=progress,
     )
-
-
-def _nested(
-    settings: Settings,
-    manifest: Manifest,
-    directory: Path,
-    folds: int,
-    limits: Limits,
-    progress: Progress,
-) -> dict[str, Any]:
-    """Search again for each fold, and score what was found on what it holds out."""
-    config = settings.config({})
-    rounds = _outer(manifest, folds, config)
-    if (directory / folds_record.MARKER).is_file():
-        done = CVResult.read(directory, finished=False)
-    else:
-        files.make_directory(directory)
-        done = folds_record.begin(directory, config, manifest, rounds)
-    device = choose_device(config.train.device)
-    policy = choose_precision(config.train.precision, device)
-    for number, one in enumerate(rounds, start=1):
-        if number <= len(done.info["rounds"]):
-            continue
-        place = directory / f"fold-{number}"
-        files.make_directory(place)
-        quiet = Quiet(progress, f"Nested fold {number} of {folds}: ")
-        found = run_study(settings, one.manifest, place, limits, quiet)
-        with keras.device(device):
-            task = Task(len(done.labels))
-            network = build_network(found.config, task, device, policy)
-            scores, about = held_out(found.config, one, network, directory, quiet)
-        about["chosen"] = found.best.user_attrs["chosen"]
-        done = done.add(one, scores, **about)
-        row = done.info["rounds"][-1]
-        progress.note(
-            f"nested fold {number} of {folds}: accuracy {row['accuracy']:.3f} on "
-            f"{row['n']} held out"
-        )
-    metrics = summarize(done.update(state="finished"))
-    files.write_json(directory / folds_record.METRICS, metrics)
-    return metrics
-
-
-def _describe(
-    settings: Settings,
-    limits: Limits,
-    nested: int | None,
-    manifest: Manifest,
-    progress: Progress,
-) -> None:
-    space = settings.space()
-    progress.note(
-        f"Search: {', '.join(space.searched)}; at most {limits.trials} trials in "
-        f"{limits.minutes:g} minutes, on folds of the {len(manifest.of('train'))} "
-        "training images; validation and test images are not looked at"
-    )
-    if nested:
-        progress.note(
-            f"Nested: the search is repeated for each of {nested} folds, "
-            f"{limits.minutes * (nested + 1):g} minutes at most in all"
-        )

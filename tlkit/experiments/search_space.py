@@ -1,118 +1,127 @@
-"""What a search may choose, and what a choice of it means as options of a run."""
+"""The search space: the options that trials choose, and the run that a choice means."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tlkit.config import ModelConfig, TrainConfig, default_of
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+)
+
+from tlkit.config import (
+    AUTO_CUT,
+    Config,
+    ModelConfig,
+    TrainConfig,
+    build_config,
+    default_of,
+    parse_override,
+    resolve,
+)
 from tlkit.errors import UsageError
 from tlkit.model.head import MAP_POOLINGS
-from tlkit.model.phases import HEAD_RATE
+from tlkit.model.phases import HEAD_RATE, ONE
 
-if TYPE_CHECKING:
-    import optuna
-
-# Options of a run that are searched unless they are given.
-SEARCHED = (
-    "head", "cut", "optimizer", "lr", "batch", "label_smoothing", "weight_decay",
-)  # fmt: skip
-# 0 is no dense layer.
+# A dense layer of 0 units is left out.
 UNITS = (0, 64, 256, 1024)
-MOST_DROPOUT, DROPOUT_STEP = 0.6, 0.1
-OPTIMIZERS = ("adam", "rmsprop", "sgd")
-RATES = (1e-4, 1e-2)
-# Gradients go into its steps as they are, not divided by their size.
-SGD_RATE, SGD_MOMENTUM = 10.0, 0.9
-BATCHES = (8, 16, 32, 64)
-MOST_SMOOTHING, SMOOTHING_STEP = 0.2, 0.05
-# Times the rate, so that below this it does nothing in the steps of a head.
-DECAYS = (1e-4, 1.0)
+# Plain gradient steps are not scaled: they need a higher learning rate, and momentum.
+SGD_FACTOR, SGD_MOMENTUM = 10.0, 0.9
+# Weight decay is multiplied by the learning rate: below this it has no effect in the
+# few steps of a head.
+LEAST_DECAY = 1e-4
+# For each option that is searched unless it is given: its parameters with their
+# distribution, and the value that a run without options has.
+PARAMETERS: dict[str, dict[str, tuple[BaseDistribution, Any]]] = {
+    "head": {
+        "pooling": (CategoricalDistribution(MAP_POOLINGS), "gap"),
+        "units": (CategoricalDistribution(UNITS), 0),
+        "dropout": (FloatDistribution(0, 0.6, step=0.1), 0.2),
+    },
+    "cut": {},  # Of the backbone, see `Space`.
+    "optimizer": {
+        "optimizer": (
+            CategoricalDistribution(("adam", "rmsprop", "sgd")),
+            default_of("optimizer"),
+        )
+    },
+    "lr": {"learning_rate": (FloatDistribution(1e-4, 1e-2, log=True), HEAD_RATE)},
+    "batch": {"batch": (CategoricalDistribution((8, 16, 32, 64)), default_of("batch"))},
+    "label_smoothing": {"label_smoothing": (FloatDistribution(0, 0.2, step=0.05), 0.0)},
+    "weight_decay": {
+        "weight_decay": (FloatDistribution(LEAST_DECAY, 1.0, log=True), LEAST_DECAY)
+    },
+}
+SEARCHED = tuple(PARAMETERS)
 
 
 @dataclass(frozen=True)
 class Space:
-    """The settings that are searched.
+    """The options that are searched, each with its parameters."""
 
-    Attributes:
-        searched: Of SEARCHED.
-        cuts: Good cuts of the backbone, from the input up.
-        optimizer: The one that is given, where it is not searched.
-    """
+    searched: tuple[str, ...]  # Of SEARCHED.
+    cuts: tuple[str, ...]  # Good cuts of the backbone, from the input up.
+    optimizer: str  # The given one, if it is not searched.
 
-    searched: tuple[str, ...]
-    cuts: tuple[str, ...]
-    optimizer: str
-
-    def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
-        """Have a trial choose."""
-        chosen: dict[str, Any] = {}
-        if "head" in self.searched:
-            chosen["head"] = _head(
-                trial.suggest_categorical("pooling", MAP_POOLINGS),
-                trial.suggest_categorical("units", UNITS),
-                trial.suggest_float("dropout", 0, MOST_DROPOUT, step=DROPOUT_STEP),
-            )
-        if "cut" in self.searched:
-            chosen["cut"] = trial.suggest_categorical("cut", self.cuts)
-        optimizer = self.optimizer
-        if "optimizer" in self.searched:
-            optimizer = trial.suggest_categorical("optimizer", OPTIMIZERS)
-            chosen["optimizer"] = optimizer
-            chosen["momentum"] = SGD_MOMENTUM if optimizer == "sgd" else None
-        if "lr" in self.searched:
-            rate = trial.suggest_float("rate", *RATES, log=True)
-            chosen["lr"] = rate * (SGD_RATE if optimizer == "sgd" else 1.0)
-        if "batch" in self.searched:
-            chosen["batch"] = trial.suggest_categorical("batch", BATCHES)
-        if "label_smoothing" in self.searched:
-            chosen["label_smoothing"] = trial.suggest_float(
-                "label_smoothing", 0, MOST_SMOOTHING, step=SMOOTHING_STEP
-            )
-        if "weight_decay" in self.searched:
-            chosen["weight_decay"] = trial.suggest_float(
-                "weight_decay", *DECAYS, log=True
-            )
-        return chosen
-
-    def defaults(self) -> dict[str, Any]:
-        """What a run has that says nothing, as a choice of this space."""
-        values: dict[str, dict[str, Any]] = {
-            "head": {"pooling": "gap", "units": 0, "dropout": 0.2},
-            "cut": {"cut": self.cuts[-1]},
-            "optimizer": {"optimizer": default_of("optimizer")},
-            "lr": {"rate": HEAD_RATE},
-            "batch": {"batch": default_of("batch")},
-            "label_smoothing": {"label_smoothing": 0.0},
-            "weight_decay": {"weight_decay": DECAYS[0]},
-        }
+    @property
+    def parameters(self) -> dict[str, tuple[BaseDistribution, Any]]:
+        """Name to distribution and default."""
+        cut = {"cut": (CategoricalDistribution(self.cuts), self.cuts[-1])}
         return {
-            name: value
+            name: parameter
             for option in self.searched
-            for name, value in values[option].items()
+            for name, parameter in (PARAMETERS[option] or cut).items()
         }
+
+    @property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Name to distribution, for `study.ask`."""
+        return {name: pair[0] for name, pair in self.parameters.items()}
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The parameters of a run without options."""
+        return {name: pair[1] for name, pair in self.parameters.items()}
+
+    def options(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of a run that chosen parameters mean."""
+        chosen = dict(parameters)
+        optimizer = chosen.get("optimizer", self.optimizer)
+        options: dict[str, Any] = {}
+        if "pooling" in chosen:
+            names = ("pooling", "units", "dropout")
+            options["head"] = _head(*(chosen.pop(name) for name in names))
+        if "learning_rate" in chosen:
+            factor = SGD_FACTOR if optimizer == "sgd" else 1.0
+            options["lr"] = chosen.pop("learning_rate") * factor
+        if "optimizer" in chosen:
+            options["momentum"] = SGD_MOMENTUM if optimizer == "sgd" else None
+        options |= chosen
+        return {name: options[name] for name in sorted(options)}
 
 
 def build_space(
-    fixed: Collection[str], model: ModelConfig, train: TrainConfig
+    given: Collection[str], model: ModelConfig, train: TrainConfig
 ) -> Space:
-    """What is left to search."""
-    searched = [name for name in SEARCHED if name not in fixed]
+    """Build the space of the options that are not given."""
+    searched = [name for name in SEARCHED if name not in given]
     cuts = model.row.cuts
-    # A freeze point of one's own may lie above another cut.
-    if "freeze_to" in fixed or len(cuts) < 2:
-        searched = [name for name in searched if name != "cut"]
+    # A given freeze point may lie above another cut.
+    if "cut" in searched and ("freeze_to" in given or len(cuts) < 2):
+        searched.remove("cut")
     for option in ("momentum", "nesterov"):
         if getattr(train, option) is not None and "optimizer" in searched:
             raise UsageError(
-                f"{option}: the optimizer is searched, and not every one takes it. "
-                "Give --optimizer, too."
+                f"{option}: the optimizer is searched, and not every one takes it.",
+                hint="Give --optimizer, too.",
             )
     if not searched:
         raise UsageError(
-            "All that could be searched was given: " + ", ".join(SEARCHED) + ".",
-            hint="Leave some of them away; or measure this one setting with tlkit "
+            f"All options that are searched were given: {', '.join(SEARCHED)}.",
+            hint="Remove some of them; or measure this one setting with tlkit "
             "cross-validate.",
         )
     return Space(tuple(searched), cuts, train.optimizer)
@@ -125,3 +134,53 @@ def _head(pooling: str, units: int, dropout: float) -> str:
     if dropout > 0:
         parts.append(f"dropout:{round(dropout, 3):g}")
     return ",".join(parts)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options that all trials share.
+
+    Options of the recipe are searched all the same; given options are not.
+    """
+
+    recipe: str | None
+    options: Mapping[str, Any]
+    overrides: tuple[str, ...]  # As "section.option=value".
+
+    @property
+    def given(self) -> set[str]:
+        """Names of the options that were given."""
+        given = {name for name, value in self.options.items() if value is not None}
+        return given | {parse_override(text)[1] for text in self.overrides}
+
+    def space(self) -> Space:
+        """Build the space that is left to search."""
+        if self._build(self.options).model.cut == AUTO_CUT:
+            raise UsageError(
+                "cut: auto is not possible in a search, which searches the cut itself.",
+                hint="Remove --cut, or name a layer.",
+            )
+        config = self.config({})
+        if config.train.phases != ONE:
+            raise UsageError(
+                f"phases: a search trains heads in one phase on cached features, got "
+                f"{config.train.phases!r}.",
+                hint="Search first, then go on from the best settings: tlkit finetune "
+                "DATA --recipe OUT/best.yaml --phases auto",
+            )
+        return build_space(self.given, config.model, config.train)
+
+    def config(self, chosen: Mapping[str, Any]) -> Config:
+        """Build the resolved configuration of a run with chosen options."""
+        options = {**self.options, **chosen}
+        if not {"phases", "freeze_to"} & self.given:
+            options["phases"] = ONE
+            config = resolve(self._build(options))
+            if config.model.weights != "none":
+                options["freeze_to"] = config.model.cut
+        return resolve(self._build(options))
+
+    def _build(self, options: Mapping[str, Any]) -> Config:
+        return build_config(
+            recipe=self.recipe, options=options, overrides=self.overrides
+        )

@@ -1,139 +1,107 @@
-"""Settings to choose among and a training side in, a study of Optuna's out.
+"""The study: Optuna's trials, each scored on folds of the training split.
 
-Every trial is a whole run on each of a few folds of the training side; the first is
-what a run is that says nothing. Validation and test side are not looked at.
+A trial is the run that its options mean, on each fold from the same initial weights;
+the first one is a run without options. Validation and test split are not used.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import optuna
-import sqlalchemy
+from optuna.storages import journal
 from optuna.trial import FrozenTrial, TrialState
 
-from tlkit import files
-from tlkit.config import AUTO_CUT, Config, build_config, parse_override, resolve
+from tlkit.config import Config
 from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.splitting.folds import most_folds
 from tlkit.device import choose_device, choose_precision
 from tlkit.errors import DatasetError, RunError, UsageError
-from tlkit.experiments.search_space import Space, build_space
-from tlkit.experiments.trials import OutOfTime, judged_by, run_trial
+from tlkit.experiments.search_space import Settings
 from tlkit.model.head import is_linear, parse_head
-from tlkit.model.phases import ONE
 from tlkit.progress import Progress, Quiet
-from tlkit.runs import result_dir
 from tlkit.tasks.task import Task
-from tlkit.training.augmentation_check import settle
+from tlkit.training.augmentation_check import decide
+from tlkit.training.fit_fold import fit_fold
 from tlkit.training.network import build_network
 from tlkit.training.splits import Round, inner_rounds
 
+JOURNAL = "trials.log"
 FOLDS = 5
-# So many trials and so many epochs of each are left to themselves before any is given
-# up for being worse than half of the others.
-FREE_TRIALS, FREE_EPOCHS = 5, 5
-# If none of so many has come to its end, it is not for their settings.
+# A trial ends early where the folds so far are worse than those of the best trial, by
+# Wilcoxon's signed-rank test: at this level, from two folds on if both are worse.
+LEVEL = 0.26
+# If the first trials all fail, the reason is not their options.
 HOPELESS = 5
-# Why a trial that can be tried again has not come to its end, and which one it repeats.
+# Why a trial ended that can be repeated.
 INTERRUPTED, LATE = "it was interrupted", "the time was over"
-AGAIN = "again"
 DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What every trial has in common.
+class OutOfTime(Exception):
+    """The time of the whole search is over in the middle of a trial."""
 
-    Attributes:
-        recipe: Name or path of a recipe; what it says is searched nevertheless.
-        options: Options that were given, which are not searched.
-        overrides: Likewise, as "section.option=value".
+
+class Deadline(keras.callbacks.Callback):  # type: ignore[misc]
+    """The end of a search, checked after every batch; in `time.monotonic` seconds."""
+
+    def __init__(self, until: float) -> None:
+        super().__init__()
+        self.until = until
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Raise OutOfTime when the time is over."""
+        if time.monotonic() > self.until:
+            raise OutOfTime
+
+
+class Scores(NamedTuple):
+    """Scores on held-out images: of the selected epoch, or means of folds.
+
+    `scaled_loss` is the log loss at the best temperature. Label smoothing changes how
+    confident predictions are, and with it the loss, without making them any better.
     """
 
-    recipe: str | None
-    options: Mapping[str, Any]
-    overrides: tuple[str, ...]
-
-    @property
-    def given(self) -> set[str]:
-        """Names of the options that were given."""
-        said = {name for name, value in self.options.items() if value is not None}
-        return said | {parse_override(text)[1] for text in self.overrides}
-
-    def space(self) -> Space:
-        """What is left to search."""
-        if self._build(self.options).model.cut == AUTO_CUT:
-            raise UsageError(
-                "cut: auto with tune, which searches the cut itself.",
-                hint="Leave --cut away, or name a layer.",
-            )
-        config = self.config({})
-        if config.train.phases != ONE:
-            raise UsageError(
-                f"phases: {config.train.phases!r} with tune: it searches the head and "
-                "how that is trained, in one phase on cached features.",
-                hint="Tune, then go on from what was found: tlkit finetune DATA "
-                "--recipe OUT/best.yaml --phases auto",
-            )
-        return build_space(self.given, config.model, config.train)
-
-    def config(self, chosen: Mapping[str, Any]) -> Config:
-        """A run with settings that a trial has chosen."""
-        options = {**self.options, **chosen}
-        if not {"phases", "freeze_to"} & self.given:
-            options["phases"] = ONE
-            config = resolve(self._build(options))
-            if config.model.weights != "none":
-                options["freeze_to"] = config.model.cut
-        return resolve(self._build(options))
-
-    def _build(self, options: Mapping[str, Any]) -> Config:
-        return build_config(
-            recipe=self.recipe, options=options, overrides=self.overrides
-        )
+    scaled_loss: float
+    loss: float
+    accuracy: float
 
 
-@dataclass(frozen=True)
-class Limits:
-    """When a search ends.
-
-    Attributes:
-        trials: After so many, those that failed or were given up among them.
-        minutes: After so long.
-        folds: On how many folds each is measured; None for 5, or as many as the
-            smallest class allows.
-    """
+class Limits(NamedTuple):
+    """When a search ends; `folds` is None for as many as the classes allow, up to 5."""
 
     trials: int
     minutes: float
     folds: int | None
 
 
-@dataclass(frozen=True)
-class Searched:
-    """What a search has found.
+class StudyResult(NamedTuple):
+    """The trials, the best of them, its resolved configuration, and the importances.
 
-    Attributes:
-        trials: All of them; each knows its loss and accuracy by `user_attrs`.
-        best: The one with the best score, which is thereby on the bright side.
-        config: The run that it was, resolved.
-        importances: Share of the differences between trials that each setting
-            explains (fANOVA, Hutter et al. 2014); empty where there are too few.
+    Each trial has its scores and options in `user_attrs`. Importances are the share of
+    the variance between trials that a parameter explains (fANOVA, Hutter et al. 2014);
+    empty where there are too few.
     """
 
-    trials: tuple[FrozenTrial, ...]
+    trials: list[FrozenTrial]
     best: FrozenTrial
     config: Config
     importances: dict[str, float]
+
+
+def objective_of(config: Config) -> str:
+    """Return the score that trials are ranked by."""
+    by_accuracy = config.train.monitor == "val_accuracy"
+    return "accuracy" if by_accuracy else "scaled_loss"
 
 
 def run_study(
@@ -142,98 +110,109 @@ def run_study(
     directory: Path,
     limits: Limits,
     progress: Progress,
-) -> Searched:
-    """Search, or go on with a search."""
-    space = settings.space()
-    until = time.monotonic() + 60 * limits.minutes
-    seed = settings.config({}).train.seed
-    rounds = _rounds(manifest, limits.folds, seed)
-    with opened(directory, settings, seed) as study:
-        for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            study.tell(left.number, state=TrialState.FAIL)
-        if not study.get_trials(deepcopy=False):
-            study.enqueue_trial(space.defaults())
-        _again(study)
-        settings = _settled(settings, manifest, directory, study, progress)
-        while (begun := _begun(study)) < limits.trials:
-            if complete(study):
-                if time.monotonic() > until:
-                    break
-            elif begun >= HOPELESS:
-                break
-            trial = study.ask()
-            quiet = Quiet(progress, f"Trial {trial.number + 1}, ")
-            try:
-                config = settings.config(_chosen(space, trial))
-                # The first one is seen to its end, so that there is a result.
-                end = until if complete(study) else float("inf")
-                _try(study, trial, config, rounds, directory, end, quiet)
-            except OutOfTime:
-                _fail(study, trial, LATE)
-                break
-            _tell(study, trial.number, progress)
-        if not complete(study):
-            reasons = {reason_of(one) for one in study.get_trials(deepcopy=False)}
-            raise RunError(
-                f"Not one of {len(study.trials)} trials came to its end: "
-                + "; ".join(sorted(reasons))
-            )
-        return Searched(
-            tuple(study.get_trials(deepcopy=False, states=DONE)),
-            study.best_trial,
-            settings.config(study.best_trial.user_attrs["chosen"]),
-            _importances(study),
-        )
-
-
-@contextlib.contextmanager
-def opened(directory: Path, settings: Settings, seed: int) -> Iterator[optuna.Study]:
-    """The study in a directory, a new one where there is none."""
-    judged = judged_by(settings.config({}))
-    # As a URL object's own text, so that no character of a path is misread.
-    place = str(directory.resolve() / "trials.db")
-    url = sqlalchemy.URL.create("sqlite", database=place)
-    try:
-        storage = optuna.storages.RDBStorage(url.render_as_string(hide_password=False))
-    except sqlalchemy.exc.DatabaseError as error:
-        raise RunError(
-            f"{place} is damaged: {error.orig}.",
-            hint="Take it from a backup, or search again.",
-        ) from error
-    spoken = optuna.logging.get_verbosity()
+) -> StudyResult:
+    """Run a search, or continue it, until its limits."""
+    verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     try:
-        study = optuna.create_study(
-            storage=storage,
-            study_name="search",
-            direction="maximize" if judged == "accuracy" else "minimize",
-            load_if_exists=True,
-            pruner=optuna.pruners.MedianPruner(FREE_TRIALS, FREE_EPOCHS),
-        )
-        # A search that is gone on with does not choose again what it began with.
-        study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
-        yield study
+        return _run(settings, manifest, directory, limits, progress)
     finally:
-        storage.remove_session()
-        storage.engine.dispose()
-        optuna.logging.set_verbosity(spoken)
+        optuna.logging.set_verbosity(verbosity)
 
 
-def _rounds(manifest: Manifest, folds: int | None, seed: int) -> list[Round]:
+def _run(
+    settings: Settings,
+    manifest: Manifest,
+    directory: Path,
+    limits: Limits,
+    progress: Progress,
+) -> StudyResult:
+    until = time.monotonic() + 60 * limits.minutes
+    space, config = settings.space(), settings.config({})
+    splits = _splits(manifest, limits.folds, config.train.seed)
+    study = open_study(directory, config)
+    for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.enqueue_trial(left.params)
+        study.tell(left.number, state=TrialState.FAIL)
+    if not study.get_trials(deepcopy=False):
+        study.enqueue_trial(space.defaults)
+    settings = _with_hflip(settings, manifest, study, progress)
+    while (begun := _count(study)) < limits.trials:
+        if complete(study):
+            if time.monotonic() > until:
+                break
+        elif begun >= HOPELESS:
+            break
+        trial = study.ask(space.distributions)
+        trial.set_user_attr("options", space.options(trial.params))
+        # The first one has all the time it needs, so that there is a result.
+        end = until if complete(study) else float("inf")
+        try:
+            _try(study, trial, settings, splits, directory / "work", end, progress)
+        except OutOfTime:
+            study.enqueue_trial(trial.params)
+            _fail(study, trial, LATE)
+            break
+        _report(study, trial.number, progress)
+    trials = study.get_trials(deepcopy=False, states=DONE)
+    if not complete(study):
+        reasons = sorted({reason_of(one) for one in trials})
+        raise RunError(f"None of {len(trials)} trials finished: {'; '.join(reasons)}")
+    best = study.best_trial
+    return StudyResult(
+        trials, best, settings.config(best.user_attrs["options"]), _importances(study)
+    )
+
+
+def open_study(directory: Path, config: Config) -> optuna.Study:
+    """Open the study of a directory, or begin one."""
+    path = directory / JOURNAL
+    try:
+        _drop_partial_line(path)
+        # A lock that works on every file system, without symbolic links.
+        lock = journal.JournalFileOpenLock(str(path))
+        backend = journal.JournalFileBackend(str(path), lock)
+        with warnings.catch_warnings():
+            # Some versions of Optuna call this pruner experimental.
+            category = optuna.exceptions.ExperimentalWarning
+            warnings.simplefilter("ignore", category)
+            pruner = optuna.pruners.WilcoxonPruner(p_threshold=LEVEL)
+        study = optuna.create_study(
+            storage=journal.JournalStorage(backend),
+            study_name="search",
+            direction="maximize" if objective_of(config) == "accuracy" else "minimize",
+            load_if_exists=True,
+            pruner=pruner,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{path} is damaged: {error}.",
+            hint="Restore it from a backup, or search again.",
+        ) from error
+    # A resumed search must not repeat the choices that it began with.
+    seed = config.train.seed + len(study.get_trials(deepcopy=False))
+    study.sampler = optuna.samplers.TPESampler(seed=seed)
+    return study
+
+
+def _drop_partial_line(path: Path) -> None:
+    """Remove what a power cut left of the last line, or Optuna would append to it."""
+    text = path.read_bytes() if path.is_file() else b""
+    if text and not text.endswith(b"\n"):
+        path.write_bytes(text[: text.rindex(b"\n") + 1])
+
+
+def _splits(manifest: Manifest, folds: int | None, seed: int) -> list[Round]:
     examples = manifest.of("train")
     groups = np.array([example.group for example in examples])
     most = most_folds(manifest.targets(examples), groups)
     return inner_rounds(manifest, folds or max(2, min(FOLDS, most)), seed=seed)
 
 
-def _settled(
-    settings: Settings,
-    manifest: Manifest,
-    directory: Path,
-    study: optuna.Study,
-    progress: Progress,
+def _with_hflip(
+    settings: Settings, manifest: Manifest, study: optuna.Study, progress: Progress
 ) -> Settings:
-    """With what is found out once for all trials: whether flips are right."""
+    """Decide once for all trials whether images may be flipped."""
     config = settings.config({})
     hflip = study.user_attrs.get("hflip", config.inputs.hflip)
     if hflip is None:
@@ -242,57 +221,79 @@ def _settled(
         with keras.device(device):
             task = Task(len(manifest.labels))
             network = build_network(config, task, device, policy)
-            with files.passing_directory(directory / "work") as work:
-                run = result_dir.begin(work, config, manifest)
-                run = settle(
-                    run, manifest, network.reference, device=device, progress=progress
-                )
-        hflip = run.config.inputs.hflip
+            decided, _ = decide(
+                config, manifest, network.reference, device=device, progress=progress
+            )
+        hflip = decided.inputs.hflip
     study.set_user_attr("hflip", hflip)
-    return Settings(
-        settings.recipe, {**settings.options, "hflip": hflip}, settings.overrides
-    )
-
-
-def _chosen(space: Space, trial: optuna.Trial) -> dict[str, Any]:
-    chosen = space.suggest(trial)
-    trial.set_user_attr("chosen", chosen)
-    return chosen
+    return dataclasses.replace(settings, options={**settings.options, "hflip": hflip})
 
 
 def _try(
     study: optuna.Study,
     trial: optuna.Trial,
-    config: Config,
-    rounds: Sequence[Round],
-    directory: Path,
+    settings: Settings,
+    splits: Sequence[Round],
+    work: Path,
     until: float,
     progress: Progress,
 ) -> None:
-    """Run a trial, and write down what came of it, a failure too."""
+    """Run a trial, and record its scores or why it has none."""
     began = time.perf_counter()
+    config = settings.config(trial.user_attrs["options"])
     if not is_linear(parse_head(config.model.head)):
-        # It would be told of, and nothing else.
+        # Such a head cannot take over the weights of a probe.
         train = dataclasses.replace(config.train, probe=False)
         config = dataclasses.replace(config, train=train)
+    quiet = Quiet(progress, f"Trial {trial.number + 1}, ")
     try:
-        reached = run_trial(
-            trial, config, rounds, directory / "work", until=until, progress=progress
-        )
+        scores = run_trial(trial, config, splits, work, until=until, progress=quiet)
     except optuna.TrialPruned:
         study.tell(trial, state=TrialState.PRUNED)
         return
     except (OutOfTime, DatasetError, UsageError):
-        # What is wrong with the data is wrong with every trial.
+        # Faulty data would fail every trial.
         raise
-    except Exception as error:  # noqa: BLE001 - one trial more or less
+    except Exception as error:  # noqa: BLE001 - a failed trial must not end a search
         lines = str(error).splitlines() or [""]
         _fail(study, trial, f"{type(error).__name__}: {lines[0][:300]}")
         return
-    trial.set_user_attr("loss", reached.loss)
-    trial.set_user_attr("accuracy", reached.accuracy)
+    for name, value in scores._asdict().items():
+        trial.set_user_attr(name, value)
     trial.set_user_attr("seconds", round(time.perf_counter() - began, 2))
-    study.tell(trial, getattr(reached, judged_by(config)))
+    study.tell(trial, getattr(scores, objective_of(config)))
+
+
+def run_trial(
+    trial: optuna.Trial,
+    config: Config,
+    splits: Sequence[Round],
+    work: Path,
+    *,
+    until: float,
+    progress: Progress,
+) -> Scores:
+    """Train on every fold; raise TrialPruned once the trial is clearly worse."""
+    device = choose_device(config.train.device)
+    policy = choose_precision(config.train.precision, device)
+    scores: list[Scores] = []
+    with keras.device(device):
+        task = Task(len(splits[0].manifest.labels))
+        network = build_network(config, task, device, policy)
+        for fold, split in enumerate(splits):
+            selected = fit_fold(
+                config,
+                split,
+                network,
+                work,
+                progress=Quiet(progress, f"Fold {fold + 1} of {len(splits)}: "),
+                callbacks=[Deadline(until)],
+            ).selected
+            scores.append(Scores(selected.tempered, selected.loss, selected.accuracy))
+            trial.report(getattr(scores[-1], objective_of(config)), fold)
+            if fold + 1 < len(splits) and trial.should_prune():
+                raise optuna.TrialPruned
+    return Scores(*map(float, np.mean(scores, axis=0)))
 
 
 def _fail(study: optuna.Study, trial: optuna.Trial, reason: str) -> None:
@@ -301,32 +302,28 @@ def _fail(study: optuna.Study, trial: optuna.Trial, reason: str) -> None:
 
 
 def reason_of(trial: FrozenTrial) -> str:
-    """Why a trial has not come to its end, "" if it has."""
+    """Return why a trial did not finish, "" if it did."""
     if trial.state == TrialState.PRUNED:
-        return "worse than half of the trials before at this point"
+        return "worse than the best trial on the same folds"
     if trial.state == TrialState.FAIL:
         return str(trial.user_attrs.get("reason", INTERRUPTED))
     return ""
 
 
 def cut_short(trial: FrozenTrial) -> bool:
-    """Whether it was ended by the user or by the clock, and not by what it is."""
+    """Return whether the user or the clock ended a trial, and not its options."""
     return reason_of(trial) in (INTERRUPTED, LATE)
 
 
-def _begun(study: optuna.Study) -> int:
-    """How many trials count."""
+def complete(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that finished."""
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def _count(study: optuna.Study) -> int:
+    """Return how many trials count towards the limit."""
     done = study.get_trials(deepcopy=False, states=DONE)
     return sum(not cut_short(trial) for trial in done)
-
-
-def _again(study: optuna.Study) -> None:
-    """Queue what was cut short, once for each time."""
-    trials = study.get_trials(deepcopy=False)
-    queued = {trial.user_attrs.get(AGAIN) for trial in trials}
-    for trial in trials:
-        if cut_short(trial) and trial.params and trial.number not in queued:
-            study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
 
 
 def _importances(study: optuna.Study) -> dict[str, float]:
@@ -337,26 +334,22 @@ def _importances(study: optuna.Study) -> dict[str, float]:
     return {name: float(share) for name, share in found.items()}
 
 
-def complete(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that have come to their end."""
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-
-
-def _tell(study: optuna.Study, number: int, progress: Progress) -> None:
+def _report(study: optuna.Study, number: int, progress: Progress) -> None:
     trial = study.get_trials(deepcopy=False)[number]
     about = trial.user_attrs
-    what = ", ".join(f"{k} {_short(v)}" for k, v in about["chosen"].items() if v)
+    options = ", ".join(f"{k} {_short(v)}" for k, v in about["options"].items() if v)
     if trial.state == TrialState.COMPLETE:
-        came = f"loss {about['loss']:.4f} (accuracy {about['accuracy']:.3f})"
+        result = f"temperature-scaled loss {about['scaled_loss']:.4f} (accuracy "
+        result += f"{about['accuracy']:.3f})"
     elif trial.state == TrialState.PRUNED:
-        came = f"given up at {trial.value:.4f}"
+        result = "stopped early, worse than the best trial"
     else:
-        came = f"failed, {reason_of(trial)}"
+        result = f"failed, {reason_of(trial)}"
     best = ""
     if complete(study):
         best = f"; best so far {study.best_value:.4f} by trial "
         best += str(study.best_trial.number + 1)
-    progress.note(f"trial {number + 1}: {came}{best}; {what}")
+    progress.note(f"trial {number + 1}: {result}{best}; {options}")
 
 
 def _short(value: Any) -> str:

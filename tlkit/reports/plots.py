@@ -96,7 +96,7 @@ def draw_search(
 
     Args:
         values: One a trial in their order, NaN for those that have none.
-        judged: What they are, "loss" or "accuracy".
+        judged: What they are, "scaled_loss" or "accuracy".
         importances: Setting to share of the differences that it explains.
         path: The PNG file.
     """
@@ -109,7 +109,7 @@ def draw_search(
     so_far = better.accumulate(np.asarray(values, float))
     left.plot(numbers, values, "o", markersize=4, label="trial")
     left.step(numbers, so_far, where="post", label="best so far")
-    left.set(xlabel="trial", title=f"{judged} on inner folds")
+    left.set(xlabel="trial", title=f"{judged.replace('_', ' ')} on inner folds")
     left.xaxis.get_major_locator().set_params(integer=True)
     left.grid(alpha=0.3)
     left.legend()

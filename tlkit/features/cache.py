@@ -1,11 +1,9 @@
-"""The folder where tlkit keeps what it can make again: how much there is, and room.
+"""The feature cache on disk: its files, how much there is, and room for more.
 
-What lies where:
-
-    ROOT/machine.json                     measurements of this machine
-    ROOT/features/SHELF/shelf.json        what the rows of this shelf are
-    ROOT/features/SHELF/NAME.data         rows, one after the other
-    ROOT/features/SHELF/NAME.keys         32 bytes of key and 4 of checksum for each
+    ROOT/machine.json                             measurements of this machine
+    ROOT/features/PARTITION/partition.json        what these feature vectors are
+    ROOT/features/PARTITION/PART.data             feature vectors, one after the other
+    ROOT/features/PARTITION/PART.keys             32 bytes of key and 4 of checksum each
 """
 
 from __future__ import annotations
@@ -22,127 +20,131 @@ from typing import Any
 from tlkit.dataset.inspection.cache import image_caches
 
 FEATURES = "features"
-ABOUT, DATA, KEYS = "shelf.json", ".data", ".keys"
-# Of a key, and of the CRC-32 of its row.
-KEY_BYTES, SUM_BYTES = 32, 4
+ABOUT, DATA, KEYS = "partition.json", ".data", ".keys"
+KEY_BYTES = 32
+# A key, and the CRC-32 of its vector.
+RECORD_BYTES = KEY_BYTES + 4
 
 
 @dataclass(frozen=True)
-class Segment:
-    """What one fill wrote.
-
-    Attributes:
-        data: File of the rows.
-        used: When it was last used, seconds since 1970.
-        bytes: Size of data and keys.
-        rows: How many are safe.
-    """
+class Part:
+    """The files of one fill."""
 
     data: Path
-    used: float
-    bytes: int
-    rows: int
+    used: float  # seconds since 1970
+    bytes: int  # of data and keys
+    vectors: int
 
     def remove(self) -> None:
-        """Delete it; who has it mapped keeps it until he lets go."""
+        """Delete it; a process that has it mapped keeps it until it lets go."""
         for path in (self.data.with_suffix(KEYS), self.data):
             with contextlib.suppress(OSError):
                 path.unlink()
-        shelf = self.data.parent
+        partition = self.data.parent
         with contextlib.suppress(OSError):
-            if [path.name for path in shelf.iterdir()] == [ABOUT]:
-                shutil.rmtree(shelf)
+            if [path.name for path in partition.iterdir()] == [ABOUT]:
+                shutil.rmtree(partition)
 
 
 @dataclass(frozen=True)
-class Content:
-    """What the cache holds of one network and engine.
+class CachedFeatures:
+    """The cached feature vectors of one network, layer and engine.
 
     Attributes:
-        about: What the rows depend on; empty if that cannot be read.
-        rows: How many.
-        bytes: How large.
-        used: When it was last used, seconds since 1970.
+        about: What the vectors depend on; empty if that cannot be read.
+        vectors: How many there are.
+        bytes: Their size on disk.
+        used: Time of the last use, seconds since 1970.
     """
 
     about: dict[str, Any]
-    rows: int
+    vectors: int
     bytes: int
     used: float
 
 
-def segments(root: Path) -> list[Segment]:
-    """Every segment of a cache, the least recently used first."""
+def parts(root: Path) -> list[Part]:
+    """Return every part of a cache, the least recently used first."""
     found = []
     for data in (root / FEATURES).glob(f"*/*{DATA}"):
         # Another process may remove it meanwhile.
         with contextlib.suppress(OSError):
             info, keys = data.stat(), data.with_suffix(KEYS).stat()
-            size = info.st_size + keys.st_size
-            rows = keys.st_size // (KEY_BYTES + SUM_BYTES)
-            found.append(Segment(data, info.st_mtime, size, rows))
-    return sorted(found, key=lambda segment: segment.used)
+            size, vectors = info.st_size + keys.st_size, keys.st_size // RECORD_BYTES
+            found.append(Part(data, info.st_mtime, size, vectors))
+    return sorted(found, key=lambda part: part.used)
 
 
-def contents(root: Path) -> list[Content]:
-    """What the cache holds, the most recently used first."""
-    shelves: dict[Path, list[Segment]] = {}
-    for segment in segments(root):
-        shelves.setdefault(segment.data.parent, []).append(segment)
+def contents(root: Path) -> list[CachedFeatures]:
+    """Return the contents of a cache.
+
+    Args:
+        root: Folder of the cache.
+
+    Returns:
+        One entry a network, layer and engine, the most recently used first.
+    """
+    partitions: dict[Path, list[Part]] = {}
+    for part in parts(root):
+        partitions.setdefault(part.data.parent, []).append(part)
     found = [
-        Content(
-            _about(shelf / ABOUT),
-            sum(segment.rows for segment in present),
-            sum(segment.bytes for segment in present),
-            max(segment.used for segment in present),
+        CachedFeatures(
+            _about(folder / ABOUT),
+            sum(part.vectors for part in present),
+            sum(part.bytes for part in present),
+            max(part.used for part in present),
         )
-        for shelf, present in shelves.items()
+        for folder, present in partitions.items()
     ]
-    return sorted(found, key=lambda content: -content.used)
+    return sorted(found, key=lambda one: -one.used)
 
 
 def holds(root: Path, backbone: str, size: int | None) -> bool:
-    """Whether there are features of this network at this size, of whatever images."""
+    """Return whether there are features of a network, of whatever images.
+
+    Args:
+        root: Folder of the cache.
+        backbone: `identity` of the backbone.
+        size: Input size, pixels.
+    """
     return any(
-        (content.about.get("backbone"), content.about.get("size")) == (backbone, size)
-        for content in contents(root)
+        (one.about.get("backbone"), one.about.get("size")) == (backbone, size)
+        for one in contents(root)
     )
 
 
 def clear(root: Path) -> int:
-    """Remove all features, and what is known of images.
+    """Remove all cached features and the image caches.
 
     Args:
-        root: Of the cache.
+        root: Folder of the cache.
 
     Returns:
-        How many bytes there were.
+        The number of bytes removed.
     """
-    kept = image_caches(root)
-    for image_cache in kept:
+    caches = image_caches(root)
+    for image_cache in caches:
         image_cache.remove()
-    return _remove(segments(root), math.inf) + sum(
-        image_cache.bytes for image_cache in kept
-    )
+    return _remove(parts(root), math.inf) + sum(one.bytes for one in caches)
 
 
 def make_room(root: Path, wanted: int, cap: int) -> bool:
-    """Remove what was not used for longest until there is room."""
+    """Remove what was not used for longest until there is room; return whether it is."""
     cap -= sum(image_cache.bytes for image_cache in image_caches(root))
     if wanted > cap:
         return False
-    present = segments(root)
-    _remove(present, sum(segment.bytes for segment in present) + wanted - cap)
+    present = parts(root)
+    _remove(present, sum(part.bytes for part in present) + wanted - cap)
     return True
 
 
-def _remove(present: Iterable[Segment], enough: float) -> int:
+def _remove(present: Iterable[Part], enough: float) -> int:
     removed = 0
-    for segment in present:
+    for part in present:
         if removed >= enough:
             break
-        segment.remove()
-        removed += segment.bytes
+        part.remove()
+        removed += part.bytes
     return removed
 
 

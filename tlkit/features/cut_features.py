@@ -1,16 +1,14 @@
-"""A backbone and images in, what it says of them at many cuts out, in one pass.
+"""Pooled features at many cuts of a backbone, computed in one pass.
 
-The rows are those of training at each of these cuts, under the same keys.
+They are those of training at each of these cuts, under the same keys.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -21,34 +19,32 @@ from tlkit.cache_root import cache_root
 from tlkit.config import Config, size_of
 from tlkit.dataset.manifest import Manifest
 from tlkit.device import choose_device, choose_precision
-from tlkit.errors import RunError, UsageError, WeightsError, unknown_name
+from tlkit.errors import UsageError, WeightsError, unknown_name
+from tlkit.features.engines.base import FrozenNetwork
 from tlkit.features.engines.choose import choose_engine
-from tlkit.features.engines.traced import Traced
-from tlkit.features.frozen import as_input
+from tlkit.features.extractor import FeatureExtractor
 from tlkit.features.latency import milliseconds
-from tlkit.features.machine import Memory
-from tlkit.features.rows import Rows
-from tlkit.inputs.views import PLAIN, ViewMaker
+from tlkit.features.layers import build_frozen
+from tlkit.features.machine import Measurements
+from tlkit.features.vectors import Features, as_input
+from tlkit.inputs.views import PLAIN
 from tlkit.model.head import GAP
 from tlkit.progress import Progress
-from tlkit.tasks.task import Task
-from tlkit.training.data import build_collector
-from tlkit.training.network import Network, build_network
 
 GOOD, ALL = "good", "all"
 
 
 @dataclass(frozen=True)
-class AtCut:
-    """The pooled features at a cut, and what they cost.
+class CutFeatures:
+    """The pooled features at a cut, and their cost.
 
     Attributes:
         cut: Name of the layer.
         channels: Depth of its map, C.
         flops: Operations an image up to there.
         parameters: Of the network up to there.
-        ms: How long one image takes up to there; NaN if not measured.
-        rows: Of each side, one view an image.
+        ms: Milliseconds for one image up to there; NaN if not measured.
+        splits: The features of each split, one view an image.
     """
 
     cut: str
@@ -56,26 +52,18 @@ class AtCut:
     flops: int
     parameters: int
     ms: float
-    rows: tuple[Rows, ...]
+    splits: tuple[Features, ...]
 
     def features(self, pooling: str) -> np.ndarray:
-        """Take them out.
+        """Return the features of all splits, split after split.
 
         Args:
             pooling: One of head.MAP_POOLINGS.
 
         Returns:
-            float32 [N, C], or [N, 2 C] for both poolings, side after side.
+            float32 [N, C], or [N, 2 C] for both poolings.
         """
-        sides = [rows.take(np.arange(len(rows.places)), 0) for rows in self.rows]
-        return as_input(np.concatenate(sides), pooling)
-
-
-class Cuts(NamedTuple):
-    """Features at cuts, from the input up; and why there are none at others."""
-
-    at: list[AtCut]
-    failed: dict[str, str]
+        return as_input(np.concatenate([one.view(0) for one in self.splits]), pooling)
 
 
 def features_at_cuts(
@@ -86,154 +74,155 @@ def features_at_cuts(
     *,
     progress: Progress,
     timed: bool = False,
-) -> Cuts:
+) -> tuple[list[CutFeatures], dict[str, str]]:
     """Find or compute the pooled features of plain images at several cuts.
 
     Args:
         config: Resolved but for the cut, which does not count.
         asked: Names of layers, "good" or "all".
         manifest: The data set.
-        splits: Of which sides; "val" is computed by the float32 Keras network, as in
-            training, the others by the engine.
-        progress: Told of what is computed.
+        splits: Of it; "val" is computed by the float32 Keras network, as in training,
+            the others by the engine.
+        progress: Receives what is computed.
         timed: Whether to measure how long an image takes.
 
     Returns:
-        The features; cuts that the weights file is not valid up to are told apart.
+        The features from the input up; and for cuts above the valid part of a damaged
+        weights file, the reason why there are none.
 
     Raises:
-        RunError: The rows fit neither into the cache nor into memory.
+        RunError: They fit neither into the cache nor into memory.
         UsageError: No such layer, or paths lead around it.
         WeightsError: There are no weights for any of them.
     """
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
-    names, passes = _passes(config, asked)
+    with symbolic():
+        body = build_body(config.model.row, size_of(config))
+    points = [point.name for point in cuttable(body)]
+    names = _chosen(config, asked, body, points)
     failed: dict[str, str] = {}
     with keras.device(device):
         try:
-            network = _network(config, names[-1], device, policy)
+            reference = build_frozen(config, names[-1], "float32")
         except WeightsError as error:
-            valid = _up_to(error.valid_to, config) & set(names)
+            valid = [n for n in names if _is_below(points, n, error.valid_to)]
             if not valid:
                 raise
             failed = {name: error.message for name in names if name not in valid}
-            names = [name for name in names if name in valid]
-            network = _network(config, names[-1], device, policy)
-        passes = [[n for n in one if n in names] for one in passes]
-        found: dict[str, AtCut] = {}
-        for one in filter(None, passes):
-            found |= _pass(config, network, one, manifest, splits, progress)
+            names = valid
+            reference = build_frozen(config, names[-1], "float32")
+        trained = reference
+        if policy != "float32":
+            trained = build_frozen(config, names[-1], policy)
+        found: dict[str, CutFeatures] = {}
+        for together in _passes(names, unfinished(body)):
+            exact = _prefix(reference, together)
+            fast = exact if trained is reference else _prefix(trained, together)
+            found |= _pass(
+                config, together, fast, exact, manifest, splits, device, progress
+            )
         if timed:
-            found = _timed(config, network, names, found)
-    return Cuts([found[name] for name in names], failed)
+            about = f"{config.model.row.identity} {size_of(config)} {device}"
+            network = _prefix(reference, names)
+            ms = milliseconds(network, names, about, Measurements(cache_root()))
+            found = {n: dataclasses.replace(one, ms=ms[n]) for n, one in found.items()}
+    return [found[name] for name in names], failed
 
 
-def _passes(config: Config, asked: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """The layers meant, from the input up, and which are computed together."""
+def _chosen(
+    config: Config, asked: Sequence[str], body: keras.Model, points: list[str]
+) -> list[str]:
+    """Return the cut points asked for, from the input up."""
     backbone = config.model.row
-    with symbolic():
-        body = build_backbone(backbone, size_of(config))
-    points = [point.name for point in cut_operations(body)]
-    odd = unfinished(body)
-    wanted: set[str] = set()
+    chosen: set[str] = set()
     for name in asked:
         if name == GOOD:
-            wanted.update(backbone.cuts)
+            chosen.update(backbone.cuts)
         elif name == ALL:
-            wanted.update(p for p in points if p not in odd or p in backbone.cuts)
+            chosen.update(set(points) - unfinished(body) | set(backbone.cuts))
+        elif name in points:
+            chosen.add(name)
         else:
-            wanted.add(_known(name, points, body, backbone.name))
-    names = [point for point in points if point in wanted]
-    # Having to answer in the middle of a step changes the last bits of all above.
-    alone = [[name] for name in names if name in odd]
-    return names, [[name for name in names if name not in odd], *alone]
+            raise _not_a_cut(name, points, body, backbone.name)
+    return [point for point in points if point in chosen]
 
 
-def _known(name: str, points: list[str], body: keras.Model, backbone: str) -> str:
-    if name in points:
-        return name
+def _not_a_cut(
+    name: str, points: list[str], body: keras.Model, backbone: str
+) -> UsageError:
     listed_by = shlex.join(("tlkit", "backbones", "show", backbone))
-    if name in {operation.name for operation in backbone_operations(body)}:
-        raise UsageError(
+    if name in {operation.name for operation in body_operations(body)}:
+        return UsageError(
             f"{backbone} cannot be compared at {name!r}: other paths lead around it.",
             hint=f"Layers at which it comes apart: {listed_by}",
         )
-    error = unknown_name("layer", name, points, listed_by=listed_by)
-    raise error
+    return unknown_name("layer", name, points, listed_by=listed_by)
 
 
-def _network(config: Config, cut: str, device: str, policy: str) -> Network:
-    model = dataclasses.replace(config.model, cut=cut, freeze_to=cut, head=GAP)
-    config = dataclasses.replace(config, model=model)
-    return build_network(config, Task(2), device, policy)
+def _is_below(points: list[str], name: str, valid_to: str) -> bool:
+    """Return whether a cut point lies in the valid part of a weights file."""
+    return valid_to in points and points.index(name) <= points.index(valid_to)
 
 
-def _up_to(name: str, config: Config) -> set[str]:
-    """The layers one can cut at, up to one of them."""
-    backbone = config.model.row
-    with symbolic():
-        points = [
-            p.name for p in cut_operations(build_backbone(backbone, size_of(config)))
-        ]
-    return set(points[: points.index(name) + 1]) if name in points else set()
+def _passes(names: Sequence[str], unfinished: set[str]) -> list[list[str]]:
+    """Return which cuts are computed together."""
+    # An output in the middle of a step changes the last bits of all above.
+    alone = [[name] for name in names if name in unfinished]
+    together = [name for name in names if name not in unfinished]
+    return [together, *alone] if together else alone
 
 
-def _prefix(body: keras.Model, names: Sequence[str]) -> Traced:
-    operations = {operation.name: operation for operation in backbone_operations(body)}
+def _prefix(body: keras.Model, names: Sequence[str]) -> FrozenNetwork:
+    operations = {operation.name: operation for operation in body_operations(body)}
     outputs = [output_of(operations[name]) for name in names]
-    wanted = outputs if len(outputs) > 1 else outputs[0]
-    return Traced(keras.Model(body.inputs[0], wanted, name="prefix"))
+    chosen = outputs if outputs[1:] else outputs[0]
+    return FrozenNetwork(keras.Model(body.inputs[0], chosen, name="prefix"))
 
 
 def _pass(
     config: Config,
-    network: Network,
     names: list[str],
+    fast: FrozenNetwork,
+    exact: FrozenNetwork,
     manifest: Manifest,
     splits: Sequence[str],
+    device: str,
     progress: Progress,
-) -> dict[str, AtCut]:
-    """The features at cuts that are computed together."""
-    exact = _prefix(network.reference.base_model, names)
-    engine = choose_engine(config.train.engine, network.device, progress)
-    same = network.trained is network.reference or engine == "openvino"
-    computed = exact if same else _prefix(network.trained.base_model, names)
-    maker = ViewMaker(manifest.source, size_of(config), config.inputs.resize)
-    make = functools.partial(
-        build_collector, config, maker, GAP, network.device, progress
-    )
-    sides = []
+) -> dict[str, CutFeatures]:
+    """Compute the features at cuts that are computed together."""
+    chosen = choose_engine(config.train.engine, device, progress)
+    if chosen == "openvino":
+        fast = exact  # the engine chooses its precision itself
+    found = []
     for split in splits:
-        extractor = make(exact, "keras") if split == "val" else make(computed, engine)
-        task = f"Computing {split} features at {len(names)} cuts"
-        rows = extractor.collect_all(manifest.of(split), [PLAIN], task)
-        if rows is None:
-            raise RunError(
-                f"The features of {len(manifest.of(split)):,} images at {len(names)} "
-                "cuts fit neither into the cache nor into memory.",
-                hint="Give the cache more room (TLKIT_CACHE_GB), or name fewer cuts.",
+        network, engine = (exact, "keras") if split == "val" else (fast, chosen)
+        extractor = FeatureExtractor.of(
+            config,
+            manifest.source,
+            network,
+            engine=engine,
+            pooling=GAP,
+            device=device,
+            progress=progress,
+        )
+        found.append(
+            extractor.require(
+                manifest.of(split),
+                [PLAIN],
+                f"Computing {split} features at {len(names)} cuts",
+                "Give the cache more room (TLKIT_CACHE_GB), or name fewer cuts.",
             )
-        extractor.tell()
-        sides.append(rows)
-    ends = extractor.frozen.ends
+        )
+        extractor.report()
     return {
-        name: AtCut(
+        name: CutFeatures(
             name,
-            ends[i].shape[-1],
-            ends[i].flops,
-            exact.only([i]).prefix.count_params(),
+            extractor.layers[i].shape[-1],
+            extractor.layers[i].flops,
+            exact.only([i]).model.count_params(),
             float("nan"),
-            tuple(side[i] for side in sides),
+            tuple(split[i] for split in found),
         )
         for i, name in enumerate(names)
     }
-
-
-def _timed(
-    config: Config, network: Network, names: list[str], found: dict[str, AtCut]
-) -> dict[str, AtCut]:
-    about = f"{config.model.row.identity} {size_of(config)} {network.device}"
-    prefix = _prefix(network.reference.base_model, names)
-    ms = milliseconds(prefix, names, about, Memory(cache_root()))
-    return {name: dataclasses.replace(one, ms=ms[name]) for name, one in found.items()}

@@ -1,4 +1,4 @@
-"""Images in, what a pretrained network says of each out, a row of numbers apiece."""
+"""Embeddings: a feature vector of each image, by a pretrained network."""
 
 from __future__ import annotations
 
@@ -11,20 +11,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from tlkit.cache_root import cache_root
 from tlkit.config import AUTO_CUT, Config, Scope, build_config, options_of, resolve
 from tlkit.dataset.inspection.image_info import sha256_of
 from tlkit.dataset.manifest import Example
-from tlkit.device import choose_device, dtype_policy
-from tlkit.errors import RunError, UsageError, WeightsError, unknown_name
+from tlkit.device import choose_device
+from tlkit.errors import TlkitError, UsageError, WeightsError, unknown_name
+from tlkit.features.engines.base import FrozenNetwork
 from tlkit.features.engines.choose import choose_engine
-from tlkit.features.engines.traced import Traced
 from tlkit.features.extractor import FeatureExtractor
-from tlkit.features.frozen import Frozen, as_input, frozen_part
-from tlkit.features.machine import Memory
-from tlkit.inputs.views import PLAIN, ViewMaker
-from tlkit.model.classifier import build_classifier, split_at_freeze
-from tlkit.model.head import parse_head
+from tlkit.features.layers import build_frozen
+from tlkit.features.vectors import as_input
+from tlkit.inputs.views import PLAIN
 from tlkit.progress import Progress, Silent
 from tlkit.workers import in_order
 
@@ -46,18 +43,19 @@ def embedder(
     progress: Progress = SILENT,
     **options: Any,
 ) -> Embedder:
-    """Make images comparable by what a pretrained network sees in them.
+    """Return a function that embeds images by a pretrained network.
 
     Args:
         backbone: Which network; `tlkit backbones` lists them.
-        progress: Told of what is computed.
-        **options: Of the configuration: those of Scope.FEATURES.
+        progress: Receives what is computed.
+        **options: Of the configuration: weights, preprocessing, size, cut, resize,
+            seed, workers, device, engine and cache.
 
     Returns:
-        What `prepare` takes as `similar`; nothing was loaded yet.
+        The argument `similar` of `prepare`; nothing is loaded yet.
 
     Raises:
-        UsageError: A wrong name or option.
+        UsageError: An unknown name, or a value that is not allowed.
 
     Example:
         >>> tlkit.prepare("photos", "data", similar=tlkit.embedder("mobilenetv2"))
@@ -69,19 +67,15 @@ def embedder(
             raise UsageError(error.message, hint=PIXELS) from error
         if "--weights" not in str(error):
             raise
-        raise UsageError(_named(error.message), hint=HINT) from error
+        raise UsageError(_similar_weights(error), hint=HINT) from error
     return Embedder(config, progress)
 
 
 @dataclass(frozen=True)
 class Embedder:
-    """The mean over the map at the cut, for any images.
+    """The mean over the feature map at the cut, for any images.
 
-    What was computed before, for training too, comes from the cache.
-
-    Attributes:
-        config: Resolved; its model, inputs and some of its train section count.
-        progress: Told of what is computed.
+    What was computed before, also for training, comes from the cache.
     """
 
     config: Config
@@ -89,33 +83,45 @@ class Embedder:
 
     @property
     def name(self) -> str:
-        """What the rows are of, for records."""
+        """The network, cut, size and weights in words, for records."""
         model = self.config.model
         return f"{model.backbone} to {model.cut}, {model.size} px, {model.weights}"
 
     def __call__(self, root: Path, paths: Sequence[str]) -> np.ndarray:
-        """Compute the rows of images."""
+        """Compute the feature vectors of images.
+
+        Args:
+            root: What the paths are relative to.
+            paths: Of the image files.
+
+        Returns:
+            float32 [N, C].
+
+        Raises:
+            RunError: They fit neither into the cache nor into memory.
+            WeightsError: The network has none that can be used.
+        """
         workers = self.config.inputs.workers
-        digests = in_order(functools.partial(sha256_of, root), paths, workers=workers)
-        examples = [_example(p, d) for p, d in zip(paths, digests, strict=True)]
+        sums = in_order(functools.partial(sha256_of, root), paths, workers=workers)
+        examples = [_example(p, s) for p, s in zip(paths, sums, strict=True)]
         task = "Computing features to compare by"
         try:
             return features_of(self.config, root, examples, task, self.progress)
         except WeightsError as error:
-            raise WeightsError(_named(error.message), hint=HINT) from error
+            raise WeightsError(_similar_weights(error), hint=HINT) from error
 
 
 def embedding_config(**options: Any) -> Config:
-    """The configuration of a network that is only asked what it sees.
+    """Build the configuration of a network that only gives features.
 
     Args:
         **options: Of the configuration: those of Scope.FEATURES.
 
     Returns:
-        It, resolved: plain images, pooled at the cut.
+        The configuration, resolved: plain images, pooled at the cut.
 
     Raises:
-        UsageError: A wrong name, or a value that cannot be meant.
+        UsageError: An unknown name, or a value that is not allowed.
     """
     known = options_of(Scope.FEATURES)
     for name in options:
@@ -126,20 +132,20 @@ def embedding_config(**options: Any) -> Config:
     config = resolve(build_config(options={**options, **plain}))
     if config.model.cut == AUTO_CUT:
         raise UsageError(
-            "cut auto is found out by training a probe; here a layer is needed.",
+            "cut auto is chosen by training a probe; here a layer is needed.",
             hint="Name a layer of tlkit backbones show.",
         )
     return config
 
 
 def network_of(config: Config) -> dict[str, Any]:
-    """What the features are of, for records.
+    """Return the options that decide the features, for records.
 
     Args:
         config: From `embedding_config`.
 
     Returns:
-        The options that decide them.
+        Option to value.
     """
     model = config.model
     return {
@@ -159,14 +165,14 @@ def features_of(
     task: str,
     progress: Progress,
 ) -> np.ndarray:
-    """What a frozen network says of images, or of boxes of them.
+    """Compute the features of images, or of boxes of them, by a frozen network.
 
     Args:
         config: From `embedding_config`.
         root: What the paths of the examples are relative to.
         examples: Which ones.
         task: What to call the work.
-        progress: Told of it.
+        progress: Receives it.
 
     Returns:
         float32 [N, C], the mean over the map at the cut, in the order of the examples;
@@ -176,47 +182,21 @@ def features_of(
         RunError: They fit neither into the cache nor into memory.
         WeightsError: The network has none that can be used.
     """
-    inputs, train = config.inputs, config.train
-    frozen = _frozen(config, progress)
-    store = cache_root() if train.cache else None
-    maker = ViewMaker(root, config.model.size or 0, inputs.resize)
-    extractor = FeatureExtractor(maker, frozen, store, inputs.workers, progress)
-    rows = extractor.collect(examples, [PLAIN], task)
-    if rows is None:
-        raise RunError(
-            f"The features of {len(examples):,} images fit neither into the cache "
-            "nor into memory.",
-            hint="Give the cache more room (TLKIT_CACHE_GB).",
-        )
-    return as_input(rows.take(np.arange(len(examples)), 0), POOLING)
-
-
-def _frozen(config: Config, progress: Progress) -> Frozen:
-    model, train = config.model, config.train
-    backbone = model.row
-    size = model.size or backbone.native
-    device = choose_device(train.device)
-    with keras.device(device), dtype_policy("float32"):
-        classifier = build_classifier(
-            backbone,
-            size=size,
-            cut=model.cut,
-            freeze_to=model.cut,
-            head=parse_head(model.head),
-            n_classes=2,
-            weights=str(model.weights),
-            seed=train.seed,
-        )
-        prefix = split_at_freeze(classifier).prefix
-    return frozen_part(
-        Traced(prefix) if prefix else None,
-        choose_engine(train.engine, device, progress),
+    device = choose_device(config.train.device)
+    with keras.device(device):
+        body = build_frozen(config, str(config.model.cut), "float32")
+    extractor = FeatureExtractor.of(
+        config,
+        root,
+        FrozenNetwork(body),
+        engine=choose_engine(config.train.engine, device, progress),
         pooling=POOLING,
-        size=size,
-        backbone=backbone.identity,
-        memory=Memory(cache_root()),
         device=device,
+        progress=progress,
     )
+    hint = "Give the cache more room (TLKIT_CACHE_GB)."
+    (found,) = extractor.require(examples, [PLAIN], task, hint)
+    return as_input(found.view(0), POOLING)
 
 
 def _example(path: str, sha256: str) -> Example:
@@ -226,6 +206,6 @@ def _example(path: str, sha256: str) -> Example:
     )  # fmt: skip
 
 
-def _named(message: str) -> str:
-    # what finetune calls --weights goes by another name here
-    return message.replace("--weights", "--similar-weights")
+def _similar_weights(error: TlkitError) -> str:
+    # prepare has another name for what finetune calls --weights.
+    return error.message.replace("--weights", "--similar-weights")

@@ -1,4 +1,4 @@
-"""Training images in, features of them and of their mirror images out."""
+"""Features of training images and of their horizontal flips."""
 
 from __future__ import annotations
 
@@ -7,28 +7,26 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from tlkit.cache_root import cache_root
-from tlkit.config import Config, size_of
+from tlkit.config import Config
 from tlkit.dataset.manifest import Example, Manifest
-from tlkit.errors import RunError
+from tlkit.features.engines.base import FrozenNetwork
 from tlkit.features.engines.choose import choose_engine
-from tlkit.features.engines.traced import Traced
 from tlkit.features.extractor import FeatureExtractor
-from tlkit.features.frozen import as_input, frozen_part
-from tlkit.features.machine import Memory
+from tlkit.features.vectors import as_input
 from tlkit.inputs.batches import plain_batches
-from tlkit.inputs.views import HFLIP, PLAIN, ViewMaker
+from tlkit.inputs.views import HFLIP, PLAIN
 from tlkit.model.classifier import Classifier
+from tlkit.model.head import GAP
 from tlkit.progress import Progress
 
-# Images that are looked at, at most: enough to see one answer in fifty change.
+# At most so many images: enough to see one prediction in fifty change.
 IMAGES = 400
-# Side of the images in pixels that are compared where no network knows anything.
+# Side in pixels of the images that are compared where the network knows nothing yet.
 THUMBNAIL = 12
 
 
 def sample(manifest: Manifest, seed: int) -> list[Example]:
-    """Some of the training images, of each class as many as of the others.
+    """Draw training images, of each class as many as of the others.
 
     Args:
         manifest: The data set.
@@ -57,10 +55,10 @@ def flip_features(
     device: str,
     progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the pretrained network sees in images and in their mirror images.
+    """Compute the features of images and of their horizontal flips.
 
-    A network that knows nothing yet sees nothing either: then these are small copies
-    of the images themselves.
+    A network with random weights has nothing to tell: then the features are small
+    versions of the images themselves.
 
     Args:
         config: Resolved.
@@ -68,7 +66,7 @@ def flip_features(
         examples: Of it.
         reference: The network in float32.
         device: From `device.choose_device`.
-        progress: Told of what is computed.
+        progress: Receives what is computed.
 
     Returns:
         float32 [N, C] each, the mean over the map at the cut.
@@ -76,43 +74,42 @@ def flip_features(
     Raises:
         RunError: They fit neither into the cache nor into memory.
     """
-    maker = ViewMaker(manifest.source, size_of(config), config.inputs.resize)
-    workers = config.inputs.workers
-    if config.model.weights == "none":
-        return _thumbnails(maker, examples, workers)
-    frozen = frozen_part(
-        Traced(reference.base_model),
-        choose_engine(config.train.engine, device, progress),
-        pooling="gap",
-        size=size_of(config),
-        backbone=config.model.row.identity,
-        memory=Memory(cache_root()),
+    random = config.model.weights == "none"
+    extractor = FeatureExtractor.of(
+        config,
+        manifest.source,
+        None if random else FrozenNetwork(reference.body),
+        engine="" if random else choose_engine(config.train.engine, device, progress),
+        pooling=GAP,
         device=device,
+        progress=progress,
     )
-    store = cache_root() if config.train.cache else None
-    extractor = FeatureExtractor(maker, frozen, store, workers, progress)
-    rows = extractor.collect(examples, [PLAIN, HFLIP], "Looking at mirror images")
-    if rows is None:
-        raise RunError(
-            f"The features of {len(examples)} images and their mirror images fit "
-            "neither into the cache nor into memory.",
-            hint="Say whether images may be mirrored: --hflip or --no-hflip.",
-        )
-    every = np.arange(len(examples))
-    plain, mirrored = (as_input(rows.take(every, view), "gap") for view in (0, 1))
-    return plain, mirrored
+    if random:
+        return _thumbnails(extractor, examples)
+    (found,) = extractor.require(
+        examples,
+        [PLAIN, HFLIP],
+        "Computing features of horizontal flips",
+        "Decide whether images may be flipped: --hflip or --no-hflip.",
+    )
+    plain, flipped = (as_input(found.view(number), GAP) for number in (0, 1))
+    return plain, flipped
 
 
 def _thumbnails(
-    maker: ViewMaker, examples: Sequence[Example], workers: int | None
+    extractor: FeatureExtractor, examples: Sequence[Example]
 ) -> tuple[np.ndarray, np.ndarray]:
-    side = (THUMBNAIL, THUMBNAIL)
+    batches = plain_batches(extractor.maker, examples, 32, workers=extractor.workers)
     small = np.stack(
         [
-            np.asarray(Image.fromarray(pixels).resize(side, Image.Resampling.BOX))
-            for batch in plain_batches(maker, examples, 32, workers=workers)
+            np.asarray(
+                Image.fromarray(pixels).resize(
+                    (THUMBNAIL, THUMBNAIL), Image.Resampling.BOX
+                )
+            )
+            for batch in batches
             for pixels in batch
         ]
     ).astype(np.float32)
-    mirrored = small[:, :, ::-1]
-    return small.reshape(len(small), -1), mirrored.reshape(len(small), -1)
+    flipped = small[:, :, ::-1]
+    return small.reshape(len(small), -1), flipped.reshape(len(small), -1)

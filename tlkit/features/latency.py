@@ -1,4 +1,4 @@
-"""A network in, how long it takes for one image, at each of its outputs, out."""
+"""The time that a network takes for one image, up to each of its outputs."""
 
 from __future__ import annotations
 
@@ -12,54 +12,57 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from tlkit.features.engines.traced import Traced
-from tlkit.features.machine import Memory
+from tlkit.features.engines.base import FrozenNetwork
+from tlkit.features.machine import Measurements
 
-# Of every output the fastest of so many counts, taken by turns so that a busy moment
-# of the machine hits all alike; fewer if they would take longer than SECONDS in all.
-ROUNDS, LEAST_ROUNDS = 30, 5
+# The fastest of so many calls of each output counts. Outputs take turns, so that a busy
+# moment of the machine hits all alike; fewer turns if they take longer than SECONDS.
+TURNS, LEAST_TURNS = 30, 5
 SECONDS = 10.0
 
 
 def milliseconds(
-    network: Traced, names: Sequence[str], about: str, memory: Memory
+    network: FrozenNetwork,
+    names: Sequence[str],
+    about: str,
+    measurements: Measurements,
 ) -> dict[str, float]:
-    """How long one image takes, one at a time, on the current Keras device.
+    """Measure how long one image takes, one at a time, on the current Keras device.
 
     Args:
         network: In the precision of the exported one.
         names: Of its outputs, each below the next.
         about: What else decides the time: network, size, device.
-        memory: Where measurements of this machine are kept.
+        measurements: Remembers the result for this machine.
 
     Returns:
         Milliseconds up to each output.
     """
     keys = {name: f"ms {about} {name} tensorflow {tf.__version__}" for name in names}
-    known = {name: memory.get(key) for name, key in keys.items()}
+    known = {name: measurements.get(key) for name, key in keys.items()}
     if any(ms is None for ms in known.values()):
         known = dict(zip(names, _measure(network), strict=True))
         for name, ms in known.items():
-            memory.put(keys[name], ms)
+            measurements.put(keys[name], ms)
     return {name: float(ms) for name, ms in known.items()}
 
 
-def _measure(network: Traced) -> list[float]:
-    """Milliseconds of each output."""
+def _measure(network: FrozenNetwork) -> list[float]:
+    """Return the milliseconds up to each output."""
     frozen = convert_variables_to_constants_v2(network.function)
     parts = [frozen.prune(frozen.inputs, [output]) for output in frozen.outputs]
-    image = tf.constant(np.zeros((1, *network.prefix.input_shape[1:]), np.uint8))
+    image = tf.constant(np.zeros((1, *network.model.input_shape[1:]), np.uint8))
     for part in parts:
-        part(image)
+        part(image)  # the first call sets the kernels up
     times: list[list[float]] = [[] for _ in parts]
     began = time.perf_counter()
-    for done in range(ROUNDS):
+    for turn in range(TURNS):
         for part, taken in zip(parts, times, strict=True):
             taken.append(_seconds(part, image))
-        if done + 1 >= LEAST_ROUNDS and time.perf_counter() - began > SECONDS:
+        if turn + 1 >= LEAST_TURNS and time.perf_counter() - began > SECONDS:
             break
     fastest = [min(taken) for taken in times]
-    # What a shallower output needs, a deeper one needs, too: more is but noise.
+    # A deeper output needs all that a shallower one needs: less time is noise.
     return [round(1e3 * min(fastest[i:]), 2) for i in range(len(fastest))]
 
 

@@ -1,1 +1,1 @@
-"""STAGE 2: a Manifest and a split in, batches of pixels and targets out."""
+"""STAGE 2: batches of pixels and targets from a manifest."""

@@ -1,7 +1,7 @@
-"""One image in, one randomly changed image out: albumentations policies.
+"""Random changes of an image by albumentations policies.
 
-A draw is a pure function of (policy, image digest, draw number, seed), so that any
-view can be made again, alone, in any order, on any machine.
+A draw is a pure function of (policy, checksum of the image, draw number, seed), so that
+any view can be made again, alone, in any order, on any machine.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import json
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,38 +24,33 @@ from tlkit.imports import hidden
 
 Policy = tuple[Mapping[str, Any], ...]
 
-_FLIP = {"HorizontalFlip": {"p": 0.5}}
-# Transforms that may leave a mirror image, turned or not.
+# Transforms that may leave a flipped image, rotated or not.
 FLIPS = ("HorizontalFlip", "VerticalFlip", "Transpose", "D4", "SquareSymmetry")
+_HFLIP = {"HorizontalFlip": {"p": 0.5}}
 
-# Borders are mirrored: a turned image in a black frame would teach the network the
-# frame. No vertical flips: photos have an up and a down.
+
+def _affine(scale: list[float], shift: float, rotate: int, **more: Any) -> Any:
+    # border_mode 4 reflects at the borders: a rotated image in a black frame would
+    # teach the network the frame.
+    return {
+        "Affine": {
+            "scale": scale,
+            "translate_percent": [-shift, shift],
+            "rotate": [-rotate, rotate],
+            **more,
+            "border_mode": 4,
+            "p": 1.0,
+        }
+    }
+
+
+# No vertical flips: photos have an up and a down.
 POLICIES: dict[str, Policy] = {
     "none": (),
-    "light": (
-        _FLIP,
-        {
-            "Affine": {
-                "scale": [0.9, 1.1],
-                "translate_percent": [-0.06, 0.06],
-                "rotate": [-8, 8],
-                "border_mode": 4,
-                "p": 1.0,
-            }
-        },
-    ),
+    "light": (_HFLIP, _affine([0.9, 1.1], 0.06, 8)),
     "standard": (
-        _FLIP,
-        {
-            "Affine": {
-                "scale": [0.85, 1.25],
-                "translate_percent": [-0.1, 0.1],
-                "rotate": [-15, 15],
-                "shear": [-8, 8],
-                "border_mode": 4,
-                "p": 1.0,
-            }
-        },
+        _HFLIP,
+        _affine([0.85, 1.25], 0.1, 15, shear=[-8, 8]),
         {
             "RandomBrightnessContrast": {
                 "brightness_limit": [-0.2, 0.2],
@@ -66,17 +62,8 @@ POLICIES: dict[str, Policy] = {
     # The ranges of the copied notebooks' ImageDataGenerator: rotation 40, shifts .2,
     # shear, zoom .2, flip; and color on top.
     "strong": (
-        _FLIP,
-        {
-            "Affine": {
-                "scale": [0.8, 1.2],
-                "translate_percent": [-0.2, 0.2],
-                "rotate": [-40, 40],
-                "shear": [-12, 12],
-                "border_mode": 4,
-                "p": 1.0,
-            }
-        },
+        _HFLIP,
+        _affine([0.8, 1.2], 0.2, 40, shear=[-12, 12]),
         {
             "ColorJitter": {
                 "brightness": [0.7, 1.3],
@@ -91,7 +78,7 @@ POLICIES: dict[str, Policy] = {
 
 
 def load_policy(policy: str | Iterable[Mapping[str, Any]]) -> Policy:
-    """A policy by name, from a YAML file, or as it is, checked.
+    """Load a policy by name or from a YAML file, or check one that is given.
 
     Args:
         policy: A name of POLICIES; the path of a YAML file that lists albumentations
@@ -119,43 +106,40 @@ def load_policy(policy: str | Iterable[Mapping[str, Any]]) -> Policy:
 
 
 def is_packaged(policy: Policy) -> bool:
-    """Whether it is one of POLICIES, be it without its flips, and nobody's own."""
+    """Return whether a policy is one of POLICIES, with or without its flips."""
     known = (p for whole in POLICIES.values() for p in (whole, without_flips(whole)))
     return json.dumps(policy) in map(json.dumps, known)
 
 
 def has_flips(policy: Policy) -> bool:
-    """Whether a policy may give the mirror image of an image."""
+    """Return whether a policy may flip an image."""
     return any(name in FLIPS for step in policy for name in step)
 
 
 def without_flips(policy: Policy) -> Policy:
-    """The steps of a policy that leave left and right where they are."""
+    """Return the steps of a policy that do not flip."""
     return tuple(step for step in policy if not has_flips((step,)))
 
 
 def augment(
     pixels: np.ndarray, policy: Policy, *, checksum: str, draw: int, seed: int
 ) -> np.ndarray:
-    """Change an image as the policy's dice fall for this draw."""
+    """Augment an image [H, W, 3] by a policy; the draw number decides the result."""
     if not policy:
         return pixels
-    dice = hashlib.sha256(f"{checksum}/{draw}/{seed}".encode()).digest()
+    drawn = hashlib.sha256(f"{checksum}/{draw}/{seed}".encode()).digest()
     pipeline = _pipeline(json.dumps(policy), "augment")
-    pipeline.set_random_seed(int.from_bytes(dice[:4], "little"))
+    pipeline.set_random_seed(int.from_bytes(drawn[:4], "little"))
     changed: np.ndarray = pipeline(image=pixels)["image"]
     return changed
 
 
 @functools.cache
 def import_albumentations() -> Any:
-    """The albumentations package, imported without what it brings along.
+    """Import albumentations without its side effects.
 
-    It asks the network for its newest version, and imports torch where that is
-    installed, which takes two seconds and must not happen beside TensorFlow.
-
-    Returns:
-        The package.
+    It would ask the network for its newest version. It would also import torch where
+    that is installed, which takes two seconds and must not happen with TensorFlow.
     """
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     with hidden("torch"):
@@ -183,31 +167,26 @@ def _read(name: str) -> Iterable[Mapping[str, Any]]:
 
 @functools.lru_cache(maxsize=8)
 def _pipeline(policy: str, source: str) -> Any:
-    """The albumentations pipeline of a policy given as JSON text."""
+    """Build the albumentations pipeline of a policy given as JSON text."""
     albumentations = import_albumentations()
     transforms = []
+    base = albumentations.BasicTransform
+    known = {
+        name: value
+        for name, value in vars(albumentations).items()
+        if isinstance(value, type) and issubclass(value, base)
+    }
     for step in json.loads(policy):
         ((name, arguments),) = step.items()
-        kind = getattr(albumentations, name, None)
-        if not isinstance(kind, type) or not issubclass(
-            kind, albumentations.BasicTransform
-        ):
-            known = [
-                known
-                for known, value in vars(albumentations).items()
-                if isinstance(value, type)
-                and issubclass(value, albumentations.BasicTransform)
-            ]
+        if name not in known:
             error = unknown_name(f"transform in {source}:", name, known)
             raise error
-        transforms.append(_transform(kind, arguments or {}, source))
+        transforms.append(_transform(known[name], arguments or {}, source))
     return albumentations.Compose(transforms)
 
 
 def _transform(kind: type, arguments: Mapping[str, Any], source: str) -> Any:
-    """One transform; what albumentations only warns about is refused here."""
-    import warnings
-
+    """Build one transform; what albumentations only warns about is refused here."""
     # YAML and JSON have lists where albumentations wants tuples.
     plain = {
         key: tuple(value) if isinstance(value, list) else value

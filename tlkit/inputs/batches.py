@@ -1,4 +1,4 @@
-"""A schedule in, training batches of pixels and targets out, ahead of the model."""
+"""Training batches of pixels and targets, made ahead of the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from tlkit.dataset.manifest import Example
 from tlkit.inputs.mixing import mix_batch
 from tlkit.inputs.sampler import Schedule
-from tlkit.inputs.views import PLAIN, Asked, ViewMaker
+from tlkit.inputs.views import PLAIN, ViewMaker, ViewRequest
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class PixelBatches:
 
     Attributes:
         maker: Reads and augments the images.
-        examples: What is trained on.
+        examples: Of the training split.
         shares: float32 [N, n], the class shares of each example.
         schedule: Order and views.
-        mix: One of mix.MIXES.
+        mix: One of mixing.MIXES.
         workers: Number of processes; None is one a processor, 0 none.
     """
 
@@ -40,7 +40,7 @@ class PixelBatches:
     def stream(
         self, first_epoch: int = 0
     ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
-        """Batches without end, epoch after epoch.
+        """Make batches without end, epoch after epoch.
 
         Args:
             first_epoch: Epoch to begin with.
@@ -48,34 +48,32 @@ class PixelBatches:
         Yields:
             uint8 [B, size, size, 3] and float32 [B, n], the shares of the classes.
         """
-        made = self.maker.stream(self._asked(first_epoch), most=1, workers=self.workers)
-        epoch = first_epoch
+        requests = self._requests(first_epoch)
+        made = self.maker.stream(requests, most=1, workers=self.workers)
         try:
-            while True:
+            for epoch in itertools.count(first_epoch):
                 for step, batch in enumerate(self.schedule.batches(epoch)):
                     taken = itertools.islice(made, len(batch.examples))
                     (pixels,) = grouped((p[0] for p, _ in taken), len(batch.examples))
-                    dice = np.random.default_rng([self.schedule.seed, epoch, step])
+                    rng = np.random.default_rng([self.schedule.seed, epoch, step])
                     yield mix_batch(
                         pixels,
                         self.shares[batch.examples],
                         mix=self.mix,
-                        seed=int(dice.integers(2**31)),
+                        seed=int(rng.integers(2**31)),
                     )
-                epoch += 1
         finally:
             made.close()
 
-    def _asked(self, epoch: int) -> Iterator[Asked]:
-        while True:
+    def _requests(self, first_epoch: int) -> Iterator[ViewRequest]:
+        for epoch in itertools.count(first_epoch):
             for batch in self.schedule.batches(epoch):
                 for index, view in zip(*batch, strict=True):
-                    yield Asked(self.examples[index], (int(view),))
-            epoch += 1
+                    yield ViewRequest(self.examples[index], (int(view),))
 
 
 def grouped(images: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """Arrays put together in groups.
+    """Put arrays together in groups.
 
     Args:
         images: Of one shape; copied before the next is asked for.
@@ -100,7 +98,7 @@ def grouped(images: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
 def plain_batches(
     maker: ViewMaker, examples: Sequence[Example], size: int, *, workers: int | None
 ) -> Iterator[np.ndarray]:
-    """The plain images of some examples.
+    """Read the plain images of examples.
 
     Args:
         maker: How they are read.
@@ -111,6 +109,6 @@ def plain_batches(
     Returns:
         An iterator over uint8 [B, S, S, 3].
     """
-    asked = (Asked(example, (PLAIN,)) for example in examples)
-    made = maker.stream(asked, most=1, workers=workers)
+    requests = (ViewRequest(example, (PLAIN,)) for example in examples)
+    made = maker.stream(requests, most=1, workers=workers)
     return grouped((pixels[0] for pixels, _ in made), size)

@@ -1,4 +1,4 @@
-"""A batch in, a batch of mixed or distorted images and soft targets out (keras-cv).
+"""Mixed or distorted images with soft targets, by keras-cv.
 
 The one module that imports keras_cv.
 """
@@ -12,7 +12,7 @@ import numpy as np
 MIXES = ("none", "mixup", "cutmix", "randaugment", "augmix")
 # Those that put two images together.
 PAIRED = ("mixup", "cutmix")
-# Up to so many images a class it is warned of: BiT's rule leaves mixup away below
+# Up to so many images a class a warning is due: BiT's rule leaves mixup away below
 # 20,000 images in all (Kolesnikov et al. 2020, arXiv 1912.11370).
 FEW = 50
 
@@ -31,7 +31,7 @@ def mix_batch(
             2018, alpha 0.2), "cutmix" pastes patches (Yun et al. 2019), "randaugment"
             distorts each image by 2 operations at magnitude 0.3 (Cubuk et al. 2020),
             "augmix" blends each with 3 chains of distortions of itself (Hendrycks et
-            al. 2020). None of them mirrors.
+            al. 2020). None of them flips.
         seed: Any whole number; another batch wants another one.
 
     Returns:
@@ -54,34 +54,34 @@ def mix_batch(
 
 
 def caution(mix: str, images: int) -> str:
-    """What to think of before mixing so few images.
+    """Return a warning against mixing so few images.
 
     Args:
         mix: One of MIXES.
         images: To train on, of the smallest class.
 
     Returns:
-        A sentence or two; "" where there is no reason for it.
+        A sentence or two; "" where there is no reason for a warning.
     """
     if mix not in PAIRED or images > FEW:
         return ""
     return (
         f"{mix} puts images together in pairs, and the smallest class has {images} "
-        f"to train on. With {FEW} or fewer, blurred answers are learned from images "
-        "that do not tell the classes well yet; published recipes mix from thousands "
-        "on. Compare with --mix none."
+        f"to train on. With {FEW} or fewer, blurred targets are learned from images "
+        "that do not separate the classes well yet; published recipes mix from "
+        "thousands on. Compare with --mix none."
     )
 
 
 def _layer(mix: str, seed: int) -> Any:
-    import keras_cv.layers
+    import keras_cv.layers as kcv
 
     if mix == "mixup":
-        return keras_cv.layers.MixUp(alpha=0.2, seed=seed)
+        return kcv.MixUp(alpha=0.2, seed=seed)
     if mix == "cutmix":
-        return keras_cv.layers.CutMix(seed=seed)
+        return kcv.CutMix(seed=seed)
     if mix == "augmix":
-        return keras_cv.layers.AugMix(value_range=(0, 255), seed=seed)
-    return keras_cv.layers.RandAugment(
+        return kcv.AugMix(value_range=(0, 255), seed=seed)
+    return kcv.RandAugment(
         value_range=(0, 255), augmentations_per_image=2, magnitude=0.3, seed=seed
     )

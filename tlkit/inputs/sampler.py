@@ -1,4 +1,4 @@
-"""Which examples, in which view, make up each training batch: pure in (seed, epoch)."""
+"""The examples and views of each training batch, a pure function of (seed, epoch)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Schedule:
         return -(-self.examples // self.batch)
 
     def epoch(self, epoch: int) -> Batch:
-        """All that an epoch has."""
+        """Return all examples and views of an epoch, in order."""
         rng = np.random.default_rng([self.seed, epoch])
         chosen, times, most = self._drawn(rng)
         if isinstance(self.views, str):
@@ -61,20 +61,20 @@ class Schedule:
         return Batch(chosen, (first[chosen] + epoch + times) % self.views)
 
     def _drawn(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        """Examples in order, how often each came before, and how often it may come."""
+        """Draw examples; return how often each came before, and how often it may."""
         if self.classes is None:
             order = rng.permutation(self.examples)
             return order, np.zeros_like(order), np.ones_like(order)
         present = rng.permutation(np.unique(self.classes))
-        share, left = divmod(self.examples, len(present))
+        share, rest = divmod(self.examples, len(present))
         drawn = []
         for place, name in enumerate(present):
             members = np.flatnonzero(self.classes == name)
-            rounds = -(-(share + 1) // len(members))
-            order = np.concatenate([rng.permutation(members) for _ in range(rounds)])
+            repeats = -(-(share + 1) // len(members))
+            order = np.concatenate([rng.permutation(members) for _ in range(repeats)])
             # The rest of the division goes to some of the classes, others every epoch.
-            taken = np.arange(share + (place < left))
-            most = np.full_like(taken, rounds)
+            taken = np.arange(share + (place < rest))
+            most = np.full_like(taken, repeats)
             drawn.append((order[taken], taken // len(members), most))
         shuffled = rng.permutation(self.examples)
         return tuple(
@@ -82,14 +82,7 @@ class Schedule:
         )
 
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """The batches of an epoch.
-
-        Args:
-            epoch: 0 and up.
-
-        Yields:
-            Indices and views.
-        """
+        """Yield the batches of an epoch, 0 and up."""
         examples, views = self.epoch(epoch)
         for start in range(0, self.examples, self.batch):
             part = slice(start, start + self.batch)

@@ -1,8 +1,8 @@
-"""An image and view numbers in, uint8 pixels as the network sees them out.
+"""Views of an image: uint8 pixels as the network sees them.
 
-View 0 is the plain image, view -1 its mirror image. View 1 and up are augmented, each
-a pure function of (the image, the number, policy, seed): they can be made in any
-order, alone, anywhere.
+View 0 is the plain image, view -1 its horizontal flip. View 1 and up are augmented.
+Each is a pure function of the image, the number, the policy and the seed: views can be
+made in any order, alone, on any machine.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tlkit.dataset.manifest import Example, read_example
-from tlkit.imaging import resize as fitted
-from tlkit.imaging import safe_read
+from tlkit.imaging.resize import SPARE, decode_fitted, fit
+from tlkit.imaging.safe_read import Unusable, read_bytes
 from tlkit.inputs.augment import Policy, augment, import_albumentations
 from tlkit.workers import arrays_in_order
 
@@ -32,15 +32,15 @@ HFLIP = -1
 DECODE_POLICY = 1
 
 
-class Asked(NamedTuple):
-    """An image, and which views of it."""
+class ViewRequest(NamedTuple):
+    """An image, and the views of it that are wanted."""
 
     example: Example
     views: tuple[int, ...]
 
 
-class Spent(NamedTuple):
-    """Seconds of processor time that views have cost."""
+class ViewCost(NamedTuple):
+    """The processor time that views have cost, in seconds."""
 
     decode: float
     augment: float
@@ -53,12 +53,12 @@ def get_ready() -> None:
 
 @dataclass(frozen=True)
 class ViewMaker:
-    """How the images of a data set become what the network sees.
+    """The way from the images of a data set to what the network sees.
 
     Attributes:
         source: The root that the paths of the examples start from.
         size: Side of the square, pixels.
-        resize: One of fitted.RESIZES.
+        resize: One of resize.RESIZES.
         policy: Augmentation of views 1 and up.
         seed: Of the augmentation.
     """
@@ -70,19 +70,19 @@ class ViewMaker:
     seed: int = 0
 
     def key(self, example: Example, view: int) -> bytes:
-        """What stands for the pixels of a view: the same pixels, if the same key.
+        """Return a key of the pixels of a view: equal keys mean equal pixels.
 
         Args:
             example: Which image.
             view: Which view of it.
 
         Returns:
-            32 bytes, a SHA-256 of all that the pixels depend on: the content of the
-            file and the box, decoding, size, and for view 1 and up policy and seed.
+            32 bytes, a SHA-256 of all that the pixels depend on: content of the file,
+            box, decoding and size, and for view 1 and up policy and seed.
         """
         parts = f"{self._plain_policy} {example.sha256} {example.box}"
         if view == HFLIP:
-            parts += " mirrored"
+            parts += " mirrored"  # not renamed: it is part of the keys in every cache
         elif view != PLAIN and self.policy:
             parts += f" {self._augment_policy} {view}"
         return hashlib.sha256(parts.encode()).digest()
@@ -90,18 +90,18 @@ class ViewMaker:
     @functools.cached_property
     def _plain_policy(self) -> str:
         pillow = metadata.version("pillow")
-        return json.dumps([DECODE_POLICY, fitted.SPARE, pillow, self.size, self.resize])
+        return json.dumps([DECODE_POLICY, SPARE, pillow, self.size, self.resize])
 
     @functools.cached_property
     def _augment_policy(self) -> str:
         versions = [metadata.version("albumentations"), metadata.version("numpy")]
         return json.dumps([self.policy, self.seed, *versions])
 
-    def make(self, asked: Asked, out: np.ndarray) -> Spent:
-        """Read an image once and make the views asked for; runs in a worker.
+    def make(self, request: ViewRequest, out: np.ndarray) -> ViewCost:
+        """Read an image once and make views of it; runs in a worker.
 
         Args:
-            asked: What to make.
+            request: What to make.
             out: uint8 [K, size, size, 3], K as many as views or more; written to.
 
         Returns:
@@ -111,14 +111,13 @@ class ViewMaker:
             Unusable: The file is gone, changed or damaged since it was prepared.
         """
         began = time.thread_time()
-        plain = read_example(
-            self.source, asked.example, size=self.size, resize=self.resize
-        )
+        example = request.example
+        plain = read_example(self.source, example, size=self.size, resize=self.resize)
         decoded = time.thread_time()
-        # The box is part of the dice: two crops of one photo are two images.
-        checksum = f"{asked.example.sha256}{asked.example.box or ''}"
-        self._draw(plain, checksum, asked.views, out)
-        return Spent(decoded - began, time.thread_time() - decoded)
+        # The box is part of the draw: two crops of one photo are two images.
+        checksum = f"{example.sha256}{example.box or ''}"
+        self._draw(plain, checksum, request.views, out)
+        return ViewCost(decoded - began, time.thread_time() - decoded)
 
     def read(self, path: Path, out: np.ndarray, *, views: Sequence[int]) -> str:
         """Make views of a file that is in no data set; runs in a worker.
@@ -132,9 +131,9 @@ class ViewMaker:
             Why it cannot be read, "" if it could.
         """
         try:
-            data = safe_read.read_bytes(path)
-            plain = fitted.decode_fitted(data, self.size, self.resize)
-        except safe_read.Unusable as error:
+            data = read_bytes(path)
+            plain = decode_fitted(data, self.size, self.resize)
+        except Unusable as error:
             return f"{error.reason}: {error.detail}" if error.detail else error.reason
         self._draw(plain, hashlib.sha256(data).hexdigest(), views, out)
         return ""
@@ -149,35 +148,35 @@ class ViewMaker:
             changed = augment(
                 plain, self.policy, checksum=checksum, draw=view, seed=self.seed
             )
-            if changed.shape != plain.shape:
-                changed = fitted.fit(changed, self.size, "squash")
+            if changed.shape != plain.shape:  # by a policy that crops
+                changed = fit(changed, self.size, "squash")
             out[i] = changed
 
     def stream(
-        self, asked: Iterable[Asked], *, most: int, workers: int | None
-    ) -> Generator[tuple[np.ndarray, Spent], None, None]:
-        """Make views in worker processes, ahead of whoever takes them.
+        self, requests: Iterable[ViewRequest], *, most: int, workers: int | None
+    ) -> Generator[tuple[np.ndarray, ViewCost], None, None]:
+        """Make views in worker processes, ahead of the consumer.
 
         Args:
-            asked: What to make; may be endless, is drawn as needed.
+            requests: What to make; may be endless, is drawn as needed.
             most: No image is asked for more views than this.
             workers: Number of processes; None is one a processor, 0 none.
 
         Yields:
-            uint8 [K, size, size, 3], good until the next is asked for, the views of a
+            uint8 [K, size, size, 3], valid until the next is asked for, the views of an
             image in the order asked for; and what they cost.
         """
         shape = (most, self.size, self.size, 3)
         counts: deque[int] = deque()
 
-        def counted() -> Iterable[Asked]:
-            for one in asked:
-                counts.append(len(one.views))
-                yield one
+        def counted() -> Iterable[ViewRequest]:
+            for request in requests:
+                counts.append(len(request.views))
+                yield request
 
         made = arrays_in_order(self.make, counted(), shape, workers=workers)
         try:
-            for array, spent in made:
-                yield array[: counts.popleft()], spent
+            for array, cost in made:
+                yield array[: counts.popleft()], cost
         finally:
             made.close()

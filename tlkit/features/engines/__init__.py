@@ -1,1 +1,1 @@
-"""What computes frozen layers: OpenVINO or Keras."""
+"""Engines that compute the frozen layers."""

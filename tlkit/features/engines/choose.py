@@ -1,7 +1,7 @@
-"""Who computes the frozen part: OpenVINO on processors, Keras on GPUs and elsewhere.
+"""The choice of an engine: OpenVINO on processors, Keras on GPUs and elsewhere.
 
-Both take the same float32 network. What they answer agrees within a tolerance that is
-measured for each run; for one engine it does not depend on how images are batched.
+Both compute the same float32 network. Their results agree within a tolerance that is
+measured for each run; those of one engine do not depend on how images are batched.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ from __future__ import annotations
 import importlib.util
 
 from tlkit.errors import RunError
+from tlkit.features.engines.base import Engine, FrozenNetwork
 from tlkit.features.engines.keras import KerasEngine
 from tlkit.features.engines.openvino import OpenVinoEngine
-from tlkit.features.engines.traced import Engine, Traced
-from tlkit.features.machine import Memory
+from tlkit.features.machine import Measurements
 from tlkit.progress import Progress
 
 
 def choose_engine(engine: str, device: str, progress: Progress) -> str:
-    """Which engine a run uses.
+    """Return the name of the engine that a run uses.
 
     Args:
         engine: "auto" is OpenVINO on a processor where it is installed; "openvino"
             and "keras" insist.
         device: From `device.choose_device`.
-        progress: Told if there is a faster one that is not installed.
+        progress: Receives a note if a faster engine is not installed.
 
     Returns:
         "openvino" or "keras".
 
     Raises:
-        RunError: OpenVINO was asked for and is not there.
+        RunError: OpenVINO was asked for and is not installed.
     """
     installed = importlib.util.find_spec("openvino") is not None
     if engine == "openvino" and not installed:
@@ -51,9 +51,9 @@ def choose_engine(engine: str, device: str, progress: Progress) -> str:
 
 
 def build_engine(
-    name: str, network: Traced, memory: Memory, device: str = "cpu:0"
+    name: str, network: FrozenNetwork, measurements: Measurements, device: str
 ) -> Engine:
-    """The engine of this name for a network."""
+    """Build the engine of this name for a network."""
     if name == "openvino":
-        return OpenVinoEngine(network, memory)
+        return OpenVinoEngine(network, measurements)
     return KerasEngine(network, device)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
-import itertools
 import tempfile
-import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -19,56 +17,48 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from tlkit.features.engines.traced import GROUP, Traced
-from tlkit.features.machine import Memory
+from tlkit.features.engines.base import FrozenNetwork
+from tlkit.features.machine import Measurements
 from tlkit.imports import hidden
 from tlkit.workers import cpu_count
 
-# In OpenVINO's words.
+# OpenVINO's own words.
 PRECISIONS = {"bfloat16": "bf16", "float32": "f32"}
-# A trial of every plan pays from so many times the images that it takes.
-WORTH_A_TRIAL = 4
-
-
-class Plan(NamedTuple):
-    """How OpenVINO divides the work: images a request, requests at once."""
-
-    batch: int
-    streams: int
+# With one request a core, the fastest of all divisions of the work that were measured
+# (tests/benchmarks/RESULTS.md, "Prefix throughput").
+IMAGES_PER_REQUEST = 8
 
 
 class OpenVinoEngine:
-    """OpenVINO on the processor: bfloat16 where it computes that, else float32.
-
-    Args:
-        network: What it computes.
-        memory: Where the plan that was the fastest is kept for the next time.
-    """
+    """OpenVINO on the processor: bfloat16 where that has instructions, else float32."""
 
     name = "openvino"
 
-    def __init__(self, network: Traced, memory: Memory) -> None:
+    def __init__(self, network: FrozenNetwork, measurements: Measurements) -> None:
         self._network = network
-        self._memory = memory
+        self._measurements = measurements
         version = metadata.version("openvino")
         self.compute = self._precision(f"openvino {version} computes in")
         self.numerics = f"openvino {version} {self.compute}"
         narrow = self.compute == "bfloat16"
         self.dtype = np.dtype(ml_dtypes.bfloat16 if narrow else np.float32)
-        self.plan = Plan(8, cpu_count())
-        self._compiled: dict[Plan, list[Any]] = {}
+        self.batch, self.streams = IMAGES_PER_REQUEST, cpu_count()
 
     def _precision(self, key: str) -> str:
-        """What this processor computes in; remembered, to save the import."""
-        known = self._memory.get(key)
+        """Return what this processor computes in; remembered, to save the import."""
+        known = self._measurements.get(key)
         if known:
             return str(known)
         able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         # Where there is no such instruction it would be emulated, at a fifth of the
         # speed of float32.
         precision = "bfloat16" if "BF16" in able else "float32"
-        self._memory.put(key, precision)
+        self._measurements.put(key, precision)
         return precision
+
+    def only(self, outputs: Sequence[int]) -> OpenVinoEngine:
+        """See Engine."""
+        return OpenVinoEngine(self._network.only(outputs), self._measurements)
 
     @functools.cached_property
     def _core(self) -> Any:
@@ -76,125 +66,66 @@ class OpenVinoEngine:
         with hidden("openvino_telemetry"):
             return importlib.import_module("openvino").Core()
 
-    def only(self, ends: Sequence[int]) -> OpenVinoEngine:
-        """See Engine."""
-        return OpenVinoEngine(self._network.only(ends), self._memory)
-
     @functools.cached_property
-    def _model(self) -> tuple[Any, list[str]]:
-        """The network as OpenVINO has it, and the names of its outputs in order."""
+    def _requests(self) -> tuple[list[Any], list[str]]:
+        """One inference request a stream and one to wait; the names of the outputs."""
         # By way of a file: three times as fast as openvino.convert_model, which
         # decodes every operation in Python.
         frozen = convert_variables_to_constants_v2(self._network.function)
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             path = Path(folder, "prefix.pb")
             path.write_bytes(frozen.graph.as_graph_def().SerializeToString())
-            names = [output.name for output in frozen.outputs]
-            return self._core.read_model(path), names
-
-    def run(
-        self, groups: Iterable[np.ndarray], images: int = 0
-    ) -> Generator[tuple[np.ndarray, ...], None, None]:
-        """See Engine; with many images the first are used to choose the plan."""
-        source = iter(groups)
-        prefix = self._network.prefix
-        key = f"{self.numerics} {prefix.count_params()} {prefix.input_shape[1]}"
-        known = self._memory.get(key)
-        if known:
-            self.plan = Plan(*known)
-        else:
-            plans = candidates(cpu_count())
-            needed = sum(GROUP * trial_groups(plan) for plan in plans)
-            if images >= WORTH_A_TRIAL * needed:
-                yield from self._trial(source, plans)
-                self._memory.put(key, list(self.plan))
-        yield from self._flow(self.plan, source)
-
-    def _trial(
-        self, source: Iterator[np.ndarray], plans: list[Plan]
-    ) -> Generator[tuple[np.ndarray, ...], None, None]:
-        """Work with each plan for a moment, on images that are wanted anyway."""
-        rates = {}
-        for plan in plans:
-            ready = list(itertools.islice(source, trial_groups(plan)))
-            # The first requests set the kernels up.
-            yield from self._flow(plan, iter(ready[: plan.streams]))
-            began = time.perf_counter()
-            answers = list(self._flow(plan, iter(ready[plan.streams :])))
-            images = sum(len(maps[0]) for maps in answers)
-            rates[plan] = images / (time.perf_counter() - began)
-            yield from answers
-        self.plan = max(rates, key=lambda plan: rates[plan])
-
-    def _compile(self, plan: Plan) -> list[Any]:
-        """One request a stream, and one more that waits its turn."""
-        if plan in self._compiled:
-            return self._compiled[plan]
+            model = self._core.read_model(path)
         settings = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[self.compute],
-            "NUM_STREAMS": plan.streams,
+            "NUM_STREAMS": self.streams,
             "INFERENCE_NUM_THREADS": cpu_count(),
         }
-        model, _ = self._model
         compiled = self._core.compile_model(model, "CPU", settings)
-        requests = [compiled.create_infer_request() for _ in range(plan.streams + 1)]
-        self._compiled[plan] = requests
-        return requests
+        requests = [compiled.create_infer_request() for _ in range(self.streams + 1)]
+        return requests, [output.name for output in frozen.outputs]
 
-    def _flow(
-        self, plan: Plan, groups: Iterator[np.ndarray]
+    def run(
+        self, groups: Iterable[np.ndarray]
     ) -> Generator[tuple[np.ndarray, ...], None, None]:
-        """Keep all requests busy; hand the answers on, whole groups in order."""
-        idle = deque(self._compile(plan))
-        _, names = self._model
-        for request in idle:
-            request.wait()  # for what an earlier caller has not waited
+        """See Engine; keeps all requests busy, and yields whole groups in order."""
+        requests, names = self._requests
+        idle = deque(requests)
+        for request in requests:
+            request.wait()  # an earlier caller may have left it running
         # The pieces are kept, for the requests read them in place.
         waiting: deque[tuple[Any, bool, np.ndarray]] = deque()
         parts: list[list[np.ndarray]] = []
-        for piece, ends in _pieces(groups, plan.batch):
-            if not idle:
-                request, ended, _ = waiting.popleft()
-                parts.append(_answer(request, names))
-                idle.append(request)
-                if ended:
-                    yield _joined(parts)
-                    parts = []
+
+        def finish() -> tuple[np.ndarray, ...] | None:
+            """Collect the oldest request; return the group that it completes."""
+            request, ends_group, _ = waiting.popleft()
+            request.wait()
+            # Copies: the request overwrites its outputs next time.
+            tensors = (request.get_tensor(name).data for name in names)
+            parts.append([np.array(tensor, np.float32) for tensor in tensors])
+            idle.append(request)
+            if not ends_group:
+                return None
+            group = tuple(np.concatenate(p) for p in zip(*parts, strict=True))
+            parts.clear()
+            return group
+
+        for piece, ends_group in _pieces(groups, self.batch):
+            if not idle and (group := finish()):
+                yield group
             request = idle.popleft()
             request.start_async([piece], share_inputs=True)
-            waiting.append((request, ends, piece))
-        for request, ended, _ in waiting:
-            parts.append(_answer(request, names))
-            if ended:
-                yield _joined(parts)
-                parts = []
-
-
-def candidates(cores: int) -> list[Plan]:
-    """The plans worth a trial on a processor."""
-    plans = [Plan(8, cores), Plan(16, cores), Plan(16, max(1, cores // 4)), Plan(16, 1)]
-    return list(dict.fromkeys(plans))
-
-
-def trial_groups(plan: Plan) -> int:
-    """Groups of images that show how fast a plan is, those to warm up included."""
-    return plan.streams + max(2, plan.streams)
+            waiting.append((request, ends_group, piece))
+        while waiting:
+            if group := finish():
+                yield group
 
 
 def _pieces(
-    groups: Iterator[np.ndarray], batch: int
+    groups: Iterable[np.ndarray], batch: int
 ) -> Iterator[tuple[np.ndarray, bool]]:
-    """Parts of at most `batch` images, and whether one is the last of its group."""
+    """Yield parts of at most `batch` images, and whether each ends its group."""
     for group in groups:
         for start in range(0, len(group), batch):
             yield group[start : start + batch], start + batch >= len(group)
-
-
-def _answer(request: Any, names: list[str]) -> list[np.ndarray]:
-    request.wait()
-    # The request overwrites its outputs next time.
-    return [np.array(request.get_tensor(name).data, np.float32) for name in names]
-
-
-def _joined(parts: list[list[np.ndarray]]) -> tuple[np.ndarray, ...]:
-    return tuple(np.concatenate(pieces) for pieces in zip(*parts, strict=True))

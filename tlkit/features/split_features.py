@@ -1,0 +1,107 @@
+"""The features of one split, as the trainable layers take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit.dataset.manifest import Example
+from tlkit.features.extractor import FeatureExtractor
+from tlkit.features.vectors import Features, as_input
+from tlkit.inputs.batches import plain_batches
+from tlkit.tasks.task import probabilities
+
+# Images at a time when a split is scored.
+CHUNK = 64
+
+
+@dataclass(frozen=True)
+class SplitFeatures:
+    """One split as the trainable layers see it.
+
+    Attributes:
+        examples: Of the split.
+        shares: float32 [N, n], the class shares of each.
+        extractor: Finds or computes its features.
+        vectors: All of them; None where they are computed batch by batch.
+    """
+
+    examples: Sequence[Example]
+    shares: np.ndarray
+    extractor: FeatureExtractor
+    vectors: Features | None
+
+    def account(self) -> dict[str, Any]:
+        """Return whether its features are kept, and what computing them has cost."""
+        return {"kept": self.vectors is not None, **self.extractor.cost.account()}
+
+    @property
+    def chunk(self) -> int:
+        """Images at a time when it is scored, at most CHUNK.
+
+        Evenly, as a step is compiled for each number of them.
+        """
+        return -(-len(self.examples) // -(-len(self.examples) // CHUNK))
+
+    def inputs(self, examples: np.ndarray, views: np.ndarray | int) -> np.ndarray:
+        """Return kept features as the trainable layers take them.
+
+        Args:
+            examples: int [B], numbers of examples.
+            views: int [B], numbers of views; or one for all.
+
+        Returns:
+            As `as_input`.
+
+        Raises:
+            ValueError: They are not kept.
+        """
+        if self.vectors is None:
+            raise ValueError("the features of this split are not kept")
+        return as_input(self.vectors.take(examples, views), self.extractor.pooling)
+
+    def streamed(self, groups: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Compute features as the trainable layers take them.
+
+        Args:
+            groups: uint8 [B, S, S, 3] each.
+
+        Yields:
+            As `as_input`, group by group.
+        """
+        for (vectors,) in self.extractor.stream(groups):
+            yield as_input(vectors, self.extractor.pooling)
+
+    def plain(self) -> Iterator[np.ndarray]:
+        """Yield the plain images as the trainable layers take them, in order.
+
+        Yields:
+            [chunk, ...], the last with fewer.
+        """
+        if self.vectors is None:
+            maker, workers = self.extractor.maker, self.extractor.workers
+            yield from self.streamed(
+                plain_batches(maker, self.examples, self.chunk, workers=workers)
+            )
+            return
+        for start in range(0, len(self.examples), self.chunk):
+            end = min(start + self.chunk, len(self.examples))
+            yield self.inputs(np.arange(start, end), 0)
+
+
+def score(model: keras.Model, split: SplitFeatures) -> np.ndarray:
+    """Compute class probabilities for the plain images of a split.
+
+    Args:
+        model: The trainable layers.
+        split: What they see.
+
+    Returns:
+        float32 [N, n].
+    """
+    predictions = [np.asarray(model(x, training=False)) for x in split.plain()]
+    return probabilities(np.concatenate(predictions))

@@ -23,10 +23,10 @@ def test_albumentations_comes_without_torch_and_openvino_without_telemetry(tmp_p
         "import sys\n"
         "from tlkit.inputs.augment import import_albumentations\n"
         "from tlkit.features.engines.openvino import OpenVinoEngine\n"
-        "from tlkit.features.machine import Memory\n"
+        "from tlkit.features.machine import Measurements\n"
         "from pathlib import Path\n"
         "import_albumentations()\n"
-        f"OpenVinoEngine(None, Memory(Path({str(tmp_path)!r})))\n"
+        f"OpenVinoEngine(None, Measurements(Path({str(tmp_path)!r})))\n"
         "assert 'openvino.tools.ovc' in sys.modules\n"
         "print(sorted({'torch', 'openvino_telemetry'} & set(sys.modules)))"
     )

@@ -85,11 +85,11 @@ def draw_sides(manifest: Any, shots: int, seed: int) -> Any:
 def pixels_of(manifest: Any, size: int, place: Path) -> dict[str, np.ndarray]:
     """uint8 [V, S, S, 3] of every image by id, kept in a file."""
     from tlkit.inputs.augment import load_policy
-    from tlkit.inputs.views import Asked, ViewMaker
+    from tlkit.inputs.views import ViewMaker, ViewRequest
 
     if not place.is_file():
         maker = ViewMaker(manifest.source, size, "squash", load_policy("light"), 0)
-        asked = [Asked(e, tuple(range(VIEWS))) for e in manifest.examples]
+        asked = [ViewRequest(e, tuple(range(VIEWS))) for e in manifest.examples]
         made = maker.stream(asked, most=VIEWS, workers=None)
         np.save(place, np.stack([views.copy() for views, _ in made]))
     stored = np.load(place, mmap_mode="r")

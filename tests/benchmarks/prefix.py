@@ -19,16 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 import tlkit
 from tests.benchmarks import common
 from tlkit.backbones.registry import find
 from tlkit.dataset.manifest import Manifest
+from tlkit.features.engines.base import GROUP, FrozenNetwork
 from tlkit.features.engines.openvino import OpenVinoEngine
-from tlkit.features.engines.traced import GROUP, Traced
-from tlkit.features.extractor import FeatureExtractor, Spending
-from tlkit.features.frozen import frozen_part
-from tlkit.features.machine import Memory, matmul_rate
+from tlkit.features.extractor import ExtractionCost, FeatureExtractor
+from tlkit.features.layers import layer_specs
+from tlkit.features.machine import Measurements
 from tlkit.inputs.augment import load_policy
 from tlkit.inputs.views import ViewMaker, get_ready
 from tlkit.model.classifier import build_classifier, split_at_freeze
@@ -48,7 +49,7 @@ NETWORKS = (
 ROUND_FLOPS = 2.0e12
 
 
-def network(name: str, cut: str | None, size: int) -> Traced:
+def network(name: str, cut: str | None, size: int) -> FrozenNetwork:
     """The network up to its cut."""
     classifier = build_classifier(
         find(name),
@@ -63,7 +64,7 @@ def network(name: str, cut: str | None, size: int) -> Traced:
     prefix = split_at_freeze(classifier).prefix
     if prefix is None:
         raise AssertionError(name)
-    return Traced(prefix)
+    return FrozenNetwork(prefix)
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -73,49 +74,57 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def matmul_rate(dtype: str, *, side: int = 1024, repeats: int = 9) -> float:
+    """Operations a second of multiplying square matrices, at best."""
+    a = tf.cast(tf.random.stateless_uniform((side, side), (0, 1)), dtype)
+    multiply = tf.function(lambda a: tf.reduce_sum(tf.matmul(a, a)))
+    float(multiply(a))
+    best = min(timed(lambda: float(multiply(a))) for _ in range(repeats))
+    return float(2 * side**3 / best)
+
+
 def measure(
-    traced: Traced, name: str, manifest: Manifest, views: int, rounds: int, folder: Path
+    traced: FrozenNetwork,
+    name: str,
+    manifest: Manifest,
+    views: int,
+    rounds: int,
+    folder: Path,
 ) -> dict[str, Any]:
     """Images a second of the three ways, medians over rounds, by turns."""
-    size = traced.prefix.input_shape[1]
-    count = round(ROUND_FLOPS / flops(traced.prefix) / views)
+    size = traced.model.input_shape[1]
+    count = round(ROUND_FLOPS / flops(traced.model) / views)
     examples = list(itertools.islice(itertools.cycle(manifest.examples), count))
     # The same image twice would be computed once.
     examples = examples[: len(manifest.examples)]
     total = views * len(examples)
     maker = ViewMaker(manifest.source, size, "squash", load_policy("standard"))
-    frozen = frozen_part(
-        traced, "openvino", pooling="gap", size=size, backbone=name,
-        memory=Memory(folder),
-    )  # fmt: skip
-    alone = frozen.engine
-    if not isinstance(alone, OpenVinoEngine):
-        raise TypeError("The engine is not OpenVINO.")
+    alone = OpenVinoEngine(traced, Measurements(folder))
+    layers = layer_specs(traced, alone, pooled=True, backbone=name, size=size)
     rng = np.random.default_rng(0)
     arrays = rng.integers(0, 256, (total, size, size, 3), dtype=np.uint8)
     groups = [arrays[i : i + GROUP] for i in range(0, total, GROUP)]
 
-    def drain(trial: int) -> None:
-        for _ in alone.run(groups, trial):
+    def drain() -> None:
+        for _ in alone.run(groups):
             pass
 
-    # Chooses the plan, which all later rounds use.
-    drain(10**9)
-    traced.prefix.predict(arrays[:32], verbose=0)
-    spent = Spending()
+    drain()  # sets the kernels up
+    traced.model.predict(arrays[:32], verbose=0)
+    cost = ExtractionCost()
     seconds: dict[str, list[float]] = {"tlkit": [], "openvino": [], "keras": []}
     for number in range(rounds):
         extractor = FeatureExtractor(
-            maker, frozen, folder / str(number), None, Silent()
+            maker, layers, alone, folder / str(number), None, Silent()
         )
-        seconds["openvino"].append(timed(lambda: drain(0)))
+        seconds["openvino"].append(timed(drain))
         seconds["tlkit"].append(
-            timed(lambda: extractor.collect(examples, range(views), ""))  # noqa: B023
+            timed(lambda: extractor.extract(examples, range(views), ""))  # noqa: B023
         )
         few = max(32, total // 3)
-        took = timed(lambda: traced.prefix.predict(arrays[:few], verbose=0))  # noqa: B023
+        took = timed(lambda: traced.model.predict(arrays[:few], verbose=0))  # noqa: B023
         seconds["keras"].append(took * total / min(few, total))
-        spent = extractor.spent
+        cost = extractor.cost
     rate = {way: total / statistics.median(took) for way, took in seconds.items()}
     return {
         "network": f"{name} {size} px",
@@ -126,12 +135,12 @@ def measure(
         "share of OpenVINO alone": rate["tlkit"] / rate["openvino"],
         "times Keras": rate["tlkit"] / rate["keras"],
         "decode, augment, prefix: processor s": (
-            f"{spent.decode:.1f}, {spent.augment:.1f}, {spent.prefix:.1f}"
+            f"{cost.decode:.1f}, {cost.augment:.1f}, {cost.prefix:.1f}"
         ),
         "share of matmul": rate["tlkit"]
-        * frozen.end.flops
-        / matmul_rate(alone.compute, repeats=9),
-        "plan": f"{alone.plan.batch} x {alone.plan.streams} {alone.compute}",
+        * layers[-1].flops
+        / matmul_rate(alone.compute),
+        "plan": f"{alone.batch} x {alone.streams} {alone.compute}",
     }
 
 

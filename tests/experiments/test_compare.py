@@ -18,7 +18,7 @@ from tlkit.config import build_config
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.experiments.comparison import Entry, conclude, megabytes, probe_entry
-from tlkit.features.cut_features import AtCut
+from tlkit.features.cut_features import CutFeatures
 from tlkit.inputs.views import ViewMaker
 from tlkit.metrics.intervals import wilson_interval
 from tlkit.training.cut_probes import Probed, Subjects
@@ -93,7 +93,7 @@ def scored(cut, right, ms, targets, pooling="gap"):
     """Answers of which the first so many are right."""
     called = np.where(np.arange(len(targets)) < right, targets, 1 - targets)
     scores = np.where(called[:, None] == [0, 1], 0.9, 0.1)
-    at = AtCut(cut, 10, 2 * 10**9, 1000, ms, ())
+    at = CutFeatures(cut, 10, 2 * 10**9, 1000, ms, ())
     return Probed(at, pooling, scores)
 
 

@@ -6,7 +6,7 @@ import pytest
 from tlkit.cache_root import cache_root, cap_bytes, fault
 from tlkit.errors import UsageError
 from tlkit.features.cache import clear, contents
-from tlkit.features.store import Shelf
+from tlkit.features.store import Partition
 
 
 def test_place_and_size_come_from_the_environment(monkeypatch, tmp_path):
@@ -28,9 +28,9 @@ def test_a_size_that_is_none_is_told(monkeypatch, text):
 
 
 def test_clear_removes_features_and_says_how_much(tmp_path):
-    shelf = Shelf(tmp_path, {}, (2,), "float32")
-    with shelf.write() as segment:
-        segment.append([bytes(32)], np.zeros((1, 2), np.float32))
+    partition = Partition(tmp_path, {}, (2,), "float32")
+    with partition.write() as part:
+        part.append([bytes(32)], np.zeros((1, 2), np.float32))
     (tmp_path / "machine.json").write_text("{}")
     assert clear(tmp_path) == 8 + 36
     assert contents(tmp_path) == []

@@ -67,7 +67,7 @@ def seen(run):
     """Views of each side that were computed, and that were in the cache."""
     info = json.loads((run.directory / "run.json").read_text())
     sides = [info["features"][side] for side in ("train", "val")]
-    return [side["views"] for side in sides], [side["stored"] for side in sides]
+    return [side["views"] for side in sides], [side["cached"] for side in sides]
 
 
 def finetuned(manifest, place, **options):

@@ -5,18 +5,18 @@ import shutil
 import numpy as np
 import pytest
 
+from tlkit.errors import RunError
 from tlkit.features import extractor as features
-from tlkit.features.cache import segments
+from tlkit.features.cache import parts
 from tlkit.features.extractor import FeatureExtractor
-from tlkit.features.frozen import OTHERS, End, Frozen
-from tlkit.features.rows import Rows
-from tlkit.features.store import Shelf
+from tlkit.features.layers import TOGETHER, LayerSpec
+from tlkit.features.store import Partition
 from tlkit.inputs.augment import load_policy
-from tlkit.inputs.views import Asked, ViewMaker
+from tlkit.inputs.views import ViewMaker, ViewRequest
 from tlkit.progress import Silent
 
 
-class Told(Silent):
+class Warned(Silent):
     """Keeps the warnings."""
 
     def __init__(self):
@@ -35,10 +35,10 @@ class CountingEngine:
     def __init__(self):
         self.images = 0
 
-    def only(self, ends):
-        raise AssertionError("there is one end")
+    def only(self, outputs):
+        raise AssertionError("there is one layer")
 
-    def run(self, groups, images=0):
+    def run(self, groups):
         for group in groups:
             self.images += len(group)
             n, size = len(group), group.shape[1] // 2
@@ -46,24 +46,24 @@ class CountingEngine:
             yield (quarters.mean((2, 4), dtype=np.float32),)
 
 
-class TwoEnds(CountingEngine):
-    """The mean color of quarters, and of the whole."""
+class TwoLayers(CountingEngine):
+    """The mean color of quarters, and of the whole image."""
 
-    def __init__(self, ends=(0, 1), given=None):
+    def __init__(self, outputs=(0, 1), given=None):
         super().__init__()
-        self.ends = list(ends)
-        # Of this engine and of those made from it: ends and images.
+        self.outputs = list(outputs)
+        # Of this engine and of those made from it: layers and images.
         self.given = [] if given is None else given
 
-    def only(self, ends):
-        return TwoEnds([self.ends[i] for i in ends], self.given)
+    def only(self, outputs):
+        return TwoLayers([self.outputs[i] for i in outputs], self.given)
 
-    def run(self, groups, images=0):
+    def run(self, groups):
         for group in groups:
-            self.given.append((tuple(self.ends), len(group)))
+            self.given.append((tuple(self.outputs), len(group)))
             ((quarters,),) = super().run([group])
             both = quarters, quarters.mean((1, 2), keepdims=True)
-            yield tuple(both[end] for end in self.ends)
+            yield tuple(both[output] for output in self.outputs)
 
 
 @pytest.fixture
@@ -71,60 +71,64 @@ def extractor(prepared, tmp_path):
     def make(*, pooled=False, cache=True, **changes):
         engine = CountingEngine()
         shape = (2, 3) if pooled else (2, 2, 3)
-        end = End({"engine": engine.numerics}, shape, "float32", 12)
-        frozen = Frozen((end,), engine)
+        layer = LayerSpec({"engine": engine.numerics}, shape, "float32", 12)
         maker = ViewMaker(prepared.source, 16, "squash", load_policy("standard"), 1)
         place = tmp_path / "cache" if cache else None
-        made = FeatureExtractor(maker, frozen, place, 0, Told())
+        made = FeatureExtractor(maker, (layer,), engine, place, 0, Warned())
         return dataclasses.replace(made, **changes)
 
     return make
 
 
-def every(rows):
-    n, k = rows.places.shape
-    return np.stack([rows.take(np.arange(n), view) for view in range(k)], axis=1)
+def every(features):
+    """All vectors, [examples, views, *shape]."""
+    views = range(features.places.shape[1])
+    return np.stack([features.view(number) for number in views], axis=1)
 
 
-def test_rows_are_what_the_engine_says_of_each_view(prepared, extractor):
+def vectors(made, examples, views):
+    """All vectors of the only layer."""
+    (features,) = made.extract(examples, views, "")
+    return every(features)
+
+
+def test_vectors_are_those_of_the_engine_for_each_view(prepared, extractor):
     made = extractor()
     examples = prepared.of("val")[:3]
-    rows = every(made.collect(examples, [0, 2], ""))
-    assert rows.shape == (3, 2, 2, 2, 3)
+    found = vectors(made, examples, [0, 2])
+    assert found.shape == (3, 2, 2, 2, 3)
     for i, example in enumerate(examples):
         pixels = np.empty((2, 16, 16, 3), np.uint8)
-        made.maker.make(Asked(example, (0, 2)), pixels)
+        made.maker.make(ViewRequest(example, (0, 2)), pixels)
         ((wanted,),) = CountingEngine().run([pixels])
-        assert np.array_equal(rows[i], wanted)
+        assert np.array_equal(found[i], wanted)
 
 
 def test_the_second_time_nothing_is_computed(prepared, extractor):
     examples = prepared.of("train")
     first = extractor()
-    before = every(first.collect(examples, range(3), ""))
-    assert first.frozen.engine.images == 3 * len(examples)
-    assert (first.spent.images, first.spent.views) == (
+    before = vectors(first, examples, range(3))
+    assert first.engine.images == 3 * len(examples)
+    assert (first.cost.images, first.cost.views) == (
         len(examples),
         3 * len(examples),
     )
     second = extractor()
-    assert np.array_equal(every(second.collect(examples, range(3), "")), before)
-    assert second.frozen.engine.images == 0
-    # Other labels, another order, fewer of them: the same rows.
+    assert np.array_equal(vectors(second, examples, range(3)), before)
+    assert second.engine.images == 0
+    # Other labels, another order, fewer of them: the same vectors.
     renamed = [dataclasses.replace(e, label="x") for e in examples[::-1][:4]]
     third = extractor()
-    assert np.array_equal(
-        every(third.collect(renamed, [2, 0], "")), before[::-1][:4][:, [2, 0]]
-    )
-    assert third.frozen.engine.images == 0
+    assert np.array_equal(vectors(third, renamed, [2, 0]), before[::-1][:4][:, [2, 0]])
+    assert third.engine.images == 0
 
 
 def test_only_what_is_missing_is_computed(prepared, extractor):
     examples = prepared.of("train")
-    extractor().collect(examples[:5], [0, 1], "")
+    extractor().extract(examples[:5], [0, 1], "")
     more = extractor()
-    more.collect(examples[:7], [0, 1, 2], "")
-    assert more.frozen.engine.images == 5 * 1 + 2 * 3
+    more.extract(examples[:7], [0, 1, 2], "")
+    assert more.engine.images == 5 * 1 + 2 * 3
 
 
 @pytest.mark.parametrize("change", [{"seed": 2}, {"policy": load_policy("light")}])
@@ -132,20 +136,20 @@ def test_another_augmentation_is_computed_again_but_not_the_plain_view(
     prepared, extractor, change
 ):
     examples = prepared.of("train")[:5]
-    extractor().collect(examples, [0, 1], "")
+    extractor().extract(examples, [0, 1], "")
     other = extractor()
     other.maker = dataclasses.replace(other.maker, **change)
-    other.collect(examples, [0, 1], "")
-    assert other.frozen.engine.images == 5
+    other.extract(examples, [0, 1], "")
+    assert other.engine.images == 5
 
 
 def test_equal_images_are_computed_once(prepared, extractor):
     example = prepared.of("train")[0]
     twin = dataclasses.replace(example, id="twin", label="cross")
     made = extractor()
-    rows = every(made.collect([example, twin], [0], ""))
-    assert made.frozen.engine.images == 1
-    assert np.array_equal(rows[0], rows[1])
+    found = vectors(made, [example, twin], [0])
+    assert made.engine.images == 1
+    assert np.array_equal(found[0], found[1])
 
 
 class Stop(BaseException):
@@ -154,26 +158,26 @@ class Stop(BaseException):
 
 def test_a_killed_fill_is_continued(prepared, extractor, monkeypatch):
     examples = prepared.of("train")
-    wanted = every(extractor(cache=False).collect(examples, [0], ""))
+    wanted = vectors(extractor(cache=False), examples, [0])
     monkeypatch.setattr(features, "GROUP", 4)
     monkeypatch.setattr("tlkit.features.store.SAFE_EVERY", 1)
     killed = extractor()
     make = ViewMaker.make
 
-    def die(self, asked, out):
-        if asked.example is examples[10]:
+    def die(self, request, out):
+        if request.example is examples[10]:
             raise Stop
-        return make(self, asked, out)
+        return make(self, request, out)
 
     with monkeypatch.context() as patch:
         patch.setattr(ViewMaker, "make", die)
         with pytest.raises(Stop):
-            killed.collect(examples, [0], "")
-    done = sum(segment.rows for segment in segments(killed.store))
+            killed.extract(examples, [0], "")
+    done = sum(part.vectors for part in parts(killed.cache))
     assert 4 <= done <= 8
     again = extractor()
-    assert np.array_equal(every(again.collect(examples, [0], "")), wanted)
-    assert again.frozen.engine.images == len(examples) - done
+    assert np.array_equal(vectors(again, examples, [0]), wanted)
+    assert again.engine.images == len(examples) - done
 
 
 def fails(*args, **kwargs):
@@ -181,17 +185,17 @@ def fails(*args, **kwargs):
 
 
 @pytest.mark.parametrize("moment", ["begin", "end"])
-def test_a_full_disk_is_told_and_the_work_goes_on(
+def test_a_full_disk_is_reported_and_the_work_goes_on(
     prepared, extractor, monkeypatch, moment
 ):
     examples = prepared.of("train")
-    wanted = every(extractor(cache=False).collect(examples, [0, 1], ""))
+    wanted = vectors(extractor(cache=False), examples, [0, 1])
     made = extractor()
     if moment == "begin":
-        monkeypatch.setattr(Shelf, "write", fails)
+        monkeypatch.setattr(Partition, "write", fails)
     else:
         monkeypatch.setattr(os, "fsync", fails)
-    assert np.array_equal(every(made.collect(examples, [0, 1], "")), wanted)
+    assert np.array_equal(vectors(made, examples, [0, 1]), wanted)
     (warning,) = made.progress.warnings
     assert "No space left" in warning
     assert "without" in warning
@@ -200,28 +204,28 @@ def test_a_full_disk_is_told_and_the_work_goes_on(
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_cache_is_read(prepared, extractor):
     examples = prepared.of("train")
-    extractor().collect(examples[:5], [0], "")
+    extractor().extract(examples[:5], [0], "")
     made = extractor()
-    made.shelves[0].folder.chmod(0o500)
-    made.collect(examples, [0], "")
-    assert made.frozen.engine.images == len(examples) - 5
+    made.partitions[0].folder.chmod(0o500)
+    made.extract(examples, [0], "")
+    assert made.engine.images == len(examples) - 5
     assert made.progress.warnings
 
 
-def test_a_cache_that_is_a_file_is_told(prepared, extractor, tmp_path):
+def test_a_cache_that_is_a_file_is_reported(prepared, extractor, tmp_path):
     (tmp_path / "cache").write_text("")
     made = extractor()
-    rows = made.collect(prepared.of("val"), [0], "")
-    assert len(every(rows)) == len(prepared.of("val"))
+    found = vectors(made, prepared.of("val"), [0])
+    assert len(found) == len(prepared.of("val"))
     assert "cannot be written" in made.progress.warnings[0]
 
 
-def test_more_than_the_store_may_hold_is_told(prepared, extractor, monkeypatch):
+def test_more_than_the_cache_may_hold_is_reported(prepared, extractor, monkeypatch):
     monkeypatch.setenv("TLKIT_CACHE_GB", "1e-7")
     made = extractor()
-    assert made.collect(prepared.of("train"), [0], "") is not None
+    assert made.extract(prepared.of("train"), [0], "") is not None
     assert "TLKIT_CACHE_GB" in made.progress.warnings[0]
-    assert not segments(made.store)
+    assert not parts(made.cache)
 
 
 def test_what_memory_does_not_hold_either_is_left_to_the_caller(
@@ -229,95 +233,96 @@ def test_what_memory_does_not_hold_either_is_left_to_the_caller(
 ):
     monkeypatch.setattr(features, "memory_bytes", lambda: 1000)
     made = extractor(cache=False)
-    assert made.collect(prepared.of("train"), [0], "") is None
-    assert made.frozen.engine.images == 0
+    assert made.extract(prepared.of("train"), [0], "") is None
+    assert made.engine.images == 0
 
 
-def test_pooled_rows_are_mean_and_maximum(prepared, extractor):
+def test_pooled_vectors_are_mean_and_maximum(prepared, extractor):
     examples = prepared.of("val")
-    maps = every(extractor(cache=False).collect(examples, [0], ""))[:, 0]
-    rows = every(extractor(pooled=True).collect(examples, [0], ""))[:, 0]
-    np.testing.assert_allclose(rows[:, 0], maps.mean(axis=(1, 2)), rtol=1e-6)
-    assert np.array_equal(rows[:, 1], maps.max(axis=(1, 2)))
+    maps = vectors(extractor(cache=False), examples, [0])[:, 0]
+    found = vectors(extractor(pooled=True), examples, [0])[:, 0]
+    np.testing.assert_allclose(found[:, 0], maps.mean(axis=(1, 2)), rtol=1e-6)
+    assert np.array_equal(found[:, 1], maps.max(axis=(1, 2)))
 
 
-def test_rows_are_taken_from_several_parts():
-    parts = (np.array([[0.0], [1.0]]), np.array([[2.0], [3.0], [4.0]]))
-    rows = Rows(parts, np.array([[4, 0], [1, 2], [3, 3]]))
-    assert rows.take(np.array([0, 2, 1]), np.array([1, 0, 1])).tolist() == [
-        [0.0], [3.0], [2.0],
-    ]  # fmt: skip
-    assert rows.take(np.array([0, 1]), 0).tolist() == [[4.0], [1.0]]
+def test_what_is_required_and_has_no_room_ends_with_a_hint(
+    prepared, extractor, monkeypatch
+):
+    monkeypatch.setattr(features, "memory_bytes", lambda: 1000)
+    made = extractor(cache=False)
+    with pytest.raises(RunError, match="neither into the cache") as caught:
+        made.require(prepared.of("train"), [0, 1], "", "Buy more.")
+    assert f"of {len(prepared.of('train'))} images" in caught.value.message
+    assert caught.value.hint == "Buy more."
+    assert made.engine.images == 0
 
 
 def test_a_removed_cache_is_made_again(prepared, extractor):
     examples = prepared.of("val")
     made = extractor()
-    made.collect(examples, [0], "")
-    shutil.rmtree(made.store)
+    made.extract(examples, [0], "")
+    shutil.rmtree(made.cache)
     again = extractor()
-    again.collect(examples, [0], "")
-    assert again.frozen.engine.images == len(examples)
+    again.extract(examples, [0], "")
+    assert again.engine.images == len(examples)
 
 
 @pytest.fixture
-def two_ends(extractor):
-    def make(*, apart=True, **changes):
-        engine = TwoEnds()
-        about = {} if apart else {OTHERS: ["quarters", "whole"]}
-        ends = (
-            End({"end": "quarters", **about}, (2, 2, 3), "float32", 6),
-            End({"end": "whole", **about}, (1, 1, 3), "float32", 12),
-        )
-        return extractor(frozen=Frozen(ends, engine), **changes)
+def two_layers(extractor):
+    def make(*, apart=True, only=(0, 1), **changes):
+        about = {} if apart else {TOGETHER: ["quarters", "whole"]}
+        layers = [
+            LayerSpec({"layer": "quarters", **about}, (2, 2, 3), "float32", 6),
+            LayerSpec({"layer": "whole", **about}, (1, 1, 3), "float32", 12),
+        ]
+        chosen = tuple(layers[i] for i in only)
+        return extractor(layers=chosen, engine=TwoLayers(only), **changes)
 
     return make
 
 
 def given(made):
-    """How many images were computed for which ends."""
+    """How many images were computed for which layers."""
     counts: dict[tuple[int, ...], int] = {}
-    for ends, images in made.frozen.engine.given:
-        counts[ends] = counts.get(ends, 0) + images
+    for layers, images in made.engine.given:
+        counts[layers] = counts.get(layers, 0) + images
     return counts
 
 
 @pytest.mark.parametrize("cache", [True, False])
-def test_the_rows_of_all_ends_come_from_one_pass(prepared, extractor, two_ends, cache):
+def test_all_layers_are_computed_in_one_pass(prepared, extractor, two_layers, cache):
     examples = prepared.of("val")
-    made = two_ends(cache=cache)
-    quarters, whole = map(every, made.collect_all(examples, [0, 1], ""))
+    made = two_layers(cache=cache)
+    quarters, whole = map(every, made.extract(examples, [0, 1], ""))
     assert given(made) == {(0, 1): 2 * len(examples)}
-    wanted = every(extractor(cache=False).collect(examples, [0, 1], ""))
+    wanted = vectors(extractor(cache=False), examples, [0, 1])
     assert np.array_equal(quarters, wanted)
     assert whole.shape == (len(examples), 2, 1, 1, 3)
     np.testing.assert_allclose(whole[..., 0, 0, :], wanted.mean((2, 3)), rtol=1e-5)
 
 
-def test_only_the_ends_that_lack_something_are_computed(prepared, extractor, two_ends):
+def test_only_layers_that_lack_something_are_computed(prepared, extractor, two_layers):
     examples = prepared.of("val")
-    alone = two_ends()
-    alone.frozen = alone.frozen.only([0])
-    before = every(alone.collect(examples, [0], ""))
-    made = two_ends()
-    quarters, whole = map(every, made.collect_all(examples, [0], ""))
+    alone = two_layers(only=[0])
+    before = vectors(alone, examples, [0])
+    made = two_layers()
+    quarters, whole = map(every, made.extract(examples, [0], ""))
     assert given(made) == {(1,): len(examples)}
     assert np.array_equal(quarters, before)
-    again = two_ends()
-    assert np.array_equal(every(again.collect_all(examples, [0], "")[1]), whole)
+    again = two_layers()
+    assert np.array_equal(every(again.extract(examples, [0], "")[1]), whole)
     assert given(again) == {}
-    # And one end alone finds what the pass over both has left.
-    other = two_ends()
-    other.frozen = other.frozen.only([1])
-    assert np.array_equal(every(other.collect(examples, [0], "")), whole)
+    # And one layer alone finds what the pass over both has left.
+    other = two_layers(only=[1])
+    assert np.array_equal(vectors(other, examples, [0]), whole)
     assert given(other) == {}
 
 
-def test_ends_that_depend_on_each_other_are_computed_together(prepared, two_ends):
+def test_layers_that_depend_on_each_other_are_computed_together(prepared, two_layers):
     examples = prepared.of("val")
-    made = two_ends(apart=False)
-    made.collect_all(examples, [0], "")
-    shutil.rmtree(made.shelves[1].folder)
-    again = two_ends(apart=False)
-    again.collect_all(examples, [0], "")
+    made = two_layers(apart=False)
+    made.extract(examples, [0], "")
+    shutil.rmtree(made.partitions[1].folder)
+    again = two_layers(apart=False)
+    again.extract(examples, [0], "")
     assert given(again) == {(0, 1): len(examples)}

@@ -1,4 +1,4 @@
-"""How long outputs take, with a clock that is made up."""
+"""Time up to each output, by a fake clock."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import keras
 import pytest
 
 from tlkit.features import latency
-from tlkit.features.engines.traced import Traced
+from tlkit.features.engines.base import FrozenNetwork
 from tlkit.features.latency import milliseconds
-from tlkit.features.machine import Memory
+from tlkit.features.machine import Measurements
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def network():
     image = keras.Input((8, 8, 3), dtype="uint8")
     low = keras.layers.Rescaling(1 / 255)(image)
     high = keras.layers.Conv2D(2, 3)(low)
-    return Traced(keras.Model(image, [low, high]))
+    return FrozenNetwork(keras.Model(image, [low, high]))
 
 
 def test_the_fastest_counts_and_a_deeper_output_is_no_faster(
@@ -24,16 +24,18 @@ def test_the_fastest_counts_and_a_deeper_output_is_no_faster(
 ):
     taken = iter([0.009, 0.005, 0.004, 0.003] + 100 * [0.008, 0.006])
     monkeypatch.setattr(latency, "_seconds", lambda part, image: next(taken))
-    memory = Memory(tmp_path)
-    assert milliseconds(network, ["low", "high"], "net", memory) == {
+    measurements = Measurements(tmp_path)
+    assert milliseconds(network, ["low", "high"], "net", measurements) == {
         "low": 3.0,
         "high": 3.0,
     }
 
 
 def test_what_was_measured_is_remembered(network, tmp_path, monkeypatch):
-    memory = Memory(tmp_path)
-    found = milliseconds(network, ["low", "high"], "net", memory)
+    measurements = Measurements(tmp_path)
+    found = milliseconds(network, ["low", "high"], "net", measurements)
     assert 0 < found["low"] <= found["high"]
     monkeypatch.setattr(latency, "_measure", None)
-    assert milliseconds(network, ["high"], "net", memory) == {"high": found["high"]}
+    assert milliseconds(network, ["high"], "net", measurements) == {
+        "high": found["high"]
+    }

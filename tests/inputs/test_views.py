@@ -8,7 +8,7 @@ from tlkit.imaging import decode as decoding
 from tlkit.imaging.resize import fit
 from tlkit.imaging.safe_read import Unusable
 from tlkit.inputs.augment import augment, load_policy
-from tlkit.inputs.views import HFLIP, PLAIN, Asked, ViewMaker
+from tlkit.inputs.views import HFLIP, PLAIN, ViewMaker, ViewRequest
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def plain(manifest, example):
 
 def test_view_0_is_the_fitted_file_and_the_others_are_draws_of_it(manifest, maker):
     example = manifest.of("train")[0]
-    (made,) = views_of(maker, [Asked(example, (0, 2, 1))])
+    (made,) = views_of(maker, [ViewRequest(example, (0, 2, 1))])
     assert np.array_equal(made[0], plain(manifest, example))
     for pixels, view in zip(made[1:], (2, 1), strict=True):
         wanted = augment(
@@ -47,7 +47,7 @@ def test_view_0_is_the_fitted_file_and_the_others_are_draws_of_it(manifest, make
 
 def test_the_mirror_image_is_the_plain_image_turned_round(manifest, maker):
     example = manifest.of("train")[0]
-    (made,) = views_of(maker, [Asked(example, (HFLIP, PLAIN))])
+    (made,) = views_of(maker, [ViewRequest(example, (HFLIP, PLAIN))])
     assert np.array_equal(made[0], made[1][:, ::-1])
     assert not np.array_equal(made[0], made[1])
     keys = {maker.key(example, view) for view in (HFLIP, PLAIN, 1)}
@@ -59,7 +59,7 @@ def test_the_mirror_image_is_the_plain_image_turned_round(manifest, maker):
 def test_a_file_gives_the_views_that_it_has_in_a_data_set(manifest, maker):
     example = manifest.of("train")[0]
     views = (PLAIN, HFLIP, 1, 2)
-    (made,) = views_of(maker, [Asked(example, views)])
+    (made,) = views_of(maker, [ViewRequest(example, views)])
     read = np.empty_like(made)
     path = manifest.source / example.path
     assert maker.read(path, read, views=views) == ""
@@ -71,7 +71,7 @@ def test_a_file_gives_the_views_that_it_has_in_a_data_set(manifest, maker):
 def test_workers_change_nothing_and_keep_the_order(manifest, maker, workers):
     counts = [(0,), (0, 1), (3,), (2, 0, 1)]
     asked = [
-        Asked(example, counts[i % 4])
+        ViewRequest(example, counts[i % 4])
         for i, example in enumerate(4 * manifest.of("train"))
     ]
     here, there = views_of(maker, asked), views_of(maker, asked, workers)
@@ -84,13 +84,13 @@ def test_a_file_that_vanished_is_named(manifest, maker, workers):
     example = manifest.of("train")[0]
     (manifest.source / example.path).unlink()
     with pytest.raises(Unusable, match=example.path):
-        views_of(maker, [Asked(example, (0,))], workers)
+        views_of(maker, [ViewRequest(example, (0,))], workers)
 
 
 def test_a_policy_may_change_the_size_and_still_fits(manifest):
     policy = load_policy([{"RandomCrop": {"height": 10, "width": 12}}])
     maker = ViewMaker(manifest.source, 24, "squash", policy)
-    (made,) = views_of(maker, [Asked(manifest.of("train")[0], (1,))])
+    (made,) = views_of(maker, [ViewRequest(manifest.of("train")[0], (1,))])
     assert made.shape == (1, 24, 24, 3)
 
 

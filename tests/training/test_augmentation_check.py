@@ -188,7 +188,7 @@ def test_features_of_flips_are_kept(finished, prepared, tmp_path, own_cache):
         run = tlkit.finetune(prepared.directory, tmp_path / place, **settings)
         # Those of the plain images serve the training, too.
         assert run.info["features"]["train"]["views"] == 0
-    kept = sum(content.rows for content in contents(own_cache))
+    kept = sum(content.vectors for content in contents(own_cache))
     assert kept == 2 * images + len(prepared.of("val"))
 
 

@@ -112,7 +112,7 @@ def test_what_was_stored_is_of_the_same_graph_only(prepared, tmp_path, own_cache
         if name == "c":
             network(activation).save(path)  # of the same weights
         run = finetune(prepared.directory, tmp_path / name, **settings)
-        stored.append(sum(content.rows for content in contents(own_cache)))
+        stored.append(sum(content.vectors for content in contents(own_cache)))
         digests.add(run.info["weights"]["checksum"])
     rows = stored[0]
     assert rows >= len(prepared.of("train"))

@@ -8,7 +8,6 @@ import tlkit
 from tests.conftest import SMALL
 from tlkit.features import agreement, extractor
 from tlkit.features.cache import contents
-from tlkit.features.frozen import as_input
 from tlkit.training import data as feed
 from tlkit.training.finetune import resume
 
@@ -84,7 +83,7 @@ def test_another_head_or_optimizer_never_runs_the_prefix(
     settings = {"freeze_to": None, "head": "gap", "augment": "none"}
     finetune(prepared, tmp_path / "first", **settings)
 
-    def never(self, groups, images=0):
+    def never(self, groups):
         raise AssertionError("the frozen part was computed again")
 
     for engine in ("keras.KerasEngine", "openvino.OpenVinoEngine"):
@@ -145,7 +144,7 @@ def test_fresh_views_go_through_the_frozen_part(prepared, tmp_path, own_cache):
     assert weights_of(runs[0]) == weights_of(runs[1])
     # Nothing of the training side was stored.
     held = len(prepared.of("val"))
-    assert [content.rows for content in contents(own_cache)] == [held]
+    assert [content.vectors for content in contents(own_cache)] == [held]
 
 
 class Stop(BaseException):
@@ -177,28 +176,6 @@ def test_a_damaged_cache_is_made_again(prepared, tmp_path, own_cache):
     second = finetune(prepared, tmp_path / "second", augment="none")
     assert features_of(second)["train"]["views"] == 1
     assert weights_of(first) == weights_of(second)
-
-
-def test_inputs_of_the_trainable_part():
-    rows = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
-    assert as_input(rows, "gap").tolist() == [[0, 1, 2], [6, 7, 8]]
-    assert as_input(rows, "gmp").tolist() == [[3, 4, 5], [9, 10, 11]]
-    assert as_input(rows, "") is rows
-    assert as_input(rows.astype(np.uint8), "").dtype == np.uint8
-    assert as_input(rows.astype(np.float16), "").dtype == np.float32
-
-
-def test_the_worst_cosine():
-    a = np.array([[1.0, 0.0], [0.0, 2.0]])
-    assert agreement.worst_cosine(a, a) == pytest.approx(1)
-    turned = np.array([[3.0, 3.0], [0.0, 1.0]])
-    assert agreement.worst_cosine(a, turned) == pytest.approx(0.5**0.5)
-    # Networks with random weights may give next to nothing.
-    tiny = (1e-20 * a).astype(np.float32)
-    assert agreement.worst_cosine(tiny, tiny) == pytest.approx(1)
-    nothing = np.zeros((2, 2))
-    assert agreement.worst_cosine(nothing, nothing) == 1
-    assert agreement.worst_cosine(nothing, a) == 0
 
 
 def test_a_feed_has_every_example_once_an_epoch(prepared, tmp_path, own_cache):

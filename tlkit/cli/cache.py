@@ -27,13 +27,13 @@ def list_() -> None:
     if reason := fault(root):
         warn(f"warning: {reason}: nothing new is kept")
     features, images = contents(root), image_caches(root)
-    shown = table("backbone", "up to", "engine", ">px", ">rows", ">MB", ">last used")
+    shown = table("backbone", "up to", "engine", ">px", ">vectors", ">MB", ">last used")
     for one in features:
         about = one.about
         shown.add_row(
             str(about.get("backbone", "images only" if about else "?")),
-            *(str(about.get(key, "")) for key in ("end", "engine", "size")),
-            f"{one.rows:,}",
+            *(str(about.get(key, "")) for key in ("layer", "engine", "size")),
+            f"{one.vectors:,}",
             *_size_and_time(one.bytes, one.used),
         )
     for kept in images:

@@ -19,7 +19,7 @@ from tlkit.evaluation.predict import BATCH, predict_views
 from tlkit.evaluation.report import report, scored_split
 from tlkit.evaluation.tta import choose_views, compare_views, describe, view_maker
 from tlkit.inputs.batches import grouped
-from tlkit.inputs.views import PLAIN, Asked
+from tlkit.inputs.views import PLAIN, ViewRequest
 from tlkit.progress import Progress, Silent
 from tlkit.reports import plots
 from tlkit.runs.result_dir import Run
@@ -125,10 +125,10 @@ def _scores(
     progress: Progress,
 ) -> np.ndarray:
     """Compute the probabilities of each view of a split's images, [N, K, n]."""
-    asked = [Asked(example, views) for example in manifest.of(split)]
+    requests = [ViewRequest(example, views) for example in manifest.of(split)]
     maker = view_maker(run, manifest.source)
-    made = maker.stream(asked, most=len(views), workers=workers)
-    progress.start(f"Scoring {split} images", len(asked))
+    made = maker.stream(requests, most=len(views), workers=workers)
+    progress.start(f"Scoring {split} images", len(requests))
     scores = []
     for pixels in grouped((each for each, _ in made), BATCH):
         scores.append(predict_views(model, pixels))

@@ -1,9 +1,9 @@
 """The feature cache on disk: its files, how much there is, and room for more.
 
-    ROOT/machine.json                             measurements of this machine
-    ROOT/features/PARTITION/partition.json        what these feature vectors are
-    ROOT/features/PARTITION/PART.data             feature vectors, one after the other
-    ROOT/features/PARTITION/PART.keys             32 bytes of key and 4 of checksum each
+ROOT/machine.json                             measurements of this machine
+ROOT/features/PARTITION/partition.json        what these feature vectors are
+ROOT/features/PARTITION/PART.data             feature vectors, one after the other
+ROOT/features/PARTITION/PART.keys             32 bytes of key and 4 of checksum each
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def clear(root: Path) -> int:
 
 
 def make_room(root: Path, wanted: int, cap: int) -> bool:
-    """Remove what was not used for longest until there is room; return whether it is."""
+    """Remove the least recently used parts for room; return whether there is any."""
     cap -= sum(image_cache.bytes for image_cache in image_caches(root))
     if wanted > cap:
         return False

@@ -37,6 +37,7 @@ from tlkit.progress import Progress
 # The share of all memory that feature vectors may take which could not be cached.
 SHARE_OF_MEMORY = 0.25
 
+
 @dataclass
 class ExtractionCost:
     """The cost of feature vectors: `cached` views were found, `views` were computed.
@@ -128,9 +129,10 @@ class FeatureExtractor:
             The extractor, with no cost so far.
         """
         size, root = size_of(config), cache_root()
-        built = network and build_engine(engine, network, Measurements(root), device)
+        built: Engine | None = None
         layers: tuple[LayerSpec, ...] = (pixel_spec(size),)
-        if network and built:
+        if network:
+            built = build_engine(engine, network, Measurements(root), device)
             backbone = config.model.row.identity
             layers = layer_specs(
                 network, built, pooled=bool(pooling), backbone=backbone, size=size
@@ -150,8 +152,10 @@ class FeatureExtractor:
     @property
     def partitions(self) -> list[Partition | None]:
         """The place in the cache of each layer, if there is one."""
+        if self.cache is None:
+            return [None for _ in self.layers]
         return [
-            self.cache and Partition(self.cache, layer.about, layer.shape, layer.dtype)
+            Partition(self.cache, layer.about, layer.shape, layer.dtype)
             for layer in self.layers
         ]
 

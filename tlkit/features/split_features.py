@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tlkit.dataset.manifest import Example
+from tlkit.dataset.manifest import Example, Manifest
 from tlkit.features.extractor import FeatureExtractor
 from tlkit.features.vectors import Features, as_input
 from tlkit.inputs.batches import plain_batches
@@ -34,6 +34,32 @@ class SplitFeatures:
     shares: np.ndarray
     extractor: FeatureExtractor
     vectors: Features | None
+
+    @classmethod
+    def of(
+        cls,
+        manifest: Manifest,
+        split: str,
+        extractor: FeatureExtractor,
+        views: Sequence[int],
+        task: str,
+    ) -> SplitFeatures:
+        """Have the features of a split computed, as far as they can be kept.
+
+        Args:
+            manifest: The data set.
+            split: Which split of it.
+            extractor: Finds or computes its features.
+            views: Which views of each image; none to compute all batch by batch.
+            task: What to call the work.
+
+        Returns:
+            The split.
+        """
+        examples = manifest.of(split)
+        found = extractor.extract(examples, views, task) if views else None
+        vectors = found[0] if found else None
+        return cls(examples, manifest.shares(examples), extractor, vectors)
 
     def account(self) -> dict[str, Any]:
         """Return whether its features are kept, and what computing them has cost."""

@@ -77,7 +77,7 @@ class Partition:
     def _search(
         self, data: Path, wanted: Collection[bytes]
     ) -> tuple[np.ndarray, dict[bytes, int]]:
-        """Return the safe vectors of a part, and the places of undamaged wanted ones."""
+        """Return the vectors of a part, and the places of undamaged wanted ones."""
         records = data.with_suffix(KEYS).read_bytes()
         count = len(records) // RECORD_BYTES
         count = min(count, data.stat().st_size // self.vector_bytes)

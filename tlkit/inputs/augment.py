@@ -140,6 +140,9 @@ def import_albumentations() -> Any:
 
     It would ask the network for its newest version. It would also import torch where
     that is installed, which takes two seconds and must not happen with TensorFlow.
+
+    Returns:
+        The package.
     """
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     with hidden("torch"):

@@ -13,7 +13,7 @@ from tlkit.config import Config
 from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.splitting.folds import most_folds
 from tlkit.errors import RunError, UsageError
-from tlkit.features.cut_features import AtCut, features_at_cuts
+from tlkit.features.cut_features import CutFeatures, features_at_cuts
 from tlkit.progress import Progress, track
 from tlkit.training.nested import nested_scores
 from tlkit.training.probe import FOLDS
@@ -96,7 +96,7 @@ class Subjects:
 class Probed(NamedTuple):
     """A cut, how its map was pooled, and float32 [N, n] out-of-fold probabilities."""
 
-    at: AtCut
+    at: CutFeatures
     pooling: str
     scores: np.ndarray
 

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
+import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tlkit.cache_root import cache_root
-from tlkit.config import Config, size_of
-from tlkit.dataset.manifest import Example, Manifest
-from tlkit.features.agreement import compare
+from tlkit.config import Config
+from tlkit.dataset.manifest import Manifest
+from tlkit.features.agreement import check_agreement
+from tlkit.features.engines.base import FrozenNetwork
 from tlkit.features.engines.choose import choose_engine
-from tlkit.features.engines.traced import Traced
 from tlkit.features.extractor import FeatureExtractor
-from tlkit.features.frozen import as_input, frozen_part
-from tlkit.features.machine import Memory
-from tlkit.features.rows import Rows
-from tlkit.features.split import Side, score
-from tlkit.inputs.augment import load_policy
+from tlkit.features.split_features import SplitFeatures, score
 from tlkit.inputs.batches import PixelBatches
 from tlkit.inputs.sampler import BALANCED, Schedule
-from tlkit.inputs.views import PLAIN, ViewMaker
+from tlkit.inputs.views import PLAIN
 from tlkit.model.classifier import Classifier, Parts, split_at_freeze
 from tlkit.progress import Progress
 from tlkit.tasks.task import Task
@@ -58,8 +53,8 @@ class Feed:
     model: keras.Model
     exact: keras.Model
     task: Task
-    train: Side
-    val: Side
+    train: SplitFeatures
+    val: SplitFeatures
     schedule: Schedule
     mix: str
     engine: str
@@ -69,15 +64,12 @@ class Feed:
 
     def training(self, first_epoch: int) -> Batches:
         """Training batches without end, epoch after epoch."""
-        if self.train.rows is None:
+        if self.train.vectors is None:
             yield from self._streamed(first_epoch)
-        epoch = first_epoch
-        while self.train.rows is not None:
+        for epoch in itertools.count(first_epoch):
             for batch in self.schedule.batches(epoch):
-                rows = self.train.rows.take(*batch)
                 shares = self.train.shares[batch.examples]
-                yield as_input(rows, self.train.pooling), *self._wanted(shares)
-            epoch += 1
+                yield self.train.inputs(*batch), *self._wanted(shares)
 
     def _wanted(self, shares: np.ndarray) -> tuple[np.ndarray, ...]:
         """Targets, smoothed, and weights where there are any."""
@@ -127,7 +119,7 @@ class Feed:
         return {
             "engine": self.engine,
             "worst_cosine": self.cosine,
-            "row": list(self.train.extractor.frozen.end.shape),
+            "shape": list(self.train.extractor.layers[-1].shape),
             **{name: side.account() for name, side in sides.items()},
         }
 
@@ -150,9 +142,8 @@ class Feed:
                 yield images
 
         try:
-            for rows in extractor.frozen.rows(groups()):
-                wanted = self._wanted(mixed.popleft())
-                yield as_input(rows, self.train.pooling), *wanted
+            for inputs in self.train.streamed(groups()):
+                yield inputs, *self._wanted(mixed.popleft())
         finally:
             pixels.close()
 
@@ -191,34 +182,37 @@ def build_feed(
         for one in (classifier, reference)
     )
     engine = choose_engine(train.engine, device, progress) if parts.prefix else ""
-    maker = ViewMaker(
-        manifest.source,
-        size_of(config),
-        inputs.resize,
-        load_policy(inputs.augment),
-        train.seed,
-    )
-    network = Traced(exact.prefix) if exact.prefix else None
+    network = FrozenNetwork(exact.prefix) if exact.prefix else None
     same = classifier is reference or engine == "openvino"
-    computed = network if same or not parts.prefix else Traced(parts.prefix)
-    make = functools.partial(
-        build_collector, config, maker, parts.pooling, device, progress
+    computed = network if same or not parts.prefix else FrozenNetwork(parts.prefix)
+    val, training = (
+        FeatureExtractor.of(
+            config,
+            manifest.source,
+            frozen,
+            engine=name,
+            pooling=parts.pooling,
+            device=device,
+            progress=progress,
+        )
+        for frozen, name in ((network, "keras"), (computed, engine))
     )
-    val, training = make(network, "keras"), make(computed, engine)
-    held, images = manifest.of("val"), manifest.of("train")
-    rows = None
-    if isinstance(inputs.views, int):
-        views = range(inputs.views)
-        rows = training.collect(images, views, "Computing training features")
-        training.tell()
-    val_rows = val.collect(held, [PLAIN], "Computing validation features")
-    train_side = _side(manifest, images, training, rows, parts.pooling)
+    images = manifest.of("train")
+    views = range(inputs.views) if isinstance(inputs.views, int) else ()
+    train_split = SplitFeatures.of(
+        manifest, "train", training, views, "Computing training features"
+    )
+    if views:
+        training.report()
+    val_split = SplitFeatures.of(
+        manifest, "val", val, [PLAIN], "Computing validation features"
+    )
     return Feed(
         model=parts.suffix,
         exact=exact.suffix,
         task=classifier.task,
-        train=train_side,
-        val=_side(manifest, held, val, val_rows, parts.pooling),
+        train=train_split,
+        val=val_split,
         schedule=Schedule(
             len(images),
             inputs.views or 1,
@@ -229,8 +223,8 @@ def build_feed(
         mix=inputs.mix,
         engine=engine,
         smoothing=train.label_smoothing or 0.0,
-        weights=_weights(train.class_weights, train_side.shares),
-        cosine=compare(training, val, val_rows, held),
+        weights=_weights(train.class_weights, train_split.shares),
+        cosine=check_agreement(training, val, val_split.vectors, val_split.examples),
     )
 
 
@@ -241,53 +235,6 @@ def _weights(way: str, shares: np.ndarray) -> np.ndarray | None:
     counts = shares.sum(axis=0)
     weights = len(shares) / (len(counts) * np.maximum(counts, 1))
     return np.asarray(weights, np.float32)
-
-
-def _side(
-    manifest: Manifest,
-    examples: Sequence[Example],
-    extractor: FeatureExtractor,
-    rows: Rows | None,
-    pooling: str,
-) -> Side:
-    return Side(examples, manifest.shares(examples), extractor, rows, pooling)
-
-
-def build_collector(
-    config: Config,
-    maker: ViewMaker,
-    pooling: str,
-    device: str,
-    progress: Progress,
-    network: Traced | None,
-    engine: str,
-) -> FeatureExtractor:
-    """What finds or computes the rows of a frozen part.
-
-    Args:
-        config: Resolved.
-        maker: Reads and augments the images.
-        pooling: From `split_at_freeze`.
-        device: From `device.choose_device`.
-        progress: Told of what is computed.
-        network: The frozen part, None if nothing is.
-        engine: "openvino" or "keras".
-
-    Returns:
-        The collector; nothing is computed yet.
-    """
-    root = cache_root()
-    frozen = frozen_part(
-        network,
-        engine,
-        pooling=pooling,
-        size=size_of(config),
-        backbone=config.model.row.identity,
-        memory=Memory(root),
-        device=device,
-    )
-    store = root if config.train.cache else None
-    return FeatureExtractor(maker, frozen, store, config.inputs.workers, progress)
 
 
 def answers(
@@ -314,19 +261,16 @@ def answers(
         float32 [N, n], class probabilities in the order of the manifest.
     """
     parts = split_at_freeze(reference)
-    inputs = config.inputs
-    maker = ViewMaker(
+    extractor = FeatureExtractor.of(
+        config,
         manifest.source,
-        size_of(config),
-        inputs.resize,
-        load_policy(inputs.augment),
-        config.train.seed,
+        FrozenNetwork(parts.prefix) if parts.prefix else None,
+        engine="keras",
+        pooling=parts.pooling,
+        device=device,
+        progress=progress,
     )
-    network = Traced(parts.prefix) if parts.prefix else None
-    extractor = build_collector(
-        config, maker, parts.pooling, device, progress, network, "keras"
+    features = SplitFeatures.of(
+        manifest, split, extractor, [PLAIN], "Computing features"
     )
-    examples = manifest.of(split)
-    rows = extractor.collect(examples, [PLAIN], "Computing features")
-    side = _side(manifest, examples, extractor, rows, parts.pooling)
-    return score(parts.suffix, side)
+    return score(parts.suffix, features)

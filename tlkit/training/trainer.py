@@ -20,7 +20,7 @@ import numpy as np
 from tlkit.backbones.cut_points import NOTHING
 from tlkit.config import Config, TrainConfig
 from tlkit.dataset.manifest import Manifest
-from tlkit.features.split import Side, score
+from tlkit.features.split_features import SplitFeatures, score
 from tlkit.inputs.sampler import BALANCED
 from tlkit.model.phases import HALF, HEAD, LAST, PROBE, Phase
 from tlkit.progress import Progress
@@ -291,7 +291,7 @@ class Trainer:
         )
 
 
-def features(side: Side) -> np.ndarray:
+def features(side: SplitFeatures) -> np.ndarray:
     """What the frozen part says of the plain images of a side, pooled."""
     rows = np.concatenate(list(side.plain()))
     return rows.mean(axis=(1, 2)) if rows.ndim == 4 else rows

@@ -98,8 +98,8 @@ def features_at_cuts(
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
     with symbolic():
-        body = build_body(config.model.row, size_of(config))
-    points = [point.name for point in cuttable(body)]
+        body = build_backbone(config.model.row, size_of(config))
+    points = [point.name for point in cut_operations(body)]
     names = _chosen(config, asked, body, points)
     failed: dict[str, str] = {}
     with keras.device(device):
@@ -152,7 +152,7 @@ def _not_a_cut(
     name: str, points: list[str], body: keras.Model, backbone: str
 ) -> UsageError:
     listed_by = shlex.join(("tlkit", "backbones", "show", backbone))
-    if name in {operation.name for operation in body_operations(body)}:
+    if name in {operation.name for operation in backbone_operations(body)}:
         return UsageError(
             f"{backbone} cannot be compared at {name!r}: other paths lead around it.",
             hint=f"Layers at which it comes apart: {listed_by}",
@@ -174,7 +174,7 @@ def _passes(names: Sequence[str], unfinished: set[str]) -> list[list[str]]:
 
 
 def _prefix(body: keras.Model, names: Sequence[str]) -> FrozenNetwork:
-    operations = {operation.name: operation for operation in body_operations(body)}
+    operations = {operation.name: operation for operation in backbone_operations(body)}
     outputs = [output_of(operations[name]) for name in names]
     chosen = outputs if outputs[1:] else outputs[0]
     return FrozenNetwork(keras.Model(body.inputs[0], chosen, name="prefix"))

@@ -78,7 +78,7 @@ def flip_features(
     extractor = FeatureExtractor.of(
         config,
         manifest.source,
-        None if random else FrozenNetwork(reference.body),
+        None if random else FrozenNetwork(reference.base_model),
         engine="" if random else choose_engine(config.train.engine, device, progress),
         pooling=GAP,
         device=device,

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from tlkit.backbones.graph import producer
 from tlkit.config import Config, size_of
 from tlkit.device import dtype_policy
 from tlkit.features.engines.base import Engine, FrozenNetwork
@@ -47,7 +48,7 @@ def layer_specs(
 ) -> tuple[LayerSpec, ...]:
     """Describe the outputs of frozen layers, from the input up."""
     about = {"backbone": backbone, "size": size, "engine": engine.numerics}
-    names = [str(out._keras_history.operation.name) for out in network.model.outputs]
+    names = [str(producer(out).name) for out in network.model.outputs]
     if len(names) > 1 and engine.compute != "float32":
         # Where a result is due decides what is rounded to fewer digits on the way.
         about[TOGETHER] = names
@@ -81,4 +82,4 @@ def build_frozen(config: Config, cut: str, policy: str) -> keras.Model:
             weights=str(model.weights),
             seed=config.train.seed,
         )
-    return classifier.body
+    return classifier.base_model

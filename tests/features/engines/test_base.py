@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from tests.features.engines.conftest import SIZE, images, split
-from tlkit.backbones.cut_points import cuttable, output_of, unfinished
-from tlkit.backbones.graph import build_body
+from tlkit.backbones.cut_points import cut_operations, unfinished
+from tlkit.backbones.graph import build_backbone, output_of
 from tlkit.backbones.registry import find
 from tlkit.features.engines.base import FrozenNetwork
 from tlkit.features.engines.choose import build_engine
@@ -34,8 +34,8 @@ def test_both_engines_compute_what_the_network_does(network, tmp_path):
 
 @pytest.mark.parametrize("name", ["keras", "openvino"])
 def test_several_maps_come_in_order_and_each_as_if_it_were_alone(tmp_path, name):
-    body = build_body(find("mobilenetv2"), SIZE)
-    points = [p for p in cuttable(body) if p.name not in unfinished(body)][:14]
+    body = build_backbone(find("mobilenetv2"), SIZE)
+    points = [p for p in cut_operations(body) if p.name not in unfinished(body)][:14]
     outputs = [output_of(point) for point in points]
     many = FrozenNetwork(keras.Model(body.inputs[0], outputs))
     made = built(name, many, tmp_path)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tlkit.backbones.weights.load import layers_digest
+from tlkit.backbones.weights.load import layers_checksum
 
 # Images that are handed to an engine at a time.
 GROUP = 16
@@ -40,7 +40,7 @@ class FrozenNetwork:
     @functools.cached_property
     def checksum(self) -> str:
         """SHA-256 of the names and values of its weights."""
-        return layers_digest(self.model.layers)
+        return layers_checksum(self.model.layers)
 
     @functools.cached_property
     def function(self) -> Any:

@@ -1,4 +1,4 @@
-"""Where tlkit keeps what it can make again, and how much that may be."""
+"""The place and size of the cache, which holds what tlkit can compute again."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 
 from tlkit.errors import UsageError
 
-# What is known of images that were read, a file a source.
+# Folder of what was measured of images, a file for each source.
 IMAGES = "images"
 DEFAULT_CAP_GB = 10.0
 
 
 def cache_root() -> Path:
-    """Where the cache is: TLKIT_CACHE, or ~/.cache/tlkit."""
+    """Return the cache folder: TLKIT_CACHE, or ~/.cache/tlkit."""
     named = os.environ.get("TLKIT_CACHE")
     return Path(named).expanduser() if named else Path.home() / ".cache" / "tlkit"
 
 
 def fault(root: Path) -> str:
-    """Why the cache cannot be written to, "" if it can."""
+    """Return the reason why a cache folder cannot be written to, "" if it can."""
     place = root
     while not place.exists() and place != place.parent:
         place = place.parent
@@ -30,13 +30,13 @@ def fault(root: Path) -> str:
 
 
 def cap_bytes() -> int:
-    """How much may be kept: TLKIT_CACHE_GB, or 10 GB (1e9 bytes).
+    """Return the largest size of the cache: TLKIT_CACHE_GB (1e9 bytes), or 10 GB.
 
     Returns:
         Bytes.
 
     Raises:
-        UsageError: TLKIT_CACHE_GB is no number from 0 up.
+        UsageError: TLKIT_CACHE_GB is not a number from 0 up.
     """
     text = os.environ.get("TLKIT_CACHE_GB") or str(DEFAULT_CAP_GB)
     try:
@@ -45,7 +45,7 @@ def cap_bytes() -> int:
         cap = math.nan
     if not 0 <= cap < math.inf:
         raise UsageError(
-            f"TLKIT_CACHE_GB should be a number of gigabytes, is {text!r}.",
+            f"TLKIT_CACHE_GB must be a number of gigabytes, got {text!r}.",
             hint="For example TLKIT_CACHE_GB=20.",
         )
     return int(cap * 1e9)

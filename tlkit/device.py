@@ -1,4 +1,4 @@
-"""Where the numbers are crunched: processors, graphics cards and their precision."""
+"""The device that computes, and its precision."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from tlkit.errors import RunError
 
 
 def gpus() -> list[str]:
-    """The names of the graphics cards TensorFlow can use here."""
+    """Return the names of the GPUs that TensorFlow can use."""
     return [device.name for device in tf.config.list_physical_devices("GPU")]
 
 
 def choose_device(device: str) -> str:
-    """The device a run uses.
+    """Return the device that a run uses.
 
     Args:
-        device: "auto" takes a GPU where there is one, "cpu" and "gpu" insist.
+        device: "auto" takes a GPU if there is one; "cpu" and "gpu" insist.
 
     Returns:
         A name for `keras.device`.
 
     Raises:
-        RunError: A GPU was asked for and there is none; never a silent fall-back.
+        RunError: "gpu" was given, and there is none; never a silent fallback.
     """
     found = gpus()
     if device == "gpu" and not found:
@@ -38,7 +38,7 @@ def choose_device(device: str) -> str:
 
 
 def choose_precision(precision: str, device: str) -> str:
-    """The dtype policy training runs in.
+    """Return the dtype policy of the training.
 
     Args:
         precision: As in the configuration; "auto" is mixed_float16 on a GPU.
@@ -54,7 +54,7 @@ def choose_precision(precision: str, device: str) -> str:
 
 @contextlib.contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
-    """Context in which new layers get this policy; the old one comes back after.
+    """Give new layers a dtype policy; the previous one is restored afterwards.
 
     Args:
         name: Such as "mixed_float16".

@@ -1,10 +1,10 @@
-"""The errors a user can meet: every one says what is wrong and what to do.
+"""The errors that a user can get: each says what failed and what to do.
 
-TlkitError            work that failed             exit code 1
+TlkitError            work that failed                                 exit code 1
 ├── DatasetError      source or data set directory unusable
-├── WeightsError      pretrained weights missing, unfit or damaged
-├── RunError          run directory unusable, training or export went wrong
-└── UsageError        a wrong option, name or value   exit code 2
+├── WeightsError      pretrained weights missing, damaged or of another shape
+├── RunError          result directory unusable, or training or export failed
+└── UsageError        invalid option, name or value                    exit code 2
     └── ConfigError   several of them, shown at once
 """
 
@@ -13,13 +13,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# A longer list does not fit into a hint.
+MOST_LISTED = 20
+
 
 class TlkitError(Exception):
-    """A failure with an explanation for the person at the terminal.
+    """A failure with an explanation for the user.
 
     Args:
-        message: What was expected and what came instead.
-        hint: What to do about it.
+        message: What failed, and the value received.
+        hint: What to do about it, an imperative sentence.
     """
 
     exit_code = 1
@@ -31,16 +34,16 @@ class TlkitError(Exception):
 
 
 class DatasetError(TlkitError):
-    """A source folder or data set directory cannot be used as it is."""
+    """A source folder or data set directory that cannot be used."""
 
 
 class WeightsError(TlkitError):
-    """Pretrained weights are missing, do not fit, or hold NaN where used.
+    """Pretrained weights that are missing, do not fit, or have NaN in a layer used.
 
     Args:
         message: As for TlkitError.
-        hint: Likewise.
-        valid_to: The last layer that can be cut at and does without the NaN, if any.
+        hint: As for TlkitError.
+        valid_to: Last cut without NaN; "" if there is none.
     """
 
     def __init__(self, message: str, *, hint: str = "", valid_to: str = "") -> None:
@@ -49,21 +52,21 @@ class WeightsError(TlkitError):
 
 
 class RunError(TlkitError):
-    """A run directory cannot be used, or training or export went wrong."""
+    """A result directory that cannot be used, or a failed training or export."""
 
 
 class UsageError(TlkitError):
-    """An option, a name or a value that cannot be meant."""
+    """An invalid option, name or value."""
 
     exit_code = 2
 
 
 class ConfigError(UsageError):
-    """Every fault of a configuration at once.
+    """All faults of a configuration at once.
 
     Args:
-        source: Where the configuration came from, a file name or "the options".
-        faults: One line a fault.
+        source: Origin of the configuration: a file name or "the options".
+        faults: One line for each fault.
     """
 
     def __init__(self, source: str, faults: Iterable[str]) -> None:
@@ -74,28 +77,28 @@ class ConfigError(UsageError):
 
 
 def unknown_name(
-    what: str, name: str, known: Iterable[str], *, listed_by: str = ""
+    kind: str, name: str, known: Iterable[str], *, listed_by: str = ""
 ) -> UsageError:
-    """The error for a name that is not in a list, with near-miss suggestions.
+    """Return the error for a name that is not in a list, with similar names.
 
     Args:
-        what: What the name should name, as in "backbone".
-        name: What came.
-        known: The names that exist.
-        listed_by: The command that lists them, named where they are too many to.
+        kind: What is named, such as "backbone".
+        name: Name received.
+        known: Names that exist.
+        listed_by: Command that lists them, for the hint if there are many.
 
     Returns:
-        The error, to be raised by the caller.
+        The error, for the caller to raise.
     """
     known = list(known)
-    lowered = {candidate.lower(): candidate for candidate in known}
+    lowered = {each.lower(): each for each in known}
     near = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)
     if near:
         hint = "Did you mean " + " or ".join(lowered[n] for n in near) + "?"
-    elif len(known) <= 20:
+    elif len(known) <= MOST_LISTED:
         hint = f"Known: {', '.join(known)}."
     elif listed_by:
         hint = f"List them with: {listed_by}"
     else:
         hint = f"{len(known)} are known, {known[0]} and {known[-1]} among them."
-    return UsageError(f"Unknown {what} {name!r}.", hint=hint)
+    return UsageError(f"Unknown {kind} {name!r}.", hint=hint)

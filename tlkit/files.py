@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files and directories that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tlkit.errors import UsageError
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put a text in place in one step; a kill leaves the old file or the new one.
+    """Write a text in one step; a kill leaves the old file or the new one.
 
     Args:
-        path: Where to; the folder exists.
-        text: UTF-8 is written, newlines as they are.
+        path: File to write, in a folder that exists.
+        text: Written as UTF-8, with its newlines unchanged.
 
     Raises:
         OSError: It cannot be written; nothing is left of the attempt.
@@ -34,11 +34,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Put a value in place as indented JSON, in one step.
+    """Write a value as indented JSON, in one step.
 
     Args:
-        path: Where to; the folder exists.
-        value: What json can hold.
+        path: File to write, in a folder that exists.
+        value: Any value that JSON can hold, without NaN or infinity.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
@@ -48,21 +48,21 @@ def write_json(path: Path, value: Any) -> None:
 def replaced_directory(
     path: Path, *, marker: str, overwrite: bool, what: str
 ) -> Iterator[Path]:
-    """A directory made aside and put in place whole, once the work has succeeded.
+    """Make a directory elsewhere, and move it in place once the work has succeeded.
 
     Args:
-        path: The directory to make.
-        marker: A file that every directory of this kind holds; a directory without
-            it is never replaced.
-        overwrite: Whether an existing one may be replaced.
-        what: What it is, for messages.
+        path: Directory to make.
+        marker: File that every directory of this kind has; a directory without it is
+            never replaced.
+        overwrite: Whether an existing directory of this kind may be replaced.
+        what: Kind of the directory, for messages.
 
     Yields:
-        An empty draft directory beside the path; gone if the work fails.
+        An empty draft directory in the same folder, removed if the work fails.
 
     Raises:
         UsageError: It exists and must not be replaced, or cannot be made.
-        OSError: The system failed at the last step; what stood there is back.
+        OSError: The last step failed; the previous directory is restored.
     """
     if is_taken(path):
         refuse_existing(path, marker=marker, overwrite=overwrite, what=what)
@@ -85,10 +85,10 @@ def replaced_directory(
 
 @contextlib.contextmanager
 def passing_directory(path: Path) -> Iterator[Path]:
-    """An empty directory that is gone afterwards.
+    """Make an empty directory, and remove it afterwards.
 
     Args:
-        path: Where; what an earlier one has left there goes first.
+        path: Directory to make; remains of an earlier one are removed first.
 
     Yields:
         The path.
@@ -105,33 +105,35 @@ def passing_directory(path: Path) -> Iterator[Path]:
 
 
 def is_taken(path: Path) -> bool:
-    """Whether something stands in this place; an empty directory does not count."""
+    """Return whether a path exists and is not just an empty directory."""
     if path.is_dir():
         return any(path.iterdir())
     return path.exists() or path.is_symlink()
 
 
 def aside(path: Path) -> Path:
-    """A hidden name beside a path that nothing bears yet."""
+    """Return a new hidden name in the folder of a path."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
 
 
 def not_a_file(path: Path) -> str:
-    """What is in the place of a file that should be there; empty if it is one."""
+    """Return what a path is if it is not a file, "" if it is one."""
     if path.is_file():
         return ""
-    return "a folder" if path.is_dir() else "no file" if path.exists() else "not there"
+    return (
+        "a folder" if path.is_dir() else "not a file" if path.exists() else "not there"
+    )
 
 
 def make_directory(path: Path, advice: str = "Choose another --out.") -> None:
     """Make a directory and its parents.
 
     Args:
-        path: What to make; it may exist.
-        advice: What to do if that cannot be, beside mending the permissions.
+        path: Directory to make; it may exist.
+        advice: Hint where it cannot be made, besides fixing the permissions.
 
     Raises:
-        UsageError: It cannot be made, or not be written to.
+        UsageError: It cannot be made, or cannot be written to.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -141,23 +143,23 @@ def make_directory(path: Path, advice: str = "Choose another --out.") -> None:
     if fault:
         raise UsageError(
             f"{path} cannot be written to: {fault}.",
-            hint=f"{advice} Or mend the permissions.",
+            hint=f"{advice} Or fix the permissions.",
         )
 
 
 def refuse_existing(path: Path, *, marker: str, overwrite: bool, what: str) -> None:
-    """Refuse to replace what must not be replaced.
+    """Refuse to replace a path that must not be replaced.
 
     Args:
-        path: Something that exists.
-        marker: A file that every directory of this kind holds.
-        overwrite: Whether one of this kind may be replaced.
-        what: What it should be, for messages.
+        path: Path that exists.
+        marker: File or folder that every directory of this kind has.
+        overwrite: Whether a directory of this kind may be replaced.
+        what: Kind of the directory, for messages.
 
     Raises:
-        UsageError: It is of another kind, or may not be replaced.
+        UsageError: It is of another kind, or must not be replaced.
     """
-    if not (path / marker).is_file():
+    if not (path / marker).exists():
         raise UsageError(
             f"{path} exists and is not a {what}, so it is left alone.",
             hint="Choose another --out.",

@@ -1,4 +1,4 @@
-"""Importing a package without what it would bring along."""
+"""Imports of a package without the packages that it would bring along."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def hidden(name: str) -> Iterator[None]:
-    """Within, an optional package looks as if it were not installed.
+    """Hide an optional package, as if it were not installed.
 
     Args:
-        name: Of the package; nothing is hidden if it was imported before.
+        name: Name of the package; nothing is hidden if it is already imported.
 
     Yields:
         Nothing.
@@ -31,11 +31,11 @@ def hidden(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def bare(*names: str) -> Iterator[None]:
-    """Within, modules of packages are imported without what the packages import.
+    """Let modules of packages be imported without running the package itself.
 
     Args:
-        names: Of the packages, whose own `__init__` is not run; nothing is done if one
-            of them was imported before.
+        names: Packages whose `__init__` is not run; nothing is done if one of them
+            is already imported.
 
     Yields:
         Nothing.

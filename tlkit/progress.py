@@ -1,4 +1,4 @@
-"""How long work tells of itself: the stages report, the command line draws."""
+"""The progress of long work: stages report it, the command line draws it."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ T = TypeVar("T")
 
 
 class Progress(Protocol):
-    """What a stage reports to; the default is silence."""
+    """The receiver of all that a stage reports."""
 
     def start(self, task: str, total: int | None = None) -> None:
-        """A piece of work begins.
+        """Begin a task.
 
         Args:
-            task: What is done, as in "Reading images".
-            total: Number of steps, None where it is not known.
+            task: What is done, such as "Reading images".
+            total: Number of steps, None if unknown.
         """
 
     def advance(self, steps: int = 1) -> None:
-        """So many steps of the current work are done."""
+        """Count steps of the current task as done."""
 
     def note(self, message: str) -> None:
-        """One line the user should see, whatever is in progress."""
+        """Show a line, whatever is in progress."""
 
     def warn(self, message: str) -> None:
-        """One line the user should act on."""
+        """Show a line that the user should act on."""
 
 
 class Silent:
-    """Reports nowhere; what the Python API uses unless told otherwise."""
+    """A Progress that shows nothing, the default of the Python API."""
 
     def start(self, task: str, total: int | None = None) -> None:
-        """Ignore a beginning."""
+        """Ignore a task."""
 
     def advance(self, steps: int = 1) -> None:
         """Ignore a step."""
@@ -45,12 +45,15 @@ class Silent:
         """Ignore a warning."""
 
 
-class Quiet:
-    """Hands on bars, and each warning once; lines of work that is done often are lost.
+SILENT = Silent()
+
+
+class Quiet(Silent):
+    """A Progress for repeated work: bars and new warnings pass, lines do not.
 
     Args:
-        progress: Where to.
-        before: Put before the name of each task.
+        progress: Receiver of what passes.
+        before: Prefix of the name of each task.
     """
 
     def __init__(self, progress: Progress, before: str = "") -> None:
@@ -59,18 +62,15 @@ class Quiet:
         self._warned: set[str] = set()
 
     def start(self, task: str, total: int | None = None) -> None:
-        """Begin a bar."""
+        """Begin a task with the prefix in its name."""
         self.progress.start(f"{self.before}{task}", total)
 
     def advance(self, steps: int = 1) -> None:
-        """Move the bar on."""
+        """Pass on a step."""
         self.progress.advance(steps)
 
-    def note(self, message: str) -> None:
-        """Ignore a line."""
-
     def warn(self, message: str) -> None:
-        """Hand a warning on that is new."""
+        """Pass on a warning if it is new."""
         if message not in self._warned:
             self._warned.add(message)
             self.progress.warn(message)
@@ -79,13 +79,13 @@ class Quiet:
 def track(
     items: Iterable[T], progress: Progress, task: str, total: int | None = None
 ) -> Iterator[T]:
-    """Hand the items on, reporting each one.
+    """Yield the items and report each one after it is done.
 
     Args:
-        items: What is worked on.
-        progress: Where to report.
-        task: What is done, as in "Reading images".
-        total: Number of items, None where it is not known.
+        items: Any items.
+        progress: Receiver of the reports.
+        task: What is done, such as "Reading images".
+        total: Number of items, None if unknown.
 
     Yields:
         The items, in order.

@@ -1,4 +1,4 @@
-"""Recipes: settings of a training run as a YAML file, packaged or a user's own."""
+"""Recipes: YAML files with the settings of a training run."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from tlkit.errors import ConfigError, UsageError, unknown_name
 
 
 def recipe_folder() -> Path:
-    """Where the packaged recipes lie, in an installed wheel or in a checkout."""
+    """Return the folder of packaged recipes, in a wheel or in a checkout."""
     packaged = Path(__file__).parent / "recipes"
     return packaged if packaged.is_dir() else Path(__file__).parents[1] / "recipes"
 
 
 def recipe_names() -> list[str]:
-    """The names that `--recipe` takes besides a path, sorted."""
+    """Return the names of the packaged recipes, sorted."""
     return sorted(path.stem for path in recipe_folder().glob("*.yaml"))
 
 
 def read_recipe(recipe: str | Path) -> tuple[str, dict[str, Any]]:
-    """A recipe's settings as nested mappings, not yet checked.
+    """Read the settings of a recipe, without checking them.
 
     Args:
-        recipe: The name of a packaged recipe, or the path of a YAML file such as
+        recipe: Name of a packaged recipe, or path of a YAML file such as
             RUN/config.yaml.
 
     Returns:
-        Where it was read from, for messages, and the mapping.
+        The path, for messages, and the nested mapping.
 
     Raises:
-        UsageError: Neither a packaged recipe nor a readable file.
-        ConfigError: Not YAML, or not a mapping.
+        UsageError: It is neither a packaged recipe nor a readable file.
+        ConfigError: The file is not YAML, or not a mapping.
     """
     path = recipe_folder() / f"{recipe}.yaml"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Arrays that this process and its workers see at once: no pixel is pickled."""
+"""Arrays shared with the worker processes, so that no pixel is pickled."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import math
 import os
 import tempfile
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from loky.backend import resource_tracker
 
-# Memory for images between the workers and the network, however large they are.
+# Limit of the memory for images on their way from the workers to the network.
 MOST_BYTES = 256 << 20
 # A file system in memory, where the system has one.
 MEMORY = Path("/dev/shm")
@@ -22,12 +21,12 @@ MEMORY = Path("/dev/shm")
 class SharedArrays:
     """A number of uint8 arrays of one shape in a file mapped into memory.
 
-    The file is gone after the `with`; and also if the process is killed, by a watcher
-    that loky keeps.
+    The file is removed after the `with`. If the process is killed, a watcher of loky
+    removes it.
 
     Args:
         count: Number of arrays.
-        shape: Of each.
+        shape: Shape of each.
     """
 
     def __init__(self, count: int, shape: tuple[int, ...]) -> None:
@@ -36,20 +35,15 @@ class SharedArrays:
 
     @staticmethod
     def affordable(shape: tuple[int, ...], wanted: int) -> int:
-        """As many arrays as are wanted and MOST_BYTES hold, but 2 at least."""
+        """Return how many of the wanted arrays fit into MOST_BYTES, at least 2."""
         return max(2, min(wanted, MOST_BYTES // math.prod(shape)))
 
     def __enter__(self) -> SharedArrays:
-        """Nothing to do, they are there."""
+        """Return the arrays, which exist already."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Remove the file; whoever has it mapped keeps it until he lets go."""
+    def __exit__(self, *_: object) -> None:
+        """Remove the file; processes that have it mapped keep the memory."""
         attach.cache_clear()
         with contextlib.suppress(OSError):
             Path(self.path).unlink()
@@ -61,25 +55,25 @@ def attach(path: str, count: int, shape: tuple[int, ...]) -> np.ndarray:
     """Map the file of shared arrays, in any process.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         count: Number of arrays.
-        shape: Of each.
+        shape: Shape of each.
 
     Returns:
-        uint8 [count, *shape], to read and to write.
+        uint8 [count, *shape], readable and writable.
     """
     return np.memmap(path, np.uint8, "r+", shape=(count, *shape))
 
 
 def _reserve(size: int) -> str:
-    """A new file of this size, in memory if there is room for it."""
+    """Return a new file of this size, in memory if there is room for it."""
     for folder in (MEMORY, None):
         if folder and not folder.is_dir():
             continue
         handle, path = tempfile.mkstemp(prefix="tlkit-", dir=folder)
         resource_tracker.register(path, "file")
         try:
-            # Room is taken at once: a lack of it later would be a crash.
+            # Allocated at once, because a lack of room later would crash the process.
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(handle, 0, size)
             else:

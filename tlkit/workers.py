@@ -1,9 +1,9 @@
-"""Worker processes for images: items in, results out in the same order, bounded.
+"""Worker processes that apply a function to items, in order and in bounded memory.
 
 The processes are kept between calls, since starting one costs seconds of imports. They
-are started afresh (never forked), so that they hold neither TensorFlow nor its threads,
-and a script needs no `__main__` guard. They end with the process that started them,
-however that one ends.
+are spawned, not forked, so that they hold neither TensorFlow nor its threads, and a
+script needs no `__main__` guard. They end with the process that started them, however
+that one ends.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ Result = TypeVar("Result")
 
 # Seconds without work after which a worker process ends.
 IDLE = 60
-# Workers decode and warp: hidden GPUs and single-threaded pools keep them out of the
-# way of the process that trains.
+# Workers decode and warp: without GPUs and with one thread each they leave the machine
+# to the process that trains.
 ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 
 KILLED = "A worker process was killed before it had finished an image."
-KILLED_HINT = "Most often memory ran out: try fewer workers or smaller images."
+KILLED_HINT = "Use fewer workers or smaller images: most often memory ran out."
 
 _pools: dict[int, ProcessPoolExecutor] = {}
 _lock = threading.Lock()
 
 
 def cpu_count() -> int:
-    """The number of processors this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def warm_up(function: Callable[[], None], workers: int | None = None) -> None:
-    """Let the worker processes get ready, while this one does something else.
+    """Let the worker processes import modules while this one goes on.
 
     Args:
-        function: A module-level function that imports what their work will need.
+        function: Module-level function that imports what their work will need.
         workers: As for `in_order`.
     """
     workers = cpu_count() if workers is None else workers
@@ -70,11 +70,12 @@ def in_order(
     """Apply a function to every item in worker processes, keeping the order.
 
     Args:
-        function: A module-level function; it runs in another process.
-        items: What it is applied to; may be endless, is drawn as needed.
-        workers: Number of processes, one a processor by default; 0 works in this one.
-        ahead: At most so many items are begun and not yet handed on, so that memory
-            does not grow with the number of items; four a worker by default.
+        function: Module-level function; it runs in another process.
+        items: Its arguments; may be endless, drawn as needed.
+        workers: Number of processes, one per processor by default; 0 works in this
+            process.
+        ahead: Most items that are begun and not yet yielded, so that memory does not
+            grow with the number of items; four per worker by default.
 
     Yields:
         `function(item)` for each item, in the order of the items.
@@ -94,25 +95,27 @@ def arrays_in_order(
     *,
     workers: int | None = None,
 ) -> Generator[tuple[np.ndarray, Result], None, None]:
-    """As `in_order`, for functions that fill an array: it is shared, not copied.
+    """Apply a function that fills an array to every item, as `in_order` does.
+
+    The arrays are shared with the workers, not copied.
 
     Args:
-        function: Takes an item and a uint8 array of this shape to write to.
-        items: What it is applied to; may be endless, is drawn as needed.
-        shape: Of every array.
-        workers: Number of processes, one a processor by default; 0 works in this one.
+        function: Module-level function of an item and a uint8 array to write to.
+        items: Its arguments; may be endless, drawn as needed.
+        shape: Shape of every array.
+        workers: As for `in_order`.
 
     Yields:
-        The array, good until the next one is asked for, and what the function said.
+        The array, valid until the next one is drawn, and the result of the function.
     """
     workers = cpu_count() if workers is None else workers
     if workers == 0:
         own = np.empty(shape, np.uint8)
         for item in items:
-            said = function(item, own)
-            yield own, said
+            result = function(item, own)
+            yield own, result
         return
-    # One array is with the caller, while the others are being filled.
+    # One array is with the caller while the others are being filled.
     ahead = SharedArrays.affordable(shape, 4 * workers + 1)
     with SharedArrays(ahead, shape) as arrays:
         slots = itertools.cycle(range(ahead))
@@ -120,15 +123,15 @@ def arrays_in_order(
             (_fill, function, item, arrays.path, ahead, shape, slot)
             for item, slot in zip(items, slots, strict=False)
         )
-        for i, said in enumerate(_results(calls, workers, ahead - 1)):
-            yield arrays.array[i % ahead], said
+        for i, result in enumerate(_results(calls, workers, ahead - 1)):
+            yield arrays.array[i % ahead], result
 
 
 class Aside:
-    """Calls that a process of its own makes, while this one goes on.
+    """Calls made in a process of their own while this one goes on.
 
     Args:
-        get_ready: A module-level function that imports what they will need.
+        get_ready: Module-level function that imports what they will need.
         workers: 0 makes every call at once, in this process.
     """
 
@@ -139,14 +142,14 @@ class Aside:
             self._pending.append(self._pool.submit(get_ready))
 
     def __call__(self, function: Callable[..., None], *arguments: object) -> None:
-        """Make a call, or have it made."""
+        """Make a call, here or in the other process."""
         if self._pool:
             self._pending.append(self._pool.submit(function, *arguments))
         else:
             function(*arguments)
 
     def wait(self) -> None:
-        """Return when all calls are made.
+        """Wait until all calls are made.
 
         Raises:
             TlkitError: The process was killed.
@@ -164,7 +167,7 @@ def _results(
     workers: int,
     ahead: int,
 ) -> Generator[Result, None, None]:
-    """Submit calls, (function, *arguments), and hand on what they return."""
+    """Submit calls, (function, *arguments), and yield their results."""
     pool = _pool(workers)
     pending: deque[Future[Result]] = deque()
     try:
@@ -207,7 +210,7 @@ def _discard(workers: int) -> None:
 
 
 def _begin(parent: int) -> None:
-    """First thing in a worker: leave Ctrl-C to the parent, and end when it has gone."""
+    """Start a worker: leave Ctrl-C to the parent, and end when the parent has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
@@ -227,5 +230,5 @@ def _fill(
     shape: tuple[int, ...],
     slot: int,
 ) -> Result:
-    """In a worker: fill one of the shared arrays."""
+    """Fill one of the shared arrays, in a worker."""
     return function(item, attach(path, count, shape)[slot])

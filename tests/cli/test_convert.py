@@ -127,7 +127,7 @@ def test_convert_without_images_tells_where_they_belong(photos, tmp_path, capsys
     assert run(["convert", str(photos), "--to", to, *options]) == 0
     shown = capsys.readouterr()
     assert "Next:" not in shown.err
-    assert "renamed_files.csv lists where each one belongs" in shown.err
+    assert "renamed_files.csv lists where each belongs" in shown.err
     assert ("nothing" in shown.out) == (to == "labelme")
 
 

@@ -45,6 +45,6 @@ def test_a_place_that_cannot_be_is_told(tmp_path, capfd):
 def test_a_folder_that_is_no_demo_is_left_alone(tmp_path, overwrite, capfd):
     (tmp_path / "thesis.txt").write_text("years of work")
     assert run(["demo", "--out", str(tmp_path), *overwrite]) == 2
-    assert "is not a demo" in capfd.readouterr().err
+    assert "is not a demo, so it is left alone" in capfd.readouterr().err
     assert (tmp_path / "thesis.txt").exists()
     assert demo.MARKER not in {path.name for path in tmp_path.iterdir()}

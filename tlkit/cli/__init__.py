@@ -32,7 +32,7 @@ from tlkit.cli import (
     search,
     weights,
 )
-from tlkit.cli.terminal import say
+from tlkit.cli.terminal import print_line
 from tlkit.errors import TlkitError
 
 # Errors for which the operating system is the reason, not tlkit.
@@ -148,6 +148,6 @@ def run(arguments: list[str] | None = None) -> int:
 def _explain(message: str, hint: str) -> None:
     if os.environ.get("TLKIT_DEBUG"):
         traceback.print_exc()
-    say(message, "red")
+    print_line(message, "red")
     if hint:
-        say(hint)
+        print_line(hint)

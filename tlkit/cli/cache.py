@@ -6,7 +6,7 @@ import time
 
 import typer
 
-from tlkit.cli.terminal import OUT, say, table, warn
+from tlkit.cli.terminal import OUT, print_line, print_warning, table
 
 cache = typer.Typer(
     help="List or clear the cache: features of frozen layers, and what prepare has "
@@ -25,7 +25,7 @@ def list_() -> None:
 
     root = cache_root()
     if reason := fault(root):
-        warn(f"warning: {reason}: nothing new is kept")
+        print_warning(f"warning: {reason}: nothing new is kept")
     features, images = contents(root), image_caches(root)
     shown = table("backbone", "up to", "engine", ">px", ">vectors", ">MB", ">last used")
     for one in features:
@@ -43,7 +43,7 @@ def list_() -> None:
     if shown.rows:
         OUT.print(shown)
     total = sum(one.bytes for one in features) + sum(kept.bytes for kept in images)
-    say(
+    print_line(
         f"{total / 1e6:.1f} MB in {root}, at most {cap_bytes() / 1e6:,g} "
         "(TLKIT_CACHE and TLKIT_CACHE_GB change place and size)"
     )
@@ -55,7 +55,7 @@ def clear() -> None:
     from tlkit.cache_root import cache_root
     from tlkit.features.cache import clear as remove
 
-    say(f"Removed {remove(cache_root()) / 1e6:.1f} MB")
+    print_line(f"Removed {remove(cache_root()) / 1e6:.1f} MB")
 
 
 def _size_and_time(size: int, used: float) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from tlkit.cli.options import (
     Format,
     columns_by_role,
 )
-from tlkit.cli.terminal import OUT, Terminal, say, table
+from tlkit.cli.terminal import OUT, Terminal, print_line, table
 
 if TYPE_CHECKING:
     from tlkit.dataset.check.check import Checked
@@ -81,7 +81,7 @@ def check(
         _print(checked)
     if out is not None:
         checked.write(out)
-        say(f"{out}: all findings")
+        print_line(f"{out}: all findings")
     raise typer.Exit(0 if checked.clean else 1)
 
 
@@ -98,6 +98,6 @@ def _print(checked: Checked) -> None:
             made.add_row(*row, one.detail)
         OUT.print(made)
     if more := len(checked.findings[SHOWN:]):
-        say(f"... and {more} more; --out leaks.csv writes all")
+        print_line(f"... and {more} more; --out leaks.csv writes all")
     for remark in checked.remarks:
-        say(remark)
+        print_line(remark)

@@ -9,7 +9,7 @@ import typer
 
 from tlkit.cli.options import DATASET, OVERWRITE, given, with_options
 from tlkit.cli.startup import load_tensorflow
-from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, say, table
+from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, print_line, table
 from tlkit.config import Scope, default_of
 from tlkit.errors import UsageError
 
@@ -129,9 +129,9 @@ def _print_table(found: Comparison) -> None:
         made.add_row(*_cells(entry), ", ".join(marks))
     OUT.print(made)
     if len(shown) < len(measured):
-        say(f"{len(measured) - len(shown)} more rows are in compare.csv")
+        print_line(f"{len(measured) - len(shown)} more rows are in compare.csv")
     if failed := sum(bool(entry.failed) for entry in found.entries):
-        say(f"{failed} left out, for the reasons above and in compare.csv")
+        print_line(f"{failed} left out, for the reasons above and in compare.csv")
 
 
 def _cells(entry: Entry) -> list[str]:
@@ -153,7 +153,7 @@ def _cells(entry: Entry) -> list[str]:
 
 
 def _print_advice(found: Comparison) -> None:
-    say(
+    print_line(
         "=: the interval of the difference to the best contains 0: not significant. "
         "ms: one image, float32 Keras, this machine."
     )
@@ -161,14 +161,14 @@ def _print_advice(found: Comparison) -> None:
     _print_choice("Best", found.entries[found.best], best)
     title = f"Cheapest ({found.cost}) within one standard error of it"
     if found.cheapest == found.best:
-        say(f"{title}: the same")
+        print_line(f"{title}: the same")
     else:
         _print_choice(title, found.entries[found.cheapest], cheapest)
 
 
 def _print_choice(title: str, entry: Entry, optimism: float) -> None:
     accuracy = entry.accuracy.value
-    say(
+    print_line(
         f"{title}: {entry.backbone} at {entry.size} px up to {entry.cut}, "
         f"{entry.pooling}. It was selected by its accuracy {accuracy:.3f}: on new "
         f"images expect {accuracy - optimism:.3f}"

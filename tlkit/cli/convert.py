@@ -18,7 +18,7 @@ from tlkit.cli.options import (
     Format,
     columns_by_role,
 )
-from tlkit.cli.terminal import OUT, Terminal, next_step, say, table
+from tlkit.cli.terminal import OUT, Terminal, next_step, print_line, table
 
 if TYPE_CHECKING:
     from tlkit import Converted
@@ -67,8 +67,8 @@ def convert(
         )
     _print_summary(converted)
     if images == "none":
-        say(
-            "The photos were not copied: renamed_files.csv lists where each one belongs."
+        print_line(
+            "The photos were not copied: renamed_files.csv lists where each belongs."
         )
     else:
         _print_next(converted, out)
@@ -104,7 +104,7 @@ def _print_summary(converted: Converted) -> None:
         first = next(each for each in converted.dropped if each.field == field)
         where = f"{first.file}, object {first.obj}" if first.obj else first.file
         OUT.print(f"  {field}, for example {where}: {first.detail}")
-    say(
+    print_line(
         f"{converted.directory}: renamed_files.csv, dropped_fields.csv, rejected.csv, "
         f"convert.json and the files of {converted.format}"
     )

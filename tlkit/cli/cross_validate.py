@@ -17,7 +17,7 @@ from tlkit.cli.options import (
     with_options,
 )
 from tlkit.cli.startup import check_options, load_tensorflow, start_workers
-from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, say
+from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, print_line
 
 if TYPE_CHECKING:
     from tlkit.experiments.cv_result import CVResult
@@ -101,7 +101,7 @@ def _print_spread(metrics: dict[str, Any]) -> None:
         f"{metrics['accuracy_sd']:.3f}, on {metrics['n']} images, macro F1 "
         f"{metrics['macro_f1']:.3f}, loss {metrics['loss']:.3f}"
     )
-    say(
+    print_line(
         f"The interval is {metrics['interval']}. Each image was scored by a network "
         "that it neither trained nor helped to select. If these images were used to "
         "choose the settings, the score is optimistic."
@@ -118,7 +118,7 @@ def _print_comparison(paired: dict[str, Any]) -> None:
         f"[{paired['loss_ci95'][0]:+.3f}, {paired['loss_ci95'][1]:+.3f}]"
     )
     if paired["within_noise"]:
-        say("The difference in accuracy is within the noise.")
+        print_line("The difference in accuracy is within the noise.")
     else:
         word = "better" if paired["accuracy"] > 0 else "worse"
-        say(f"These settings are {word} in accuracy, beyond the noise.")
+        print_line(f"These settings are {word} in accuracy, beyond the noise.")

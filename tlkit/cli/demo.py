@@ -9,9 +9,9 @@ from pathlib import Path
 
 import typer
 
-from tlkit.cli.terminal import Interrupted, say
-from tlkit.errors import TlkitError, UsageError
-from tlkit.files import is_taken, make_directory
+from tlkit.cli.terminal import Interrupted, print_line
+from tlkit.errors import TlkitError
+from tlkit.files import is_taken, make_directory, refuse_existing
 
 MARKER, NEW = "photos", "new"
 # The size of the digits; nano sees more in images of 96.
@@ -30,16 +30,7 @@ def demo(
     from tlkit.dataset.demo_digits import write_digits, write_new_digits
 
     if is_taken(out):
-        if not (out / MARKER).is_dir():
-            raise UsageError(
-                f"{out} exists already, but is not a demo.",
-                hint="Choose another --out.",
-            )
-        if not overwrite:
-            raise UsageError(
-                f"{out} exists already.",
-                hint="Choose another --out, or add --overwrite to replace that demo.",
-            )
+        refuse_existing(out, marker=MARKER, overwrite=overwrite, what="demo")
         shutil.rmtree(out)
     began = time.perf_counter()
     make_directory(out)
@@ -73,7 +64,7 @@ def demo(
 
 
 def _say(text: str) -> None:
-    say(text, "cyan")
+    print_line(text, "cyan")
 
 
 def _tlkit(*arguments: str) -> None:

@@ -14,9 +14,9 @@ from tlkit.cli.terminal import (
     Terminal,
     next_step,
     print_files,
-    say,
+    print_line,
+    print_warning,
     table,
-    warn,
 )
 
 
@@ -78,12 +78,14 @@ def print_score(metrics: dict[str, Any]) -> None:
         if key in metrics["used_for_selection"]
     ]
     if chosen:
-        warn(
+        print_warning(
             f"Optimistic: this split selected {' and '.join(chosen)}. Evaluate on a "
             "test split for an unbiased score."
         )
     if metrics["split"] == "train":
-        warn("These images were trained on, so the score does not measure skill.")
+        print_warning(
+            "These images were trained on, so the score does not measure skill."
+        )
 
 
 def _of_one_label(metrics: dict[str, Any]) -> str:
@@ -128,7 +130,7 @@ def print_certainty(metrics: dict[str, Any]) -> None:
         line += f"; accuracy of the other {kept} {_metric(unknown, 'accuracy')}"
     OUT.print(line)
     if "rejection threshold" in metrics["used_for_selection"]:
-        warn("Optimistic: this split selected the threshold.")
+        print_warning("Optimistic: this split selected the threshold.")
 
 
 def print_views(metrics: dict[str, Any]) -> None:
@@ -144,7 +146,7 @@ def print_views(metrics: dict[str, Any]) -> None:
         f"{views['macro_f1']:.3f}, loss {views['loss']:.3f}; corrected: "
         f"{views['corrected']} predictions, broken: {views['broken']}"
     )
-    say(
+    print_line(
         f"That takes {views['n']} times as long. The exported model, the tables and "
         "the files do not average: the first score is theirs."
     )

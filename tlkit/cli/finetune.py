@@ -17,7 +17,7 @@ from tlkit.cli.options import (
     with_options,
 )
 from tlkit.cli.startup import check_options, load_tensorflow, start_workers
-from tlkit.cli.terminal import Terminal, next_step, say
+from tlkit.cli.terminal import Terminal, next_step, print_line
 from tlkit.errors import UsageError
 from tlkit.recipe import recipe_names
 
@@ -68,6 +68,6 @@ def finetune(
     best, epochs = run.info["best_epoch"], run.info["epochs"]
     selected = f"Kept epoch {best} of {epochs}" if best else "Kept the linear probe"
     early = " (stopped early)" if run.info["stopped_early"] else ""
-    say(f"{selected}{early}, {run.info['seconds']['total']:.0f} s in all")
+    print_line(f"{selected}{early}, {run.info['seconds']['total']:.0f} s in all")
     print_score(run.metrics())
     next_step("tlkit", "evaluate", run.directory)

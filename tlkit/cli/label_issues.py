@@ -17,8 +17,8 @@ from tlkit.cli.terminal import (
     harmless,
     next_step,
     print_files,
+    print_warning,
     table,
-    warn,
 )
 from tlkit.config import Scope
 
@@ -58,7 +58,7 @@ def label_issues(
     if info["label_issues"]["test"]:
         from tlkit.experiments.label_issues_page import ABOUT_THE_TEST
 
-        warn(f"{info['label_issues']['test']} {ABOUT_THE_TEST}")
+        print_warning(f"{info['label_issues']['test']} {ABOUT_THE_TEST}")
     files = {
         "label_issues.html": "their images",
         "label_issues.csv": "all of them; delete the rows whose label is correct",

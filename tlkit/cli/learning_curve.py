@@ -9,7 +9,7 @@ import typer
 
 from tlkit.cli.options import DATASET, OVERWRITE, given, with_options
 from tlkit.cli.startup import load_tensorflow
-from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, say, table
+from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, print_line, table
 from tlkit.config import Scope
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def learning_curve(
         )
     _print_points(found)
     OUT.print(_verdict(found))
-    say(
+    print_line(
         "This holds for more images of the same kind and for a linear probe; "
         "fine-tuning may use them better. A curve of few sizes is a rough guide."
     )

@@ -13,7 +13,7 @@ import typer
 
 from tlkit.cli.options import RUN, WORKERS
 from tlkit.cli.startup import load_tensorflow
-from tlkit.cli.terminal import OUT, Terminal, harmless, say, table
+from tlkit.cli.terminal import OUT, Terminal, harmless, print_line, table
 
 if TYPE_CHECKING:
     from tlkit import Prediction
@@ -42,7 +42,7 @@ def predict(
     {"table": _print_table, "csv": _print_csv, "json": _print_json}[format](predictions)
     failed = sum(prediction.error is not None for prediction in predictions)
     if failed:
-        say(f"{failed} of {len(predictions)} files could not be read.", "red")
+        print_line(f"{failed} of {len(predictions)} files could not be read.", "red")
         raise typer.Exit(1)
 
 

@@ -18,7 +18,7 @@ from tlkit.cli.options import (
     columns_by_role,
 )
 from tlkit.cli.startup import load_tensorflow
-from tlkit.cli.terminal import OUT, Terminal, next_step, say, table
+from tlkit.cli.terminal import OUT, Terminal, next_step, print_line, table
 
 if TYPE_CHECKING:
     from tlkit import Manifest
@@ -159,8 +159,8 @@ def _print_summary(manifest: Manifest) -> None:
         f"{counts['conflicts']} images with two labels, {counts['leaks']} removed as "
         "leaks"
     )
-    say(
+    print_line(
         f"{manifest.directory}: manifest.csv, labels.txt, dataset.json, rejected.csv, "
         "notes.csv, duplicates.csv, report.html"
     )
-    say(f"Look: {manifest.directory / 'report.html'}", "bold")
+    print_line(f"Look: {manifest.directory / 'report.html'}", "bold")

@@ -16,7 +16,14 @@ from tlkit.cli.options import (
     with_options,
 )
 from tlkit.cli.startup import check_options, load_tensorflow
-from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, say, warn
+from tlkit.cli.terminal import (
+    OUT,
+    Terminal,
+    next_step,
+    print_files,
+    print_line,
+    print_warning,
+)
 
 
 # The --minutes of a search limit the whole search, not one training.
@@ -73,7 +80,7 @@ def search(
     print_trials(metrics)
     OUT.print("The run with the best settings:")
     print_score(metrics["run"])
-    say("No trial used the validation images: they did not select the settings.")
+    print_line("No trial used the validation images: they did not select the settings.")
     files = {
         "best.yaml": "a recipe for finetune",
         "trials.csv": "every trial",
@@ -92,7 +99,7 @@ def print_trials(metrics: dict[str, Any]) -> None:
     if "loss" in first and first != best:
         line += f"; the first, all by default: {_scores(first)}"
     OUT.print(line)
-    warn("This score selected the best trial, so it is optimistic.")
+    print_warning("This score selected the best trial, so it is optimistic.")
 
 
 def _scores(trial: dict[str, Any]) -> str:

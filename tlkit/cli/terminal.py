@@ -50,26 +50,26 @@ def harmless(text: str) -> str:
     return HARMFUL.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
-def say(line: str, style: str | None = None) -> None:
+def print_line(line: str, style: str | None = None) -> None:
     """Print a line on standard error."""
     ERR.print(harmless(line), style=style)
 
 
-def warn(line: str) -> None:
+def print_warning(line: str) -> None:
     """Print a line that stands out on standard error."""
-    say(line, "yellow")
+    print_line(line, "yellow")
 
 
 def print_files(folder: Path, files: Mapping[str, str]) -> None:
     """Print the path and the description of each file that exists."""
     for name, description in files.items():
         if (folder / name).exists():
-            say(f"{folder / name}: {description}")
+            print_line(f"{folder / name}: {description}")
 
 
 def next_step(*command: str | Path) -> None:
     """Print the command a user would run now, quoted where necessary."""
-    say(f"Next: {shlex.join(map(str, command))}", "bold")
+    print_line(f"Next: {shlex.join(map(str, command))}", "bold")
 
 
 def table(*columns: str, no_wrap: bool = False) -> Table:
@@ -137,8 +137,8 @@ class Terminal:
 
     def note(self, message: str) -> None:
         """Print a line above the bar."""
-        say(message)
+        print_line(message)
 
     def warn(self, message: str) -> None:
         """Print a warning above the bar."""
-        warn(f"warning: {message}")
+        print_warning(f"warning: {message}")

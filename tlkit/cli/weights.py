@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tlkit.cli.startup import load_tensorflow
-from tlkit.cli.terminal import OUT, next_step, say, table
+from tlkit.cli.terminal import OUT, next_step, print_line, table
 from tlkit.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def list_(
     OUT.print(made)
     some = [one for one in found if one.file]
     here_now = sum(one.here for one in some)
-    say(
+    print_line(
         f"On this machine: {here_now} of {len(some)} pretrained; downloads go to "
         f"{cache_folder()} (KERAS_HOME changes the place)"
     )
@@ -74,9 +74,9 @@ def download(
             path, fetched = weights_cache.download(row)
         except WeightsError as error:
             failed[row.name] = error
-            say(f"{row.name}: {error.message}")
+            print_line(f"{row.name}: {error.message}")
         else:
-            say(f"{row.name}: {path}{'' if fetched else ' (already here)'}")
+            print_line(f"{row.name}: {path}{'' if fetched else ' (already here)'}")
     if failed:
         raise WeightsError(
             f"{len(failed)} of {len(rows)} could not be downloaded: "
@@ -107,7 +107,7 @@ def add(
         if published and published.checksum
         else "no checksum is published: layout, shapes and values were checked"
     )
-    say(f"{row.name}: {path} ({checked}{'' if new else '; already here'})")
+    print_line(f"{row.name}: {path} ({checked}{'' if new else '; already here'})")
     next_step("tlkit", "finetune", "DATASET", "--backbone", row.name)
 
 

@@ -36,12 +36,10 @@ from tlkit.dataset.splitting.groups import grouped
 from tlkit.dataset.splitting.keep import read_previous, settle
 from tlkit.errors import UsageError
 from tlkit.files import replaced_directory
-from tlkit.progress import Progress, Silent
+from tlkit.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     import pandas
-
-SILENT = Silent()
 
 
 def prepare(

@@ -20,12 +20,10 @@ from tlkit.evaluation.report import report, scored_split
 from tlkit.evaluation.tta import choose_views, compare_views, describe, view_maker
 from tlkit.inputs.batches import grouped
 from tlkit.inputs.views import PLAIN, ViewRequest
-from tlkit.progress import Progress, Silent
+from tlkit.progress import SILENT, Progress
 from tlkit.reports import plots
 from tlkit.runs.result_dir import Run
 from tlkit.workers import Aside
-
-SILENT = Silent()
 
 
 def evaluate(

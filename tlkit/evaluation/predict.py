@@ -17,14 +17,13 @@ from natsort import natsorted, ns
 from tlkit.errors import UsageError
 from tlkit.evaluation.postprocessing import postprocessing_of
 from tlkit.evaluation.tta import choose_views, describe, view_maker
-from tlkit.progress import Progress, Silent, track
+from tlkit.progress import SILENT, Progress, track
 from tlkit.runs.result_dir import Run
 from tlkit.tasks.postprocessing import Postprocessing
 from tlkit.tasks.prediction import Prediction
 from tlkit.tasks.task import probabilities
 from tlkit.workers import arrays_in_order
 
-SILENT = Silent()
 BATCH = 32
 
 

@@ -25,12 +25,11 @@ from tlkit.experiments.comparison import (
 )
 from tlkit.features.cut_features import GOOD
 from tlkit.model.head import MAP_POOLINGS
-from tlkit.progress import Progress, Silent
+from tlkit.progress import SILENT, Progress
 from tlkit.reports import plots
 from tlkit.runs.leakage import check_folds
 from tlkit.training.cut_probes import Subjects, probe_cuts
 
-SILENT = Silent()
 SPLITS = ("train", "val")
 # The options of the configuration that a comparison takes.
 OPTIONS = (

@@ -28,7 +28,7 @@ from tlkit.experiments.cv_result import (
     compare_with,
     summarize,
 )
-from tlkit.progress import Progress, Quiet, Silent
+from tlkit.progress import SILENT, Progress, Quiet
 from tlkit.reports import plots
 from tlkit.runs.leakage import check_folds
 from tlkit.runs.result_dir import METRICS
@@ -39,7 +39,6 @@ from tlkit.training.fit_fold import fit_fold
 from tlkit.training.network import Network, build_network
 from tlkit.training.splits import Round, outer_rounds
 
-SILENT = Silent()
 FOLDS = 5
 WORK = "work"
 

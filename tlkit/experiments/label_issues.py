@@ -24,7 +24,7 @@ from tlkit.errors import RunError
 from tlkit.experiments.confident_learning import find_suspects
 from tlkit.experiments.label_issues_page import LabelIssue, label_issues_page
 from tlkit.features.embedding import embedding_config, features_of, network_of
-from tlkit.progress import Progress, Silent
+from tlkit.progress import SILENT, Progress
 from tlkit.runs.leakage import check_folds
 from tlkit.runs.result_dir import versions
 from tlkit.training.probe import Probe, fit_probe
@@ -34,7 +34,6 @@ COLUMNS = (
     "id", "path", "box", "split", "label", "suggested", "p_label", "p_suggested",
     "quality",
 )  # fmt: skip
-SILENT = Silent()
 # In well-known data sets 0.2 to 10 % of the labels are wrong (Northcutt, Athalye and
 # Mueller 2021, arXiv 2103.14749). With more, most are errors of the probe.
 MOST_WRONG = 0.2

@@ -15,7 +15,7 @@ from tlkit.dataset.manifest import Manifest
 from tlkit.experiments.label_issues import groups_of, one_label_each
 from tlkit.experiments.subsets import FOLDS, SubsetErrors, check_classes, measure
 from tlkit.features.embedding import embedding_config, features_of, network_of
-from tlkit.progress import Progress, Silent
+from tlkit.progress import SILENT, Progress
 from tlkit.reports.plots import draw_learning_curve
 from tlkit.runs.leakage import check_folds
 from tlkit.runs.result_dir import versions
@@ -26,7 +26,6 @@ TIMES = (2, 4)
 # A smaller gain in accuracy is hardly worth the images.
 WORTH = 0.01
 PAYS, FLAT, UNCLEAR = "pays", "flat", "unclear"
-SILENT = Silent()
 
 
 @dataclass(frozen=True)

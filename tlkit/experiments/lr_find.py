@@ -34,7 +34,7 @@ from tlkit.dataset.manifest import Manifest
 from tlkit.device import choose_device, choose_precision
 from tlkit.errors import ConfigError, RunError, UsageError
 from tlkit.model.phases import ONE
-from tlkit.progress import Progress, Silent, track
+from tlkit.progress import SILENT, Progress, track
 from tlkit.reports import plots
 from tlkit.tasks.task import Task
 from tlkit.training.augmentation_check import decide
@@ -44,7 +44,6 @@ from tlkit.training.finetune import check_labels, check_splits
 from tlkit.training.fit import close, compile_model
 from tlkit.training.network import build_network
 
-SILENT = Silent()
 TABLE, PLOT = "lr.csv", "lr.png"
 LOWEST, HIGHEST, STEPS = 1e-7, 10.0, 100
 # Over how many steps to either side the loss is smoothed, as a standard deviation; and

@@ -39,14 +39,13 @@ from tlkit.experiments.study import (
     reason_of,
     run_study,
 )
-from tlkit.progress import Progress, Silent
+from tlkit.progress import SILENT, Progress
 from tlkit.recipe import read_recipe
 from tlkit.reports import plots
 from tlkit.runs.leakage import check_folds
 from tlkit.runs.result_dir import METRICS, ResultDir, Run
 from tlkit.training.finetune import check_splits, finetune, free_place
 
-SILENT = Silent()
 BEST, RECIPE = "best.yaml", "recipe.yaml"
 TRIALS, MINUTES = 50, 10.0
 LEAST = {"trials": 1, "minutes": 0.01, "folds": 2}

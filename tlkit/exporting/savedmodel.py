@@ -25,10 +25,9 @@ from tlkit.exporting.verify import FreshProcess
 from tlkit.imaging.decode import ORIENTATION_TAG, decode
 from tlkit.imaging.resize import fit
 from tlkit.imaging.safe_read import Unusable, read_bytes
-from tlkit.progress import Progress, Silent
+from tlkit.progress import SILENT, Progress
 from tlkit.runs.result_dir import Run, versions
 
-SILENT = Silent()
 FORMATS = ("savedmodel",)
 SAMPLES = 12
 # On the same pixels only the order of float32 sums differs.

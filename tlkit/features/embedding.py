@@ -22,7 +22,7 @@ from tlkit.features.extractor import FeatureExtractor
 from tlkit.features.layers import build_frozen
 from tlkit.features.vectors import as_input
 from tlkit.inputs.views import PLAIN
-from tlkit.progress import Progress, Silent
+from tlkit.progress import SILENT, Progress
 from tlkit.workers import in_order
 
 POOLING = "gap"
@@ -34,7 +34,6 @@ HINT = (
     "Name a file of the whole network with --similar-weights FILE, or leave --similar "
     "away; --similar nano takes a small network that comes with tlkit."
 )
-SILENT = Silent()
 
 
 def embedder(

@@ -30,7 +30,7 @@ from tlkit.inputs.mixing import caution
 from tlkit.inputs.sampler import BALANCED
 from tlkit.model.classifier import Classifier
 from tlkit.model.phases import AUTO, HEAD, ONE, PROBE
-from tlkit.progress import Progress, Silent
+from tlkit.progress import SILENT, Progress
 from tlkit.reports import plots
 from tlkit.runs.leakage import check_sides
 from tlkit.runs.result_dir import Run
@@ -44,8 +44,6 @@ from tlkit.training.policy import plain_suffices
 from tlkit.training.train_network import learn
 from tlkit.training.trainer import Trainer
 from tlkit.workers import Aside
-
-SILENT = Silent()
 
 
 def finetune(

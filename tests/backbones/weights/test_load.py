@@ -201,7 +201,7 @@ def test_missing(tmp_path):
         load(find("small"), tmp_path / "nowhere.h5")
     with pytest.raises(UsageError, match="is a folder"):
         load(find("small"), tmp_path)
-    with pytest.raises(UsageError, match="null is no file"):
+    with pytest.raises(UsageError, match="null is not a file"):
         load(find("small"), Path("/dev/null"))
 
 

@@ -32,10 +32,9 @@ from tlkit.dataset.inspection.run import survey
 from tlkit.dataset.manifest import SPLITS, write_table
 from tlkit.dataset.records import in_natural_order
 from tlkit.errors import DatasetError, UsageError
-from tlkit.progress import Progress, Silent
+from tlkit.progress import SILENT, Progress
 
 EDITED = "Its checksum is not the one in dataset.json."
-SILENT = Silent()
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,9 @@ from tlkit.dataset.splitting.examples import Labeling, label
 from tlkit.errors import TlkitError, UsageError, unknown_name
 from tlkit.files import replaced_directory
 from tlkit.imaging.safe_read import Unusable, read_bytes
-from tlkit.progress import Progress, Silent, track
+from tlkit.progress import SILENT, Progress, track
 
 IMAGES = ("copy", "none")
-SILENT = Silent()
 
 
 def convert(

@@ -24,11 +24,9 @@ from tlkit.dataset.report.outliers import odd
 from tlkit.dataset.report.rejected import rejected
 from tlkit.dataset.report.sizes import sizes
 from tlkit.dataset.report.warnings import warnings
-from tlkit.progress import Progress, Silent
+from tlkit.progress import SILENT, Progress
 from tlkit.reports.html import page
 from tlkit.reports.thumbnails import Thumbnails
-
-SILENT = Silent()
 
 
 def write_report(

@@ -33,7 +33,7 @@ def test_smoothing_keeps_lines_and_does_not_lag():
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1])
-def test_the_rate_is_where_the_loss_falls_fastest(noise):
+def test_the_learning_rate_is_where_the_loss_falls_fastest(noise):
     found = suggest(RATES, curve(noise))
     assert found
     steepest, tenth = found
@@ -45,17 +45,17 @@ def test_the_rate_is_where_the_loss_falls_fastest(noise):
     assert float(f"{steepest:.1e}") == steepest
 
 
-def test_noise_is_no_fall():
+def test_noise_is_not_a_fall():
     for seed in range(60):
         assert suggest(RATES, curve(noise=0.1, fall=0.0, seed=seed)) is None
     assert suggest(RATES, np.linspace(1, 2, STEPS).tolist()) is None
 
 
-def test_a_test_on_a_data_set_leaves_table_and_plot(prepared, tmp_path, own_cache):
+def test_a_range_test_writes_a_table_and_a_plot(prepared, tmp_path, own_cache):
     found = lr_find(prepared.directory, tmp_path / "lr", **OPTIONS)
     table = pd.read_csv(tmp_path / "lr" / "lr.csv")
-    assert list(table) == ["rate", "loss", "smoothed"]
-    assert table["rate"].tolist() == pytest.approx(RATES[: len(table)])
+    assert list(table) == ["learning_rate", "loss", "smoothed"]
+    assert table["learning_rate"].tolist() == pytest.approx(RATES[: len(table)])
     assert table["loss"].tolist() == pytest.approx(found.losses)
     assert (tmp_path / "lr" / "lr.png").read_bytes().startswith(b"\x89PNG")
     assert LOWEST < found.steepest < HIGHEST
@@ -67,7 +67,7 @@ def test_a_test_on_a_data_set_leaves_table_and_plot(prepared, tmp_path, own_cach
     assert again.losses == found.losses
 
 
-def test_the_test_uses_the_rows_that_finetune_keeps(prepared, tmp_path, own_cache):
+def test_it_uses_the_features_that_finetune_has_cached(prepared, tmp_path, own_cache):
     settings = {**OPTIONS, "epochs": 1}
     tlkit.finetune(prepared.directory, tmp_path / "run", **settings)
 
@@ -89,18 +89,20 @@ def test_the_test_uses_the_rows_that_finetune_keeps(prepared, tmp_path, own_cach
     assert Told.notes == [f"Took {len(prepared.of('train'))} views from the cache"]
 
 
-def test_where_nothing_is_learnt_there_is_a_plot_and_no_rate(
+def test_where_nothing_is_learned_there_is_a_plot_and_an_error(
     prepared, tmp_path, own_cache, monkeypatch
 ):
     monkeypatch.setattr("tlkit.experiments.lr_find.HIGHEST", 1e-6)
-    with pytest.raises(RunError, match="by more than it wavers"):
+    with pytest.raises(RunError, match="fell by more than its noise"):
         lr_find(prepared.directory, tmp_path / "lr", **OPTIONS)
     assert (tmp_path / "lr" / "lr.png").exists()
     assert len(pd.read_csv(tmp_path / "lr" / "lr.csv")) == STEPS
 
 
-def test_what_is_tried_cannot_be_said(prepared, tmp_path):
-    with pytest.raises(ConfigError, match="lr: a range test tries all rates") as caught:
+def test_options_that_are_tried_cannot_be_given(prepared, tmp_path):
+    with pytest.raises(
+        ConfigError, match="lr: a range test tries all learning rates"
+    ) as caught:
         lr_find(prepared.directory, lr=1e-3, epochs=3, overrides=["train.steps=3"])
     assert len(caught.value.faults) == 3
     with pytest.raises(UsageError, match="No data set"):

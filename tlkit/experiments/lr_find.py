@@ -1,8 +1,7 @@
-"""A data set and a configuration in, a learning rate to begin with out.
+"""The learning rate range test of Smith (2017, arXiv 1506.01186).
 
-The range test of Smith (2017, arXiv 1506.01186): training steps at a rate that rises
-from hopelessly small to far too large, and the loss at each. Where it falls fastest is
-a rate that learns well and is still safe.
+Training steps at a learning rate that rises from far too small to far too large, and
+the loss at each. Where it falls fastest, the learning rate is high and still safe.
 """
 
 from __future__ import annotations
@@ -46,32 +45,32 @@ from tlkit.training.network import build_network
 
 TABLE, PLOT = "lr.csv", "lr.png"
 LOWEST, HIGHEST, STEPS = 1e-7, 10.0, 100
-# Over how many steps to either side the loss is smoothed, as a standard deviation; and
-# by how much that makes it less noisy.
+# The loss is smoothed by a Gaussian of this standard deviation, in steps, which divides
+# the standard deviation of its noise by this factor.
 WIDTH = 3.0
-CALMED = math.sqrt(1 / (2 * math.sqrt(math.pi) * WIDTH))
-# In so many steps at the start next to nothing is learned: they tell the noise. A loss
-# has fallen if it did by so many times as much.
+NOISE_LEFT = math.sqrt(1 / (2 * math.sqrt(math.pi) * WIDTH))
+# The first steps learn next to nothing: their losses show the noise. A fall of the loss
+# counts if it is several times as large.
 IDLE, CLEAR = 20, 4.0
-# The loss has left for good where it is so many times the least.
+# A loss of several times the least one does not come back.
 DIVERGED = 4.0
 
 
 @dataclasses.dataclass(frozen=True)
-class RateTest:
-    """What a range test has found.
+class LRRangeTest:
+    """The result of a learning rate range test.
 
     Attributes:
         directory: Holds lr.csv and lr.png.
-        rates: Learning rate of each step, rising.
-        losses: At each step.
-        smoothed: Likewise, see `smooth`.
-        steepest: The rate where the smoothed loss falls fastest.
-        tenth: A tenth of the rate where it is least.
+        learning_rates: Of each step, rising.
+        losses: Of each step, before it was taken.
+        smoothed: The losses, smoothed over neighboring steps.
+        steepest: The learning rate where the smoothed loss falls fastest.
+        tenth: A tenth of the learning rate with the least smoothed loss.
     """
 
     directory: Path
-    rates: list[float]
+    learning_rates: list[float]
     losses: list[float]
     smoothed: list[float]
     steepest: float
@@ -87,27 +86,28 @@ def lr_find(
     overwrite: bool = False,
     progress: Progress = SILENT,
     **options: Any,
-) -> RateTest:
-    """Find a learning rate by a range test on what `finetune` would train.
+) -> LRRangeTest:
+    """Find a learning rate by a range test.
 
-    All above the freeze point trains, by default the head, on the same cached features.
-    Settings of a recipe that say how the rate goes on, or how long, do not count.
+    Trains what `finetune` would train in one phase above the freeze point, by default
+    the head, on the same cached features. Settings of a recipe about the course of the
+    learning rate or the length of the training have no effect.
 
     Args:
-        data: What `prepare` wrote; may come from the recipe.
-        out: Folder to make; runs/DATA-BACKBONE-lr where not given.
+        data: Data set directory; may come from the recipe.
+        out: Folder to make; runs/DATA-BACKBONE-lr if None.
         recipe: As for `finetune`.
         overrides: As for `finetune`.
-        overwrite: Whether an earlier test in `out` may be replaced.
-        progress: Told of all long work.
+        overwrite: Replace an earlier test in `out`.
+        progress: Receives progress and messages.
         **options: Of `finetune`, without those of config.Scope.COURSE.
 
     Returns:
-        The rates.
+        The range test.
 
     Raises:
-        UsageError: No data set was named, or an option cannot be meant.
-        RunError: The loss fell at no rate.
+        UsageError: No data set was named, or an option is invalid.
+        RunError: The loss fell at no learning rate.
 
     Example:
         >>> tlkit.lr_find("ants", backbone="mobilenet_v2").steepest
@@ -124,34 +124,36 @@ def lr_find(
     ) as draft:
         rates, losses = _measure(config, manifest, progress)
         smoothed = smooth(losses)
-        table = pd.DataFrame({"rate": rates, "loss": losses, "smoothed": smoothed})
+        table = pd.DataFrame(
+            {"learning_rate": rates, "loss": losses, "smoothed": smoothed}
+        )
         files.write_text(draft / TABLE, table.to_csv(index=False))
         found = suggest(rates, losses)
         marks = dict(zip(("steepest", "least / 10"), found or (), strict=False))
         plots.draw_rates(rates, losses, smoothed.tolist(), marks, draft / PLOT)
     if found is None:
         raise RunError(
-            f"At no rate from {LOWEST:g} to {HIGHEST:g} did the loss fall by more than "
-            f"it wavers; {place / PLOT} shows it.",
-            hint="A larger --batch wavers less. Or is there nothing to learn so fast, "
-            "as with --weights none?",
+            f"The loss fell by more than its noise at no learning rate from "
+            f"{LOWEST:g} to {HIGHEST:g}; {place / PLOT} shows it.",
+            hint="Try a larger --batch, which has less noise. With --weights none, "
+            "there may be nothing to learn so fast.",
         )
-    return RateTest(place, rates, losses, smoothed.tolist(), *found)
+    return LRRangeTest(place, rates, losses, smoothed.tolist(), *found)
 
 
 def smooth(losses: Sequence[float]) -> np.ndarray:
-    """Weighted means over the steps around each step, so that nothing lags behind."""
+    """Return weighted means over the steps around each step, without a lag."""
     return np.asarray(gaussian_filter1d(np.asarray(losses, float), WIDTH))
 
 
 def suggest(
     rates: Sequence[float], losses: Sequence[float]
 ) -> tuple[float, float] | None:
-    """Rates to begin with."""
+    """Return the steepest learning rate and a tenth of the best, None if no fall."""
     smoothed, idle = smooth(losses), np.asarray(losses[:IDLE])
     least = int(np.argmin(smoothed))
     start = idle.mean()
-    noise = idle.std(ddof=1) * math.hypot(CALMED, 1 / math.sqrt(IDLE))
+    noise = idle.std(ddof=1) * math.hypot(NOISE_LEFT, 1 / math.sqrt(IDLE))
     if least < IDLE or start - smoothed[least] <= CLEAR * noise:
         return None
     above = np.flatnonzero(smoothed[:least] >= start)
@@ -167,25 +169,26 @@ def _config(
     overrides: Sequence[str],
     options: dict[str, Any],
 ) -> Config:
-    said = [name for name, value in options.items() if value is not None]
-    said += [parse_override(text)[1] for text in overrides]
-    faults = [
-        f"{name}: a range test tries all rates, for as long as it takes; leave it away"
-        for name in said
-        if name in options_of(Scope.COURSE)
-    ]
-    if faults:
+    course = options_of(Scope.COURSE)
+    given = [name for name, value in options.items() if value is not None]
+    given += [parse_override(text)[1] for text in overrides]
+    if faults := [
+        f"{name}: a range test tries all learning rates, for as long as it takes; "
+        "remove it"
+        for name in given
+        if name in course
+    ]:
         raise ConfigError("the options", faults)
     named = {**options, "data": str(data) if data is not None else None}
     config = build_config(recipe=recipe, options=named, overrides=overrides)
-    defaults = {name: getattr(TrainConfig(), name) for name in options_of(Scope.COURSE)}
+    defaults = {name: getattr(TrainConfig(), name) for name in course}
     one = {"phases": ONE, "schedule": "constant", "lr": LOWEST, "epochs": 1}
     train = dataclasses.replace(config.train, **{**defaults, **one})
     config = resolve(dataclasses.replace(config, train=train))
     if not config.data:
         raise UsageError(
             "No data set was named.",
-            hint="tlkit lr-find DATASET, where DATASET is what tlkit prepare wrote.",
+            hint="Run: tlkit lr-find DATASET, with what tlkit prepare wrote.",
         )
     return config
 
@@ -193,7 +196,7 @@ def _config(
 def _measure(
     config: Config, manifest: Manifest, progress: Progress
 ) -> tuple[list[float], list[float]]:
-    """The rate of each step, and the loss there before it was taken."""
+    """Return the learning rate of each step, and the loss before the step."""
     config, _ = with_cut(config, manifest, progress)
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
@@ -216,7 +219,7 @@ def _measure(
         rates, losses = [], []
         planned = np.geomspace(LOWEST, HIGHEST, STEPS).tolist()
         try:
-            for rate in track(planned, progress, "Trying rates", STEPS):
+            for rate in track(planned, progress, "Trying learning rates", STEPS):
                 feed.model.optimizer.learning_rate = rate
                 feed.model.reset_metrics()
                 logs = feed.model.train_on_batch(*next(stream), return_dict=True)

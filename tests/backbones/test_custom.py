@@ -9,10 +9,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
+from tests.backbones.weights.test_hdf5 import KINDS, replace_kernel, write_private
 from tlkit.backbones.cut_points import backbone_operations, cut_operations
 from tlkit.backbones.flatten import graph_of
 from tlkit.backbones.graph import build_backbone, output_of, symbolic
@@ -496,3 +498,21 @@ def test_a_wrong_cut_says_how_they_are_listed(tmp_path):
     row = find(save(plain(), tmp_path, "my own.keras"), preprocessing="none")
     with pytest.raises(UsageError, match="Known: low, norm, half, high"):
         classifier(row, cut="qqq")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_in_other_files_are_refused(tmp_path, kind):
+    path = Path(save(plain(), tmp_path))
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    weights = tmp_path / "w.h5"
+    weights.write_bytes(content["model.weights.h5"])
+    private = write_private(tmp_path / "private.h5", (3, 3, 3, 4))
+    with h5py.File(weights, "a") as file:
+        replace_kernel(file, "layers/conv2d/vars/0", kind, private)
+    with zipfile.ZipFile(path, "w") as archive:
+        content["model.weights.h5"] = weights.read_bytes()
+        for name, data in content.items():
+            archive.writestr(name, data)
+    with pytest.raises(WeightsError, match="takes data from another file"):
+        classifier(find(str(path), preprocessing="none"))

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.conftest import ROOT
 from tlkit.backbones.graph import output_of
 from tlkit.backbones.registry import find
 from tlkit.backbones.spec import HUB_INSTALL, NONE
@@ -66,6 +67,13 @@ def test_without_the_library(monkeypatch):
     with pytest.raises(UsageError, match="needs the library KerasHub") as caught:
         find("hub:resnet_18_imagenet")
     assert caught.value.hint == HUB_INSTALL
+
+
+def test_the_extra_pins_what_the_hint_and_the_checks_install():
+    extra = (ROOT / "pyproject.toml").read_text().split("\nhub = [")[1].split("\n]")[0]
+    pins = HUB_INSTALL.removeprefix("pip install ").split()
+    assert len(pins) == 2
+    assert all(f'"{pin} ;' in extra for pin in pins)
 
 
 def test_a_preset_that_cannot_be_had(preset):

@@ -86,29 +86,26 @@ def _diagnose(path: Path, error: OSError) -> str:
 
 
 def refuse_links(file: h5py.File, path: Path) -> None:
-    """Refuse a file that takes data from others, such as a user's private ones.
+    """Refuse a file that takes data from others, such as a user's private ones."""
 
-    HDF5 follows external links, external storage and virtual datasets to any path that
-    the process can read (CVE-2026-1669).
-    """
-
-    def check(name: str, link: object) -> None:
+    # HDF5 follows all three to any path that the process can read (CVE-2026-1669).
+    def fault(name: str, link: object) -> str | None:
+        entry = file[name] if isinstance(link, h5py.HardLink) else None
         kind = ""
         if isinstance(link, h5py.ExternalLink):
             kind = f"an external link to {link.filename}"
-        elif isinstance(link, h5py.HardLink):
-            entry = file[name]
-            if isinstance(entry, h5py.Dataset) and entry.external:
-                kind = f"external storage in {entry.external[0][0]}"
-            elif isinstance(entry, h5py.Dataset) and entry.is_virtual:
-                kind = "a virtual dataset"
-        if kind:
-            raise WeightsError(
-                f"{path} takes data from another file: {name!r} is {kind}.",
-                hint="Use a file that holds all its weights itself.",
-            )
+        elif isinstance(entry, h5py.Dataset) and entry.external:
+            kind = f"external storage in {entry.external[0][0]}"
+        elif isinstance(entry, h5py.Dataset) and entry.is_virtual:
+            kind = "a virtual dataset"
+        # Anything but None ends the visit; h5py does not pass on exceptions from here.
+        return f"{name!r} is {kind}" if kind else None
 
-    file.visititems_links(check)
+    if found := file.visititems_links(fault):
+        raise WeightsError(
+            f"{path} takes data from another file: {found}.",
+            hint="Use a file that holds all its weights itself.",
+        )
 
 
 def read_layers(

@@ -19,7 +19,7 @@ from tlkit.dataset.duplicates.resolve import decide
 from tlkit.dataset.duplicates.rotated import find_turned
 from tlkit.dataset.duplicates.similar import ABOVE, Features, find_similar
 from tlkit.dataset.formats import ParsedSource, ReaderOptions, Source
-from tlkit.dataset.formats.table_frame import placed
+from tlkit.dataset.formats.table_cells import place_frame
 from tlkit.dataset.inspection.cache import ImageCache, open_image_cache
 from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.inspection.run import survey
@@ -143,7 +143,7 @@ def prepare(
     options.check(workers)
     frame = None
     if not isinstance(src, (str, Path)):
-        frame, src = placed(src, root, options.reading)
+        frame, src = place_frame(src, root, options.reading)
     named, place = check_place(Path(src), Path(out))
     with replaced_directory(
         place, marker=INFO, overwrite=True, what="data set directory"

@@ -70,6 +70,8 @@ class ImageRecord:
         size: Width and height of the image that was drawn on, where told.
         attributes: What else the source says of it, as JSON values.
         shared: Whether the annotation file is about other images as well.
+        relative: Whether coordinates are shares of the oriented image's width and
+            height; `orient` makes pixels of them.
     """
 
     path: str
@@ -81,6 +83,7 @@ class ImageRecord:
     size: tuple[int, int] | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     shared: bool = False
+    relative: bool = False
 
     @property
     def shown(self) -> str:

@@ -41,6 +41,15 @@ def test_what_was_drawn_on_the_stored_image_is_turned():
     assert found.objects[0].label == "a"
 
 
+def test_shares_are_of_the_oriented_image():
+    obj = boxed("a", (0.25, 0.5, 0.5, 1), bbox=(0.25, 0.5, 0.5, 0.75))
+    found = turned(record(obj, relative=True), 6)
+    assert isinstance(found, ImageRecord)
+    assert (found.size, found.relative) == ((80, 100), False)
+    assert found.objects[0].shapes[0].bounds == (20, 50, 40, 100)
+    assert found.objects[0].bbox == (20, 50, 40, 75)
+
+
 @pytest.mark.parametrize(
     ("size", "orientation"), [((100, 80), 1), ((100, 80), 3), ((99, 80), 6)]
 )

@@ -8,13 +8,14 @@ import time
 import numpy as np
 import pandas
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
+from tlkit.dataset.annotations.orient import orient_record
 from tlkit.dataset.formats import ReaderOptions, detect, open_source, table
 from tlkit.dataset.formats.detect import claims
-from tlkit.dataset.formats.table_columns import UnknownColumns, understood
-from tlkit.dataset.formats.table_frame import placed
-from tlkit.dataset.formats.table_rows import header_of
+from tlkit.dataset.formats.table_cells import header_of, place_frame
+from tlkit.dataset.formats.table_columns import UnknownColumns, find_columns
+from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.records import ImageRecord
 from tlkit.errors import DatasetError, UsageError
@@ -49,7 +50,16 @@ def drawn(record: ImageRecord) -> list[tuple[str, tuple[float, ...]]]:
     return [(t.label, tuple(round(v, 6) for v in t.bounds)) for t in record.objects]
 
 
-def test_a_row_a_image(tmp_path):
+def in_pixels(root, record: ImageRecord) -> ImageRecord:
+    """Orient a record as prepare does once it has inspected the image."""
+    with Image.open(root / record.path) as image:
+        size = ImageOps.exif_transpose(image).size
+    oriented = orient_record(record, ImageInfo(record.path, "", "", *size, "JPEG"))
+    assert isinstance(oriented, ImageRecord)
+    return oriented
+
+
+def test_one_row_per_image(tmp_path):
     images(tmp_path, "a/1.jpg", "b/2.jpg", "b/3.jpg")
     write(
         tmp_path,
@@ -130,7 +140,7 @@ def test_a_row_a_image(tmp_path):
 def test_columns_by_their_usual_names(tmp_path, header, roles):
     write(tmp_path, header + "\n")
     names = header_of(tmp_path / "labels.csv")
-    assert understood(names, (), "x").places == roles
+    assert find_columns(names, (), "x").places == roles
 
 
 def test_columns_that_were_said(tmp_path):
@@ -154,7 +164,7 @@ def test_columns_that_cannot_be_told(tmp_path):
     write(tmp_path, "path,class,class_name\n1.jpg,0,cat\n")
     with pytest.raises(DatasetError, match="may be the label: class and class_na") as e:
         parsed(tmp_path)
-    assert e.value.hint == "Say which: --column label=class"
+    assert e.value.hint == "Choose one: --column label=class"
     assert labels(parsed(tmp_path, columns=(("label", "class_name"),))) == {
         "1.jpg": ("cat",)
     }
@@ -287,7 +297,7 @@ def test_a_first_line_that_only_looks_like_it(tmp_path, first):
 def test_a_table_too_large(tmp_path, monkeypatch):
     images(tmp_path, "1.jpg")
     write(tmp_path, "path,label\n1.jpg,cat\n")
-    monkeypatch.setattr("tlkit.dataset.formats.table_rows.MAX_TABLE_BYTES", 20)
+    monkeypatch.setattr("tlkit.dataset.formats.table_cells.MAX_TABLE_BYTES", 20)
     write(tmp_path, "path,label\n", "2.csv")
     assert reasons(parsed(tmp_path)) == [("labels.csv", "too-big")]
 
@@ -380,7 +390,7 @@ def test_several_labels(tmp_path):
     }
     write(tmp_path, "path;label\n1.jpg;b|a\n2.jpg;a|b\n3.jpg;c\n")
     assert parsed(tmp_path).warnings == (
-        "Most labels hold '|', as in 'b|a': --separator '|' makes several labels of "
+        "Most labels hold '|', such as 'b|a': --separator '|' makes several labels of "
         "each.",
     )
     assert parsed(tmp_path, separator="|").warnings == ()
@@ -502,24 +512,35 @@ def test_boxes_of_openimages(tmp_path):
         "0a1,x,/m/dog,?,0,3.5,0,0.5,0\n",
     )
     found = parsed(tmp_path)
-    assert {record.path: drawn(record) for record in found.records} == {
+    assert all(r.relative and r.size is None for r in found.records)
+    records = [in_pixels(tmp_path, record) for record in found.records[:3]]
+    assert {record.path: drawn(record) for record in records} == {
         "0a1.jpg": [("/m/cat", (50, 10, 100, 100)), ("/m/dog", (0, 0, 700, 50))],
         "0b2.jpg": [("/m/dog", (20, 50, 40, 100))],
         # As it is shown, 100 wide and 200 high.
         "0c3.jpg": [("/m/cat", (0, 0, 50, 100))],
     }
-    assert [record.size for record in found.records] == [
-        (200, 100),
-        (200, 100),
-        (100, 200),
+    assert [(record.size, record.relative) for record in records] == [
+        ((200, 100), False),
+        ((200, 100), False),
+        ((100, 200), False),
     ]
     crowd = found.records[1].objects[0].attributes
     assert (crowd["iscrowd"], crowd["IsGroupOf"]) == (1, "1")
-    assert reasons(found) == [
-        ("labels.csv", "ruled-out"),
-        ("0d4.jpg", "not-an-image"),
-    ]
+    assert reasons(found) == [("labels.csv", "ruled-out")]
     assert found.note.endswith("Boxes are shares of width and height.")
+
+
+def test_boxes_in_shares_and_in_pixels_of_one_image(tmp_path):
+    images(tmp_path, "1.jpg")
+    header = "filename,class,xmin,ymin,xmax,ymax\n"
+    write(tmp_path, header + "1.jpg,cat,0.25,0.5,0.5,1\n", "a.csv")
+    write(tmp_path, header + "1.jpg,dog,4,5,20,10\n", "b.csv")
+    records = [in_pixels(tmp_path, record) for record in parsed(tmp_path).records]
+    assert sorted(each for record in records for each in drawn(record)) == [
+        ("cat", (10, 10, 20, 20)),
+        ("dog", (4, 5, 20, 10)),
+    ]
 
 
 def test_the_same_boxes_as_in_yolo(shared_data, tmp_path):
@@ -545,6 +566,7 @@ def test_the_same_boxes_as_in_yolo(shared_data, tmp_path):
     assert found.rejected == ()
     assert sum(len(record.objects) for record in found.records) == 87
     for record in found.records:
+        record = in_pixels(tmp_path, record)
         boxes = sorted(
             (t.label, b[0], b[1], b[2] - b[0], b[3] - b[1])
             for t in record.objects
@@ -640,7 +662,7 @@ def test_a_data_frame(tmp_path, monkeypatch):
             "group": [None, float("nan"), pandas.NA],
         }
     )
-    same, root = placed(frame, None, ReaderOptions())
+    same, root = place_frame(frame, None, ReaderOptions())
     assert root == tmp_path / "photos"
     assert frame["path"][0] == "photos/a/1.jpg"
     found = table.read(open_source(root, frame=same))
@@ -658,9 +680,9 @@ def test_a_data_frame(tmp_path, monkeypatch):
 def test_where_the_images_of_a_data_frame_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     frame = pandas.DataFrame({"file": ["a/1.jpg", "a/2.jpg"], "y": [0, 1]})
-    same, root = placed(frame, None, ReaderOptions())
+    same, root = place_frame(frame, None, ReaderOptions())
     assert (root, list(same["file"])) == (tmp_path / "a", ["1.jpg", "2.jpg"])
-    same, root = placed(frame, "in", ReaderOptions())
+    same, root = place_frame(frame, "in", ReaderOptions())
     assert (root, list(same["file"])) == (tmp_path / "in", ["a/1.jpg", "a/2.jpg"])
     for paths, fault in (
         ([], "has no rows"),
@@ -669,7 +691,7 @@ def test_where_the_images_of_a_data_frame_are(tmp_path, monkeypatch):
     ):
         frame = pandas.DataFrame({"file": paths, "y": ["a"] * len(paths)}, dtype=object)
         with pytest.raises(DatasetError, match=fault):
-            placed(frame, None, ReaderOptions())
+            place_frame(frame, None, ReaderOptions())
 
 
 def test_advice_for_a_data_frame_is_in_terms_of_python(tmp_path):
@@ -766,6 +788,20 @@ def test_prepares_a_table(photos, tmp_path):
     assert len(other.examples) == 24
 
 
+def test_prepares_boxes_in_shares(photos, tmp_path):
+    names = sorted(path.name for path in photos.glob("*.png"))
+    (photos / names[0]).write_text("no image")
+    with Image.open(photos / names[1]) as image:
+        width, height = image.size
+    rows = "".join(f"{name},{name[:3]},0.25,0.5,0.75,1\n" for name in names)
+    write(photos, "filename,class,xmin,ymin,xmax,ymax\n" + rows)
+    manifest = prepare(photos, tmp_path / "out", near=False, label_by="shapes")
+    box = width // 4, height // 2, 3 * width // 4, height
+    assert {example.box for example in manifest.examples} == {box}
+    assert len(manifest.examples) == len(names) - 1
+    assert manifest.info["counts"]["rejected"] == {"not-an-image": 1}
+
+
 def test_what_lies_beside_a_table(photos, tmp_path):
     names = sorted(path.name for path in photos.glob("*.png"))
     rows = [f"{name},{name.split('_')[0]}\n" for name in names]
@@ -830,4 +866,4 @@ def test_a_image_on_two_sides_is_a_leak(photos, tmp_path):
 
 def test_places_are_no_labels():
     with pytest.raises(UnknownColumns, match="none of its columns is known as the lab"):
-        understood(("file", "x", "y"), (), "points.csv")
+        find_columns(("file", "x", "y"), (), "points.csv")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from tlkit.dataset.annotations.shapes import TRANSPOSED, Shape, orient, rectangle
+from tlkit.dataset.annotations.shapes import TRANSPOSED, Shape, orient, rectangle, scale
 from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.records import Annotation, ImageRecord, Rejected
 from tlkit.imaging.safe_read import Unusable
@@ -35,17 +35,20 @@ def orient_records(
 
 
 def orient_record(record: ImageRecord, info: ImageInfo) -> ImageRecord | Rejected:
-    """Bring what was drawn on the stored image to pixels of the oriented one."""
+    """Bring shapes to pixels of the oriented image, from stored ones or from shares."""
     size = info.width, info.height
-    if record.size in {None, size} or not record.objects:
+    drawn_on_oriented = record.size in {None, size} and not record.relative
+    if drawn_on_oriented or not record.objects:
         return record
     stored = _stored_size(info)
-    if record.size != stored:
+    if record.size != stored and not record.relative:
         drawn = " x ".join(map(str, record.size or ()))
         detail = f"Drawn on {drawn} pixels, the image has {size[0]} x {size[1]}."
         return Rejected(record.shown, "size-mismatch", detail)
 
     def oriented(shape: Shape) -> Shape:
+        if record.relative:
+            return scale(shape, size)
         return orient(shape, info.orientation, stored)
 
     def object_of(obj: Annotation) -> Annotation:
@@ -56,7 +59,7 @@ def orient_record(record: ImageRecord, info: ImageInfo) -> ImageRecord | Rejecte
         objects = tuple(map(object_of, record.objects))
     except Unusable as error:
         return Rejected(record.shown, error.reason, f"{error.detail}.")
-    return replace(record, objects=objects, size=size)
+    return replace(record, objects=objects, size=size, relative=False)
 
 
 def unclear_orientation(

@@ -224,6 +224,12 @@ def orient(shape: Shape, orientation: int, size: tuple[int, int]) -> Shape:
     return replace(shape, points=tuple(map(move, shape.points)))
 
 
+def scale(shape: Shape, size: tuple[int, int]) -> Shape:
+    """Return a shape whose points are shares of width and height in pixels."""
+    points = tuple((x * size[0], y * size[1]) for x, y in shape.points)
+    return replace(shape, points=points)
+
+
 def _orient_mask(shape: Shape, orientation: int, size: tuple[int, int]) -> Shape:
     # Its box moves as a rectangle does: the corners of pixels, not their centers.
     box = rectangle([round(v) for v in shape.bounds])

@@ -1,4 +1,4 @@
-"""The names of a table's columns in, what each of them says out."""
+"""The roles of a table's columns, such as path and label, by their names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tlkit.dataset.sources.image_paths import SUFFIXES
 from tlkit.errors import DatasetError, unknown_name
 
-# By which names columns go, without regard to case, spaces, "_" and "-".
+# Usual names of columns, without regard to case, spaces, "_" and "-".
 NAMES: dict[str, tuple[str, ...]] = {
     "path": (
         *("path", "imagepath", "imgpath", "filepath", "filename", "file"),
@@ -31,28 +31,23 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 ROLES = tuple(NAMES)
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
-# Without all of the corners these mean nothing.
+# Roles without a meaning where a corner is missing.
 BOX_ROLES = (*CORNERS, "width", "height")
 # VIA's own tables have a reader of their own.
 OTHERS = {"region_shape_attributes"}
-
-
-# How messages name a DataFrame.
+# The name of a DataFrame in messages.
 FRAME = "The DataFrame"
+# Names that a message lists.
+MANY = 30
 
 
 class UnknownColumns(DatasetError):
-    """A table of which one cannot tell what its columns are."""
+    """A table whose columns are not known by their names."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column says what.
-
-    Attributes:
-        header: The names of all columns.
-        places: Where in a row each role stands.
-    """
+    """The columns of a table, and where in a row each role stands."""
 
     header: tuple[str, ...]
     places: dict[str, int]
@@ -77,15 +72,15 @@ class Columns:
         return ", ".join(known) + rest
 
 
-def understood(
+def find_columns(
     header: Sequence[str], asked: Sequence[tuple[str, str]], what: str
 ) -> Columns:
-    """Tell what the columns of a table say."""
+    """Find the column of each role, as asked or by the usual names."""
     plain = [_plain(name) for name in header]
     if OTHERS & {name.strip() for name in header}:
         raise UnknownColumns(f"{what} is a table of the VGG Image Annotator.")
-    places = _said(header, plain, asked, what)
-    said = set(places)
+    places = {role: _place(role, name, header, plain, what) for role, name in asked}
+    chosen = set(places)
     for role in ROLES:
         found = [i for name in NAMES[role] for i, p in enumerate(plain) if p == name]
         found = [i for i in found if i not in places.values()]
@@ -93,40 +88,32 @@ def understood(
             continue
         if role == "label" and plain[found[-1]] == "y" and (found[1:] or "x" in plain):
             found.pop()  # more likely half of a place
-        if not found:
-            continue
         if role == "label" and len(found) > 1:
             names = " and ".join(header[i] for i in found)
             raise UnknownColumns(
                 f"{what} has several columns that may be the label: {names}.",
-                hint=f"Say which: {_option(what, label=header[found[0]])}",
+                hint=f"Choose one: {_option(what, label=header[found[0]])}",
             )
-        places[role] = found[0]
+        if found:
+            places[role] = found[0]
     boxed = all(role in places for role in CORNERS)
-    roles = ROLES if boxed else [r for r in ROLES if r not in BOX_ROLES or r in said]
+    roles = [r for r in ROLES if boxed or r not in BOX_ROLES or r in chosen]
     columns = Columns(tuple(header), {r: places[r] for r in roles if r in places})
     _check(columns, what)
     return columns
 
 
-def _said(
-    header: Sequence[str],
-    plain: Sequence[str],
-    asked: Sequence[tuple[str, str]],
-    what: str,
-) -> dict[str, int]:
-    places = {}
-    for role, name in asked:
-        if role not in NAMES:
-            error = unknown_name("role of a column", role, ROLES)
-            raise error
-        if name not in header and _plain(name) not in plain:
-            raise UnknownColumns(
-                f"{what} has no column {name!r}. It has: {_listed(header)}."
-            )
-        known = name in header
-        places[role] = header.index(name) if known else plain.index(_plain(name))
-    return places
+def _place(
+    role: str, name: str, header: Sequence[str], plain: Sequence[str], what: str
+) -> int:
+    if role not in NAMES:
+        error = unknown_name("role of a column", role, ROLES)
+        raise error
+    if name in header:
+        return header.index(name)
+    if _plain(name) in plain:
+        return plain.index(_plain(name))
+    raise UnknownColumns(f"{what} has no column {name!r}. It has: {_listed(header)}.")
 
 
 def _check(columns: Columns, what: str) -> None:
@@ -136,10 +123,9 @@ def _check(columns: Columns, what: str) -> None:
     header = columns.header
     if what != FRAME and any(name.lower().endswith(SUFFIXES) for name in header):
         hint = "Its first line seems to be a row already: put the names of the columns "
-        hint += "above it, as in path,label."
+        hint += "above it, such as path,label."
     else:
-        hint = "Say which they are: "
-        hint += _option(what, **dict.fromkeys(missing, "NAME"))
+        hint = f"Name them: {_option(what, **dict.fromkeys(missing, 'NAME'))}"
     raise UnknownColumns(
         f"{what}: none of its columns is known as the {' or the '.join(missing)}. "
         + (f"It has: {_listed(header)}." if any(header) else "They have no names."),
@@ -149,8 +135,8 @@ def _check(columns: Columns, what: str) -> None:
 
 def _option(what: str, **roles: str) -> str:
     if what == FRAME:
-        said = ", ".join(f'"{role}": "{name}"' for role, name in roles.items())
-        return f"columns={{{said}}}"
+        pairs = ", ".join(f'"{role}": "{name}"' for role, name in roles.items())
+        return f"columns={{{pairs}}}"
     return " ".join(f"--column {role}={name}" for role, name in roles.items())
 
 
@@ -159,5 +145,5 @@ def _plain(name: str) -> str:
 
 
 def _listed(header: Sequence[str]) -> str:
-    shown = [name[:60] for name in header[:30]]
-    return ", ".join(shown) + (", ..." if len(header) > 30 else "")
+    listed = ", ".join(name[:60] for name in header[:MANY])
+    return listed + ", ..." * (len(header) > MANY)

@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tlkit.imaging import decode as decoding
-from tlkit.imaging.resize import REDUCTIONS, SPARE, decode_fitted, fit, reduction
+from tlkit.imaging.decode import decode
+from tlkit.imaging.resize import REDUCTIONS, SPARE, decode_resized, fit, reduction
 
 SHARED = Path(os.environ.get("TLKIT_SHARED", Path(__file__).parents[3] / "shared"))
 LARGE = (4000, 3000)
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     photos = [
-        decoding.decode(path.read_bytes()).pixels
+        decode(path.read_bytes()).pixels
         for path in sorted((SHARED / "data" / "hymenoptera").glob("*/*/*.jpg"))
     ]
     figures = {
@@ -90,7 +90,7 @@ def as_they_come(size: int, repeats: int) -> dict[str, object]:
             if is_jpeg and reduction(*image.size, size, "squash") > 1:
                 files.append(path.read_bytes())
     plain, by_rule = side_by_side(files, size, repeats)
-    fitted = np.stack([decode_fitted(data, size, "squash") for data in files])
+    fitted = np.stack([decode_resized(data, size, "squash") for data in files])
     whole = np.stack([decode_whole(data, size) for data in files])
     return {
         "photos": len(files),
@@ -106,7 +106,7 @@ def side_by_side(
     """Files a second whole and by the rule, medians of rounds by turns."""
     ways = (
         functools.partial(decode_whole, size=size),
-        functools.partial(decode_fitted, size=size, resize="squash"),
+        functools.partial(decode_resized, size=size, resize="squash"),
     )
     seconds: tuple[list[float], list[float]] = ([], [])
     for _ in range(repeats):
@@ -153,14 +153,14 @@ def change_of(data: bytes, by: int, spare: int) -> np.ndarray:
     """Absolute differences, flat, at the largest size for which that much is spare."""
     with Image.open(io.BytesIO(data)) as image:
         size = min(image.size) // (spare * by)
-    reduced = decoding.decode(data, reduce=lambda width, height: by).pixels
+    reduced = decode(data, reduce=lambda width, height: by).pixels
     fitted = fit(reduced, size, "squash").astype(int)
     return np.asarray(np.abs(fitted - decode_whole(data, size))).ravel()
 
 
 def decode_whole(data: bytes, size: int) -> np.ndarray:
     """As it was before there was a rule."""
-    return fit(decoding.decode(data).pixels, size, "squash")
+    return fit(decode(data).pixels, size, "squash")
 
 
 def patterns(side: int = 960) -> dict[str, np.ndarray]:

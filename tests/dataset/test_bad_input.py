@@ -25,8 +25,7 @@ from tests.imaging.test_decode import INKS, adobe_jpeg, huge_png
 from tlkit.dataset.manifest import Manifest, read_example
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.sources.walk import shown
-from tlkit.imaging import decode as decoding
-from tlkit.imaging import safe_read
+from tlkit.imaging.safe_read import MAX_JSON_BYTES
 from tlkit.progress import Silent
 
 pytestmark = pytest.mark.skipif(
@@ -314,7 +313,7 @@ def test_heic(tmp_path, monkeypatch, installed):
     expected = good_images(root)
     image(60, 64).save(root / "a" / "1.heic")
     if not installed:
-        monkeypatch.setattr(decoding, "_heic", lambda: ())
+        monkeypatch.setattr("tlkit.imaging.decode._heic", lambda: ())
     found = outcomes(prepare(root, tmp_path / "data", near=False))
     expected["a/1.heic"] = "used" if installed else "rejected: heic"
     assert found == expected
@@ -348,7 +347,7 @@ def drawn(points: Any, kind: Any = "rectangle", label: Any = "x") -> bytes:
 def enormous(path: Path) -> None:
     with path.open("wb") as file:
         file.write(b'{"imagePath": "1.png", "flags": {}, "x": "')
-        file.truncate(safe_read.MAX_JSON_BYTES + 1)
+        file.truncate(MAX_JSON_BYTES + 1)
 
 
 def inside(data: bytes) -> bytes:

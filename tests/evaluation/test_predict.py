@@ -3,7 +3,7 @@ import pytest
 
 from tlkit.errors import UsageError
 from tlkit.evaluation.predict import find_images, predict
-from tlkit.imaging import decode as decoding
+from tlkit.imaging.decode import decode
 from tlkit.imaging.resize import fit
 
 
@@ -11,7 +11,7 @@ def test_answers_are_the_networks_for_the_fitted_images(finished, prepared):
     files = [prepared.source / e.path for e in prepared.examples[:40]]
     answers = predict(finished, files, workers=0)
     assert [a.path for a in answers] == [str(f) for f in files]
-    pixels = [fit(decoding.decode(f.read_bytes()).pixels, 32, "squash") for f in files]
+    pixels = [fit(decode(f.read_bytes()).pixels, 32, "squash") for f in files]
     scores = np.asarray(finished.model()(np.stack(pixels), training=False))
     for answer, row in zip(answers, scores, strict=True):
         assert list(answer.probabilities) == list(finished.labels)

@@ -7,11 +7,11 @@ import tensorflow as tf
 from PIL import Image
 
 from tlkit.exporting import tf_preprocessing
-from tlkit.imaging import decode as decoding
+from tlkit.imaging.decode import decode
 from tlkit.imaging.resize import (
     REDUCTIONS,
     RESIZES,
-    decode_fitted,
+    decode_resized,
     may_reduce,
     reduction,
 )
@@ -51,7 +51,7 @@ def graph(request):
 def differences(graph, data):
     serve, resize = graph
     pixels = serve(tf.constant([data]))[0].numpy().astype(int)
-    wanted = decode_fitted(data, 40, resize).astype(int)
+    wanted = decode_resized(data, 40, resize).astype(int)
     return np.abs(pixels - wanted)
 
 
@@ -121,7 +121,7 @@ def test_a_reduced_jpeg_has_the_same_pixels_in_both_decoders(image, by):
         if name != "odd" and "orientation" not in name:
             size = 133 // by  # 3 * 133 = 399, of 400
             assert reduction(720, 400, size, "squash") == by
-            wanted = decoding.decode(data, reduce=lambda *_: by).pixels
+            wanted = decode(data, reduce=lambda *_: by).pixels
             assert wanted.shape == (400 // by, 720 // by, 3)
             pixels = tf_preprocessing.decode(tf.constant(data), size, "squash").numpy()
             np.testing.assert_array_equal(pixels, wanted, err_msg=name)

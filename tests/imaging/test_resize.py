@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlkit.imaging import decode as decoding
-from tlkit.imaging import safe_read
+from tlkit.imaging.decode import ORIENTATION_TAG, decode
 from tlkit.imaging.resize import (
     REDUCTIONS,
     RESIZES,
-    decode_fitted,
+    decode_resized,
     fit,
     may_reduce,
     reduction,
 )
+from tlkit.imaging.safe_read import Unusable
 
 
 def encode(pixels: np.ndarray, kind: str = "JPEG", mode: str = "RGB", **options):
@@ -26,11 +26,11 @@ def encode(pixels: np.ndarray, kind: str = "JPEG", mode: str = "RGB", **options)
 
 
 def whole(data: bytes, size: int, resize: str) -> np.ndarray:
-    return fit(decoding.decode(data).pixels, size, resize)
+    return fit(decode(data).pixels, size, resize)
 
 
 def reduced(data: bytes, by: int) -> np.ndarray:
-    return decoding.decode(data, reduce=lambda width, height: by).pixels
+    return decode(data, reduce=lambda width, height: by).pixels
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_one_color_stays_itself(by):
     pixels = reduced(data, by)
     assert pixels.shape == (96 // by, 160 // by, 3)
     assert np.array_equal(
-        pixels, np.broadcast_to(decoding.decode(data).pixels[0, 0], pixels.shape)
+        pixels, np.broadcast_to(decode(data).pixels[0, 0], pixels.shape)
     )
 
 
@@ -119,7 +119,7 @@ def test_near_the_whole_image(scene, resize, mode, options):
     data = encode(scene, mode=mode, **options)
     for size, by in ((80, 2), (40, 4), (20, 8)):
         assert reduction(640, 480, size, resize) == by
-        difference = decode_fitted(data, size, resize) - whole(
+        difference = decode_resized(data, size, resize) - whole(
             data, size, resize
         ).astype(int)
         assert np.percentile(np.abs(difference), 99) <= 2
@@ -130,10 +130,10 @@ def test_near_the_whole_image(scene, resize, mode, options):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_turned_upright(scene, orientation):
     exif = Image.Exif()
-    exif[decoding.ORIENTATION_TAG] = orientation
+    exif[ORIENTATION_TAG] = orientation
     data = encode(scene, exif=exif)
     for resize in RESIZES:
-        difference = decode_fitted(data, 40, resize) - whole(data, 40, resize).astype(
+        difference = decode_resized(data, 40, resize) - whole(data, 40, resize).astype(
             int
         )
         assert np.percentile(np.abs(difference), 99) <= 2
@@ -143,10 +143,10 @@ def test_the_first_image_of_several(scene):
     buffer = io.BytesIO()
     other = Image.fromarray(255 - scene)
     Image.fromarray(scene).save(buffer, "MPO", save_all=True, append_images=[other])
-    image = decoding.decode(buffer.getvalue(), reduce=lambda width, height: 4)
+    image = decode(buffer.getvalue(), reduce=lambda width, height: 4)
     assert (image.format, image.notes) == ("MPO", ("first-frame",))
     assert image.pixels.shape == (120, 160, 3)
-    difference = whole(encode(scene, "PNG"), 40, "squash").astype(int) - decode_fitted(
+    difference = whole(encode(scene, "PNG"), 40, "squash").astype(int) - decode_resized(
         buffer.getvalue(), 40, "squash"
     )
     assert np.abs(difference).mean() < 2
@@ -160,10 +160,10 @@ def test_exactly_the_whole_image_where_nothing_is_reduced(scene):
     ):
         for resize in RESIZES:
             expected = whole(data, 40, resize)
-            np.testing.assert_array_equal(decode_fitted(data, 40, resize), expected)
+            np.testing.assert_array_equal(decode_resized(data, 40, resize), expected)
     data, box = encode(scene), (3, 5, 603, 455)
-    expected = fit(decoding.decode(data).pixels[5:455, 3:603], 40, "squash")
-    np.testing.assert_array_equal(decode_fitted(data, 40, "squash", box), expected)
+    expected = fit(decode(data).pixels[5:455, 3:603], 40, "squash")
+    np.testing.assert_array_equal(decode_resized(data, 40, "squash", box), expected)
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -171,14 +171,14 @@ def test_what_is_cut_off_is_refused_all_the_same(scene, progressive):
     data = encode(scene, progressive=progressive)
     for share in (0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
         for size in (80, 40, 20):
-            with pytest.raises(safe_read.Unusable) as caught:
-                decode_fitted(data[: int(len(data) * share)], size, "squash")
+            with pytest.raises(Unusable) as caught:
+                decode_resized(data[: int(len(data) * share)], size, "squash")
             assert caught.value.reason == "truncated"
 
 
 def test_the_cap_counts_the_whole_image(scene):
-    with pytest.raises(safe_read.Unusable) as caught:
-        decoding.decode(encode(scene), max_pixels=640 * 480 - 1, reduce=lambda w, h: 8)
+    with pytest.raises(Unusable) as caught:
+        decode(encode(scene), max_pixels=640 * 480 - 1, reduce=lambda w, h: 8)
     assert caught.value.reason == "too-many-pixels"
 
 
@@ -190,7 +190,7 @@ def test_shared_photos(shared_data):
             if reduction(*image.size, 60, "squash") == 1:
                 continue
         data = path.read_bytes()
-        pixels = decode_fitted(data, 60, "squash").astype(int)
+        pixels = decode_resized(data, 60, "squash").astype(int)
         differences.append(np.abs(pixels - whole(data, 60, "squash")))
     assert len(differences) > 20
     assert np.percentile(np.stack(differences), 99) <= 1

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import tlkit
-from tlkit.imaging import decode as decoding
+from tlkit.imaging.decode import decode
 from tlkit.imaging.resize import fit
 from tlkit.inputs.augment import load_policy
 from tlkit.inputs.batches import PixelBatches, grouped, plain_batches
@@ -39,7 +39,7 @@ def take(stream, count):
 
 def fitted(manifest, example):
     data = (manifest.source / example.path).read_bytes()
-    return fit(decoding.decode(data).pixels, 32, "squash")
+    return fit(decode(data).pixels, 32, "squash")
 
 
 def test_an_epoch_has_every_example_once(manifest):
@@ -121,7 +121,7 @@ def test_a_large_jpeg_has_the_same_pixels_in_training_and_predict(tmp_path, draw
         assert maker.read(source / example.path, predicted[None], views=(0,)) == ""
         # 3 * 16 * 4 = 192 <= 256
         data = (source / example.path).read_bytes()
-        reduced = decoding.decode(data, reduce=lambda width, height: 4).pixels
+        reduced = decode(data, reduce=lambda width, height: 4).pixels
         assert reduced.shape == (64, 64, 3)
         assert np.array_equal(pixels, fit(reduced, 16, "crop"))
         assert np.array_equal(pixels, predicted)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tlkit
-from tlkit.imaging import decode as decoding
+from tlkit.imaging.decode import decode
 from tlkit.imaging.resize import fit
 from tlkit.imaging.safe_read import Unusable
 from tlkit.inputs.augment import augment, load_policy
@@ -30,7 +30,7 @@ def views_of(maker, asked, workers=0):
 
 def plain(manifest, example):
     data = (manifest.source / example.path).read_bytes()
-    return fit(decoding.decode(data).pixels, 24, "pad")
+    return fit(decode(data).pixels, 24, "pad")
 
 
 def test_view_0_is_the_fitted_file_and_the_others_are_draws_of_it(manifest, maker):

@@ -29,10 +29,9 @@ import numpy as np
 
 from tlkit.dataset.splitting.examples import BETWEEN
 from tlkit.errors import DatasetError
-from tlkit.imaging import decode as decoding
-from tlkit.imaging import safe_read as contents
-from tlkit.imaging.resize import crop, decode_fitted
-from tlkit.imaging.safe_read import Unusable
+from tlkit.imaging.decode import decode
+from tlkit.imaging.resize import crop, decode_resized
+from tlkit.imaging.safe_read import Unusable, read_bytes
 
 SPLITS = ("train", "val", "test")
 FORMAT = 2
@@ -98,7 +97,7 @@ def read_example(
         Unusable: It cannot be read, or is not what it was at prepare.
     """
     try:
-        data = contents.read_bytes(source / example.path)
+        data = read_bytes(source / example.path)
     except Unusable as error:
         hint = f"Put the image back. Or: {AGAIN}"
         raise Unusable(
@@ -113,8 +112,8 @@ def read_example(
         )
     try:
         if size is not None:
-            return decode_fitted(data, size, resize, example.box)
-        pixels = decoding.decode(data).pixels
+            return decode_resized(data, size, resize, example.box)
+        pixels = decode(data).pixels
     except Unusable as error:
         file = str(source / example.path)
         raise Unusable(error.reason, error.detail, file=file) from error

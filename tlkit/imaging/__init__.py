@@ -1,1 +1,1 @@
-"""The decode and resize policy."""
+"""The one policy to read, decode and resize images."""

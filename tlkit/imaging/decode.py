@@ -1,7 +1,7 @@
-"""Bytes in, RGB uint8 [H, W, 3] out, or a named reason why not: THE decode policy.
+"""THE decode policy: from bytes to RGB uint8 [H, W, 3], or a named reason why not.
 
 Every image in the program goes through `decode`: prepare, training, predict and the
-comparison made at export. Training and predict come by `fitted.decode_fitted`.
+comparison made at export. Training and predict come by `resize.decode_resized`.
 
     what is found                     what is done
     --------------------------------  ------------------------------------------------
@@ -17,9 +17,9 @@ comparison made at export. Training and predict come by `fitted.decode_fitted`.
     32 bit float                      x * 255 if all of it is within 0..1, else minimum
                                       to maximum; not finite: refused
     animated, several pages, MPO      the first one
-    JPEG far larger than needed       decoded at 1/2, 1/4 or 1/8, by `fitted.reduction`
+    JPEG far larger than needed       decoded at 1/2, 1/4 or 1/8, by `resize.reduction`
     more than MAX_PIXELS              refused from the header, before decoding
-    cut off, damaged, empty, no image refused, with a reason
+    cut off, damaged, empty, other    refused, with a reason
     HEIC                              read where pillow-heif is installed, else refused
     SVG, EPS, PDF, raw                refused: save as JPEG or PNG first
 """
@@ -44,9 +44,9 @@ from tlkit.imaging.safe_read import Unusable
 # several worker processes at it still fit into a small machine.
 MAX_PIXELS = 120_000_000
 
-# What Pillow may try: pixel formats with a safe decoder and an unmistakable beginning.
+# What Pillow may try: pixel formats with a safe decoder and an unmistakable signature.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
-BEGINNINGS = {
+SIGNATURES = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG": "PNG",
     b"GIF8": "GIF",
@@ -56,11 +56,12 @@ BEGINNINGS = {
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 ORIENTATION_TAG, MAKE_TAG, MODEL_TAG = 0x0112, 0x010F, 0x0110
 EXIF_IFD, TAKEN_TAG, SUBSECOND_TAG = 0x8769, 0x9003, 0x9291
-# Without one of these a PNG says nothing of its orientation.
+# Without one of these a PNG has no orientation.
 PNG_MARKS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
 # Longer names of cameras are noise.
 MAX_LINE = 100
-TURNS = {
+# What undoes each EXIF orientation.
+UNDO = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -76,12 +77,12 @@ class DecodedImage:
     """A decoded image.
 
     Attributes:
-        pixels: uint8 [H, W, 3], RGB, upright.
-        format: What it was, in Pillow's words, as in "JPEG".
-        notes: What was done that one may want to know, as in "exif-orientation-6".
-        orientation: 1 to 8 as in EXIF, how the stored image was turned.
+        pixels: uint8 [H, W, 3], RGB, in the orientation that viewers show.
+        format: Of the file, by Pillow's name, such as "JPEG".
+        notes: What was changed and may surprise, such as "exif-orientation-6".
+        orientation: 1 to 8, the EXIF orientation of the file.
         camera: Make and model by its EXIF data; "" for none.
-        taken: When, as EXIF writes it, "2024:05:17 11:02:33.25"; "" for unknown.
+        taken: Time in the form of EXIF, "2024:05:17 11:02:33.25"; "" for unknown.
     """
 
     pixels: np.ndarray
@@ -106,8 +107,8 @@ def decode(
     Args:
         data: The content of an image file.
         max_pixels: Refuse anything larger, before it is decoded.
-        reduce: Told width and height of a JPEG, says how many times smaller it is
-            wanted: 1, 2, 4 or 8, each a divisor of both.
+        reduce: From width and height of a JPEG to how many times smaller it is wanted:
+            1, 2, 4 or 8, each a divisor of both.
 
     Returns:
         The image.
@@ -124,14 +125,14 @@ def decode(
 
 
 def measure(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Tell from its header how large an image is once it is decoded.
+    """Read from its header how large an image is once it is decoded.
 
     Args:
         data: The content of an image file.
         max_pixels: Refuse anything larger.
 
     Returns:
-        Width and height, upright, as `decode` would give them.
+        Width and height, oriented, as `decode` would give them.
 
     Raises:
         Unusable: Its header alone shows that it cannot be used.
@@ -141,8 +142,8 @@ def measure(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
         width, height = image.size
         # Pillow gives a TIFF's size as it will be once loaded. To look for a PNG's
         # orientation, it decodes all of it.
-        told = image.format != "PNG" or any(mark in data for mark in PNG_MARKS)
-        if told and image.format != "TIFF" and _orientation(image) >= 5:
+        marked = image.format != "PNG" or any(mark in data for mark in PNG_MARKS)
+        if marked and image.format != "TIFF" and _orientation(image) >= 5:
             return height, width
         return width, height
 
@@ -150,7 +151,7 @@ def measure(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
 @contextlib.contextmanager
 def _faults_named(max_pixels: int) -> Iterator[None]:
     with warnings.catch_warnings():
-        # Pillow warns of odd metadata and of large images; both are dealt with here.
+        # Pillow warns of strange metadata and large images; both are handled here.
         warnings.simplefilter("ignore")
         try:
             yield
@@ -200,7 +201,7 @@ def _unidentified(data: bytes) -> Unusable:
         detail = "HEIC is read only with pillow-heif: pip install 'tlkit[heic]'."
         hint = "Install it, or save the image as JPEG or PNG."
         return Unusable("heic", detail, hint=hint)
-    known = (name for start, name in BEGINNINGS.items() if data.startswith(start))
+    known = (name for start, name in SIGNATURES.items() if data.startswith(start))
     name = "HEIC" if _is_heic(data) else next(known, "")
     if name:
         return Unusable("damaged", f"Begins as {name} but cannot be read.")
@@ -222,20 +223,20 @@ def _check_pixels(image: Image.Image, max_pixels: int) -> None:
 
 def _image(image: Image.Image) -> DecodedImage:
     name = image.format or "?"
-    # Pillow turns a TIFF while loading, and says 1 from then on. A PNG is not asked
-    # before: Pillow would load it, and forget on the way that it is damaged.
+    # Pillow orients a TIFF while loading, and reports 1 from then on. A PNG is not
+    # asked before: Pillow would load it, and forget on the way that it is damaged.
     before = _orientation(image) if name == "TIFF" else 1
     image.load()
     after = _orientation(image)
-    notes = {before, after} - {1}
-    upright = image.transpose(TURNS[after]) if after in TURNS else image
-    pixels, treatment = to_rgb(upright)
-    turned = tuple(f"exif-orientation-{value}" for value in notes)
-    paged = ("first-frame",) if _is_animated(image) else ()
-    # What a TIFF was turned by stands in `before`, see above.
-    turn = max(before, after)
+    oriented = image.transpose(UNDO[after]) if after in UNDO else image
+    pixels, notes = to_rgb(oriented)
+    orientations = {before, after} - {1}
+    notes = (*(f"exif-orientation-{value}" for value in orientations), *notes)
+    if _is_animated(image):
+        notes += ("first-frame",)
     camera, taken = _origin(image)
-    return DecodedImage(pixels, name, turned + treatment + paged, turn, camera, taken)
+    # That of a TIFF stands in `before`, see above.
+    return DecodedImage(pixels, name, notes, max(before, after), camera, taken)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -282,7 +283,7 @@ def _is_animated(image: Image.Image) -> bool:
 
 
 def to_rgb(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Convert a loaded image of any mode."""
+    """Convert a loaded image of any mode; return its pixels and notes on the way."""
     notes: tuple[str, ...] = ()
     if image.mode == "F":
         image, notes = Image.fromarray(_from_float(np.asarray(image))), ("float",)
@@ -294,7 +295,7 @@ def to_rgb(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
         image = image.convert("RGBA")
         if image.getchannel("A").getextrema() != (255, 255):
             image, notes = _over_white(image), ("alpha-on-white",)
-    # Asked for the mode it has, Pillow would copy the image.
+    # To convert to the mode it has, Pillow would copy the image.
     return np.array(image if image.mode == "RGB" else image.convert("RGB")), notes
 
 

@@ -1,8 +1,8 @@
-"""Bytes in, uint8 [size, size, 3] out: how an image comes to the network.
+"""THE resize policy: from bytes to the square uint8 [size, size, 3] of the network.
 
-The same as decoding it whole and fitting that, but a JPEG much larger than `size` is
-decoded at 1/2, 1/4 or 1/8 of its scale, which its blocks allow for little work. That
-changes the fitted pixels a little, see SPARE.
+The result is that of decoding the whole image and resizing it. But a JPEG much larger
+than `size` is decoded at 1/2, 1/4 or 1/8 of its scale, which its blocks allow for
+little work. That changes the resized pixels a little, see SPARE.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import functools
 import numpy as np
 from PIL import Image
 
-from tlkit.imaging import decode as decoding
+from tlkit.imaging.decode import decode
 
 RESIZES = ("squash", "crop", "pad")
 # ImageNet's mean color: near zero after any backbone's preprocessing.
 PAD_COLOR = (124, 116, 104)
 REDUCTIONS = (2, 4, 8)
 # A reduced image is at least this many times the target, so that the antialiasing of
-# `fit` still does most of the work. Of photos, 99 % of the fitted values then
+# `fit` still does most of the work. Of photos, 99 % of the resized values then
 # come within 2 levels of 255 of those from the whole image; with 2 in place of 3 it
 # is 4 levels, with 4 still 2 (tests/benchmarks/RESULTS.md).
 SPARE = 3
 
 
-def decode_fitted(
+def decode_resized(
     data: bytes, size: int, resize: str, box: tuple[int, int, int, int] | None = None
 ) -> np.ndarray:
     """Decode an image and bring it to a square.
@@ -34,9 +34,9 @@ def decode_fitted(
         data: The content of an image file.
         size: Side of the square, pixels.
         resize: One of RESIZES.
-        box: Only this part: x0, y0, x1, y1 in pixels of the upright image. It is
-            cut out of the whole image, as its edges seldom fall on whole pixels of
-            a reduced one.
+        box: Only this part: x0, y0, x1, y1 in pixels of the oriented image. It is cut
+            out of the whole image, as its edges seldom fall on whole pixels of a
+            reduced one.
 
     Returns:
         uint8 [size, size, 3].
@@ -46,20 +46,20 @@ def decode_fitted(
         ValueError: Nothing of the box lies within the image.
     """
     if box is not None:
-        pixels = crop(decoding.decode(data).pixels, box)
+        pixels = crop(decode(data).pixels, box)
     else:
         rule = functools.partial(reduction, size=size, resize=resize)
-        pixels = decoding.decode(data, reduce=rule).pixels
+        pixels = decode(data, reduce=rule).pixels
     return fit(pixels, size, resize)
 
 
 def reduction(width: int, height: int, size: int, resize: str) -> int:
-    """How many times smaller a JPEG may be decoded.
+    """Return how many times smaller a JPEG may be decoded.
 
     Args:
-        width: Of the whole image, pixels; upright or not makes no difference.
+        width: Of the whole image, pixels; oriented or not makes no difference.
         height: The same.
-        size: Side of the square it will be fitted to, pixels.
+        size: Side of the square it will be resized to, pixels.
         resize: One of RESIZES.
 
     Returns:
@@ -70,22 +70,22 @@ def reduction(width: int, height: int, size: int, resize: str) -> int:
 
 
 def may_reduce(width: int, height: int, by: int, size: int, resize: str) -> bool:
-    """Whether a JPEG may be decoded that many times smaller; 4 implies 2, 8 implies 4.
+    """Return whether a JPEG may be decoded that many times smaller.
 
-    Enough must be left of what becomes `size`: of the long side for pad, of the short
-    one else. All edges of what is fitted must fall on pixels of the reduced image,
-    or it would be shifted by up to half a fitted pixel.
+    4 implies 2, and 8 implies 4. Enough must be left of what becomes `size`: of the
+    long side for pad, of the short one else. All edges of the resized part must fall
+    on pixels of the reduced image, or it would shift by up to half a resized pixel.
 
     Args:
         width: Of the whole image, pixels.
         height: The same.
         by: One of REDUCTIONS.
-        size: Side of the square it will be fitted to, pixels.
+        size: Side of the square it will be resized to, pixels.
         resize: One of RESIZES.
 
     Returns:
-        A bool; a bool tensor where width and height are integer tensors, as operators
-        alone are used: serving asks in the graph.
+        A bool; a bool tensor where width and height are integer tensors: exported
+        models call it in the graph, so it uses operators alone.
     """
     gap = abs(width - height)
     twice = width + height + (gap if resize == "pad" else -gap)
@@ -96,9 +96,9 @@ def may_reduce(width: int, height: int, by: int, size: int, resize: str) -> bool
 def fit(pixels: np.ndarray, size: int, resize: str) -> np.ndarray:
     """Bring an image to a square, antialiased.
 
-    All three ways end in Pillow's BILINEAR resize: a separable triangle filter whose
-    support is widened by the scale when shrinking, pixel centres at i + 0.5, first
-    horizontal then vertical, each pass rounded to uint8.
+    All three end in Pillow's BILINEAR resize: a separable triangle filter whose support
+    is widened by the scale when shrinking, pixel centers at i + 0.5, first horizontal,
+    then vertical, each pass rounded to uint8.
 
     With s = min(H, W) and integer division:
 
@@ -118,7 +118,7 @@ def fit(pixels: np.ndarray, size: int, resize: str) -> np.ndarray:
         uint8 [size, size, 3].
 
     Raises:
-        ValueError: The way to resize is not one of RESIZES.
+        ValueError: `resize` is not one of RESIZES.
     """
     height, width = pixels.shape[:2]
     if resize == "squash":
@@ -134,7 +134,7 @@ def fit(pixels: np.ndarray, size: int, resize: str) -> np.ndarray:
         left, top = (size - w) // 2, (size - h) // 2
         square[top : top + h, left : left + w] = _scale(pixels, w, h)
         return square
-    raise ValueError(f"resize is one of {', '.join(RESIZES)}. Received: {resize!r}")
+    raise ValueError(f"resize must be one of {', '.join(RESIZES)}, got {resize!r}.")
 
 
 def _scale(pixels: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A file that may be anything in, its content out, or a named reason why not.
+"""Bounded reading of files that may be anything, with a named reason where it fails.
 
 Nothing larger is read than can be meant, and nothing is waited for.
 """
@@ -6,6 +6,7 @@ Nothing larger is read than can be meant, and nothing is waited for.
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import math
 import stat
@@ -19,10 +20,15 @@ from tlkit.errors import DatasetError
 MAX_BYTES = 1 << 30
 # Holds the annotations of 5,000 images, or an image of 190 MB inside.
 MAX_JSON_BYTES = 256 << 20
-# As told by the characters between values. Python takes up to 80 bytes for each.
+# Counted by the characters between values. Python takes up to 80 bytes for each.
 MAX_JSON_VALUES = 30_000_000
 # Deeper than any annotation; what is deeper still could not be handed on or written.
 MAX_JSON_DEPTH = 100
+# A list of a hundred thousand names, or outlines of thousands of corners.
+MAX_TEXT_BYTES = 32 << 20
+# So much of each end; the keys of a JSON stand there, an image inside, which may be
+# large, between them.
+GLANCE = 1 << 16
 
 
 class Unusable(DatasetError):
@@ -45,11 +51,8 @@ class Unusable(DatasetError):
 
     def __reduce__(self) -> tuple[Callable[..., Unusable], tuple[str, ...]]:
         # Without it the error could not come back from a worker process.
-        return _unusable, (self.reason, self.detail, self.file, self.hint)
-
-
-def _unusable(reason: str, detail: str, file: str, hint: str) -> Unusable:
-    return Unusable(reason, detail, file=file, hint=hint)
+        whole = functools.partial(type(self), file=self.file, hint=self.hint)
+        return whole, (self.reason, self.detail)
 
 
 def read_bytes(path: Path, *, embedded: bool | None = None) -> bytes:
@@ -57,7 +60,7 @@ def read_bytes(path: Path, *, embedded: bool | None = None) -> bytes:
 
     Args:
         path: The file. Pipes and devices are refused rather than waited for.
-        embedded: Whether the image is inside a JSON; None goes by the suffix.
+        embedded: Whether the image is inside a JSON; None decides by the suffix.
 
     Returns:
         The encoded image.
@@ -79,10 +82,10 @@ def read_json(path: Path) -> Any:
         path: The file.
 
     Returns:
-        What it holds; NaN and infinity, which JSON has no words for, as None.
+        Its content; NaN and infinity, which JSON has no words for, as None.
 
     Raises:
-        Unusable: It cannot be read, or is no JSON.
+        Unusable: It cannot be read, or is not JSON.
     """
     data = read_limited(path, MAX_JSON_BYTES)
     number = sum(data.count(mark) for mark in b"[{:,")
@@ -95,7 +98,7 @@ def read_json(path: Path) -> Any:
     except (ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
         fault = f"nested deeper than {MAX_JSON_DEPTH} levels" if deep else str(error)
-        fault = fault.split(";")[0]  # advice to programmers comes behind
+        fault = fault.split(";")[0]  # after it comes advice to programmers
         detail = f"Not JSON: {fault}."
         raise Unusable("broken-json", detail, file=str(path)) from error
     return content
@@ -109,7 +112,7 @@ def _finite(text: str) -> float | None:
 def _check_depth(content: Any) -> None:
     level = [content]
     for _ in range(MAX_JSON_DEPTH):
-        # Most of a large JSON are numbers: what holds them is looked into just once.
+        # Most values of a large JSON are numbers: each container is visited once.
         level = [
             part
             for whole in level
@@ -130,7 +133,7 @@ def read_limited(path: Path, limit: int) -> bytes:
         limit: Bytes; a larger one is refused before it is read.
 
     Returns:
-        What it holds.
+        Its content.
 
     Raises:
         Unusable: It cannot be read.
@@ -155,7 +158,7 @@ def read_limited(path: Path, limit: int) -> bytes:
 
 
 def embedded_image(content: Any, file: str) -> bytes:
-    """The encoded image in a parsed labelme JSON."""
+    """Return the encoded image in a parsed labelme JSON."""
     text = content.get("imageData") if isinstance(content, dict) else None
     if not isinstance(text, str) or not text:
         raise Unusable("no-image", "It holds no imageData.", file=file)
@@ -164,10 +167,6 @@ def embedded_image(content: Any, file: str) -> bytes:
     except ValueError as error:
         detail = "imageData is not base64."
         raise Unusable("damaged", detail, file=file) from error
-
-
-# A list of a hundred thousand names, or outlines of thousands of corners.
-MAX_TEXT_BYTES = 32 << 20
 
 
 def read_text(path: Path, limit: int = MAX_TEXT_BYTES) -> str:
@@ -181,7 +180,7 @@ def read_text(path: Path, limit: int = MAX_TEXT_BYTES) -> str:
         Its text, without a byte order mark.
 
     Raises:
-        Unusable: It cannot be read, or is no UTF-8.
+        Unusable: It cannot be read, or is not UTF-8.
     """
     try:
         return read_limited(path, limit).decode("utf-8-sig")
@@ -197,22 +196,17 @@ def read_lines(path: Path) -> list[str]:
         path: The file.
 
     Returns:
-        Without space around them; those at the end that hold nothing are left out.
+        The lines without space around them, and without empty ones at the end.
 
     Raises:
-        Unusable: It cannot be read, or is no UTF-8.
+        Unusable: It cannot be read, or is not UTF-8.
     """
-    # Not `splitlines`: names may hold what it takes for the end of a line, as U+2028.
+    # Not `splitlines`: names may hold what it takes for a line break, such as U+2028.
     text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
     lines = [line.strip() for line in text.split("\n")]
     while lines and not lines[-1]:
         lines.pop()
     return lines
-
-
-# So much of each end; the keys of a JSON stand there, an image inside, which may be
-# large, between them.
-GLANCE = 1 << 16
 
 
 def glance(path: Path) -> bytes:
@@ -222,8 +216,8 @@ def glance(path: Path) -> bytes:
         path: A file; pipes and devices are not opened.
 
     Returns:
-        The ends, one after the other, or all of a small one; nothing where it cannot
-        be read.
+        The ends, one after the other; all of a small file; nothing where it cannot be
+        read.
     """
     try:
         if not path.is_file():

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tlkit.dataset.manifest import Example, read_example
-from tlkit.imaging.resize import SPARE, decode_fitted, fit
+from tlkit.imaging.resize import SPARE, decode_resized, fit
 from tlkit.imaging.safe_read import Unusable, read_bytes
 from tlkit.inputs.augment import Policy, augment, import_albumentations
 from tlkit.workers import arrays_in_order
@@ -132,7 +132,7 @@ class ViewMaker:
         """
         try:
             data = read_bytes(path)
-            plain = decode_fitted(data, self.size, self.resize)
+            plain = decode_resized(data, self.size, self.resize)
         except Unusable as error:
             return f"{error.reason}: {error.detail}" if error.detail else error.reason
         self._draw(plain, hashlib.sha256(data).hexdigest(), views, out)

@@ -12,10 +12,9 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from PIL import Image
 
-from tlkit.imaging import decode as decoding
-from tlkit.imaging import safe_read as contents
+from tlkit.imaging.decode import decode
 from tlkit.imaging.resize import crop, reduction
-from tlkit.imaging.safe_read import Unusable
+from tlkit.imaging.safe_read import Unusable, read_bytes
 from tlkit.progress import Progress, track
 from tlkit.reports.html import node
 from tlkit.workers import in_order
@@ -89,10 +88,10 @@ def thumbnails(
     path, boxes = job
     whole = functools.partial(reduction, size=ATTEMPTS[0][0], resize="pad")
     try:
-        data = contents.read_bytes(root / path)
+        data = read_bytes(root / path)
         # What lies in a box is told in pixels of the whole image.
         reduce = None if any(boxes) else whole
-        pixels = decoding.decode(data, reduce=reduce).pixels
+        pixels = decode(data, reduce=reduce).pixels
     except Unusable:
         return [b""] * len(boxes)
     return [_jpeg(pixels, box, max_bytes) for box in boxes]

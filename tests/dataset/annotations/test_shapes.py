@@ -21,7 +21,7 @@ from tlkit.dataset.annotations.shapes import (
     orient,
     rectangle,
 )
-from tlkit.imaging.decode import TURNS
+from tlkit.imaging.decode import UNDO
 from tlkit.imaging.safe_read import Unusable
 
 
@@ -295,7 +295,7 @@ def test_shapes_turn_as_pillow_turns_the_image(kind, orientation):
         shape = mask_shape(stored)
     image = Image.fromarray(stored)
     if orientation > 1:
-        image = image.transpose(TURNS[orientation])
+        image = image.transpose(UNDO[orientation])
     expected = UPRIGHT[orientation](stored)
     np.testing.assert_array_equal(np.array(image), expected)
     turned = orient(shape, orientation, (WIDTH, HEIGHT))

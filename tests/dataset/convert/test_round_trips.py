@@ -21,8 +21,8 @@ from tlkit.dataset.convert.records import NAMELESS
 from tlkit.dataset.convert.writers import WRITERS
 from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.records import Annotation, ImageRecord
-from tlkit.imaging import decode as decoding
-from tlkit.imaging import safe_read
+from tlkit.imaging.decode import decode
+from tlkit.imaging.safe_read import read_bytes
 
 # So many pixels a box may move by: labelme and YOLO have none but that of the shapes,
 # and COCO's may be in whole pixels; YOLO cuts at the edge of the image as well.
@@ -59,7 +59,7 @@ def by_image(place: Path, kind: str):
     source, parsed = open_kind(place, kind)
     found: dict[str, list[ImageRecord]] = {}
     for record in parsed.records:
-        data = safe_read.read_bytes(source.root / record.path)
+        data = read_bytes(source.root / record.path)
         found.setdefault(hashlib.sha256(data).hexdigest(), []).append(record)
     assert parsed.records
     return found
@@ -188,9 +188,7 @@ def test_the_same_boxes_in_five_formats(shared_data, multiformat, name):
     number = 0
     for record in parsed.records:
         stem = Path(record.path).stem
-        width, height = decoding.decode(
-            (truth / f"{stem}.jpg").read_bytes()
-        ).pixels.shape[1::-1]
+        width, height = decode((truth / f"{stem}.jpg").read_bytes()).pixels.shape[1::-1]
         expected = []
         for line in (truth / f"{stem}.txt").read_text().splitlines():
             which, *numbers = line.split()

@@ -10,7 +10,6 @@ from tlkit.dataset import formats as sources
 from tlkit.dataset.formats import ReaderOptions, open_source
 from tlkit.dataset.records import in_natural_order, is_label
 from tlkit.errors import DatasetError, UsageError
-from tlkit.imaging import safe_read as glancing
 from tlkit.imaging.safe_read import GLANCE, glance
 
 PAGE = json.dumps({"flags": {"a": True}, "shapes": [], "imagePath": "1.jpg"})
@@ -180,7 +179,7 @@ def test_several_formats(tmp_path, monkeypatch):
 def test_a_glance(tmp_path, monkeypatch):
     path = tmp_path / "a"
     path.write_bytes(b"0123456789")
-    monkeypatch.setattr(glancing, "GLANCE", 3)
+    monkeypatch.setattr("tlkit.imaging.safe_read.GLANCE", 3)
     assert glance(path) == b"012789"
     path.write_bytes(b"0123")
     assert glance(path) == b"0123"  # the ends overlap

@@ -12,7 +12,7 @@ from PIL import Image
 from tlkit.dataset.formats import labelme, open_source
 from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.formats.labelme import read_shapes
-from tlkit.imaging import safe_read
+from tlkit.imaging.safe_read import read_bytes
 
 RECTANGLE = {"label": "cat", "points": [[1, 2], [30, 40]], "shape_type": "rectangle"}
 
@@ -272,7 +272,7 @@ def test_the_image_inside(folder):
         ("2.json", ("cat",), "2.json"),
         ("3.png", ("cat",), "3.json"),
     ]
-    assert safe_read.read_bytes(folder.root / "1.json") == folder.data
+    assert read_bytes(folder.root / "1.json") == folder.data
     assert parsed.named["elsewhere/gone.png"] == "2.json"
 
 
@@ -332,7 +332,7 @@ def test_json_that_cannot_be_used(folder, text, reason):
 
 def test_json_has_a_cap(folder, monkeypatch):
     folder.record("a.json")
-    monkeypatch.setattr(safe_read, "MAX_JSON_BYTES", 20)
+    monkeypatch.setattr("tlkit.imaging.safe_read.MAX_JSON_BYTES", 20)
     assert reasons(folder.read()) == {"a.json": "too-big"}
 
 

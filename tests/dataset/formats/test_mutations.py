@@ -36,7 +36,8 @@ from tlkit.dataset.inspection.image_info import Examined, examine
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.splitting.examples import Labeling
 from tlkit.errors import DatasetError
-from tlkit.imaging import decode as decoding
+from tlkit.imaging.decode import MAX_PIXELS as DECODED_MAX_PIXELS
+from tlkit.imaging.decode import _heic, decode
 from tlkit.imaging.safe_read import Unusable
 
 EXAMPLES = int(os.environ.get("TLKIT_EXAMPLES", "0"))
@@ -155,7 +156,7 @@ def sample_images() -> dict[str, bytes]:
     }
     if features.check("avif"):
         kinds["AVIF"] = (plain, "AVIF", {"speed": 10})
-    if decoding._heic():
+    if _heic():
         kinds["HEIC"] = (plain, "HEIF", {})
     return {
         name: encoded(image, kind, **options)
@@ -174,7 +175,7 @@ def test_images(kind, edits):
     image, refusal = None, None
     with bounded():
         try:
-            image = decoding.decode(data, max_pixels=MAX_PIXELS)
+            image = decode(data, max_pixels=MAX_PIXELS)
         except Unusable as error:
             refusal = error
     if image is None:
@@ -190,7 +191,7 @@ def test_images(kind, edits):
 
 @pytest.mark.parametrize("kind", IMAGES)
 def test_the_images_are_good(kind):
-    assert decoding.decode(IMAGES[kind]).pixels.shape == (24, 24, 3)
+    assert decode(IMAGES[kind]).pixels.shape == (24, 24, 3)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +209,7 @@ def test_facts(place, kind, edits):
         assert found.reason not in {"", "no-memory"}
     else:
         assert isinstance(found, Examined)
-        assert found.info.width * found.info.height <= decoding.MAX_PIXELS
+        assert found.info.width * found.info.height <= DECODED_MAX_PIXELS
 
 
 # What takes the place of a value of a JSON, as text.

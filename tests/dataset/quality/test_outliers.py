@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 from tlkit.dataset.inspection.image_info import ImageInfo, measure, thumbnails
 from tlkit.dataset.manifest import Example
 from tlkit.dataset.quality.outliers import odd_images, size_of
-from tlkit.imaging import decode as decoding
+from tlkit.imaging.decode import decode
 
 
 def images(number: int, **numbers: Any) -> list[ImageInfo]:
@@ -144,7 +144,7 @@ def test_the_worst_come_first_and_the_text_names_three():
 def test_blurred_photos_are_told_among_real_ones(shared_data):
     info = []
     for path in sorted((shared_data / "hymenoptera/val").rglob("*.jpg")):
-        pixels = decoding.decode(path.read_bytes()).pixels
+        pixels = decode(path.read_bytes()).pixels
         info.append(judged(path.name, pixels))
     assert len(info) == 153
     assert "blurred" not in found(info)

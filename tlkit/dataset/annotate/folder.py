@@ -29,10 +29,8 @@ from tlkit.dataset.convert.records import OutputImage
 from tlkit.dataset.records import ImageRecord, Rejected
 from tlkit.errors import UsageError
 from tlkit.files import write_json, write_text
-from tlkit.imaging import decode as decoding
-from tlkit.imaging import safe_read as contents
-from tlkit.imaging.decode import DecodedImage
-from tlkit.imaging.safe_read import Unusable
+from tlkit.imaging.decode import DecodedImage, decode
+from tlkit.imaging.safe_read import Unusable, read_bytes, read_json
 
 WORK = "work.json"
 FLAGS, LABELS = "flags.txt", "labels.txt"
@@ -141,8 +139,8 @@ def write_images(
     unseen = []
     for record in records:
         try:
-            data = contents.read_bytes(root / record.path)
-            image = decoding.decode(data)
+            data = read_bytes(root / record.path)
+            image = decode(data)
         except Unusable as error:
             unseen.append(Rejected(record.path, error.reason, error.detail))
             continue
@@ -160,7 +158,7 @@ def write_images(
             height,
         )
         labelme.write(folder, [output], ())
-        state = state_of(contents.read_json(folder / f"{stem}.json"))
+        state = state_of(read_json(folder / f"{stem}.json"))
         entries.append(Entry(f"{stem}.json", record.path, state))
     return entries, unseen
 
@@ -220,7 +218,7 @@ def write_index(
 def read_index(folder: Path) -> list[Entry]:
     """Read work.json."""
     try:
-        content = contents.read_json(folder / WORK)
+        content = read_json(folder / WORK)
         entries = [
             Entry(
                 name,

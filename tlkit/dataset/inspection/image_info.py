@@ -14,10 +14,8 @@ from PIL import Image
 
 from tlkit.dataset.inspection.hashing import perceptual_hash
 from tlkit.dataset.records import Rejected
-from tlkit.imaging import decode as decoding
-from tlkit.imaging import safe_read as contents
-from tlkit.imaging.decode import DecodedImage
-from tlkit.imaging.safe_read import Unusable
+from tlkit.imaging.decode import DecodedImage, decode
+from tlkit.imaging.safe_read import Unusable, read_bytes
 
 # Sides of the thumbnails by which near copies are told: fine enough for a stroke or a
 # scratch to show, 19 KB an image in all.
@@ -110,9 +108,9 @@ def examine(root: Path, path: str) -> Examined | Rejected:
     """Read an image once and take from it what is needed."""
     sha256 = ""
     try:
-        data = contents.read_bytes(root / path)
+        data = read_bytes(root / path)
         sha256 = hashlib.sha256(data).hexdigest()
-        image = decoding.decode(data)
+        image = decode(data)
     except Unusable as error:
         return Rejected(path, error.reason, error.detail, sha256)
     height, width = image.pixels.shape[:2]
@@ -152,7 +150,7 @@ def sha256_of(root: Path, path: str) -> str:
     Raises:
         Unusable: It cannot be read.
     """
-    return hashlib.sha256(contents.read_bytes(root / path)).hexdigest()
+    return hashlib.sha256(read_bytes(root / path)).hexdigest()
 
 
 def thumbnails(pixels: np.ndarray) -> Look:

@@ -1,10 +1,9 @@
-"""The lists of one COCO JSON in, images by id and the objects on them out."""
+"""The objects of a COCO JSON, by the ID of their image."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tlkit.dataset.annotations.coco_segmentation import (
@@ -21,86 +20,30 @@ from tlkit.dataset.annotations.shapes import (
     rectangle,
 )
 from tlkit.dataset.formats.common import Faults
-from tlkit.dataset.records import Annotation, is_label
+from tlkit.dataset.records import Annotation
 from tlkit.imaging.safe_read import Unusable
 
 Id = int | str
+Entry = Mapping[str, Any]
+Size = tuple[int, int] | None
+# Label, supercategory; "" where that has no meaning of its own.
+Category = tuple[str, str]
+
+# Where tlkit writes what COCO has no place for.
+EXTRA = "tlkit"
+# Keys that are not attributes; IDs are given again when they are written.
+KNOWN = {"id", "image_id", "category_id", "segmentation", "bbox", "area", EXTRA}
+EMPTY: tuple[Any, ...] = (None, "", [], {})
+# Written by all programs, and mostly without a meaning.
+USUAL = {"iscrowd": 0, "ignore": 0}
+# A stated area within such a share of the outline's is no information of its own.
+AREA_SLACK = 0.02
 
 
-def read_images(content: Entry, faults: Faults) -> dict[Id, Entry]:
-    """Read the list of images."""
-    images: dict[Id, Entry] = {}
-    for what, entry in _entries(content, "images", faults):
-        key = _id(entry.get("id"))
-        if key is None:
-            faults.add("bad-id", f"{what}: its id is {entry.get('id')!r}"[:200])
-        elif key not in images:
-            images[key] = entry
-        elif named(entry) != named(images[key]):
-            both = f"{named(images[key])!r} and {named(entry)!r}"
-            faults.add("duplicate-id", f"{what}: {both} have the same id {key!r}")
-    return images
-
-
-def named(entry: Entry) -> str:
-    """The name that an entry gives its image."""
-    for key in ("file_name", "coco_url", "path", "flickr_url"):
-        name = entry.get(key)
-        if isinstance(name, str) and name:
-            return name.split("?")[0] if "://" in name else name
-    return ""
-
-
-def read_categories(content: Entry, faults: Faults) -> dict[Id, Category]:
-    """Read the list of classes."""
-    categories: dict[Id, Category] = {}
-    for what, entry in _entries(content, "categories", faults):
-        key, name = _id(entry.get("id")), entry.get("name")
-        if key is None:
-            faults.add("bad-id", f"{what}: its id is {entry.get('id')!r}"[:200])
-        elif not isinstance(name, str) or not is_label(name):
-            faults.add("bad-label", f"{what}: its name is {name!r}"[:200])
-        elif key not in categories:
-            above = entry.get("supercategory")
-            if not isinstance(above, str) or above in {"none", name}:
-                above = ""
-            categories[key] = Category(name.strip(), above)
-        elif categories[key].label != name.strip():
-            both = f"{categories[key].label!r} and {name!r}"
-            faults.add("duplicate-id", f"{what}: {both} have the same id {key!r}")
-    return categories
-
-
-def read_objects(
-    content: Entry,
-    images: Mapping[Id, Entry],
-    categories: Mapping[Id, Category],
-    faults: Faults,
-) -> dict[Id, list[Annotation]]:
-    """Read the list of objects."""
-    objects: dict[Id, list[Annotation]] = defaultdict(list)
-    for what, entry in _entries(content, "annotations", faults):
-        image, category = _id(entry.get("image_id")), _id(entry.get("category_id"))
-        if image is None or image not in images:
-            of = entry.get("image_id")
-            faults.add("unknown-image", f"{what}: no image has the id {of!r}"[:200])
-        elif category is None or category not in categories:
-            of = entry.get("category_id")
-            faults.add("unknown-class", f"{what}: no class has the id {of!r}"[:200])
-        else:
-            try:
-                obj = read_thing(
-                    entry, images[image], categories[category], what, faults
-                )
-                objects[image].append(obj)
-            except Unusable as error:
-                faults.add(error.reason, f"{what}: {error.detail}")
-    return objects
-
-
-def _entries(content: Entry, name: str, faults: Faults) -> Iterator[tuple[str, Entry]]:
-    entries = content.get(name)
-    for number, entry in enumerate(entries if isinstance(entries, list) else [], 1):
+def entries(content: Entry, name: str, faults: Faults) -> Iterator[tuple[str, Entry]]:
+    """Yield the entries of a list, each with its place for messages."""
+    found = content.get(name)
+    for number, entry in enumerate(found if isinstance(found, list) else [], 1):
         what = f"{name}, entry {number}"
         if isinstance(entry, dict):
             yield what, entry
@@ -108,89 +51,70 @@ def _entries(content: Entry, name: str, faults: Faults) -> Iterator[tuple[str, E
             faults.add("bad-entry", f"{what}: not an object")
 
 
-def _id(value: Any) -> Id | None:
+def key_of(entry: Entry, name: str) -> Id | None:
+    """Return an ID, if it can be one."""
+    value = entry.get(name)
     return value if isinstance(value, int | str) else None
 
 
-# Where tlkit writes what COCO has no place for.
-EXTRA = "tlkit"
-# What becomes a part of Thing; ids are given again when they are written.
-KNOWN = {"id", "image_id", "category_id", "segmentation", "bbox", "area", EXTRA}
-EMPTY: tuple[Any, ...] = (None, "", [], {})
-# Written by all programs, and mostly without a meaning.
-USUAL = {"iscrowd": 0, "ignore": 0}
-# A stated area within such a share of the outline's says nothing of its own.
-AREA_SLACK = 0.02
-
-Entry = Mapping[str, Any]
+def extra_of(entry: Entry) -> Entry:
+    """Return what tlkit wrote about an entry."""
+    extra = entry.get(EXTRA)
+    return extra if isinstance(extra, dict) else {}
 
 
-@dataclass(frozen=True)
-class Category:
-    """A class that a file lists.
-
-    Attributes:
-        label: Its name.
-        above: Its supercategory; "" where that tells nothing.
-    """
-
-    label: str
-    above: str = ""
-
-
-def image_size(entry: Entry) -> tuple[int, int] | None:
-    """The size that an entry gives its image."""
+def image_size(entry: Entry) -> Size:
+    """Return the width and height that an entry gives its image."""
     width, height = entry.get("width"), entry.get("height")
     if type(width) is int and type(height) is int and width > 0 and height > 0:
         return (width, height) if width * height <= MAX_MASK_PIXELS else None
     return None
 
 
-def read_thing(
-    entry: Entry, image: Entry, category: Category, what: str, faults: Faults
+def read_objects(
+    content: Entry,
+    sizes: Mapping[Id, Size],
+    categories: Mapping[Id, Category],
+    faults: Faults,
+) -> dict[Id, list[Annotation]]:
+    """Read the list of objects."""
+    objects: dict[Id, list[Annotation]] = defaultdict(list)
+    for what, entry in entries(content, "annotations", faults):
+        image, category = key_of(entry, "image_id"), key_of(entry, "category_id")
+        if image is None or image not in sizes:
+            value = entry.get("image_id")
+            faults.add("unknown-image", f"{what}: no image has the id {value!r}"[:200])
+        elif category is None or category not in categories:
+            value = entry.get("category_id")
+            faults.add("unknown-class", f"{what}: no class has the id {value!r}"[:200])
+        else:
+            try:
+                obj = _read(entry, sizes[image], categories[category], what, faults)
+                objects[image].append(obj)
+            except Unusable as error:
+                faults.add(error.reason, f"{what}: {error.detail}")
+    return objects
+
+
+def _read(
+    entry: Entry, size: Size, category: Category, what: str, faults: Faults
 ) -> Annotation:
-    """Read one object."""
-    box = _box(entry.get("bbox"))
-    extra = entry.get(EXTRA)
-    extra = extra if isinstance(extra, dict) else {}
-    shapes = _exact(extra.get("shapes"), entry, box, image_size(image))
+    label, supercategory = category
+    box, extra = _box(entry.get("bbox")), extra_of(entry)
+    shapes = _exact_shapes(extra.get("shapes"), entry.get("segmentation"), box, size)
     if not shapes:
-        shapes = _drawn(entry, image, box, what, faults)
+        shapes = _shapes(entry.get("segmentation"), size, box, what, faults)
     kept = extra.get("attributes")
     return Annotation(
-        label=category.label,
+        label=label,
         shapes=shapes,
         bbox=box,
         attributes={
             **_attributes(entry, shapes, box),
-            **({"supercategory": category.above} if category.above else {}),
+            **({"supercategory": supercategory} if supercategory else {}),
             **(kept if isinstance(kept, dict) else {}),
         },
     )
-
-
-def _drawn(
-    entry: Entry, image: Entry, box: Bounds | None, what: str, faults: Faults
-) -> tuple[Shape, ...]:
-    """What can be used of the segmentation, or the box where nothing can."""
-    content, size = entry.get("segmentation"), image_size(image)
-    drawn, bad = decode_segmentation(content)
-    if isinstance(content, dict) and drawn:
-        height, width = content["size"]
-        if size and size != (width, height):
-            drawn = []
-            bad.append(Unusable("bad-mask", f"a mask of {width} x {height} pixels"))
-    if not drawn and bad and box:
-        detail = "; ".join(dict.fromkeys(str(fault.detail) for fault in bad))
-        faults.add("bad-segmentation", f"{what}: {detail}; its box is used")
-        return (rectangle(box),)
-    for fault in bad:
-        faults.add(fault.reason, f"{what}: {fault.detail}")
-    if bad and not drawn:
-        raise Unusable("no-shape", "nothing of its segmentation can be used")
-    if not drawn and box is None:
-        raise Unusable("no-shape", "it has neither segmentation nor bbox")
-    return tuple(drawn) if drawn or box is None else (rectangle(box),)
 
 
 def _box(value: Any) -> Bounds | None:
@@ -198,38 +122,60 @@ def _box(value: Any) -> Bounds | None:
         return None
     try:
         x, y, width, height = (float(v) for v in value)
-        # A shape's own checks: finite, and somewhere near.
-        box = rectangle((x, y, x + width, y + height)).points
-    except (TypeError, ValueError, OverflowError) as error:
+        # A shape's own checks: finite, and not absurdly far away.
+        (x0, y0), (x1, y1) = rectangle((x, y, x + width, y + height)).points
+        if width >= 0 and height >= 0:
+            return x0, y0, x1, y1
+    except (TypeError, ValueError, OverflowError, Unusable) as error:
         raise Unusable("bad-box", f"its bbox is {value!r}"[:200]) from error
-    if width < 0 or height < 0:
-        raise Unusable("bad-box", f"its bbox is {value!r}")
-    return *box[0], *box[1]
+    raise Unusable("bad-box", f"its bbox is {value!r}")
 
 
-def _exact(
-    told: Any, entry: Entry, box: Bounds | None, size: tuple[int, int] | None
+def _shapes(
+    segmentation: Any, size: Size, box: Bounds | None, what: str, faults: Faults
 ) -> tuple[Shape, ...]:
-    """What was drawn, by our own key; nothing where the others were changed since."""
-    content: Any = entry.get("segmentation")
+    """Return what is usable of the segmentation, or the box where nothing is."""
+    shapes, bad = decode_segmentation(segmentation)
+    if isinstance(segmentation, dict) and shapes:
+        height, width = segmentation["size"]
+        if size and size != (width, height):
+            shapes = []
+            bad.append(Unusable("bad-mask", f"a mask of {width} x {height} pixels"))
+    if not shapes and bad and box:
+        detail = "; ".join(dict.fromkeys(fault.detail for fault in bad))
+        faults.add("bad-segmentation", f"{what}: {detail}; its box is used")
+        return (rectangle(box),)
+    for fault in bad:
+        faults.add(fault.reason, f"{what}: {fault.detail}")
+    if bad and not shapes:
+        raise Unusable("no-shape", "nothing of its segmentation can be used")
+    if not shapes and box is None:
+        raise Unusable("no-shape", "it has neither segmentation nor bbox")
+    return tuple(shapes) if shapes or box is None else (rectangle(box),)
+
+
+def _exact_shapes(
+    drawn: Any, segmentation: Any, box: Bounds | None, size: Size
+) -> tuple[Shape, ...]:
+    """Return the shapes that tlkit wrote; none where the object was changed since."""
     try:
         shapes = tuple(
-            Shape.make(one["shape_type"], one["points"], one.get("mask"))
-            for one in told or ()
+            Shape.make(shape["shape_type"], shape["points"], shape.get("mask"))
+            for shape in drawn or ()
         )
         masked = any(shape.kind == "mask" for shape in shapes)
         if masked and size is None:
-            height, width = content["size"]
+            height, width = segmentation["size"]
             size = image_size({"width": width, "height": height})
         if not shapes or (masked and size is None):
             return ()
-        said = encode_segmentation(shapes, size or (0, 0))
+        written = encode_segmentation(shapes, size or (0, 0))
     except (Unusable, TypeError, ValueError, KeyError, AttributeError):
         return ()
     # Other programs write an empty list again for what has no area.
-    empty = content in EMPTY and not total_area(shapes)
-    agree = nearly_equal(around(shapes), box) if empty else nearly_equal(said, content)
-    return shapes if agree else ()
+    if segmentation in EMPTY and not total_area(shapes):
+        return shapes if nearly_equal(around(shapes), box) else ()
+    return shapes if nearly_equal(written, segmentation) else ()
 
 
 def _attributes(
@@ -241,7 +187,7 @@ def _attributes(
         if name not in KNOWN and value not in EMPTY and USUAL.get(name) != value
     }
     area = entry.get("area")
-    # That of a mask is told by the mask.
+    # The area of a mask follows from the mask.
     if isinstance(area, int | float) and not any(s.kind == "mask" for s in shapes):
         own = total_area(shapes)
         of_box = (box[2] - box[0]) * (box[3] - box[1]) if box else own

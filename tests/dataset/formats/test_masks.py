@@ -102,7 +102,7 @@ def test_names_of_nothing_and_ids_unknown(root):
     found = parsed(root)
     assert [t.label for t in found.records[0].objects] == ["edge"]
     assert [(r.file, r.reason, r.detail) for r in found.rejected] == [
-        ("a_mask.png", "unknown-id", "Ids that the config has no name for: 26.")
+        ("a_mask.png", "unknown-id", "IDs that the config has no name for: 26.")
     ]
 
 
@@ -121,7 +121,7 @@ def test_a_config_that_cannot_be_used(root):
         ("a_mask.png", "unknown-id"),
     ]
     config(root / "sub" / "config.json", bus=26)
-    with pytest.raises(DatasetError, match="Id 26 has two names: 'car' in"):
+    with pytest.raises(DatasetError, match="ID 26 has two names: 'car' in"):
         parsed(root)
 
 

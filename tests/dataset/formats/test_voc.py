@@ -10,7 +10,12 @@ from tlkit.dataset.annotations.shapes import mask_shape, rectangle
 from tlkit.dataset.formats import detect, open_source, voc_xml
 from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.formats.voc import read
-from tlkit.dataset.formats.voc_masks import joined, palette, read_classes, read_numbers
+from tlkit.dataset.formats.voc_masks import (
+    match_masks,
+    palette,
+    read_classes,
+    read_numbers,
+)
 from tlkit.dataset.formats.voc_xml import parse_xml
 from tlkit.dataset.formats.yolo import read as read_yolo
 from tlkit.dataset.records import Annotation
@@ -145,16 +150,16 @@ def test_attributes(folder):
         (obj("", ""), "bad-label", "Object 2: its name is ''."),
         (obj("a\tb"), "bad-label", "Object 2: its name is 'a\\tb'."),
         (obj("x", ""), "no-shape", "Object 2: x has neither bndbox nor polygon."),
-        (obj("x", "<bndbox/>"), "bad-points", "Object 2: '' is no coordinate."),
+        (obj("x", "<bndbox/>"), "bad-points", "Object 2: '' is not a coordinate."),
         (
             obj("x", box("nan", 1, 2, 3)),
             "bad-points",
-            "Object 2: 'nan' is no coordinate.",
+            "Object 2: 'nan' is not a coordinate.",
         ),
         (
             obj("x", box(1, 1, 2, "1e300")),
             "bad-points",
-            "Object 2: '1e300' is no coordinate.",
+            "Object 2: '1e300' is not a coordinate.",
         ),
         (
             obj("x", "<polygon>1 2 3</polygon>"),
@@ -290,7 +295,7 @@ def test_image_sets(folder):
     assert sides(parsed) == dict(zip("abcd", ("train",) * 3 + ("test",), strict=True))
     assert len(parsed.consumed) == 4
     assert parsed.warnings == (
-        "ImageSets/Main/test.txt: 1 of 2 names have no annotation, as 'zz'.",
+        "ImageSets/Main/test.txt: 1 of 2 names have no annotation, such as 'zz'.",
     )
     folder.text("ImageSets/Main/val.txt", "b 1\n")
     folder.text("ImageSets/Main/train.txt", "a\n")
@@ -456,10 +461,10 @@ def test_masks_join_boxes_only_where_it_is_clear():
     one = Annotation("cat", (rectangle((0, 0, 10, 11)),))
     other = Annotation("cat", (rectangle((0, 0, 10, 12)),))
     small = Annotation("cat", (rectangle((0, 0, 4, 4)),))
-    assert joined([other, one], [mask])[1].bbox == (0, 0, 10, 11)
-    assert joined([small], [mask]) == (small, mask)
-    assert joined([], [mask]) == (mask,)
-    assert joined([one], []) == (one,)
+    assert match_masks([other, one], [mask])[1].bbox == (0, 0, 10, 11)
+    assert match_masks([small], [mask]) == (small, mask)
+    assert match_masks([], [mask]) == (mask,)
+    assert match_masks([one], []) == (one,)
     with pytest.raises(Unusable):
         mask_shape(~inside)
 

@@ -216,8 +216,8 @@ def detect(source: Source, label_by: str | None = None) -> str:
         return "masks"
     if pair:
         raise DatasetError(
-            f"{source.place} may be images and their masks, {pair.images}/ and "
-            f"{pair.masks}/ with {pair.common} names in common, or two class folders.",
+            f"{source.place} may be images and their masks, {pair[0]}/ and "
+            f"{pair[1]}/ with {pair[2]} names in common, or two class folders.",
             hint="Choose one: --from masks or --from folders.",
         )
     if in_folders:

@@ -1,13 +1,12 @@
-"""Pascal VOC in, pages out: XML with boxes and polygons, lists of sides, masks.
+"""Reader of Pascal VOC: XML with boxes and polygons, lists of splits, masks.
 
     JPEGImages/1.jpg, Annotations/1.xml, ImageSets/Main/train.txt, val.txt, test.txt
     SegmentationClass/1.png, SegmentationObject/1.png, class_names.txt
     1.jpg, 1.xml                                    labelImg, Roboflow
 
-An image and its files have the same name, in JPEGImages or images beside Annotations,
-or all in one folder; only without such an image, that which the XML names is looked
-for (it is often stale). `voc_xml`, `voc_masks` and `voc_sets` tell what of each is
-read.
+An image and its files have the same name, in JPEGImages or images next to Annotations,
+or all in one folder. Only without such an image, the one that the XML names is looked
+for, since that name is often stale.
 """
 
 from __future__ import annotations
@@ -15,49 +14,109 @@ from __future__ import annotations
 import functools
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from tlkit.dataset.formats.common import lists_of_folders, split_by_lists
-from tlkit.dataset.formats.voc_masks import NAME_FILES, Classes, read_classes
-from tlkit.dataset.formats.voc_xml import Said, Task, read_task
-from tlkit.dataset.records import SPLIT_NAMES, ImageRecord, ParsedSource, Rejected
+from tlkit.dataset.formats.common import parse_all, split_by_lists
+from tlkit.dataset.formats.voc_masks import (
+    NAME_FILES,
+    Classes,
+    match_masks,
+    read_classes,
+    read_masks,
+)
+from tlkit.dataset.formats.voc_sets import Key, read_sets
+from tlkit.dataset.formats.voc_xml import VocImage, parse_annotation
+from tlkit.dataset.records import ImageRecord, ParsedSource, Rejected
 from tlkit.dataset.sources.image_paths import SUFFIXES, Images
 from tlkit.dataset.sources.open import Source
 from tlkit.dataset.sources.walk import upwards
-from tlkit.imaging.safe_read import Unusable, read_lines
-from tlkit.progress import track
-from tlkit.workers import in_order
+from tlkit.imaging.safe_read import Unusable
 
-# Fewer are read sooner than processes are started.
-FEW = 256
 IMAGE_FOLDERS = ("JPEGImages", "images", "Images", "")
+
+
+@dataclass
+class ImageFiles:
+    """The files about one image, "" for those that do not exist.
+
+    `class_mask` is in SegmentationClass, `object_mask` in SegmentationObject; `classes`
+    are those of the numbers in the masks, None where they cannot be read.
+    """
+
+    xml: str = ""
+    class_mask: str = ""
+    object_mask: str = ""
+    classes: Classes | None = None
 
 
 def count_mask_only(source: Source) -> int:
     """Count the images that have masks but no XML."""
     index = _index(source)
     return sum(
-        bool(task.kinds and not task.xml and _own_images(key, index))
-        for key, task in _tasks(source).items()
+        bool(files.class_mask and not files.xml and _own_images(key, index))
+        for key, files in _files(source).items()
     )
 
 
-def _tasks(source: Source) -> dict[Key, Task]:
-    tasks: dict[Key, Task] = defaultdict(Task)
+def read(source: Source) -> ParsedSource:
+    """Read the XML files and masks of a source."""
+    index, files = _index(source), _files(source)
+    rejected = list(source.rejected)
+    warnings = _name_classes(source, files, rejected)
+    consumed = {each.classes.file for each in files.values() if each.classes} - {""}
+    records: dict[Key, ImageRecord] = {}
+    parse = functools.partial(read_image, source.root)
+    images = parse_all(source, parse, list(files.values()))
+    for key, image in zip(files, images, strict=True):
+        rejected += image.rejected
+        if image.record is None:
+            continue
+        path = _find(
+            key, image.named or posixpath.basename(key[1]), image.record, index
+        )
+        if isinstance(path, Rejected):
+            rejected.append(path)
+        else:
+            records[key] = replace(image.record, path=path)
+            consumed.update(image.masks)
+    paths = {key: record.path for key, record in records.items()}
+    lists = {
+        file: place
+        for file in source.files
+        if file.lower().endswith(".txt") and (place := _key(file, "imagesets"))
+    }
+    splits, named_by, about_lists = read_sets(source, lists, paths)
+    split, about_split = split_by_lists(splits, list(paths.values()), named_by)
+    return ParsedSource(
+        files=source.files,
+        records=tuple(replace(r, split=split.get(r.path)) for r in records.values()),
+        rejected=tuple(rejected),
+        note=f"Read as Pascal VOC annotations, {len(records)} of them"
+        + f", split from {named_by}" * bool(split)
+        + ".",
+        warnings=(*warnings, *about_lists, *about_split),
+        named={record.path: record.file for record in records.values()},
+        consumed=frozenset(consumed.union(lists)),
+    )
+
+
+def _files(source: Source) -> dict[Key, ImageFiles]:
+    files: dict[Key, ImageFiles] = defaultdict(ImageFiles)
     for file in source.ending(".xml"):
-        beside = posixpath.split(posixpath.splitext(file)[0])
-        tasks[_key(file, "annotations") or beside].xml = file
+        folder, name = posixpath.split(posixpath.splitext(file)[0])
+        files[_key(file, "annotations") or (folder, name)].xml = file
     for file in () if source.only else source.ending(".png"):
         if key := _key(file, "segmentationclass", "segmentationclasspng"):
-            tasks[key].kinds = tasks[key].kinds or file
+            files[key].class_mask = files[key].class_mask or file
         elif key := _key(file, "segmentationobject"):
-            tasks[key].objects = file
-    return tasks
+            files[key].object_mask = file
+    return files
 
 
 def _key(file: str, *folders: str) -> Key | None:
-    """What holds the folder of such a name that a file lies in, and its place there."""
+    """Split a path at a folder of such a name: what holds it, and the place in it."""
     parts = posixpath.splitext(file)[0].split("/")
     for i in reversed(range(len(parts) - 1)):
         if parts[i].lower() in folders:
@@ -81,68 +140,40 @@ def _index(source: Source) -> Images:
 
 def _own_images(key: Key, index: Images) -> list[str]:
     folder, name = key
-    for place in IMAGE_FOLDERS:
-        if found := index.of_stem(posixpath.join(folder, place, name)):
-            return found
-    return []
+    found = (index.of_stem(posixpath.join(folder, p, name)) for p in IMAGE_FOLDERS)
+    return next(filter(None, found), [])
 
 
-def read(source: Source) -> ParsedSource:
-    """List what the XML files and masks of a source say."""
-    index, tasks = _index(source), _tasks(source)
-    rejected = list(source.rejected)
-    warnings = _name_classes(source, tasks, rejected)
-    consumed = {task.classes.file for task in tasks.values() if task.classes} - {""}
-    records: dict[Key, ImageRecord] = {}
-    for key, said in zip(tasks, _read_all(source, tasks), strict=True):
-        rejected += said.rejected
-        if said.record is None:
-            continue
-        path = _image(key, said, index)
-        if isinstance(path, Rejected):
-            rejected.append(path)
-        else:
-            records[key] = replace(said.record, path=path)
-            consumed.update(said.masks)
-    paths = {key: record.path for key, record in records.items()}
-    lists = {file: place for file in source.files if (place := _listed(file))}
-    sides, told_by, about_lists = told_sides(source, lists, paths)
-    split, about_split = split_by_lists(sides, list(paths.values()), ", ".join(told_by))
-    return ParsedSource(
-        files=source.files,
-        records=tuple(replace(p, split=split.get(p.path)) for p in records.values()),
-        rejected=tuple(rejected),
-        note=f"Read as Pascal VOC annotations, {len(records)} of them"
-        + f", split from {', '.join(told_by)}" * bool(split)
-        + ".",
-        warnings=(*warnings, *about_lists, *about_split),
-        named={record.path: record.file for record in records.values()},
-        consumed=frozenset(consumed.union(lists)),
-    )
-
-
-def _listed(file: str) -> Key | None:
-    return _key(file, "imagesets") if file.lower().endswith(".txt") else None
+def _find(key: Key, named: str, file: str, index: Images) -> str | Rejected:
+    own = _own_images(key, index)
+    if len(own) == 1:
+        return own[0]
+    if own:
+        detail = f"{' and '.join(own)} have its name."
+        return Rejected(file, "image-ambiguous", detail)
+    # The suffix is often left out; any will do to look for the name.
+    known = named.lower().endswith(SUFFIXES)
+    return index.find(named if known else f"{named}.jpg", file)
 
 
 def _name_classes(
-    source: Source, tasks: Mapping[Key, Task], rejected: list[Rejected]
+    source: Source, files: Mapping[Key, ImageFiles], rejected: list[Rejected]
 ) -> list[str]:
-    """Find what the numbers in masks mean, once for each folder."""
+    """Set the classes of the numbers in masks, by folder; return warnings."""
     known: dict[str, Classes | None] = {}
-    files = set(source.files)
-    for (folder, _), task in tasks.items():
-        if not task.kinds:
+    there = set(source.files)
+    for (folder, _), each in files.items():
+        if not each.class_mask:
             continue
         if folder not in known:
-            places = [posixpath.join(a, n) for a in upwards(folder) for n in NAME_FILES]
-            file = next((place for place in places if place in files), "")
+            places = (posixpath.join(a, n) for a in upwards(folder) for n in NAME_FILES)
+            file = next((place for place in places if place in there), "")
             try:
                 known[folder] = read_classes(source.root, file)
             except Unusable as error:
                 known[folder] = None
                 rejected.append(Rejected(file, error.reason, error.detail))
-        task.classes = known[folder]
+        each.classes = known[folder]
     return [
         f"{folder or '.'}/: no {' or '.join(NAME_FILES)}, so that the numbers in "
         "SegmentationClass are taken for the 20 classes of Pascal VOC."
@@ -151,85 +182,40 @@ def _name_classes(
     ]
 
 
-def _read_all(source: Source, tasks: Mapping[Key, Task]) -> Iterator[Said]:
-    workers = source.workers
-    if workers is None and len(tasks) < FEW:
-        workers = 0
-    call = functools.partial(read_task, source.root)
-    results = in_order(call, list(tasks.values()), workers=workers)
-    return track(results, source.progress, "Reading annotations", len(tasks))
-
-
-def _image(key: Key, said: Said, index: Images) -> str | Rejected:
-    file = said.record.file if said.record else ""
-    own = _own_images(key, index)
-    if len(own) == 1:
-        return own[0]
-    if own:
-        detail = f"{' and '.join(own)} have its name."
-        return Rejected(file, "image-ambiguous", detail)
-    named = said.image or posixpath.basename(key[1])
-    # The suffix is often left out; any will do to look for the name.
-    return index.find(
-        named if named.lower().endswith(SUFFIXES) else f"{named}.jpg", file
-    )
-
-
-GROUPS = ("main", "", "segmentation")
-SIDES = SPLIT_NAMES | {"trainval": "trainval"}
-
-# The folder that a data set lies in, and the name of an image in it, without suffix.
-Key = tuple[str, str]
-
-
-def told_sides(
-    source: Source, lists: Mapping[str, Key], paths: Mapping[Key, str]
-) -> tuple[dict[str, set[str]], list[str], list[str]]:
-    """Read which images are on which side."""
-    sides: dict[str, set[str]] = defaultdict(set)
-    warnings: list[str] = []
-    counting = _that_count(lists)
-    told_by = list(dict.fromkeys(posixpath.dirname(file) for file in counting))
-    for file in counting:
-        folder, place = lists[file]
-        side = SIDES[posixpath.basename(place).lower()]
+def read_image(root: Path, files: ImageFiles) -> VocImage:
+    """Read the files about one image."""
+    masks = tuple(file for file in (files.class_mask, files.object_mask) if file)
+    if files.xml:
+        image = parse_annotation(root, files.xml)
+    else:
+        image = VocImage(ImageRecord("", masks[0]))
+    if image.record is None:
+        return image
+    record, rejected = image.record, image.rejected
+    if masks:
         try:
-            names = [line for line in read_lines(source.root / file) if line]
+            record = _add_masks(root, files, record)
         except Unusable as error:
-            warnings.append(f"{file} cannot be read: {error.detail}")
-            continue
-        found = {name: _path(folder, name, paths) for name in names}
-        sides[side].update(path for path in found.values() if path)
-        if gone := [name for name in names if not found[name]]:
-            line = f"{file}: {len(gone)} of {len(names)} names have no annotation"
-            warnings.append(f"{line}, as {gone[0]!r}.")
-    rest = sides.pop("trainval", set()) - sides["train"] - sides["val"]
-    sides["train"] |= rest
-    if not told_by:
-        sides = lists_of_folders(paths.values())
-        told_by = ["the names of folders"]
-    return {side: held for side, held in sides.items() if held}, told_by, warnings
+            detail = f"{error.detail.rstrip('.')}."
+            rejected += tuple(Rejected(file, error.reason, detail) for file in masks)
+            masks = ()
+    if not record.objects and (image.rejected or not (files.xml or masks)):
+        # A file that could not be understood does not mean that nothing is there.
+        return VocImage(rejected=rejected)
+    return VocImage(record, image.named, rejected, masks)
 
 
-def _that_count(lists: Mapping[str, Key]) -> list[str]:
-    groups: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for file, (folder, place) in lists.items():
-        group, name = posixpath.split(place.lower())
-        if name in SIDES and group in GROUPS:
-            groups[folder][group].append(file)
-    return [
-        file
-        for by_group in groups.values()
-        for file in by_group[min(by_group, key=GROUPS.index)]
-    ]
-
-
-def _path(folder: str, name: str, paths: Mapping[Key, str]) -> str | None:
-    return next(
-        (paths[folder, one] for one in _names(name) if (folder, one) in paths), None
-    )
-
-
-def _names(line: str) -> Iterable[str]:
-    first = line.split()[0]
-    return (line, first, posixpath.splitext(line)[0], posixpath.splitext(first)[0])
+def _add_masks(root: Path, files: ImageFiles, record: ImageRecord) -> ImageRecord:
+    if not files.class_mask:
+        raise Unusable("no-class-mask", "No SegmentationClass gives its classes")
+    drawn = any(s.kind != "rectangle" for obj in record.objects for s in obj.shapes)
+    if drawn or (record.objects and not files.object_mask):
+        raise Unusable("not-needed", f"{files.xml} has more of what is on the image")
+    if files.classes is None:
+        raise Unusable("no-names", "The names of its classes cannot be read")
+    size, masks = read_masks(root, files.class_mask, files.object_mask, files.classes)
+    if record.size not in {None, size}:
+        width, height = record.size or size
+        detail = f"{size[0]} x {size[1]} pixels, {files.xml} has {width} x {height}"
+        raise Unusable("size-mismatch", detail)
+    return replace(record, objects=match_masks(record.objects, masks), size=size)

@@ -1,10 +1,10 @@
-"""SegmentationClass and SegmentationObject of Pascal VOC in, masks of objects out.
+"""Masks of objects from Pascal VOC's SegmentationClass and SegmentationObject.
 
 A pixel of the first has the number of a class, of the second that of an object, as the
 number of a color in a palette, as gray, or as the color itself; 0 is background, 255
 belongs to nothing (the outlines that VOC leaves open). An object has the class that
 most of its pixels have. Without a SegmentationObject, all pixels of a class are one
-thing.
+object.
 
 Names come from labelmap.txt (CVAT), class_names.txt or labels.txt (labelme), the
 nearest in the folder above or further up; without any, from VOC itself.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tlkit.dataset.annotations.shapes import Bounds, mask_shape
+from tlkit.dataset.annotations.shapes import iou_matrix, mask_shape
 from tlkit.dataset.formats.common import read_values
 from tlkit.dataset.records import Annotation, is_label
 from tlkit.imaging.safe_read import Unusable, read_lines
@@ -31,20 +31,17 @@ VOC = (
 )
 NAME_FILES = ("labelmap.txt", "class_names.txt", "labels.txt")
 BACKGROUND, VOID = 0, 255
-# A mask is of the box whose share of common area with the mask's own is as large.
-SAME_BOX = 0.5
+# A mask belongs to a box whose intersection over union with its own is as large.
+MIN_IOU = 0.5
 
 Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Classes:
-    """What the numbers and colors of a SegmentationClass mean.
+    """The names by number and the numbers by color of a SegmentationClass.
 
-    Attributes:
-        names: By number.
-        colors: The number by color.
-        file: Which says so; "" where none does, and the names are VOC's.
+    `file` is where they come from; "" for VOC's own.
     """
 
     names: tuple[str, ...]
@@ -54,7 +51,7 @@ class Classes:
 
 @functools.cache
 def palette() -> dict[Color, int]:
-    """VOC's colors: the bits of a number, dealt out to red, green and blue."""
+    """Return VOC's colors: the bits of a number, dealt out to red, green and blue."""
     colors = {}
     for number in range(256):
         color = [0, 0, 0]
@@ -65,7 +62,7 @@ def palette() -> dict[Color, int]:
 
 
 def read_classes(root: Path, file: str) -> Classes:
-    """Read the names of the classes."""
+    """Read the names of the classes; VOC's own without a file."""
     if not file:
         return Classes(VOC, palette())
     lines = read_lines(root / file)
@@ -85,7 +82,7 @@ def read_classes(root: Path, file: str) -> Classes:
 
 
 def read_numbers(path: Path, colors: Mapping[Color, int]) -> np.ndarray:
-    """Read the number of each pixel."""
+    """Read the number of each pixel; uint8 [height, width]."""
     values = read_values(path)
     if values.ndim == 2 or values.shape[2] < 3:
         numbers = values if values.ndim == 2 else values[..., 0]
@@ -107,10 +104,10 @@ def read_numbers(path: Path, colors: Mapping[Color, int]) -> np.ndarray:
     return numbers
 
 
-def read_objects(
+def read_masks(
     root: Path, class_file: str, object_file: str, classes: Classes
 ) -> tuple[tuple[int, int], list[Annotation]]:
-    """Read the masks of one image."""
+    """Return width and height of the masks of one image, and an object for each."""
     kinds = read_numbers(root / class_file, classes.colors)
     numbers = kinds
     if object_file:
@@ -128,55 +125,29 @@ def read_objects(
         name = classes.names[kind] if kind < len(classes.names) else ""
         if kind == BACKGROUND or not is_label(name):
             what = f"class {kind}" if kind else f"object {number}"
-            raise Unusable(
-                "bad-class", f"{what} of {object_file or class_file}: no name"
-            )
+            detail = f"{what} of {object_file or class_file}: no name"
+            raise Unusable("bad-class", detail)
         objects.append(Annotation(name, (mask_shape(inside),)))
     height, width = kinds.shape
     return (width, height), objects
 
 
-def joined(
+def match_masks(
     boxes: Sequence[Annotation], masks: Sequence[Annotation]
 ) -> tuple[Annotation, ...]:
-    """Give boxes their masks.
-
-    A mask is of a box if both have the same label, share half of their area and more,
-    and neither shares more with any other. What is of no box becomes a thing of its
-    own.
-
-    Args:
-        boxes: Things with a box each.
-        masks: Things with a mask each.
-
-    Returns:
-        The things, boxes first, in their order.
-    """
+    """Give boxes their masks; a mask without a box becomes an object of its own."""
+    # A mask belongs to a box of its label if neither overlaps more with any other.
     if not boxes or not masks:
         return (*boxes, *masks)
-    shared = np.array([[_shared(box, mask) for mask in masks] for box in boxes])
+    iou = iou_matrix([obj.bounds for obj in boxes], [obj.bounds for obj in masks])
+    labels = [np.array([obj.label for obj in objects]) for objects in (boxes, masks)]
+    iou[labels[0][:, None] != labels[1]] = 0
     objects = list(boxes)
-    left = []
     for column, mask in enumerate(masks):
-        row = int(shared[:, column].argmax())
-        mutual = int(shared[row].argmax()) == column
-        if mutual and shared[row, column] >= SAME_BOX:
-            objects[row] = replace(
-                boxes[row], shapes=mask.shapes, bbox=boxes[row].bounds
-            )
+        row = int(iou[:, column].argmax())
+        if iou[row, column] >= MIN_IOU and int(iou[row].argmax()) == column:
+            box = boxes[row]
+            objects[row] = replace(box, shapes=mask.shapes, bbox=box.bounds)
         else:
-            left.append(mask)
-    return (*objects, *left)
-
-
-def _shared(one: Annotation, other: Annotation) -> float:
-    if one.label != other.label:
-        return 0.0
-    a, b = one.bounds, other.bounds
-    both = (max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3]))
-    common = _area(both)
-    return common / (_area(a) + _area(b) - common) if common else 0.0
-
-
-def _area(box: Bounds) -> float:
-    return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
+            objects.append(mask)
+    return tuple(objects)

@@ -1,17 +1,17 @@
-"""The XML of one image, as Pascal VOC has it, in, what it says out.
+"""The XML of one image in Pascal VOC's format.
 
 Corners are taken as they are, with 0 at the left and upper edge of the image, as
-everywhere in here. VOC's own are said to count pixels from 1; labelImg and the usual
-converters write the plain coordinates, so that taking 1 off would shift every box that
-they made.
+everywhere in tlkit. VOC's own are documented to count pixels from 1; labelImg and the
+usual converters write plain coordinates, so that taking 1 off would shift every box
+that they made.
 
     object/name                           the label
     object/bndbox/xmin ymin xmax ymax     a box, whichever corners
     object/polygon                        <x1> <y1> <x2> ..., or <pt> of <x> and <y>, or
-                                          numbers as text; the bndbox is told beside it
+                                          numbers as text; a bndbox may come with it
     object/part                           attributes "parts": name and box of each
     object/attributes/attribute           attributes by name, as CVAT writes them
-    object/pose truncated difficult ...   attributes, unless they say the usual thing
+    object/pose truncated difficult ...   attributes, unless they have their usual value
 
 Expat is used as it is but for one thing: a document type is refused, and with it all
 that entities could do (laughs by the billion, files of this machine).
@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -35,7 +35,6 @@ from tlkit.dataset.annotations.shapes import (
     around,
     rectangle,
 )
-from tlkit.dataset.formats.voc_masks import Classes, joined, read_objects
 from tlkit.dataset.records import Annotation, ImageRecord, Rejected, is_label
 from tlkit.imaging.safe_read import Unusable, read_limited
 
@@ -43,56 +42,46 @@ MAX_XML_BYTES = 16 << 20
 MAX_ELEMENTS = 1_000_000
 MAX_DEPTH = 32
 FLAGS = ("truncated", "difficult", "occluded")
-# A box told beside a polygon counts as its own where it differs by so many pixels.
-SAME = 1e-3
+# A box given with a polygon is kept where it differs by so many pixels.
+NEAR = 1e-3
 
 
 @dataclass(frozen=True)
-class VocXml:
-    """What one XML says.
+class VocImage:
+    """What was read about one image; no record where nothing of it can be used.
 
-    Attributes:
-        file: POSIX, relative to the source root.
-        image: The name of its image, as written; "" for none.
-        size: Width and height, where told.
-        objects: Objects on it.
-        rejected: Those that cannot be used.
+    The record has no path yet; `named` is the image as the XML names it, `masks` are
+    the mask files that were used.
     """
 
-    file: str
-    image: str = ""
-    size: tuple[int, int] | None = None
-    objects: tuple[Annotation, ...] = ()
+    record: ImageRecord | None = None
+    named: str = ""
     rejected: tuple[Rejected, ...] = ()
+    masks: tuple[str, ...] = ()
 
 
-def parse_annotation(root: Path, file: str) -> VocXml | Rejected:
+def parse_annotation(root: Path, file: str) -> VocImage:
     """Read one XML."""
     try:
         tree = parse_xml(read_limited(root / file, MAX_XML_BYTES))
+        if tree.tag != "annotation":
+            detail = f"XML, but of a {tree.tag[:100]!r}, not of an annotation."
+            raise Unusable("not-voc", detail)
     except Unusable as error:
-        return Rejected(file, error.reason, error.detail)
-    if tree.tag != "annotation":
-        detail = f"XML, but of a {tree.tag[:100]!r}, not of an annotation."
-        return Rejected(file, "not-voc", detail)
+        return VocImage(rejected=(Rejected(file, error.reason, error.detail),))
     objects, rejected = [], []
     for number, element in enumerate(tree.iterfind("object"), 1):
         try:
-            objects.append(_thing(element))
+            objects.append(_object(element))
         except Unusable as error:
-            reason, detail = error.reason, error.detail
-            rejected.append(Rejected(file, reason, f"Object {number}: {detail}."))
-    return VocXml(
-        file=file,
-        image=_text(tree, "filename"),
-        size=_size(tree),
-        objects=tuple(objects),
-        rejected=tuple(rejected),
-    )
+            detail = f"Object {number}: {error.detail}."
+            rejected.append(Rejected(file, error.reason, detail))
+    record = ImageRecord("", file, objects=tuple(objects), size=_size(tree))
+    return VocImage(record, _text(tree, "filename"), tuple(rejected))
 
 
 def parse_xml(data: bytes) -> Element:
-    """Parse XML that may be anything."""
+    """Parse XML that may be anything; refuse document types, depth and size."""
     builder = TreeBuilder()
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -143,7 +132,7 @@ def _size(tree: Element) -> tuple[int, int] | None:
     return numbers[0], numbers[1]
 
 
-def _thing(element: Element) -> Annotation:
+def _object(element: Element) -> Annotation:
     label = _text(element, "name")
     if not is_label(label):
         raise Unusable("bad-label", f"its name is {label!r}")
@@ -156,9 +145,9 @@ def _thing(element: Element) -> Annotation:
     )
     if not shapes and box is None:
         raise Unusable("no-shape", f"{label} has neither bndbox nor polygon")
-    told = box if shapes and box and _differ(box, around(shapes)) else None
+    given = box if shapes and box and _differ(box, around(shapes)) else None
     shapes = shapes or (rectangle(box or ()),)
-    return Annotation(label, shapes, bbox=told, attributes=_attributes(element))
+    return Annotation(label, shapes, bbox=given, attributes=_attributes(element))
 
 
 def _box(element: Element) -> Bounds:
@@ -174,7 +163,7 @@ def _number(text: str) -> float:
     except ValueError:
         number = math.nan
     if not abs(number) < FARTHEST:
-        raise Unusable("bad-points", f"{text[:50]!r} is no coordinate")
+        raise Unusable("bad-points", f"{text[:50]!r} is not a coordinate")
     return number
 
 
@@ -202,7 +191,7 @@ def _corners(polygon: Element) -> Iterator[tuple[float, float]]:
 
 
 def _differ(one: Bounds, other: Bounds) -> bool:
-    return any(abs(a - b) > SAME for a, b in zip(one, other, strict=True))
+    return any(abs(a - b) > NEAR for a, b in zip(one, other, strict=True))
 
 
 def _attributes(element: Element) -> dict[str, Any]:
@@ -236,75 +225,3 @@ def _plain(element: Element) -> Any:
     if not len(element):
         return (element.text or "").strip()
     return {child.tag: _plain(child) for child in element}
-
-
-@dataclass
-class Task:
-    """The files about one image, "" for those that there are not.
-
-    Attributes:
-        xml: In Annotations.
-        kinds: In SegmentationClass.
-        objects: In SegmentationObject.
-        classes: What the numbers in the masks mean; None where that cannot be read.
-    """
-
-    xml: str = ""
-    kinds: str = ""
-    objects: str = ""
-    classes: Classes | None = None
-
-
-@dataclass(frozen=True)
-class Said:
-    """What the files about one image say.
-
-    Attributes:
-        record: Without path; None where nothing of them can be used.
-        image: The name of the image, as the XML has it.
-        rejected: What cannot be used.
-        masks: Files of masks that are used.
-    """
-
-    record: ImageRecord | None = None
-    image: str = ""
-    rejected: tuple[Rejected, ...] = ()
-    masks: tuple[str, ...] = ()
-
-
-def read_task(root: Path, task: Task) -> Said:
-    """Read the files about one image."""
-    told = parse_annotation(root, task.xml) if task.xml else VocXml("")
-    if isinstance(told, Rejected):
-        return Said(rejected=(told,))
-    masks = tuple(file for file in (task.kinds, task.objects) if file)
-    file = task.xml or masks[0]
-    record = ImageRecord("", file, objects=told.objects, size=told.size)
-    rejected = told.rejected
-    if masks:
-        try:
-            record = _with_masks(root, task, record)
-        except Unusable as error:
-            reason, detail = error.reason, f"{error.detail.rstrip('.')}."
-            rejected += tuple(Rejected(file, reason, detail) for file in masks)
-            masks = ()
-    if not record.objects and (told.rejected or not (task.xml or masks)):
-        # What could not be understood does not say that nothing is there.
-        return Said(rejected=rejected)
-    return Said(record, told.image, rejected, masks)
-
-
-def _with_masks(root: Path, task: Task, record: ImageRecord) -> ImageRecord:
-    if not task.kinds:
-        raise Unusable("no-class-mask", "No SegmentationClass tells what it shows")
-    drawn = any(s.kind != "rectangle" for obj in record.objects for s in obj.shapes)
-    if drawn or (record.objects and not task.objects):
-        raise Unusable("not-needed", f"{task.xml} tells more of what is on the image")
-    if task.classes is None:
-        raise Unusable("no-names", "The names of its classes cannot be read")
-    size, masks = read_objects(root, task.kinds, task.objects, task.classes)
-    if record.size not in {None, size}:
-        width, height = record.size or size
-        detail = f"{size[0]} x {size[1]} pixels, {task.xml} says {width} x {height}"
-        raise Unusable("size-mismatch", detail)
-    return replace(record, objects=joined(record.objects, masks), size=size)

@@ -73,9 +73,8 @@ def read(source: Source) -> ParsedSource:
         rejected += image.rejected
         if image.record is None:
             continue
-        path = _find(
-            key, image.named or posixpath.basename(key[1]), image.record, index
-        )
+        named = image.named or posixpath.basename(key[1])
+        path = _find(key, named, image.record.file, index)
         if isinstance(path, Rejected):
             rejected.append(path)
         else:

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tlkit.reports.html import add, clean, document, name, node, number
+from tlkit.reports.html import clean, histogram, number, render, shorten, spread
 
 
 class Texts(HTMLParser):
@@ -23,24 +23,23 @@ class Texts(HTMLParser):
         self.text += data
 
 
-def test_elements_and_texts_keep_their_order():
-    line = node("p", "a", node("b", "c"), "d", [None, ["e", node("i")], "f"])
-    add(line, "g")
-    assert document(line) == "<!doctype html>\n<p>a<b>c</b>de<i></i>fg</p>\n"
+HOSTILE = "<script>alert(1)</script>\"'&amp; --> ]]> <img src=x onerror=y> {{ 7 }}"
 
 
-def test_attributes():
-    one = node("input", class_="x", aria_label="y", open=True, hidden=False, id=None)
-    assert one.attrib == {"class": "x", "aria-label": "y", "open": ""}
+@pytest.fixture
+def show(tmp_path):
+    """Renders one line of a template with a text."""
+
+    def shown(line: str, text: str) -> str:
+        (tmp_path / "line.html.j2").write_text(line)
+        return render(tmp_path / "line.html.j2", {"text": text})
+
+    return shown
 
 
-HOSTILE = "<script>alert(1)</script>\"'&amp; --> ]]> <img src=x onerror=y>"
-
-
-def test_no_text_becomes_markup():
-    page = Texts(document(node("p", HOSTILE, title=HOSTILE)))
-    assert [tag for tag, _ in page.tags] == ["p"]
-    assert page.tags[0][1] == {"title": HOSTILE}
+def test_no_text_becomes_markup(show):
+    page = Texts(show('<p title="{{ text }}">{{ text }}</p>', HOSTILE))
+    assert page.tags == [("p", {"title": HOSTILE})]
     assert page.text.strip() == HOSTILE
 
 
@@ -58,17 +57,37 @@ def test_no_text_becomes_markup():
         ("\ud800", "\\ud800"),
     ],
 )
-def test_what_would_not_be_seen_is_shown(text, shown):
+def test_invisible_characters_are_shown(show, text, shown):
     assert clean(text) == shown
-    document(node("p", text, title=text)).encode("utf-8")
+    page = Texts(show('<p title="{{ text }}">{{ text }}</p>', text))
+    assert page.tags == [("p", {"title": shown})]
+    assert page.text == shown
 
 
-def test_long_texts_lose_their_middle():
+def test_long_texts_lose_their_middle(show):
     assert clean("a" * 1000) == "a" * 1000
     assert clean("a" * 600 + "b" * 600) == f"{'a' * 500} ... {'b' * 500}"
-    assert name("x" * 200).text == f"{'x' * 80} ... {'x' * 80}"
+    assert shorten("x" * 200) == f"{'x' * 80} ... {'x' * 80}"
+    line = '{% from "parts.html.j2" import name %}{{ name(text) }}'
+    assert Texts(show(line, "x" * 200)).text == f"{'x' * 80} ... {'x' * 80}"
+
+
+def test_a_missing_value_is_an_error(show):
+    with pytest.raises(Exception, match="'missing' is undefined"):
+        show("{{ missing }}", "")
 
 
 def test_numbers():
     assert number(1, "image") == "1 image"
     assert number(1204, "image") == "1,204 images"
+
+
+def test_items_are_chosen_evenly():
+    assert spread(range(10), 4) == [0, 2, 5, 7]
+    assert spread("ab", 4) == ["a", "b"]
+
+
+def test_a_value_on_an_edge_counts_above_it():
+    bins = histogram([1, 2, 2, 5], [2, 3, 4, 9], ["<2", "2", "3", "4-8", "9+"])
+    assert bins == [("<2", 1), ("2", 2), ("3", 0), ("4-8", 1)]
+    assert histogram([], [2], ["a", "b"]) == []

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element
 
 from tlkit.dataset.manifest import Example, Manifest
 from tlkit.progress import Progress
-from tlkit.reports.html import name, node, number, page
+from tlkit.reports.html import render
 from tlkit.reports.thumbnails import Thumbnails
-from tlkit.reports.tiles import grid, tile
 
 MOST = 480
 # Removing such images from a test, rather than correcting them, changes its score.
@@ -21,6 +20,7 @@ ABOUT_THE_TEST = (
     "the images that are hard for a network, the score would be too good. Wrong labels "
     "that the network agrees with are not listed here."
 )
+TEMPLATE = Path(__file__).with_name("label_issues.html.j2")
 
 
 @dataclass(frozen=True)
@@ -43,68 +43,35 @@ def label_issues_page(
     progress: Progress,
 ) -> str:
     """Return the page as HTML, with at most MOST images."""
-    album = Thumbnails()
+    thumbnails = Thumbnails()
     shown = issues[:MOST]
-    by_label: dict[str, list[LabelIssue]] = defaultdict(list)
+    tiles: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for issue in shown:
-        by_label[issue.example.label].append(issue)
-    sections = [
-        _section(place, label, by_label[label], album)
-        for place, label in enumerate(manifest.labels)
-        if label in by_label
-    ]
-    title = f"{manifest.source.name}: label issues"
-    top = _top(manifest, len(issues), len(issues) - len(shown), info)
-    album.draw(manifest.source, workers, progress)
-    return page(title, top, sections, ("label_issues.csv", "label_issues.json"))
-
-
-def _top(manifest: Manifest, found: int, hidden: int, info: dict[str, Any]) -> Element:
-    network = info["network"]
-    of = number(len(manifest.examples), "example")
-    in_test = info["label_issues"]["test"]
-    warning = node("strong", "Test"), node("span", f"{in_test:,} {ABOUT_THE_TEST}")
-    return node(
-        "header",
-        node("p", "Label issues", class_="kicker"),
-        node("h1", name(manifest.source.name or str(manifest.source))),
-        node(
-            "p",
-            f"{found:,} of {of} probably have a wrong label, or are hard to classify. "
-            "Each was checked by a linear probe that had seen neither it nor any image "
-            f"of its group, on features of {network['backbone']}. Such probes agree "
-            f"with {info['agreement']:.1%} of the labels. The decision is yours.",
-            class_="lede",
-        ),
-        node("ul", node("li", warning, class_="warning"), class_="noticed")
-        if in_test
-        else None,
-        node(
-            "p", f"The most suspect are shown; {hidden:,} more are in label_issues.csv."
+        one = issue.example
+        alt = f"labeled {one.label}, looks like {issue.suggested}: {one.path}"
+        tiles[one.label].append(
+            {
+                "image": thumbnails.add(one.path, one.box, alt),
+                "path": one.path,
+                "badge": one.split if one.split != "train" else None,
+                "suggested": issue.suggested,
+                "line": f"{issue.p_suggested:.0%}, {one.label} {issue.p_label:.0%}",
+            }
         )
-        if hidden
-        else None,
-    )
-
-
-def _section(
-    place: int, label: str, issues: Sequence[LabelIssue], album: Thumbnails
-) -> Element:
-    return node(
-        "section",
-        node("h2", f"Labeled {label}"),
-        grid(_tile(issue, album) for issue in issues),
-        id=f"label-{place}",
-    )
-
-
-def _tile(issue: LabelIssue, album: Thumbnails) -> Element:
-    example = issue.example
-    alt = f"labeled {example.label}, looks like {issue.suggested}: {example.path}"
-    return tile(
-        album.image(example.path, example.box, alt),
-        example.path,
-        node("span", "looks like ", name(issue.suggested), class_="label"),
-        f"{issue.p_suggested:.0%}, {example.label} {issue.p_label:.0%}",
-        badge=example.split if example.split != "train" else None,
-    )
+    labels = [(i, label) for i, label in enumerate(manifest.labels) if tiles.get(label)]
+    thumbnails.draw(manifest.source, workers, progress)
+    context = {
+        "title": f"{manifest.source.name}: label issues",
+        "name_of_set": manifest.source.name or str(manifest.source),
+        "found": len(issues),
+        "hidden": len(issues) - len(shown),
+        "total": len(manifest.examples),
+        "backbone": info["network"]["backbone"],
+        "agreement": info["agreement"],
+        "about_the_test": ABOUT_THE_TEST,
+        "in_test": info["label_issues"]["test"],
+        "sections": [(f"label-{i}", f"Labeled {label}") for i, label in labels],
+        "tiles": {f"label-{i}": tiles[label] for i, label in labels},
+        "files": ("label_issues.csv", "label_issues.json"),
+    }
+    return render(TEMPLATE, context)

@@ -1,34 +1,40 @@
-"""Tags and texts in, elements out: whatever a text holds, it stays a text.
+"""Self-contained HTML pages from jinja2 templates: no script, no request.
 
-File names and labels are anybody's. ElementTree escapes what would be markup; `clean`
-shows what would not be seen, or would reorder what stands around it.
+File names and labels are anybody's: jinja2 escapes markup, `clean` shows characters
+that would be invisible or would reorder the text around them.
 """
 
 from __future__ import annotations
 
-import importlib.resources
+import bisect
+import functools
 import re
-from collections.abc import Iterable, Sequence
-from typing import TypeAlias
-from xml.etree.ElementTree import Element, tostring
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
-Child: TypeAlias = "str | Element | Iterable[Child] | None"
+import jinja2
 
-# Control characters, line separators, marks that turn the direction of writing, and
-# halves of a pair; among these are the bytes of names that are not UTF-8.
-UNSEEN = re.compile(
+T = TypeVar("T")
+
+# Control characters, line separators, marks that change the direction of writing, and
+# lone surrogates; among these are the bytes of names that are not UTF-8.
+INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff"
     "\ud800-\udfff]"
 )
 LONGEST, LONGEST_NAME = 1000, 160
+TEMPLATES = Path(__file__).parent
 
 
 def clean(text: str) -> str:
-    """Make a text that shows all it holds, and no more of it than one can read."""
-    return UNSEEN.sub(_escape, _short(text, LONGEST))
+    """Escape invisible characters, and cut out the middle of a long text."""
+    return INVISIBLE.sub(_escape, shorten(text, LONGEST))
 
 
-def _short(text: str, longest: int) -> str:
+def shorten(text: str, longest: int = LONGEST_NAME) -> str:
+    """Cut out the middle of a long text."""
     half = longest // 2
     return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
 
@@ -40,103 +46,77 @@ def _escape(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape", "surrogatepass").decode()
 
 
-def node(tag: str, *children: Child, **attributes: object) -> Element:
-    """Make an element.
+def number(count: int, noun: str) -> str:
+    """Format a count with its noun.
 
     Args:
-        tag: Its name.
-        *children: Texts and elements, also in lists; None stands for nothing.
-        **attributes: An underscore stands for a hyphen, one at the end for nothing;
-            True is an attribute without value, None and False are none.
+        count: At least 0.
+        noun: Its singular.
 
     Returns:
-        The element.
+        As in "1 image" or "1,204 images".
     """
-    element = Element(tag)
-    for name, value in attributes.items():
-        if value is not None and value is not False:
-            text = "" if value is True else clean(str(value))
-            element.set(name.rstrip("_").replace("_", "-"), text)
-    add(element, children)
-    return element
-
-
-def add(element: Element, children: Child) -> None:
-    """Put something into an element, behind what is there."""
-    if children is None:
-        return
-    if isinstance(children, Element):
-        element.append(children)
-    elif not isinstance(children, str):
-        for child in children:
-            add(element, child)
-    elif len(element):
-        element[-1].tail = (element[-1].tail or "") + clean(children)
-    else:
-        element.text = (element.text or "") + clean(children)
-
-
-def name(text: str) -> Element:
-    """A file name or a label: its direction of writing has no influence outside."""
-    return node("bdi", _short(text, LONGEST_NAME), class_="name")
-
-
-def number(count: int, noun: str) -> str:
-    """A number of things: "1 image", "1,204 images"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def document(html: Element) -> str:
-    """Write a page out."""
-    return f"<!doctype html>\n{tostring(html, encoding='unicode', method='html')}\n"
-
-
-# Even a page that was tampered with runs and fetches nothing.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-
-
-def page(
-    title: str, top: Element, sections: Sequence[Element], files: Sequence[str]
-) -> str:
-    """Put a page together.
+def spread(items: Sequence[T], number: int) -> list[T]:
+    """Choose items evenly, so that few are neighbors, such as frames of one clip.
 
     Args:
-        title: Of its window.
-        top: What stands above the links to the sections.
-        sections: Each with an id and a heading.
-        files: Names of what lies beside it.
+        items: Items to choose from.
+        number: At most so many.
+
+    Returns:
+        Some of them, in their order.
+    """
+    number = min(number, len(items))
+    return [items[i * len(items) // number] for i in range(number)]
+
+
+def histogram(
+    values: Iterable[float], edges: Sequence[float], names: Sequence[str]
+) -> list[tuple[str, int]]:
+    """Count values by bins.
+
+    Args:
+        values: Values to count.
+        edges: Ascending; a value equal to one is in the bin above it.
+        names: Names of the bins, one more than edges.
+
+    Returns:
+        Names and counts, without empty bins at the ends.
+    """
+    counts = Counter(bisect.bisect_right(edges, value) for value in values)
+    taken = sorted(counts)
+    within = range(taken[0], taken[-1] + 1) if taken else range(0)
+    return [(names[i], counts[i]) for i in within]
+
+
+def render(template: Path, context: Mapping[str, Any]) -> str:
+    """Render a page.
+
+    Args:
+        template: A file that extends page.html.j2.
+        context: Its variables.
 
     Returns:
         HTML.
     """
-    body = node("body", top, _links(sections), node("main", sections), _foot(files))
-    return document(node("html", _head(title), body, lang="en"))
+    return _environment(template.parent).get_template(template.name).render(context)
 
 
-def _head(title: str) -> Element:
-    style = importlib.resources.files("tlkit.reports").joinpath("style.css")
-    css = node("style")
-    css.text = style.read_text(encoding="utf-8")
-    return node(
-        "head",
-        node("meta", charset="utf-8"),
-        node("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        node("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        node("meta", name="color-scheme", content="light dark"),
-        node("meta", name="referrer", content="no-referrer"),
-        node("title", title),
-        css,
+@functools.cache
+def _environment(folder: Path) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([folder, TEMPLATES]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Markup is a str, too, but a template's own.
+        finalize=lambda value: clean(value) if type(value) is str else value,
     )
-
-
-def _links(sections: Sequence[Element]) -> Element:
-    links = [
-        node("a", section.findtext("h2", ""), href=f"#{section.get('id')}")
-        for section in sections
-    ]
-    return node("nav", links, aria_label="On this page")
-
-
-def _foot(files: Sequence[str]) -> Element:
-    links: list[Child] = [[node("a", file, href=file), " "] for file in files]
-    return node("footer", node("p", "Beside this page: ", links))
+    environment.filters.update(shorten=shorten, number=number)
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    environment.globals["style"] = style
+    return environment

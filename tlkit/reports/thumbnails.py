@@ -1,4 +1,4 @@
-"""Images wanted on the page in, each of them as small JPEG inside of it out."""
+"""Thumbnails: images as small JPEGs inside a page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import base64
 import functools
 import io
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
-from xml.etree.ElementTree import Element
 
 import numpy as np
 from PIL import Image
@@ -16,7 +16,6 @@ from tlkit.imaging.decode import decode
 from tlkit.imaging.resize import crop, reduction
 from tlkit.imaging.safe_read import Unusable, read_bytes
 from tlkit.progress import Progress, track
-from tlkit.reports.html import node
 from tlkit.workers import in_order
 
 Box = tuple[int, int, int, int]
@@ -30,58 +29,67 @@ MAX_BYTES_EACH = 20_000
 FEW = 32
 
 
+@dataclass
+class Thumbnail:
+    """An image of a page; `src` is a data URL once drawn, "" if it cannot be shown."""
+
+    path: str  # Relative to the source root.
+    box: Box | None  # The part to show; None for the whole image.
+    alt: str
+    src: str = ""
+
+
 class Thumbnails:
-    """Collects which images are wanted while the page is built, then draws them."""
+    """The images of a page: collected while it is built, then drawn all at once."""
 
     def __init__(self) -> None:
-        self._wanted: dict[str, list[tuple[Box | None, Element]]] = defaultdict(list)
+        self._by_path: dict[str, list[Thumbnail]] = defaultdict(list)
 
-    def image(self, path: str, box: Box | None, alt: str) -> Element:
-        """Ask for an image.
+    def add(self, path: str, box: Box | None, alt: str) -> Thumbnail:
+        """Add an image.
 
         Args:
             path: Relative to the source root.
-            box: The part of it; None for the whole.
-            alt: What it is, for those who do not see it.
+            box: The part to show; None for the whole image.
+            alt: Its description.
 
         Returns:
-            An img; it has no content before `draw`.
+            The thumbnail; `draw` fills its `src`.
         """
-        image = node("img", alt=alt, decoding="async")
-        self._wanted[path].append((box, image))
-        return image
+        thumbnail = Thumbnail(path, box, alt)
+        self._by_path[path].append(thumbnail)
+        return thumbnail
 
     def draw(self, root: Path, workers: int | None, progress: Progress) -> None:
-        """Draw all images that were asked for.
+        """Draw all images.
 
         Args:
             root: The source root.
             workers: Number of processes; None decides by the amount.
-            progress: Where to report.
+            progress: Receiver of reports.
         """
         jobs = [
-            (path, tuple(box for box, _ in wanted))
-            for path, wanted in self._wanted.items()
+            (path, tuple(one.box for one in each))
+            for path, each in self._by_path.items()
         ]
-        total = sum(map(len, self._wanted.values()))
+        total = sum(map(len, self._by_path.values()))
         if not total:
             return
         if workers is None and len(jobs) < FEW:
             workers = 0
-        each = min(MAX_BYTES // total, MAX_BYTES_EACH)
+        limit = min(MAX_BYTES // total, MAX_BYTES_EACH)
         drawn = in_order(
-            functools.partial(thumbnails, root, each), jobs, workers=workers
+            functools.partial(draw_parts, root, limit), jobs, workers=workers
         )
-        wanted = self._wanted.values()
-        task = "Drawing the page"
-        for asked, tiles in zip(
-            wanted, track(drawn, progress, task, len(jobs)), strict=True
-        ):
-            for (_, image), content in zip(asked, tiles, strict=True):
-                _fill(image, content)
+        tracked = track(drawn, progress, "Drawing the page", len(jobs))
+        for each, contents in zip(self._by_path.values(), tracked, strict=True):
+            for thumbnail, content in zip(each, contents, strict=True):
+                if content:
+                    code = base64.b64encode(content).decode()
+                    thumbnail.src = f"data:image/jpeg;base64,{code}"
 
 
-def thumbnails(
+def draw_parts(
     root: Path, max_bytes: int, job: tuple[str, tuple[Box | None, ...]]
 ) -> list[bytes]:
     """Draw parts of one image small; runs in worker processes."""
@@ -89,7 +97,7 @@ def thumbnails(
     whole = functools.partial(reduction, size=ATTEMPTS[0][0], resize="pad")
     try:
         data = read_bytes(root / path)
-        # What lies in a box is told in pixels of the whole image.
+        # Boxes are in pixels of the whole image.
         reduce = None if any(boxes) else whole
         pixels = decode(data, reduce=reduce).pixels
     except Unusable:
@@ -100,7 +108,7 @@ def thumbnails(
 def _jpeg(pixels: np.ndarray, box: Box | None, max_bytes: int) -> bytes:
     try:
         part = pixels if box is None else crop(pixels, box)
-    except ValueError:  # it is no longer the image it was
+    except ValueError:  # the file has changed since
         return b""
     image = Image.fromarray(np.ascontiguousarray(part))
     content = b""
@@ -112,16 +120,3 @@ def _jpeg(pixels: np.ndarray, box: Box | None, max_bytes: int) -> bytes:
         if len(content) <= max_bytes:
             break
     return content
-
-
-def _fill(image: Element, content: bytes) -> None:
-    if content:
-        code = base64.b64encode(content).decode()
-        image.set("src", f"data:image/jpeg;base64,{code}")
-        return
-    alt = image.get("alt", "")
-    image.tag = "span"
-    image.attrib.clear()
-    image.set("class", "missing")
-    image.set("title", alt)
-    image.text = "cannot be shown"

@@ -46,8 +46,8 @@ def test_structure(mess):
         "Warnings and remarks",
         "Classes",
         "Contact sheets",
-        "Images that stand out",
-        "Copies and conflicts",
+        "Outliers",
+        "Duplicates and conflicts",
         "Not used",
         "Sizes",
     ]
@@ -100,7 +100,7 @@ def test_names_are_texts(mess):
     assert "\u202e" not in text
     page = read_page(mess)
     assert page.all("script") == []
-    labels = [h.text for h in page.section("sheets").all("h3")]
+    labels = [h.text for h in page.section("examples").all("h3")]
     assert labels == [SCRIPT, "b\\u202egnp & co"]
     listed = [name.text for name in page.section("rejected").all("bdi")]
     assert f"{SCRIPT}/twin\\nof 3.png" in listed
@@ -112,9 +112,11 @@ def test_numbers_are_those_of_the_manifest(mess):
     found = numbers(page)
     assert list(found) == [SCRIPT, "b\\u202egnp & co", "all"]
     assert list(found.values()) == expected(mess, "train", "val", "test")
-    tiles = page.section("sheets").all("figure")
+    tiles = page.section("examples").all("figure")
     assert len(tiles) == len(mess.examples) == 41
-    badges = Counter(b.text for b in page.section("sheets").all("span", where="badge"))
+    badges = Counter(
+        b.text for b in page.section("examples").all("span", where="badge")
+    )
     assert badges == {s: len(mess.of(s)) for s in ("val", "test")}
     assert "41 images of 2 classes" in page.all("header")[0].text
     assert mess.checksum[:12] in page.all("header")[0].text
@@ -135,7 +137,7 @@ def test_what_was_noticed_comes_first(mess):
         *["warning"] * len(mess.info["warnings"]),
         *["remark"] * len(mess.info["remarks"]),
     ]
-    odd = page.section("odd")
+    odd = page.section("outliers")
     names = [tile.all("bdi")[0].text for tile in odd.all("figure")]
     assert [h.text for h in odd.all("h3")] == [
         "Very dark",
@@ -145,8 +147,8 @@ def test_what_was_noticed_comes_first(mess):
     assert len(odd.all("img")) == 2
 
 
-def test_copies_side_by_side(mess):
-    groups = read_page(mess).section("copies").all("article")
+def test_duplicates_are_shown_together(mess):
+    groups = read_page(mess).section("duplicates").all("article")
     told = [
         (group.all("h3")[0].text, [line.text for line in group.all("figcaption")])
         for group in groups
@@ -160,7 +162,7 @@ def test_copies_side_by_side(mess):
             ],
         ),
         (
-            "Exact copies 2 images",
+            "Exact duplicates 2 images",
             [f"3 <b>'0'.png {SCRIPT} kept", f"twin\\nof 3.png {SCRIPT} dropped"],
         ),
     ]
@@ -202,14 +204,16 @@ def test_a_clean_set(photo_folder, tmp_path, told):
     manifest = prepare(root, tmp_path / "data", near=False, progress=told)
     assert told.warnings == []
     page = read_page(manifest)
-    assert "Nothing that has to be acted on" in page.section("warnings").text
-    assert "No copies were found. Only exact ones" in page.section("copies").text
+    assert "No warnings and no remarks" in page.section("warnings").text
+    assert (
+        "No duplicates were found. Only exact ones" in page.section("duplicates").text
+    )
     assert (
         page.section("rejected").text == "Not used All files that were found are used."
     )
-    assert not [tag for tag in page.all("section") if tag.get("id") == "odd"]
+    assert not [tag for tag in page.all("section") if tag.get("id") == "outliers"]
     # 24 of 40, evenly: 0, 1, 3, 5, 6, 8, ...
-    sheet = page.section("sheets").all("details")[0]
+    sheet = page.section("examples").all("details")[0]
     assert sheet.all("summary")[0].text == "a 24 of 40 images"
     names = [name.text for name in sheet.all("figure")[0].all("bdi")]
     assert names == ["a_000.png"]
@@ -224,7 +228,7 @@ def test_crops_are_shown_as_crops(shared_data, tmp_path):
     page = read_page(manifest)
     assert numbers(page)["all"] == [111, 30, 24, 165]
     assert "165 crops of 3 classes" in page.all("header")[0].text
-    sheet = page.section("sheets").all("details")[0]
+    sheet = page.section("examples").all("details")[0]
     assert sheet.all("summary")[0].text == "date 24 of 71 crops"
     boxes = [e.box for e in manifest.examples if e.label == "date" and e.box]
     x0, y0, x1, y1 = boxes[0]
@@ -239,7 +243,7 @@ def test_several_labels(shared_data, tmp_path):
         manifest, *[s for s in ("train", "val", "test") if manifest.of(s)]
     )
     assert "counts for each of them" in page.section("classes").text
-    assert "date, fig, hazelnut" in page.section("sheets").text
+    assert "date, fig, hazelnut" in page.section("examples").text
 
 
 def test_long_lists_are_cut(tmp_path):
@@ -255,9 +259,9 @@ def test_long_lists_are_cut(tmp_path):
     manifest = prepare(root, tmp_path / "data", near=False)
     page = read_page(manifest)
     # 480 images on the sheets of all classes, four each at least
-    assert len(page.section("sheets").all("details")) == 120
-    assert len(page.section("sheets").all("figure")) == 480
-    assert "... and 5 more classes" in page.section("sheets").text
+    assert len(page.section("examples").all("details")) == 120
+    assert len(page.section("examples").all("figure")) == 480
+    assert "... and 5 more classes" in page.section("examples").text
     [reason] = page.section("rejected").all("details")
     assert len(reason.all("li")) == 51
     assert reason.all("li")[-1].text == "... and 250 more in rejected.csv"
@@ -281,7 +285,7 @@ def test_a_image_that_has_gone_meanwhile(photo_folder, tmp_path, monkeypatch):
     ] * 12
 
 
-def test_options_are_told(photo_folder, tmp_path):
+def test_options_are_shown(photo_folder, tmp_path):
     root = photo_folder({"a": 12, "b": 12})
     manifest = prepare(
         root,

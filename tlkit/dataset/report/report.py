@@ -1,32 +1,27 @@
-"""What was prepared in, report.html out: one page that shows all of it.
-
-The page needs nothing but itself: images are in it as small JPEGs, there is no
-script, and nothing is fetched. However much there is, it stays below 10 MB: images
-are chosen (`album`, `sheets`), lists are cut and say so. The same data set and options
-give the same bytes.
-"""
+"""report.html of a dataset directory."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from xml.etree.ElementTree import Element
 
-from tlkit.dataset.duplicates.resolve import DuplicateRow
 from tlkit.dataset.manifest import REPORT
-from tlkit.dataset.output.write import Prepared, copies_of
-from tlkit.dataset.report.classes import classes
-from tlkit.dataset.report.duplicates import copies
-from tlkit.dataset.report.examples import sheets
-from tlkit.dataset.report.header import masthead
-from tlkit.dataset.report.outliers import odd
-from tlkit.dataset.report.rejected import rejected
-from tlkit.dataset.report.sizes import sizes
-from tlkit.dataset.report.warnings import warnings
+from tlkit.dataset.output.write import Prepared
+from tlkit.dataset.report import context
 from tlkit.progress import SILENT, Progress
-from tlkit.reports.html import page
+from tlkit.reports.html import render
 from tlkit.reports.thumbnails import Thumbnails
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+HEADINGS = {
+    "warnings": "Warnings and remarks",
+    "classes": "Classes",
+    "examples": "Contact sheets",
+    "outliers": "Outliers",
+    "duplicates": "Duplicates and conflicts",
+    "rejected": "Not used",
+    "sizes": "Sizes",
+}
 
 
 def write_report(
@@ -37,26 +32,24 @@ def write_report(
     progress: Progress = SILENT,
 ) -> None:
     """Write report.html."""
-    album = Thumbnails()
-    sections = _sections(prepared, album, copies_of(prepared))
-    album.draw(prepared.root, workers, progress)
+    thumbnails = Thumbnails()
+    parts = {
+        "warnings": context.warnings(prepared),
+        "classes": context.classes(prepared),
+        "examples": context.examples(prepared, thumbnails),
+        "outliers": context.outliers(prepared, thumbnails),
+        "duplicates": context.duplicates(prepared, thumbnails),
+        "rejected": context.rejected(prepared, thumbnails),
+        "sizes": context.sizes(prepared),
+    }
     version = str(getattr(sys.modules["tlkit"], "__version__", ""))
-    files = sorted(path.name for path in draft.iterdir())
-    title = f"{prepared.root.name}: data set"
-    text = page(title, masthead(prepared, version), sections, files)
+    page = {
+        **parts,
+        "title": f"{prepared.root.name}: data set",
+        "header": context.header(prepared, version),
+        "sections": [(k, HEADINGS[k]) for k, part in parts.items() if part is not None],
+        "files": sorted(path.name for path in draft.iterdir()),
+    }
+    thumbnails.draw(prepared.root, workers, progress)
+    text = render(TEMPLATE, page)
     (draft / REPORT).write_text(text, encoding="utf-8", newline="\n")
-
-
-def _sections(
-    prepared: Prepared, album: Thumbnails, rows: Sequence[DuplicateRow]
-) -> list[Element]:
-    sections = (
-        warnings(prepared),
-        classes(prepared),
-        sheets(prepared, album),
-        odd(prepared, album),
-        copies(prepared, album, rows),
-        rejected(prepared, album),
-        sizes(prepared),
-    )
-    return [section for section in sections if section is not None]

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from tlkit.dataset.duplicates.resolve import DuplicateRow
-from tlkit.dataset.report.duplicates import KINDS, _done
+from tlkit.dataset.report.context import DUPLICATES, action
 
 
 @pytest.mark.parametrize(
-    ("kind", "distance", "action", "turn", "said"),
+    ("kind", "distance", "done", "turn", "shown"),
     [
         ("exact", 0, "dropped", "", "dropped"),
         ("near", 1, "grouped", "", "grouped, 1 bit of 64 apart"),
@@ -18,7 +18,7 @@ from tlkit.dataset.report.duplicates import KINDS, _done
         ("similar", 0.05, "left apart", "", "left apart from b.png, cosine 0.95"),
     ],
 )
-def test_what_was_done_in_words(kind, distance, action, turn, said):
-    row = DuplicateRow("0" * 12, "a.png", "x", kind, distance, action, "b.png", turn)
-    assert _done(row) == said
-    assert kind in KINDS
+def test_actions_in_words(kind, distance, done, turn, shown):
+    row = DuplicateRow("0" * 12, "a.png", "x", kind, distance, done, "b.png", turn)
+    assert action(row) == shown
+    assert kind in DUPLICATES

@@ -1,4 +1,4 @@
-"""The device that computes, and its precision."""
+"""The device of a run, a processor or a graphics card, and its precision."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from tlkit.errors import RunError
 
 
 def gpus() -> list[str]:
-    """Return the names of the GPUs that TensorFlow can use."""
+    """Return the names of the graphics cards that TensorFlow can use here.
+
+    Returns:
+        Names as TensorFlow gives them.
+    """
     return [device.name for device in tf.config.list_physical_devices("GPU")]
 
 
@@ -20,13 +24,13 @@ def choose_device(device: str) -> str:
     """Return the device that a run uses.
 
     Args:
-        device: "auto" takes a GPU if there is one; "cpu" and "gpu" insist.
+        device: "auto" takes a GPU where there is one, "cpu" and "gpu" insist.
 
     Returns:
         A name for `keras.device`.
 
     Raises:
-        RunError: "gpu" was given, and there is none; never a silent fallback.
+        RunError: A GPU was asked for and there is none; never a silent fallback.
     """
     found = gpus()
     if device == "gpu" and not found:
@@ -38,10 +42,10 @@ def choose_device(device: str) -> str:
 
 
 def choose_precision(precision: str, device: str) -> str:
-    """Return the dtype policy of the training.
+    """Return the dtype policy that training runs in.
 
     Args:
-        precision: As in the configuration; "auto" is mixed_float16 on a GPU.
+        precision: One of config.PRECISIONS; "auto" is mixed_float16 on a GPU.
         device: From `choose_device`.
 
     Returns:
@@ -54,13 +58,13 @@ def choose_precision(precision: str, device: str) -> str:
 
 @contextlib.contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
-    """Give new layers a dtype policy; the previous one is restored afterwards.
+    """Give new layers a dtype policy inside a `with`.
 
     Args:
         name: Such as "mixed_float16".
 
     Yields:
-        Nothing.
+        Nothing; the policy of before is set again at the end.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)

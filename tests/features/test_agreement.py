@@ -9,8 +9,8 @@ from tlkit.features.agreement import worst_cosine
 def test_the_worst_cosine():
     a = np.array([[1.0, 0.0], [0.0, 2.0]])
     assert worst_cosine(a, a) == pytest.approx(1)
-    turned = np.array([[3.0, 3.0], [0.0, 1.0]])
-    assert worst_cosine(a, turned) == pytest.approx(0.5**0.5)
+    rotated = np.array([[3.0, 3.0], [0.0, 1.0]])
+    assert worst_cosine(a, rotated) == pytest.approx(0.5**0.5)
     # Networks with random weights may give next to nothing.
     tiny = (1e-20 * a).astype(np.float32)
     assert worst_cosine(tiny, tiny) == pytest.approx(1)

@@ -21,13 +21,13 @@ def test_place_and_size_come_from_the_environment(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["much", "-1", "nan", "inf"])
-def test_a_size_that_is_none_is_told(monkeypatch, text):
+def test_a_size_that_is_not_a_number_is_refused(monkeypatch, text):
     monkeypatch.setenv("TLKIT_CACHE_GB", text)
     with pytest.raises(UsageError, match="gigabytes"):
         cap_bytes()
 
 
-def test_clear_removes_features_and_says_how_much(tmp_path):
+def test_clear_removes_features_and_returns_how_much(tmp_path):
     partition = Partition(tmp_path, {}, (2,), "float32")
     with partition.write() as part:
         part.append([bytes(32)], np.zeros((1, 2), np.float32))
@@ -38,7 +38,7 @@ def test_clear_removes_features_and_says_how_much(tmp_path):
     assert clear(tmp_path) == 0
 
 
-def test_a_place_that_cannot_be_written_to_is_told(tmp_path):
+def test_a_place_that_cannot_be_written_to_is_reported(tmp_path):
     assert fault(tmp_path / "not" / "yet") == ""
     (tmp_path / "file").write_text("")
     assert "is not a folder" in fault(tmp_path / "file")

@@ -1,4 +1,4 @@
-"""Rows at many cuts against those of training, and against the network itself."""
+"""Features at many cuts against those of training, and the network itself."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def config_of(**options):
     return resolve(build_config(options=given))
 
 
-def rows_of(manifest, cuts=("good",), splits=("train", "val"), **options):
+def features_of(manifest, cuts=("good",), splits=("train", "val"), **options):
     config = config_of(**options)
     return features_at_cuts(config, cuts, manifest, splits, progress=Silent())
 
 
-def test_they_are_what_the_network_says_pooled(prepared, own_cache):
-    found, failed = rows_of(prepared)
+def test_they_are_the_maps_of_the_network_pooled(prepared, own_cache):
+    found, failed = features_of(prepared)
     assert [one.cut for one in found] == list(CUTS)
     assert not failed
     images = np.concatenate(
@@ -63,11 +63,11 @@ def test_they_are_what_the_network_says_pooled(prepared, own_cache):
         assert one.parameters == classifier.base_model.count_params()
 
 
-def seen(run):
-    """Views of each side that were computed, and that were in the cache."""
+def computed_and_cached(run):
+    """Views of each split that were computed, and that were in the cache."""
     info = json.loads((run.directory / "run.json").read_text())
-    sides = [info["features"][side] for side in ("train", "val")]
-    return [side["views"] for side in sides], [side["cached"] for side in sides]
+    splits = [info["features"][split] for split in ("train", "val")]
+    return [split["views"] for split in splits], [split["cached"] for split in splits]
 
 
 def finetuned(manifest, place, **options):
@@ -78,10 +78,10 @@ def finetuned(manifest, place, **options):
 def test_training_finds_what_was_computed_for_many_cuts(
     prepared, own_cache, tmp_path, float32_engines
 ):
-    rows_of(prepared)
-    computed, stored = seen(finetuned(prepared, tmp_path / "run"))
+    features_of(prepared)
+    computed, cached = computed_and_cached(finetuned(prepared, tmp_path / "run"))
     assert computed == [0, 0]
-    assert stored == [len(prepared.of(side)) for side in ("train", "val")]
+    assert cached == [len(prepared.of(split)) for split in ("train", "val")]
 
 
 def test_many_cuts_find_what_training_has_computed(
@@ -89,7 +89,7 @@ def test_many_cuts_find_what_training_has_computed(
 ):
     finetuned(prepared, tmp_path / "run")
     monkeypatch.setattr(ViewMaker, "make", None)
-    (found,), _ = rows_of(prepared, ["block3"])
+    (found,), _ = features_of(prepared, ["block3"])
     images = len(prepared.of("train")) + len(prepared.of("val"))
     assert found.features("gap").shape == (images, 96)
 
@@ -97,20 +97,20 @@ def test_many_cuts_find_what_training_has_computed(
 def test_a_file_that_is_damaged_further_up_gives_what_is_below(
     prepared, own_cache, tmp_path
 ):
-    body = build_backbone(registry.find("smallcnn"), 32)
-    above = [layer for layer in body.layers if layer.name.startswith("block3")]
+    backbone = build_backbone(registry.find("smallcnn"), 32)
+    above = [layer for layer in backbone.layers if layer.name.startswith("block3")]
     kernel = next(layer for layer in above if layer.weights).weights[0]
     kernel.assign(np.full(kernel.shape, np.nan))
     path = tmp_path / "half.weights.h5"
-    body.save_weights(path)
-    found, failed = rows_of(prepared, splits=["val"], weights=str(path))
+    backbone.save_weights(path)
+    found, failed = features_of(prepared, splits=["val"], weights=str(path))
     assert [one.cut for one in found] == ["block1", "block2"]
     assert set(failed) == {"block3", "block4"}
     assert all("NaN" in why for why in failed.values())
 
 
 def test_all_has_the_good_ones_and_no_halves(prepared, own_cache):
-    found, _ = rows_of(prepared, ["all"], ["val"])
+    found, _ = features_of(prepared, ["all"], ["val"])
     names = [one.cut for one in found]
     assert set(CUTS) < set(names)
     flops = [one.flops for one in found]
@@ -119,9 +119,9 @@ def test_all_has_the_good_ones_and_no_halves(prepared, own_cache):
 
 def test_a_layer_that_is_not_there_is_named(prepared):
     with pytest.raises(UsageError, match="block9"):
-        rows_of(prepared, ["block9"])
+        features_of(prepared, ["block9"])
 
 
 def test_a_branch_cannot_be_compared(prepared):
     with pytest.raises(UsageError, match="other paths lead around"):
-        rows_of(prepared, ["block_2_expand"], backbone="mobilenetv2")
+        features_of(prepared, ["block_2_expand"], backbone="mobilenetv2")

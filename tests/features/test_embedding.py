@@ -14,7 +14,7 @@ from tlkit.imaging.safe_read import Unusable
 SMALL: dict[str, Any] = {"weights": "none", "size": 32, "workers": 0}
 
 
-class Told:
+class Tasks:
     def __init__(self):
         self.tasks = {}
 
@@ -28,7 +28,7 @@ class Told:
     def warn(self, message): ...
 
 
-def test_rows_are_the_mean_over_the_map(prepared, own_cache, float32_engines):
+def test_vectors_are_the_mean_over_the_map(prepared, own_cache, float32_engines):
     """As Keras gives it for the same pixels, in the order asked for."""
     import keras
 
@@ -56,7 +56,7 @@ def test_rows_are_the_mean_over_the_map(prepared, own_cache, float32_engines):
 
 def test_what_is_stored_is_not_computed_again(prepared, own_cache):
     paths = [e.path for e in prepared.examples]
-    first, second = Told(), Told()
+    first, second = Tasks(), Tasks()
     task = "Computing features to compare by"
     a = tlkit.embedder("smallcnn", progress=first, **SMALL)(prepared.source, paths[:9])
     b = tlkit.embedder("smallcnn", progress=second, **SMALL)(
@@ -82,7 +82,7 @@ def test_an_image_that_is_gone(tmp_path, own_cache):
         tlkit.embedder("smallcnn", **SMALL)(tmp_path, ["a.png"])
 
 
-def test_wrong_names_are_refused_at_once():
+def test_unknown_names_are_refused_at_once():
     with pytest.raises(UsageError, match="Unknown backbone"):
         tlkit.embedder("resnet51")
     with pytest.raises(UsageError, match=r"gone\.h5"):
@@ -113,7 +113,7 @@ def embed(root, weights):
 
 def test_weights_that_cannot_be_had_name_this_option(tmp_path):
     (tmp_path / "no weights.h5").write_text("nothing")
-    (tmp_path / "a.png").write_text("its digest is taken first")
+    (tmp_path / "a.png").write_text("its checksum is taken first")
     for name in ("gone.h5", "no weights.h5"):
         with pytest.raises(TlkitError) as caught:
             embed(tmp_path, tmp_path / name)

@@ -189,7 +189,7 @@ def test_what_was_used_last_is_kept_longest(tmp_path):
     read(partitions[0])  # now the last used
     size = parts(tmp_path)[0].bytes
     assert size == 2 * (12 + 36)
-    assert make_room(tmp_path, wanted=size, cap=3 * size)
+    assert make_room(tmp_path, needed=size, cap=3 * size)
     assert [bool(read(partition)) for partition in partitions] == [True, False, True]
     # The folder of a partition goes with its last part.
     assert not partitions[1].folder.exists()
@@ -207,13 +207,13 @@ def test_only_what_is_wanted_counts_as_used(tmp_path):
     old, new = parts(tmp_path)
     assert old.used == 1e9
     assert new.used > 1e9
-    assert make_room(tmp_path, wanted=48, cap=2 * 48)
+    assert make_room(tmp_path, needed=48, cap=2 * 48)
     assert set(read(partition)) == {2}
 
 
 def test_nothing_is_removed_for_what_can_never_fit(tmp_path):
     write(partition_of(tmp_path), 1)
-    assert not make_room(tmp_path, wanted=101, cap=100)
+    assert not make_room(tmp_path, needed=101, cap=100)
     assert set(read(partition_of(tmp_path))) == {1}
 
 
@@ -221,7 +221,7 @@ def test_mapped_vectors_outlive_their_file(tmp_path):
     partition = partition_of(tmp_path)
     write(partition, 7)
     (vectors,) = partition.find([key(7)]).parts
-    make_room(tmp_path, wanted=10, cap=10)
+    make_room(tmp_path, needed=10, cap=10)
     assert not parts(tmp_path)
     assert vectors.tolist() == [[7.0] * 3]
 

@@ -8,8 +8,10 @@ from PIL import Image
 
 from tlkit.imaging.decode import ORIENTATION_TAG, decode
 from tlkit.imaging.resize import (
+    PAD_COLOR,
     REDUCTIONS,
     RESIZES,
+    crop,
     decode_resized,
     fit,
     may_reduce,
@@ -128,7 +130,7 @@ def test_near_the_whole_image(scene, resize, mode, options):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_turned_upright(scene, orientation):
+def test_orientation_is_applied(scene, orientation):
     exif = Image.Exif()
     exif[ORIENTATION_TAG] = orientation
     data = encode(scene, exif=exif)
@@ -195,3 +197,59 @@ def test_shared_photos(shared_data):
     assert len(differences) > 20
     assert np.percentile(np.stack(differences), 99) <= 1
     assert np.mean(differences) < 0.3
+
+
+def test_fit_squash_and_crop():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (31, 50, 3)).astype(np.uint8)
+    squashed = fit(pixels, 16, "squash")
+    expected = np.array(
+        Image.fromarray(pixels).resize((16, 16), Image.Resampling.BILINEAR)
+    )
+    np.testing.assert_array_equal(squashed, expected)
+    # (50 - 31) // 2 = 9
+    cropped = fit(pixels, 16, "crop")
+    np.testing.assert_array_equal(cropped, fit(pixels[:, 9:40], 16, "squash"))
+    np.testing.assert_array_equal(fit(pixels, 31, "crop"), pixels[:, 9:40])
+
+
+def test_fit_shrinks_with_an_antialiasing_triangle():
+    # 4 to 2 columns: support 2, weights at distances 0.5, 0.5, 1.5 of the triangle of
+    # width 2 are 0.75, 0.75, 0.25, over 1.75 at the edge.
+    row = np.array([[0, 70, 140, 210]], np.uint8)
+    pixels = np.repeat(np.repeat(row, 2, axis=0)[..., None], 3, axis=2)
+    left = (0.75 * 0 + 0.75 * 70 + 0.25 * 140) / 1.75
+    right = (0.25 * 70 + 0.75 * 140 + 0.75 * 210) / 1.75
+    expected = [round(left), round(right)]
+    np.testing.assert_array_equal(fit(pixels, 2, "squash")[0, :, 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "h", "w", "top", "left"),
+    [
+        (30, 60, 5, 10, 2, 0),
+        (60, 30, 10, 5, 0, 2),
+        (25, 100, 3, 10, 3, 0),  # 2.5 is rounded up
+        (1, 1000, 1, 10, 4, 0),
+        (7, 7, 10, 10, 0, 0),
+    ],
+)
+def test_fit_pad(height, width, h, w, top, left):
+    square = fit(np.full((height, width, 3), 9, np.uint8), 10, "pad")
+    expected = np.full((10, 10, 3), PAD_COLOR, np.uint8)
+    expected[top : top + h, left : left + w] = 9
+    np.testing.assert_array_equal(square, expected)
+
+
+def test_fit_knows_three_ways():
+    assert RESIZES == ("squash", "crop", "pad")
+    with pytest.raises(ValueError, match="squash, crop, pad, got 'stretch'"):
+        fit(np.zeros((9, 9, 3), np.uint8), 8, "stretch")
+
+
+def test_crop():
+    pixels = np.arange(40 * 60 * 3).reshape(40, 60, 3).astype(np.uint8)
+    np.testing.assert_array_equal(crop(pixels, (30, 0, 60, 20)), pixels[:20, 30:])
+    assert crop(pixels, (-5, 35, 10, 90)).shape == (5, 10, 3)
+    with pytest.raises(ValueError, match="outside"):
+        crop(pixels, (60, 0, 70, 10))

@@ -23,7 +23,7 @@ def one_draw(draw):
 
 
 @pytest.mark.parametrize("name", [name for name in POLICIES if name != "none"])
-def test_a_draw_is_a_pure_function_of_digest_draw_and_seed(name, draw):
+def test_a_draw_is_a_pure_function_of_checksum_draw_and_seed(name, draw):
     pixels = draw(0, 1)
     policy = load_policy(name)
     views = [

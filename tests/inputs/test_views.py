@@ -45,7 +45,7 @@ def test_view_0_is_the_fitted_file_and_the_others_are_draws_of_it(manifest, make
     assert not np.array_equal(made[1], made[2])
 
 
-def test_the_mirror_image_is_the_plain_image_turned_round(manifest, maker):
+def test_the_flip_is_the_plain_image_flipped(manifest, maker):
     example = manifest.of("train")[0]
     (made,) = views_of(maker, [ViewRequest(example, (HFLIP, PLAIN))])
     assert np.array_equal(made[0], made[1][:, ::-1])

@@ -128,13 +128,13 @@ def clear(root: Path) -> int:
     return _remove(parts(root), math.inf) + sum(one.bytes for one in caches)
 
 
-def make_room(root: Path, wanted: int, cap: int) -> bool:
+def make_room(root: Path, needed: int, cap: int) -> bool:
     """Remove the least recently used parts for room; return whether there is any."""
     cap -= sum(image_cache.bytes for image_cache in image_caches(root))
-    if wanted > cap:
+    if needed > cap:
         return False
     present = parts(root)
-    _remove(present, sum(part.bytes for part in present) + wanted - cap)
+    _remove(present, sum(part.bytes for part in present) + needed - cap)
     return True
 
 

@@ -98,9 +98,9 @@ def features_at_cuts(
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
     with symbolic():
-        body = build_backbone(config.model.row, size_of(config))
-    points = [point.name for point in cut_operations(body)]
-    names = _chosen(config, asked, body, points)
+        backbone = build_backbone(config.model.row, size_of(config))
+    points = [point.name for point in cut_operations(backbone)]
+    names = _chosen(config, asked, backbone, points)
     failed: dict[str, str] = {}
     with keras.device(device):
         try:
@@ -116,7 +116,7 @@ def features_at_cuts(
         if policy != "float32":
             trained = build_frozen(config, names[-1], policy)
         found: dict[str, CutFeatures] = {}
-        for together in _passes(names, unfinished(body)):
+        for together in _passes(names, unfinished(backbone)):
             exact = _prefix(reference, together)
             fast = exact if trained is reference else _prefix(trained, together)
             found |= _pass(
@@ -131,30 +131,30 @@ def features_at_cuts(
 
 
 def _chosen(
-    config: Config, asked: Sequence[str], body: keras.Model, points: list[str]
+    config: Config, asked: Sequence[str], backbone: keras.Model, points: list[str]
 ) -> list[str]:
     """Return the cut points asked for, from the input up."""
-    backbone = config.model.row
+    row = config.model.row
     chosen: set[str] = set()
     for name in asked:
         if name == GOOD:
-            chosen.update(backbone.cuts)
+            chosen.update(row.cuts)
         elif name == ALL:
-            chosen.update(set(points) - unfinished(body) | set(backbone.cuts))
+            chosen.update(set(points) - unfinished(backbone) | set(row.cuts))
         elif name in points:
             chosen.add(name)
         else:
-            raise _not_a_cut(name, points, body, backbone.name)
+            raise _not_a_cut(name, points, backbone, row.name)
     return [point for point in points if point in chosen]
 
 
 def _not_a_cut(
-    name: str, points: list[str], body: keras.Model, backbone: str
+    name: str, points: list[str], backbone: keras.Model, title: str
 ) -> UsageError:
-    listed_by = shlex.join(("tlkit", "backbones", "show", backbone))
-    if name in {operation.name for operation in backbone_operations(body)}:
+    listed_by = shlex.join(("tlkit", "backbones", "show", title))
+    if name in {operation.name for operation in backbone_operations(backbone)}:
         return UsageError(
-            f"{backbone} cannot be compared at {name!r}: other paths lead around it.",
+            f"{title} cannot be compared at {name!r}: other paths lead around it.",
             hint=f"Layers at which it comes apart: {listed_by}",
         )
     return unknown_name("layer", name, points, listed_by=listed_by)
@@ -173,11 +173,13 @@ def _passes(names: Sequence[str], unfinished: set[str]) -> list[list[str]]:
     return [together, *alone] if together else alone
 
 
-def _prefix(body: keras.Model, names: Sequence[str]) -> FrozenNetwork:
-    operations = {operation.name: operation for operation in backbone_operations(body)}
+def _prefix(backbone: keras.Model, names: Sequence[str]) -> FrozenNetwork:
+    operations = {
+        operation.name: operation for operation in backbone_operations(backbone)
+    }
     outputs = [output_of(operations[name]) for name in names]
     chosen = outputs if outputs[1:] else outputs[0]
-    return FrozenNetwork(keras.Model(body.inputs[0], chosen, name="prefix"))
+    return FrozenNetwork(keras.Model(backbone.inputs[0], chosen, name="prefix"))
 
 
 def _pass(

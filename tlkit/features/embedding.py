@@ -183,11 +183,11 @@ def features_of(
     """
     device = choose_device(config.train.device)
     with keras.device(device):
-        body = build_frozen(config, str(config.model.cut), "float32")
+        backbone = build_frozen(config, str(config.model.cut), "float32")
     extractor = FeatureExtractor.of(
         config,
         root,
-        FrozenNetwork(body),
+        FrozenNetwork(backbone),
         engine=choose_engine(config.train.engine, device, progress),
         pooling=POOLING,
         device=device,

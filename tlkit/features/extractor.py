@@ -175,8 +175,8 @@ class FeatureExtractor:
             pass.
         """
         keys = [[self.maker.key(e, view) for view in views] for e in examples]
-        wanted = {key for row in keys for key in row}
-        found = [p.find(wanted) if p else Found(wanted) for p in self.partitions]
+        needed = {key for row in keys for key in row}
+        found = [p.find(needed) if p else Found(needed) for p in self.partitions]
         present = set.intersection(*(set(one.places) for one in found))
         self.cost.cached += sum(key in present for row in keys for key in row)
         for fill in (self._fill_cache, self._fill_memory):
@@ -320,17 +320,17 @@ class FeatureExtractor:
                 f"({error.strerror or error}): going on without it"
             )
         for number, partition in zip(layers, partitions, strict=True):
-            found[number] = partition.find(found[number].wanted)
+            found[number] = partition.find(found[number].keys)
 
     def _has_room(
         self, partitions: list[Partition], missing: list[ViewRequest]
     ) -> bool:
-        wanted = _count(missing) * sum(one.vector_bytes for one in partitions)
+        needed = _count(missing) * sum(one.vector_bytes for one in partitions)
         cap = cap_bytes()
-        if make_room(partitions[0].root, wanted, cap):
+        if make_room(partitions[0].root, needed, cap):
             return True
         self.progress.warn(
-            f"The features need {wanted / 1e9:.1f} GB, the cache may hold "
+            f"The features need {needed / 1e9:.1f} GB, the cache may hold "
             f"{cap / 1e9:.1f} GB (TLKIT_CACHE_GB): going on without it"
         )
         return False

@@ -57,8 +57,8 @@ def flip_features(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute the features of images and of their horizontal flips.
 
-    A network with random weights has nothing to tell: then the features are small
-    versions of the images themselves.
+    A network with random weights gives no useful features. Then they are small versions
+    of the images themselves.
 
     Args:
         config: Resolved.

@@ -60,12 +60,12 @@ class Partition:
         checksum = hashlib.sha256(text.encode()).hexdigest()
         self.folder = root / FEATURES / checksum[:32]
 
-    def find(self, wanted: Collection[bytes]) -> Found:
+    def find(self, keys: Collection[bytes]) -> Found:
         """Look vectors up by their keys, and note that they were used."""
-        found = Found(wanted)
+        found = Found(keys)
         for data in sorted(self.folder.glob(f"*{DATA}")):
             try:
-                vectors, places = self._search(data, wanted)
+                vectors, places = self._search(data, keys)
             except OSError:
                 continue  # removed by another process, or no longer readable
             if places:
@@ -75,15 +75,15 @@ class Partition:
         return found
 
     def _search(
-        self, data: Path, wanted: Collection[bytes]
+        self, data: Path, keys: Collection[bytes]
     ) -> tuple[np.ndarray, dict[bytes, int]]:
-        """Return the vectors of a part, and the places of undamaged wanted ones."""
+        """Return the vectors of a part, and the places of undamaged ones by key."""
         records = data.with_suffix(KEYS).read_bytes()
         count = len(records) // RECORD_BYTES
         count = min(count, data.stat().st_size // self.vector_bytes)
         starts = range(0, RECORD_BYTES * count, RECORD_BYTES)
-        keys = [records[start : start + KEY_BYTES] for start in starts]
-        hits = [i for i in range(count) if keys[i] in wanted]
+        stored = [records[start : start + KEY_BYTES] for start in starts]
+        hits = [i for i in range(count) if stored[i] in keys]
         if not hits:
             return np.empty(0), {}
         raw = np.memmap(data, np.uint8, "r", shape=(count, self.vector_bytes))
@@ -91,7 +91,7 @@ class Partition:
         for i in hits:
             checksum = records[RECORD_BYTES * i + KEY_BYTES : RECORD_BYTES * (i + 1)]
             if _crc(raw[i]) == checksum:
-                places[keys[i]] = i
+                places[stored[i]] = i
         return raw.view(self.dtype).reshape(count, *self.shape), places
 
     def write(self) -> PartWriter:

@@ -54,19 +54,19 @@ class Found:
     """The feature vectors found or computed so far, by key.
 
     Attributes:
-        wanted: Keys of all that are to be there.
+        keys: Keys of all that are to be there.
         parts: [n, *shape] each, memory-mapped or in memory.
         places: Number of the vector of each key, counted over all parts.
     """
 
-    wanted: Collection[bytes]
+    keys: Collection[bytes]
     parts: list[np.ndarray] = field(default_factory=list)
     places: dict[bytes, int] = field(default_factory=dict)
 
     @property
     def missing(self) -> set[bytes]:
         """The keys without a vector."""
-        return set(self.wanted) - self.places.keys()
+        return set(self.keys) - self.places.keys()
 
     def add(self, vectors: np.ndarray, places: dict[bytes, int]) -> None:
         """Add a part, with the number that each key has in it."""

@@ -107,14 +107,14 @@ def decode(
     Args:
         data: The content of an image file.
         max_pixels: Refuse anything larger, before it is decoded.
-        reduce: From width and height of a JPEG to how many times smaller it is wanted:
+        reduce: From width and height of a JPEG to by how much to reduce it:
             1, 2, 4 or 8, each a divisor of both.
 
     Returns:
         The image.
 
     Raises:
-        Unusable: It cannot be used; `reason` says why in a word.
+        Unusable: It cannot be used; `reason` is a word for why.
     """
     with _faults_named(max_pixels), _open(data) as image:
         _check_pixels(image, max_pixels)

@@ -42,7 +42,7 @@ def decode_resized(
         uint8 [size, size, 3].
 
     Raises:
-        Unusable: It cannot be used; `reason` says why in a word.
+        Unusable: It cannot be used; `reason` is a word for why.
         ValueError: Nothing of the box lies within the image.
     """
     if box is not None:

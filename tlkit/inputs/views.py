@@ -33,7 +33,7 @@ DECODE_POLICY = 1
 
 
 class ViewRequest(NamedTuple):
-    """An image, and the views of it that are wanted."""
+    """An image, and which views of it to make."""
 
     example: Example
     views: tuple[int, ...]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.imaging.test_decode import UPRIGHT, huge_png
+from tests.imaging.test_decode import ORIENTED, huge_png
 from tlkit.dataset.annotations.shapes import (
     CORNERS,
     KINDS,
@@ -296,7 +296,7 @@ def test_shapes_turn_as_pillow_turns_the_image(kind, orientation):
     image = Image.fromarray(stored)
     if orientation > 1:
         image = image.transpose(UNDO[orientation])
-    expected = UPRIGHT[orientation](stored)
+    expected = ORIENTED[orientation](stored)
     np.testing.assert_array_equal(np.array(image), expected)
     turned = orient(shape, orientation, (WIDTH, HEIGHT))
     assert turned.kind == kind
@@ -308,7 +308,7 @@ def test_points_turn_as_the_pixels_do(orientation):
     for x, y in itertools.product((0, 3, WIDTH - 1), (0, 2, HEIGHT - 1)):
         stored = np.zeros((HEIGHT, WIDTH), bool)
         stored[y, x] = True
-        ((row, column),) = np.argwhere(UPRIGHT[orientation](stored))
+        ((row, column),) = np.argwhere(ORIENTED[orientation](stored))
         middle = Shape.make("point", [[x + 0.5, y + 0.5]])
         turned = orient(middle, orientation, (WIDTH, HEIGHT))
         assert turned.points == ((column + 0.5, row + 0.5),)

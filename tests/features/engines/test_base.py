@@ -34,10 +34,12 @@ def test_both_engines_compute_what_the_network_does(network, tmp_path):
 
 @pytest.mark.parametrize("name", ["keras", "openvino"])
 def test_several_maps_come_in_order_and_each_as_if_it_were_alone(tmp_path, name):
-    body = build_backbone(find("mobilenetv2"), SIZE)
-    points = [p for p in cut_operations(body) if p.name not in unfinished(body)][:14]
+    backbone = build_backbone(find("mobilenetv2"), SIZE)
+    points = [
+        p for p in cut_operations(backbone) if p.name not in unfinished(backbone)
+    ][:14]
     outputs = [output_of(point) for point in points]
-    many = FrozenNetwork(keras.Model(body.inputs[0], outputs))
+    many = FrozenNetwork(keras.Model(backbone.inputs[0], outputs))
     made = built(name, many, tmp_path)
     if made.compute != "float32":
         pytest.skip(

@@ -1,4 +1,4 @@
-"""What is compared is what was measured, on what may be looked at."""
+"""A comparison shows what was measured, on the splits that may be used."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_cut_and_pooling_is_a_row(found, prepared):
     assert max(shares) > 0.6
 
 
-def test_the_files_say_the_same(found):
+def test_the_files_have_the_same_content(found):
     table = pd.read_csv(found.directory / "compare.csv")
     shares = [entry.accuracy.value for entry in found.entries]
     np.testing.assert_allclose(table["accuracy"], shares)
@@ -74,7 +74,7 @@ def test_the_command_trains_what_was_measured(found, prepared):
     assert config.model.head == f"{entry.pooling},dropout:0.2"
 
 
-def test_the_test_side_is_not_looked_at(prepared, tmp_path, own_cache, monkeypatch):
+def test_the_test_split_is_not_used(prepared, tmp_path, own_cache, monkeypatch):
     made = set()
     make = ViewMaker.make
 
@@ -84,15 +84,15 @@ def test_the_test_side_is_not_looked_at(prepared, tmp_path, own_cache, monkeypat
 
     monkeypatch.setattr(ViewMaker, "make", record)
     tlkit.compare(prepared.directory, tmp_path / "out", cuts=["block1"], **SETTINGS)
-    seen = {e.id for side in ("train", "val") for e in prepared.of(side)}
+    seen = {e.id for split in ("train", "val") for e in prepared.of(split)}
     assert prepared.of("test")
     assert made == seen
 
 
-def scored(cut, right, ms, targets, pooling="gap"):
-    """Answers of which the first so many are right."""
-    called = np.where(np.arange(len(targets)) < right, targets, 1 - targets)
-    scores = np.where(called[:, None] == [0, 1], 0.9, 0.1)
+def scored(cut, correct, ms, targets, pooling="gap"):
+    """Make a probe whose first predictions, as many as given, are correct."""
+    predicted = np.where(np.arange(len(targets)) < correct, targets, 1 - targets)
+    scores = np.where(predicted[:, None] == [0, 1], 0.9, 0.1)
     at = CutFeatures(cut, 10, 2 * 10**9, 1000, ms, ())
     return Probed(at, pooling, scores)
 
@@ -111,12 +111,12 @@ def compared(subjects, probes, cost="ms"):
     return conclude(rows, subjects, cost, "squash", Path("out"))
 
 
-def test_figures_by_hand(subjects):
+def test_metrics_by_hand(subjects):
     one = scored("high", 90, 2.0, subjects.targets, "gap_gmp")
     (entry,) = compared(subjects, [one]).entries
     assert entry.accuracy == (0.9, *wilson_interval(90, 100))
-    called = one.scores.argmax(axis=1)
-    assert entry.macro_f1 == f1_score(subjects.targets, called, average="macro")
+    predicted = one.scores.argmax(axis=1)
+    assert entry.macro_f1 == f1_score(subjects.targets, predicted, average="macro")
     assert entry.loss == pytest.approx(-0.9 * np.log(0.9) - 0.1 * np.log(0.1))
     assert entry.gflop == 2
     # 1000 weights, and one output for two classes on twice ten features.
@@ -127,8 +127,8 @@ def test_figures_by_hand(subjects):
 def test_the_cheapest_within_one_standard_error_is_advised(subjects):
     # The error of 0.90 of 100 is about 0.03.
     probes = [
-        scored(cut, right, ms, subjects.targets)
-        for cut, right, ms in (("a", 84, 1), ("b", 88, 3), ("c", 90, 9), ("d", 87.5, 5))
+        scored(cut, correct, ms, subjects.targets)
+        for cut, correct, ms in (("a", 84, 1), ("b", 88, 3), ("c", 90, 9), ("d", 87.5, 5))
     ]
     found = compared(subjects, probes)
     assert [entry.cut for entry in found.entries] == ["a", "b", "d", "c"]
@@ -140,7 +140,7 @@ def test_the_cheapest_within_one_standard_error_is_advised(subjects):
     assert all(0 <= share < 0.03 for share in found.optimism)
 
 
-def test_what_cannot_be_had_is_a_row_with_the_reason(prepared, tmp_path, own_cache):
+def test_a_network_that_fails_is_a_row_with_the_reason(prepared, tmp_path, own_cache):
     found = tlkit.compare(
         prepared.directory,
         tmp_path / "out",
@@ -161,7 +161,7 @@ def test_what_cannot_be_had_is_a_row_with_the_reason(prepared, tmp_path, own_cac
     assert np.isnan(table["accuracy"].iloc[-1])
 
 
-def test_where_nothing_is_left_it_is_an_error(prepared, tmp_path):
+def test_it_is_an_error_if_all_networks_fail(prepared, tmp_path):
     with pytest.raises(RunError, match=r"Nothing could be compared.*gone\.h5"):
         tlkit.compare(
             prepared.directory,
@@ -184,7 +184,7 @@ def test_where_nothing_is_left_it_is_an_error(prepared, tmp_path):
         ({"sizes": [4]}, "16 to 4096"),
     ],
 )
-def test_what_cannot_be_meant_is_said_at_once(prepared, options, word):
+def test_invalid_options_are_errors_at_once(prepared, options, word):
     with pytest.raises(UsageError, match=word):
         tlkit.compare(prepared.directory, **{**SETTINGS, **options})
 
@@ -209,7 +209,8 @@ def test_on_the_command_line(prepared, tmp_path, capsys):
     assert shown.out.count("SmallCNN") == 4
     plain = shown.err.replace("\n", " ")
     assert "Cheapest (mb) within one standard error" in plain
-    assert "by which it was chosen: on new images expect" in plain
+    assert "It was selected by its accuracy" in plain
+    assert "on new images expect" in plain
     assert "Next: tlkit finetune" in shown.err
     assert command_line(words) == 2
     assert command_line([*words, "--overwrite", "--weights", "vgg16=x.h5"]) == 2

@@ -60,7 +60,7 @@ def test_few_images_leave_it_unclear(tmp_path):
 def test_the_files_and_that_the_test_split_is_not_used(
     photo_folder, tmp_path, monkeypatch
 ):
-    root = photo_folder({"disc": 20, "bar": 20, "cross": 20})
+    root = photo_folder({"disc": 18, "bar": 18})
     tlkit.prepare(root, tmp_path / "data", near=False, workers=0)
     manifest = tlkit.Manifest.read(tmp_path / "data")
     asked = []

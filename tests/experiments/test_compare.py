@@ -128,7 +128,12 @@ def test_the_cheapest_within_one_standard_error_is_advised(subjects):
     # The error of 0.90 of 100 is about 0.03.
     probes = [
         scored(cut, correct, ms, subjects.targets)
-        for cut, correct, ms in (("a", 84, 1), ("b", 88, 3), ("c", 90, 9), ("d", 87.5, 5))
+        for cut, correct, ms in (
+            ("a", 84, 1),
+            ("b", 88, 3),
+            ("c", 90, 9),
+            ("d", 87.5, 5),
+        )
     ]
     found = compared(subjects, probes)
     assert [entry.cut for entry in found.entries] == ["a", "b", "d", "c"]

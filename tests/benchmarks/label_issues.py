@@ -1,6 +1,6 @@
 """Plant wrong labels and see which are found: precision, recall, and what it is for.
 
-Hymenoptera (ants or bees) with some labels of its training side turned round, by moving
+Hymenoptera (ants or bees) with some labels of its training split swapped, by moving
 images in a copy of the folder, and as many of the validation side for the table about
 tests. Every step is the command of tlkit itself.
 """
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _one(work: Path, share: float, seed: int) -> dict[str, Any]:
-    """Plant in a copy, list the doubts, and score a probe on its validation side."""
+    """Plant in a copy, list the label issues, and score a probe on its validation split."""
     place = work / f"planted-{share}-{seed}"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(common.ANTS, place / "photos")
@@ -75,18 +75,18 @@ def _one(work: Path, share: float, seed: int) -> dict[str, Any]:
 def _plant(photos: Path, share: float, seed: int) -> list[str]:
     rng = np.random.default_rng(seed)
     moved = []
-    for side in ("train", "val"):
-        files = sorted((photos / side).glob("*/*.jpg"))
+    for split in ("train", "val"):
+        files = sorted((photos / split).glob("*/*.jpg"))
         for i in rng.choice(len(files), round(share * len(files)), replace=False):
             other = CLASSES[1 - CLASSES.index(files[i].parent.name)]
-            place = photos / side / other / files[i].name
+            place = photos / split / other / files[i].name
             files[i].rename(place)
             moved.append(str(place.relative_to(photos)))
     return moved
 
 
 def _scores(place: Path, planted: set[str], listed: set[str]) -> dict[str, float]:
-    """Accuracy on the validation side, by which of its labels are believed."""
+    """Return accuracy on the validation split, by which of its labels are believed."""
     manifest = api.Manifest.read(place / "data")
     examples = manifest.examples
     weights = common.weights(common.MOBILENET)
@@ -94,20 +94,20 @@ def _scores(place: Path, planted: set[str], listed: set[str]) -> dict[str, float
         embedding_config(weights=weights), manifest.source, examples, "", Silent()
     )
     given = manifest.targets(examples)
-    wrong = np.array([e.path in planted for e in examples])
-    truth = np.where(wrong, 1 - given, given)
+    planted_here = np.array([e.path in planted for e in examples])
+    truth = np.where(planted_here, 1 - given, given)
     train = np.array([e.split == "train" for e in examples])
-    doubted = np.array([e.path in listed for e in examples])
+    suspect = np.array([e.path in listed for e in examples])
     probe = fit_probe(
         features[train], given[train], groups_of(examples)[train], classes=2, seed=0
     )
-    answers, held = probe(features).argmax(axis=1), ~train
-    mended = np.where(doubted, truth, given)
+    predicted, held = probe(features).argmax(axis=1), ~train
+    corrected = np.where(suspect, truth, given)
     return {
-        "true": float((answers == truth)[held].mean()),
-        "as it is": float((answers == given)[held].mean()),
-        "dropped": float((answers == given)[held & ~doubted].mean()),
-        "mended": float((answers == mended)[held].mean()),
+        "true": float((predicted == truth)[held].mean()),
+        "as it is": float((predicted == given)[held].mean()),
+        "dropped": float((predicted == given)[held & ~suspect].mean()),
+        "corrected": float((predicted == corrected)[held].mean()),
     }
 
 
@@ -125,7 +125,7 @@ def _row(share: float, runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _test(share: float, runs: list[dict[str, Any]]) -> dict[str, Any]:
-    names = ("true", "as it is", "dropped", "mended")
+    names = ("true", "as it is", "dropped", "corrected")
     means = {name: statistics.mean(r[name] for r in runs) for name in names}
     return {"planted": f"{share:.0%}", **means}
 

@@ -312,7 +312,7 @@ def test_digest_is_of_the_body_as_loaded():
         ({"cut": "block9"}, "Unknown layer 'block9'"),
         ({"cut": "block2", "freeze_to": "block3"}, "backbone ends at the cut 'block2'"),
         ({"size": 31}, "at least 32 px"),
-        ({"n_classes": 1}, "2 classes at least"),
+        ({"n_classes": 1}, "at least 2 classes"),
     ],
 )
 def test_wrong_use(options, message: str):

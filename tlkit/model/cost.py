@@ -1,4 +1,4 @@
-"""What a network costs to compute."""
+"""The computing cost of a network."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from tlkit.backbones.graph import output_of
 
 
 def flops(model: keras.Model) -> int:
-    """Floating point operations for one image, a multiplication with addition as two.
+    """Return the floating point operations for one image.
 
-    Convolutions and dense layers count, the rest is small beside them.
+    Convolutions and dense layers are counted, a multiplication with addition as two;
+    all else is small against them.
 
     Args:
         model: One flat graph; its outputs have static shapes but for the batch.
@@ -24,7 +25,7 @@ def flops(model: keras.Model) -> int:
 
 
 def layer_flops(layer: keras.layers.Layer) -> int:
-    """What a layer adds to `flops`."""
+    """Return the share of a layer in `flops`."""
     # A kernel has two axes or more and is used once at every output position; biases,
     # scales and statistics have one.
     kernels = [w for w in layer.weights if len(w.shape) >= 2]

@@ -1,4 +1,4 @@
-"""Where to freeze up to, so that a wanted share of a body's computing trains."""
+"""Freeze points: the layer up to which a backbone stays as it is in a phase."""
 
 from __future__ import annotations
 
@@ -12,59 +12,80 @@ from tlkit.errors import UsageError
 from tlkit.model.cost import layer_flops
 from tlkit.model.phases import ALL, DEEP, HEAD, TOP
 
-# Of the operations of a body up to its cut, the share that lies above the freeze
-# point. Early layers cost most, for their maps are large, and change least in tuning.
+# Of the operations of a backbone up to its cut, the share that lies above the freeze
+# point. Early layers cost most, for their feature maps are large, and change least in
+# tuning.
 SHARES = {TOP: 1 / 3, DEEP: 2 / 3}
-# A point is as good as the wanted one if this much of its share lies above it; of
-# those the one with the least numbers is taken, for that is what gets stored.
+# A point is good enough if this much of its share lies above it. Of those the one with
+# the smallest output is taken, because its output is what gets cached.
 NEAR = 0.7
 
 
-def freeze_point(body: keras.Model, above: str) -> str:
-    """The layer to freeze up to.
+def freeze_point(base_model: keras.Model, trainable_from: str) -> str:
+    """Return the layer to freeze up to.
 
     Args:
-        body: Ends at the cut, behind its preprocessing.
-        above: What is to train, as in Phase.
+        base_model: A backbone behind its preprocessing, its output the cut.
+        trainable_from: Lowest part that trains: "head", "top", "deep", "all" or the
+            name of a layer, above which all trains.
 
     Returns:
-        The name of a layer at which the graph comes apart, or "none". "top" and "deep"
-        are "none" where no point leaves so little above it.
+        The name of a layer at which the graph can be split, or "none".
 
     Raises:
-        UsageError: The body has nothing above such a point that could train.
+        UsageError: "top" or "deep", and no layer leaves so little above it.
     """
-    if above == HEAD:
-        return str(producer(body.output).name)
-    if above == ALL:
+    if trainable_from == HEAD:
+        return str(producer(base_model.output).name)
+    if trainable_from == ALL:
         return NOTHING
-    if above not in SHARES:
-        return above
-    shares = shares_above(body)
-    wanted = SHARES[above]
-    for least in (NEAR * wanted, 0.0):
-        fit = {name: s for name, s in shares.items() if least < s <= wanted}
+    if trainable_from not in SHARES:
+        return trainable_from
+    point = _share_point(base_model, SHARES[trainable_from])
+    if point is None:
+        raise UsageError(
+            f"phases: {base_model.name} up to {producer(base_model.output).name!r} has "
+            f"no layer to freeze up to for {trainable_from!r}: none leaves up to "
+            f"{SHARES[trainable_from]:.0%} of the computing to train.",
+            hint="Use head or all, or name a layer of tlkit backbones show.",
+        )
+    return point
+
+
+def tunable(base_model: keras.Model, trainable_from: str) -> bool:
+    """Return whether a backbone has a freeze point for "top" or "deep".
+
+    Args:
+        base_model: As for `freeze_point`.
+        trainable_from: As for `freeze_point`.
+
+    Returns:
+        False where `freeze_point` raises.
+    """
+    share = SHARES.get(trainable_from)
+    return share is None or _share_point(base_model, share) is not None
+
+
+def _share_point(base_model: keras.Model, share: float) -> str | None:
+    shares = shares_above(base_model)
+    for least in (NEAR * share, 0.0):
+        fit = {name: s for name, s in shares.items() if least < s <= share}
         if fit:
-            sizes = _sizes(body)
+            sizes = {
+                point.name: math.prod(output_of(point).shape[1:])
+                for point in cut_operations(base_model)
+            }
             return min(fit, key=lambda name: (sizes[name], -fit[name]))
-    raise UsageError(
-        f"phases: {body.name} cannot be frozen so that about a third or two of it "
-        f"train, as {above!r} says: it comes apart nowhere between.",
-        hint="Use head or all, or name a layer of tlkit backbones show.",
-    )
+    return None
 
 
-def shares_above(body: keras.Model) -> dict[str, float]:
-    """How much of the computing lies above each layer at which a body comes apart."""
-    points = {id(point) for point in cut_operations(body)}
+def shares_above(base_model: keras.Model) -> dict[str, float]:
+    """Return the share of the computing above each layer that the graph splits at."""
+    points = {id(point) for point in cut_operations(base_model)}
     below, total = {}, 0
-    for operation in backbone_operations(body):
+    for operation in backbone_operations(base_model):
         if isinstance(operation, keras.layers.Layer):
             total += layer_flops(operation)
         if id(operation) in points:
             below[operation.name] = total
     return {name: 1 - done / max(total, 1) for name, done in below.items()}
-
-
-def _sizes(body: keras.Model) -> dict[str, int]:
-    return {p.name: math.prod(output_of(p).shape[1:]) for p in cut_operations(body)}

@@ -1,4 +1,4 @@
-"""A line like "flatten,dense:1024,dropout:0.2" in, layers above the cut out.
+"""The head of a classifier: its layers as text, and as Keras layers above the cut.
 
 Importing this module and reading a head do not import Keras.
 """
@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
+from tlkit.backbones.spec import OUTPUT
 from tlkit.errors import UsageError, unknown_name
 from tlkit.tasks.task import Task
 
@@ -16,26 +17,20 @@ if TYPE_CHECKING:
     import keras
 
 DEFAULT_HEAD = "gap,dropout:0.2"
-OUTPUT = "probabilities"
 
 GAP, GMP, BOTH = "gap", "gmp", "gap_gmp"
 MAP_POOLINGS = (GAP, GMP, BOTH)
 POOLINGS = ("flatten", *MAP_POOLINGS)
 KINDS = (*POOLINGS, "dense", "dropout", "bn")
-# Of batch normalization that begins with nothing, here or in a network with random
-# weights: statistics that follow the few steps of a small set. Keras' 0.99 and more lag
-# behind them, and the answers are by chance.
+# For batch normalization that begins from nothing, here or in a network with random
+# weights. Its statistics follow the few steps of a small set, while Keras' 0.99 and
+# more lag behind them and make the predictions random.
 MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)
 class HeadLayer:
-    """One layer of a head.
-
-    Args:
-        kind: One of KINDS.
-        value: Units of a dense layer, rate of a dropout, None for the others.
-    """
+    """One layer of a head: its kind, and units (dense) or rate (dropout)."""
 
     kind: str
     value: float | int | None = None
@@ -45,21 +40,21 @@ class HeadLayer:
 
 
 def parse_head(text: str) -> tuple[HeadLayer, ...]:
-    """Read a head as a person writes it.
+    """Read a head as typed.
 
     Args:
         text: Layers from the cut up, separated by commas: `flatten`, `gap` (global
             average pooling), `gmp` (global maximum pooling), `gap_gmp` (both, one after
             the other), `dense:UNITS` (ReLU), `dropout:RATE`, `bn` (batch
-            normalization). Exactly one of the first four. The output layer comes by
-            itself.
+            normalization). Exactly one of the first four. The output layer is added
+            automatically.
 
     Returns:
         The layers in order.
 
     Raises:
-        UsageError: If a layer is unknown, lacks its value or has one it cannot take,
-            or if the layers do not make features of one vector an image.
+        UsageError: A layer is unknown, lacks its value or has one it cannot take, or
+            the layers do not make one vector per image.
 
     Example:
         >>> [str(layer) for layer in parse_head("flatten,dense:1024,dropout:0.2")]
@@ -90,18 +85,14 @@ def _parse_layer(part: str, text: str) -> HeadLayer:
         error = unknown_name("head layer", kind, KINDS)
         raise error
     if kind == "dense":
-        return HeadLayer(kind, _units(value, text))
+        if not (value.isascii() and value.isdigit()) or int(value) < 1:
+            _fault(text, f"needs dense:UNITS with a whole number >= 1, got {value!r}.")
+        return HeadLayer(kind, int(value))
     if kind == "dropout":
         return HeadLayer(kind, _rate(value, text))
     if colon:
         _fault(text, f"gives {kind} the value {value!r}; it takes none.")
     return HeadLayer(kind)
-
-
-def _units(value: str, text: str) -> int:
-    if not (value.isascii() and value.isdigit()) or int(value) < 1:
-        _fault(text, f"needs dense:UNITS with a whole number from 1, not {value!r}.")
-    return int(value)
 
 
 def _rate(value: str, text: str) -> float:
@@ -110,27 +101,27 @@ def _rate(value: str, text: str) -> float:
     except ValueError:
         rate = -1.0
     if not 0 <= rate < 1:
-        _fault(text, f"needs dropout:RATE with 0 <= RATE < 1, not {value!r}.")
+        _fault(text, f"needs dropout:RATE with 0 <= RATE < 1, got {value!r}.")
     return rate
 
 
 def is_linear(layers: tuple[HeadLayer, ...]) -> bool:
-    """Whether a head is a linear classifier on a pooled map.
+    """Return whether a head is a linear classifier on pooled features.
 
     Args:
-        layers: As `parse_head` gives them.
+        layers: From `parse_head`.
 
     Returns:
-        True where nothing but dropout follows a pooling to one place.
+        True where only dropout follows a global pooling.
     """
-    pooled = any(layer.kind in MAP_POOLINGS for layer in layers)
-    return pooled and all(layer.kind in (*MAP_POOLINGS, "dropout") for layer in layers)
+    kinds = {layer.kind for layer in layers}
+    return bool(kinds & {*MAP_POOLINGS}) and kinds <= {*MAP_POOLINGS, "dropout"}
 
 
 def apply_head(
     x: keras.KerasTensor, layers: tuple[HeadLayer, ...], task: Task, seed: int
 ) -> keras.KerasTensor:
-    """Put a head and the output layer on features."""
+    """Apply a head and the output layer to features [B, H, W, C]."""
     import keras
 
     if len(x.shape) != 4:
@@ -140,10 +131,8 @@ def apply_head(
             hint="Cut at a layer that `tlkit backbones show` lists.",
         )
     seeds = random.Random(seed)
-    for i, layer in enumerate(layers, start=1):
-        name = layer_name(i, layer.kind)
-        seed = seeds.randrange(2**31)
-        x = _both(x, name) if layer.kind == BOTH else _keras_layer(layer, name, seed)(x)
+    for place, layer in enumerate(layers, start=1):
+        x = _apply(layer, x, layer_name(place, layer.kind), seeds.randrange(2**31))
     return keras.layers.Dense(
         task.units,
         activation=task.activation,
@@ -154,34 +143,31 @@ def apply_head(
 
 
 def layer_name(place: int, kind: str) -> str:
-    """Returns the name of a head layer in the model; places count from 1."""
+    """Return the name of a head layer in the model; places count from 1."""
     return f"head{place}_{kind}"
 
 
-def _both(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+def _apply(
+    layer: HeadLayer, x: keras.KerasTensor, name: str, seed: int
+) -> keras.KerasTensor:
     import keras
 
-    mean = keras.layers.GlobalAveragePooling2D(name=f"{name}_mean")(x)
-    most = keras.layers.GlobalMaxPooling2D(name=f"{name}_maximum")(x)
-    return keras.layers.Concatenate(name=name)([mean, most])
-
-
-def _keras_layer(layer: HeadLayer, name: str, seed: int) -> keras.layers.Layer:
-    import keras
-
+    kinds = keras.layers
     if layer.kind == "flatten":
-        return keras.layers.Flatten(name=name)
-    if layer.kind == "gap":
-        return keras.layers.GlobalAveragePooling2D(name=name)
-    if layer.kind == "gmp":
-        return keras.layers.GlobalMaxPooling2D(name=name)
+        return kinds.Flatten(name=name)(x)
+    if layer.kind == GAP:
+        return kinds.GlobalAveragePooling2D(name=name)(x)
+    if layer.kind == GMP:
+        return kinds.GlobalMaxPooling2D(name=name)(x)
+    if layer.kind == BOTH:
+        mean = kinds.GlobalAveragePooling2D(name=f"{name}_mean")(x)
+        maximum = kinds.GlobalMaxPooling2D(name=f"{name}_maximum")(x)
+        return kinds.Concatenate(name=name)([mean, maximum])
     if layer.kind == "dense":
-        return keras.layers.Dense(
-            layer.value,
-            activation="relu",
-            kernel_initializer=keras.initializers.GlorotUniform(seed),
-            name=name,
-        )
+        initializer = keras.initializers.GlorotUniform(seed)
+        return kinds.Dense(
+            layer.value, activation="relu", kernel_initializer=initializer, name=name
+        )(x)
     if layer.kind == "dropout":
-        return keras.layers.Dropout(layer.value, seed=seed, name=name)
-    return keras.layers.BatchNormalization(momentum=MOMENTUM, name=name)
+        return kinds.Dropout(layer.value, seed=seed, name=name)(x)
+    return kinds.BatchNormalization(momentum=MOMENTUM, name=name)(x)

@@ -1,4 +1,4 @@
-"""A name and rates in, a Keras optimizer out."""
+"""Keras optimizers by name, with their options and learning rate schedules."""
 
 from __future__ import annotations
 
@@ -9,25 +9,16 @@ from tlkit.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     import keras
 
-# Name as a person types it: the class in keras.optimizers, and which of momentum and
-# nesterov its constructor takes. All take weight_decay. Held against Keras by a test.
-OPTIMIZERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "adadelta": ("Adadelta", ()),
-    "adafactor": ("Adafactor", ()),
-    "adagrad": ("Adagrad", ()),
-    "adam": ("Adam", ()),
-    "adamax": ("Adamax", ()),
-    "adamw": ("AdamW", ()),
-    "ftrl": ("Ftrl", ()),
-    "lamb": ("Lamb", ()),
-    "lion": ("Lion", ()),
-    "muon": ("Muon", ("momentum", "nesterov")),
-    "nadam": ("Nadam", ()),
-    "rmsprop": ("RMSprop", ("momentum",)),
-    "schedulefreeadamw": ("ScheduleFreeAdamW", ()),
-    "sgd": ("SGD", ("momentum", "nesterov")),
-}
-# "auto" is constant for what is new; what is pretrained is annealed by a callback.
+# By lower-case name: the class in keras.optimizers, and which of momentum and nesterov
+# it takes. All take weight_decay. A test compares this with Keras.
+_CLASSES = (
+    *("Adadelta", "Adafactor", "Adagrad", "Adam", "Adamax", "AdamW", "Ftrl", "Lamb"),
+    *("Lion", "Muon", "Nadam", "RMSprop", "ScheduleFreeAdamW", "SGD"),
+)
+_BOTH = ("momentum", "nesterov")
+_TAKES = {"Muon": _BOTH, "RMSprop": ("momentum",), "SGD": _BOTH}
+OPTIMIZERS = {name.lower(): (name, _TAKES.get(name, ())) for name in _CLASSES}
+# "auto" is constant for new layers; for pretrained ones a callback anneals the rate.
 SCHEDULES = ("auto", "constant", "cosine", "exponential", "linear", "onecycle")
 # One cycle (Smith and Topin 2018, arXiv 1708.07120) with fastai's proportions.
 RISE, START, END = 0.25, 1 / 25, 1e-5
@@ -45,13 +36,13 @@ def check(
 
     Args:
         name: One of OPTIMIZERS, in any case.
-        momentum: None where not given.
-        nesterov: None where not given.
+        momentum: None if not given.
+        nesterov: None if not given.
         schedule: One of SCHEDULES.
         warmup: Share of the steps, 0 to 0.9.
 
     Raises:
-        UsageError: Says what is wrong.
+        UsageError: The name is unknown, or an option has no effect with the others.
     """
     if name.lower() not in OPTIMIZERS:
         error = unknown_name("optimizer", name, OPTIMIZERS)
@@ -86,19 +77,19 @@ def build(
     warmup: float = 0.0,
     ema: float | None = None,
 ) -> keras.optimizers.Optimizer:
-    """Make an optimizer.
+    """Build an optimizer.
 
     Args:
         name: One of OPTIMIZERS, in any case.
-        lr: Learning rate, the highest one where a schedule lowers it.
+        lr: Learning rate, the highest one of a schedule.
         steps: Number of update steps of the whole training, at least 1.
-        momentum: For those that take it; None leaves it to Keras.
-        nesterov: Likewise.
-        weight_decay: Decoupled weight decay; None leaves it to Keras.
-        schedule: One of SCHEDULES: auto leaves the rate to a callback; cosine falls to
-            0, exponential to a hundredth, and linear to 0 over all steps; onecycle
-            rises evenly over a quarter of them from a 25th of the rate, and falls by
-            cosine to a hundred thousandth; momentum stays as it is.
+        momentum: For those that take it; None for Keras' default.
+        nesterov: As momentum.
+        weight_decay: Decoupled weight decay; None for Keras' default.
+        schedule: One of SCHEDULES: auto leaves the learning rate to a callback; cosine
+            falls to 0, exponential to a hundredth, and linear to 0 over all steps;
+            onecycle rises linearly over a quarter of them from a 25th of the rate, and
+            falls by cosine to a hundred thousandth, at constant momentum.
         warmup: Share of the steps, 0 to 0.9, over which the rate rises from 0.
         ema: Momentum of a running mean of the weights; None for none.
 
@@ -115,7 +106,7 @@ def build(
     if kind is None:
         raise UsageError(
             f"Keras {keras.__version__} has no optimizer {name}.",
-            hint="A newer Keras has it; it may want a newer Python.",
+            hint="Install a newer Keras; it may need a newer Python.",
         )
     given: dict[str, Any] = {
         "momentum": momentum,
@@ -126,18 +117,16 @@ def build(
     if ema is not None:
         arguments |= {"use_ema": True, "ema_momentum": ema}
     optimizer: keras.optimizers.Optimizer = kind(
-        learning_rate=_rate(lr, steps, schedule, warmup), **arguments
+        learning_rate=_learning_rate(lr, steps, schedule, warmup), **arguments
     )
     return optimizer
 
 
-def _rate(lr: float, steps: int, schedule: str, warmup: float) -> Any:
-    """The rate as a number, or as a keras LearningRateSchedule."""
+def _learning_rate(lr: float, steps: int, schedule: str, warmup: float) -> Any:
+    """Return the learning rate as a number, or as a keras LearningRateSchedule."""
     from keras.optimizers import schedules
 
     rising = round(steps * warmup)
-    if schedule == "auto":
-        return lr
     if schedule == "cosine" and rising:
         return schedules.CosineDecay(
             0.0, steps - rising, warmup_target=lr, warmup_steps=rising
@@ -147,12 +136,13 @@ def _rate(lr: float, steps: int, schedule: str, warmup: float) -> Any:
     if schedule == "linear":
         return schedules.PolynomialDecay(lr, steps, 0.0)
     if schedule == "onecycle":
+        rising = round(RISE * steps)
         return schedules.CosineDecay(
             lr * START,
-            max(1, steps - round(RISE * steps)),
+            max(1, steps - rising),
             alpha=END,
             warmup_target=lr,
-            warmup_steps=max(1, round(RISE * steps)),
+            warmup_steps=max(1, rising),
         )
     if schedule == "exponential":
         return schedules.ExponentialDecay(lr, steps, 0.01)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
+from tlkit.backbones.spec import OUTPUT
 from tlkit.config import Config, size_of
 from tlkit.device import dtype_policy
 from tlkit.errors import RunError
@@ -18,7 +19,7 @@ from tlkit.model.classifier import (
     split_at_freeze,
 )
 from tlkit.model.freezing import freeze_point
-from tlkit.model.head import OUTPUT, is_linear, parse_head
+from tlkit.model.head import is_linear, parse_head
 from tlkit.tasks.task import Task
 from tlkit.training.probe import Probe
 

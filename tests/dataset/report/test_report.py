@@ -317,3 +317,16 @@ def test_a_label_that_looks_escaped(tmp_path, photo_folder, label):
     root = photo_folder({label.replace("/", "\u2215"): 12, "b": 12})
     page = read_page(prepare(root, tmp_path / "data", near=False))
     assert label.replace("/", "\u2215") in numbers(page)
+
+
+def test_columns_are_shown_as_the_command_takes_them(tmp_path, draw):
+    rows = ["where;kind"]
+    for i in range(20):
+        Image.fromarray(draw(i % 2, i)).save(tmp_path / f"{i}.png")
+        rows.append(f"{i}.png;{'ab'[i % 2]}")
+    (tmp_path / "list.csv").write_text("\n".join(rows) + "\n")
+    columns = {"path": "where", "label": "kind"}
+    manifest = prepare(tmp_path, tmp_path / "data", columns=columns, near=False)
+    shown = read_page(manifest).all("header")[0].all("dd")[2].text
+    assert "--column label=kind, --column path=where" in shown
+    assert "(" not in shown

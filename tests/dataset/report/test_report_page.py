@@ -165,7 +165,7 @@ def test_what_is_written_is_what_is_in_the_manifest(chromium, mess):
         return found
 
     assert texts("h1") == ["photos"]
-    assert texts("#sheets summary h3") == [SCRIPT, "b\\u202egnp & co"]
+    assert texts("#examples summary h3") == [SCRIPT, "b\\u202egnp & co"]
     rows = [
         [int(cell) for cell in texts(f"#classes tbody tr:nth-child({i}) td")]
         for i in (1, 2)
@@ -173,7 +173,7 @@ def test_what_is_written_is_what_is_in_the_manifest(chromium, mess):
     assert rows == [
         [*row.values(), sum(row.values())] for row in mess.counts().values()
     ]
-    assert texts("#copies h3 span") == ["2 images", "2 images"]
+    assert texts("#duplicates h3 span") == ["2 images", "2 images"]
     # a link from the warning leads to what it is about
     chromium.find_element("css selector", "#warnings a").click()
     place = chromium.execute_script(

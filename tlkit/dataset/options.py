@@ -65,14 +65,6 @@ class Options:
                 "similar_above is a cosine above 0, 1 at most. Received: "
                 f"{self.similar_above}."
             )
-        if self.reading.separator == "":
-            raise UsageError(
-                "separator stands between labels, so that it is one character at "
-                "least. Received: ''.",
-                hint="Leave it away where each row has one label.",
-            )
-        if self.reading.limit is not None and self.reading.limit < 1:
-            raise UsageError(f"limit is at least 1. Received: {self.reading.limit}.")
         if workers is not None and workers < 0:
             raise UsageError(f"workers is at least 0. Received: {workers}.")
 

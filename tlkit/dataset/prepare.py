@@ -150,7 +150,7 @@ def prepare(
     ) as draft:
         opened = sources.open_source(
             named,
-            reading=options.reading,
+            options=options.reading,
             workers=workers,
             progress=progress,
             frame=frame,

@@ -118,8 +118,8 @@ class ParsedSource:
         rejected: What cannot be used, as far as one can tell without decoding.
         note: How the source was understood, for a person.
         warnings: What the user should act on.
-        named: For each image that an annotation file leads to, that file.
-        consumed: Files that were read and are no images: lists of names, of splits.
+        annotation_of: For each image that an annotation file leads to, that file.
+        annotation_files: Files that were read and are no images, such as lists.
         classes: Those that the source lists, in its order, whether or not anything
             bears them; () where it lists none.
         root: Where the paths of the pages start, where the reader made the images;
@@ -131,8 +131,8 @@ class ParsedSource:
     rejected: tuple[Rejected, ...] = ()
     note: str = ""
     warnings: tuple[str, ...] = ()
-    named: Mapping[str, str] = field(default_factory=dict)
-    consumed: frozenset[str] = frozenset()
+    annotation_of: Mapping[str, str] = field(default_factory=dict)
+    annotation_files: frozenset[str] = frozenset()
     classes: tuple[str, ...] = ()
     root: Path | None = None
 

@@ -35,7 +35,7 @@ def folder(tmp_path, draw):
             (self.root / name).write_text(json.dumps(whole))
 
         def read(self, **reading):
-            source = open_source(self.root, reading=ReaderOptions(**reading), workers=0)
+            source = open_source(self.root, options=ReaderOptions(**reading), workers=0)
             return coco.read(source)
 
         def objects(self, *annotations, **content):
@@ -74,7 +74,7 @@ def test_a_box_alone(folder):
     assert obj.attributes == {}
     assert (empty.path, empty.objects, empty.size) == ("images/b.png", (), None)
     assert parsed.rejected == ()
-    assert parsed.consumed == {"coco.json"}
+    assert parsed.annotation_files == {"coco.json"}
     assert parsed.classes == ("cat", "dog")
     assert parsed.note == "Read as COCO annotations, 1 objects on 2 images."
 

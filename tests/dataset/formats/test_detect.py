@@ -70,7 +70,7 @@ def test_images_and_masks_are_no_two_classes(tmp_path, images, masks):
         detect(tmp_path)
     assert caught.value.hint == "Choose one: --from masks or --from folders."
     assert detect(tmp_path, "shapes") == "masks"
-    assert len(sources.read(open_source(tmp_path), "masks").named) == 4
+    assert len(sources.read(open_source(tmp_path), "masks").annotation_of) == 4
 
 
 @pytest.mark.parametrize(
@@ -215,6 +215,6 @@ def test_labels():
 )
 def test_options_that_have_no_meaning(tmp_path, reading, option):
     touch(tmp_path, "a/1.jpg", "b/2.jpg")
-    source = open_source(tmp_path, reading=reading)
+    source = open_source(tmp_path, options=reading)
     with pytest.raises(UsageError, match=option):
         sources.read(source, "folders")

@@ -92,7 +92,7 @@ def test_flags(folder):
         ("9.png", ()),
     ]
     assert [(r.file, r.reason) for r in parsed.rejected] == [("8.json", "bad-label")]
-    assert parsed.named["5.png"] == "5.json"
+    assert parsed.annotation_of["5.png"] == "5.json"
     assert parsed.warnings == ()
     assert parsed.records[0].size == (64, 64)
     assert parsed.records[0].attributes == {"flags": cases[0]}
@@ -273,7 +273,7 @@ def test_the_image_inside(folder):
         ("3.png", ("cat",), "3.json"),
     ]
     assert read_bytes(folder.root / "1.json") == folder.data
-    assert parsed.named["elsewhere/gone.png"] == "2.json"
+    assert parsed.annotation_of["elsewhere/gone.png"] == "2.json"
 
 
 @pytest.mark.parametrize(

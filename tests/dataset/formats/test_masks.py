@@ -80,8 +80,11 @@ def test_what_the_tool_writes(root):
     assert (shape.kind, shape.bounds) == ("mask", (2, 1, 5, 3))
     assert shape.pixels().all()
     assert record.objects[0].attributes == {"id": 26}
-    assert found.consumed == {"a_mask.png", "a_color_mask.png", "config.json"}
-    assert found.named == {"a.jpg": "a_watershed_mask.png", "b.png": "b_mask.png"}
+    assert found.annotation_files == {"a_mask.png", "a_color_mask.png", "config.json"}
+    assert found.annotation_of == {
+        "a.jpg": "a_watershed_mask.png",
+        "b.png": "b_mask.png",
+    }
     assert (found.rejected, found.warnings) == ((), ())
     assert claims(open_source(root)) == {"masks": 3}
     assert sources.detect(open_source(root)) == "masks"

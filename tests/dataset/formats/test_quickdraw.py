@@ -35,7 +35,7 @@ def write(root, name: str, *lines: str | bytes):
 
 
 def parsed(place, made, **reading):
-    opened = open_source(place, reading=ReaderOptions(**reading), workers=0, made=made)
+    opened = open_source(place, options=ReaderOptions(**reading), workers=0, made=made)
     return quickdraw.read(opened)
 
 
@@ -115,7 +115,7 @@ def test_reads(tmp_path):
         "timestamp": "2017-03-01",
     }
     assert found.root == tmp_path / "out"
-    assert found.consumed == {"cat.ndjson", "tower.ndjson"}
+    assert found.annotation_files == {"cat.ndjson", "tower.ndjson"}
     assert found.files == ("cat.ndjson", "notes.txt", "tower.ndjson")
     with Image.open(tmp_path / "out" / "cat" / "4000001.png") as image:
         assert image.format == "PNG"
@@ -236,5 +236,5 @@ def test_prepares_drawings(tmp_path):
     assert manifest.info["source"]["origin"] == str(tmp_path / "in")
     assert manifest.info["source"]["lists"] == ["cat.ndjson", "dog.ndjson"]
     assert manifest.info["counts"]["rejected"] == {}
-    with pytest.raises(UsageError, match=r"limit is at least 1. Received: 0"):
+    with pytest.raises(UsageError, match=r"limit must be >= 1, got 0"):
         prepare(tmp_path / "in", out, limit=0)

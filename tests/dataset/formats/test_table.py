@@ -35,7 +35,7 @@ def write(root, text: str, name: str = "labels.csv", encoding: str = "utf-8"):
 
 
 def parsed(place, **reading):
-    return table.read(open_source(place, reading=ReaderOptions(**reading), workers=0))
+    return table.read(open_source(place, options=ReaderOptions(**reading), workers=0))
 
 
 def labels(found) -> dict[str, tuple[str, ...]]:
@@ -97,7 +97,7 @@ def test_one_row_per_image(tmp_path):
         ),
     )
     assert found.rejected == ()
-    assert found.consumed == {"labels.csv"}
+    assert found.annotation_files == {"labels.csv"}
     assert found.note == (
         "Read as a table, labels.csv: path = File Name, label = Class, split = Subset, "
         "group = group; other columns: camera, note."
@@ -560,7 +560,7 @@ def test_the_same_boxes_as_in_yolo(shared_data, tmp_path):
         )
     source = shared_data / "multiformat" / "openimages" / "boxes.csv"
     (tmp_path / "boxes.csv").write_bytes(source.read_bytes())
-    opened = open_source(tmp_path, reading=ReaderOptions(allow_outside=True), workers=0)
+    opened = open_source(tmp_path, options=ReaderOptions(allow_outside=True), workers=0)
     assert detect(opened) == "csv"
     found = table.read(opened)
     assert found.rejected == ()
@@ -670,9 +670,9 @@ def test_a_data_frame(tmp_path, monkeypatch):
     assert claims(open_source(root, frame=same)) == {"csv": 3}
     assert [record.group for record in found.records] == ["", ""]
     assert reasons(found) == [("DataFrame", "no-path")]
-    assert found.consumed == frozenset()
+    assert found.annotation_files == frozenset()
     found = table.read(
-        open_source(root, frame=same, reading=ReaderOptions(separator="|")),
+        open_source(root, frame=same, options=ReaderOptions(separator="|")),
     )
     assert labels(found)["a/1.jpg"] == ("cat", "old")
 
@@ -734,7 +734,7 @@ def test_several_labels_in_a_cell(tmp_path, kind):
     assert found.warnings == ()
     # As in a text, where it was asked for.
     reading = ReaderOptions(separator="|")
-    found = table.read(open_source(tmp_path, frame=frame, reading=reading))
+    found = table.read(open_source(tmp_path, frame=frame, options=reading))
     assert labels(found)["1.jpg"] == ("a", "b", "c")
 
 

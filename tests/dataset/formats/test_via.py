@@ -60,7 +60,7 @@ def save(path: Path, *entries, folder=None):
 
 
 def parsed(root, **reading):
-    return read(open_source(root, reading=ReaderOptions(**reading)))
+    return read(open_source(root, options=ReaderOptions(**reading)))
 
 
 def objects(found):
@@ -143,8 +143,8 @@ def test_a_project_of_version_2(root):
     assert (record.file, record.shown, record.labels) == ("p.json", "a.png", ())
     assert record.attributes == {"by": "Ann"}
     assert record.objects[0].attributes == {"note": "small"}
-    assert found.consumed == {"p.json"}
-    assert found.named == {"a.png": "p.json", "b.png": "p.json"}
+    assert found.annotation_files == {"p.json"}
+    assert found.annotation_of == {"a.png": "p.json", "b.png": "p.json"}
     assert found.rejected == ()
     assert claims(open_source(root)) == {"via": 2}
     assert sources.detect(open_source(root)) == "via"

@@ -269,7 +269,7 @@ def test_which_image_is_meant(folder):
         "2007/Annotations/6.xml": "image-missing",
         "2007/Annotations/8.xml": "outside-source",
     }
-    assert parsed.named["photos/3.png"] == "2007/Annotations/3.xml"
+    assert parsed.annotation_of["photos/3.png"] == "2007/Annotations/3.xml"
 
 
 def test_one_xml_alone(folder):
@@ -293,7 +293,7 @@ def test_image_sets(folder):
     folder.text("ImageSets/Segmentation/val.txt", "a\n")
     parsed = folder.read()
     assert sides(parsed) == dict(zip("abcd", ("train",) * 3 + ("test",), strict=True))
-    assert len(parsed.consumed) == 4
+    assert len(parsed.annotation_files) == 4
     assert parsed.warnings == (
         "ImageSets/Main/test.txt: 1 of 2 names have no annotation, such as 'zz'.",
     )
@@ -351,12 +351,12 @@ def test_masks_of_objects(folder):
     assert parsed.records[0].size == (40, 20)
     assert "taken for the 20 classes of Pascal VOC" in parsed.warnings[0]
     masks = {"SegmentationClass/a.png", "SegmentationObject/a.png"}
-    assert parsed.consumed == masks
+    assert parsed.annotation_files == masks
     folder.text("labels.txt", "__ignore__\n_background_\n" + "x\n" * 11 + "fig\n")
     parsed = folder.read()
     assert [label for label, *_ in drawn(parsed)] == ["x", "x", "fig"]
     assert parsed.warnings == ()
-    assert parsed.consumed == masks | {"labels.txt"}
+    assert parsed.annotation_files == masks | {"labels.txt"}
     assert claims(open_source(folder.root)) == {"voc": 1}
     assert detect(open_source(folder.root)) == "voc"
     folder.text("labels.txt", "_background_\nx\n")
@@ -496,7 +496,7 @@ def test_shared_bccd(shared_data):
     used = {record.path for record in parsed.records} | {
         record.file for record in parsed.records
     }
-    assert used | parsed.consumed == set(parsed.files)
+    assert used | parsed.annotation_files == set(parsed.files)
 
 
 def by_box(record):

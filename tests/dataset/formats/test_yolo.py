@@ -147,13 +147,18 @@ def test_darknet_as_cvat_writes_it(folder):
     }
     assert list(splits(parsed).values()) == ["train", "val", None]
     assert {record.size for record in parsed.records} == {(40, 20)}
-    assert parsed.consumed == {"obj.data", "obj.names", "train.txt", "valid.txt"}
+    assert parsed.annotation_files == {
+        "obj.data",
+        "obj.names",
+        "train.txt",
+        "valid.txt",
+    }
     assert parsed.rejected == ()
     assert parsed.warnings == (
         "obj.data: 1 of 3 images are in no split, such as obj_train_data/c.png.",
     )
-    assert parsed.named["obj_train_data/a.png"] == "obj_train_data/a.txt"
-    assert "d.png" not in str(parsed.named)
+    assert parsed.annotation_of["obj_train_data/a.png"] == "obj_train_data/a.txt"
+    assert "d.png" not in str(parsed.annotation_of)
 
 
 ULTRALYTICS = """
@@ -217,7 +222,7 @@ def test_roboflow_and_lists_in_a_yaml(folder):
     folder.text("lists/b.txt", "../valid/images/1.png\n")
     parsed = folder.read()
     assert splits(parsed) == expected
-    assert parsed.consumed == {"data.yaml", "a.txt", "lists/b.txt"}
+    assert parsed.annotation_files == {"data.yaml", "a.txt", "lists/b.txt"}
     assert parsed.rejected == ()
     assert parsed.warnings == (
         "data.yaml: its test, 'gone', is not in here.",
@@ -321,7 +326,7 @@ def test_the_names_that_count(folder):
         "two/classes.txt is not used beside data.yaml.",
         "x.yaml is not used beside data.yaml.",
     )
-    assert "other.yml" not in parsed.consumed
+    assert "other.yml" not in parsed.annotation_files
 
 
 @pytest.mark.parametrize(
@@ -406,7 +411,7 @@ def test_files_that_are_not_what_their_names_say(folder):
     parsed = folder.read()
     assert drawn(parsed) == {"valid.png": [("1", (10, 7.5, 30, 12.5))]}
     assert reasons(parsed) == {"train.txt": "image-missing"}
-    assert parsed.consumed == {"obj.data"}
+    assert parsed.annotation_files == {"obj.data"}
     assert parsed.warnings[0] == "obj.data: its names, 'gone.names', are not in here."
     assert not looks_like_label("")
 
@@ -479,7 +484,7 @@ def test_shared_yolo(shared_data, tmp_path):
     assert sum(len(record.objects) for record in parsed.records) == 87
     assert {record.split for record in parsed.records} == {"train"}
     assert (parsed.rejected, parsed.warnings) == ((), ())
-    assert parsed.consumed == {"obj.names", "obj.data", "train.txt"}
+    assert parsed.annotation_files == {"obj.names", "obj.data", "train.txt"}
     assert len(parsed.files) == 83
     used = {obj.label for record in parsed.records for obj in record.objects}
     assert used < set((shared_data / "yolo" / "obj.names").read_text().split("\n"))

@@ -96,14 +96,14 @@ def test_the_image_inside_the_annotation(tmp_path):
     index = Images(tmp_path, ["pages/1.json", "a/x.png", "a/y.png", "b/y.png"])
     assert index.find("../x.png", "pages/1.json", embedded=True) == "pages/1.json"
     assert index.find("../y.png", "pages/1.json", embedded=True) == "pages/1.json"
-    assert index.named == {"a/x.png": "pages/1.json"}
+    assert index.annotation_of == {"a/x.png": "pages/1.json"}
 
 
 def test_what_was_found_is_told(tmp_path):
     index = Images(tmp_path, ["pages/1.json", "pages/x.png", "pages/y.png"])
     index.find("x.png", "pages/1.json")
     index.find("none.png", "pages/2.json")
-    assert index.named == {"pages/x.png": "pages/1.json"}
+    assert index.annotation_of == {"pages/x.png": "pages/1.json"}
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def _open(place: Path, reading: ReaderOptions) -> Source:
             f"{place} {what}.",
             hint="Name a dataset directory, or a folder with train, val or test.",
         )
-    source = formats.open_source(place, reading=reading)
+    source = formats.open_source(place, options=reading)
     if not source.files:
         outside = " ".join(_outside(source))
         raise DatasetError(f"There are no files in {place}. {outside}".strip())

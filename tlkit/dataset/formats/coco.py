@@ -52,7 +52,7 @@ def read(source: Source) -> ParsedSource:
     names = source.ending(".json")
     records: list[ImageRecord] = []
     rejected = list(source.rejected)
-    consumed = set()
+    annotation_files = set()
     classes: dict[str, None] = {}
     for file in track(names, source.progress, "Reading annotations", len(names)):
         try:
@@ -64,7 +64,7 @@ def read(source: Source) -> ParsedSource:
             detail = "JSON, but without COCO's list of images."
             rejected.append(Rejected(file, "not-coco", detail))
             continue
-        consumed.add(file)
+        annotation_files.add(file)
         faults = Faults(file)
         categories = _read_categories(content, faults)
         classes |= dict.fromkeys(label for label, _ in categories.values())
@@ -80,8 +80,8 @@ def read(source: Source) -> ParsedSource:
         records=tuple(records),
         rejected=tuple(rejected),
         note=f"Read as COCO annotations, {number} objects on {len(records)} images.",
-        named=index.named,
-        consumed=frozenset(consumed),
+        annotation_of=index.annotation_of,
+        annotation_files=frozenset(annotation_files),
         classes=tuple(classes),
     )
 

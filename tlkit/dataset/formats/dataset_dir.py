@@ -47,7 +47,7 @@ def of_source(
 ) -> Collection:
     """Read a source."""
     source = sources.open_source(
-        src, reading=reading, workers=workers, progress=progress, made=made
+        src, options=reading, workers=workers, progress=progress, made=made
     )
     if kind == "auto":
         kind = sources.detect(source, "shapes")
@@ -58,7 +58,11 @@ def of_source(
     used = {record.path for record in parsed.records} | {
         record.file for record in parsed.records
     }
-    used |= parsed.consumed | parsed.named.keys() | {r.file for r in parsed.rejected}
+    used |= (
+        parsed.annotation_files
+        | parsed.annotation_of.keys()
+        | {r.file for r in parsed.rejected}
+    )
     unused = [
         Rejected(file, "unlabeled", "No annotation leads to it.")
         for file in parsed.files

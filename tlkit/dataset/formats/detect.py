@@ -157,7 +157,7 @@ FORMATS = {
 def read(source: Source, name: str) -> ParsedSource:
     """Read a source by the reader of a format."""
     for option in ("attribute", "separator", "columns", "limit"):
-        if getattr(source.reading, option) and option not in FORMATS[name].options:
+        if getattr(source.options, option) and option not in FORMATS[name].options:
             users = [n for n, each in FORMATS.items() if option in each.options]
             raise UsageError(
                 f"--{option.removesuffix('s')} is for {' and '.join(users)}; "
@@ -165,7 +165,7 @@ def read(source: Source, name: str) -> ParsedSource:
                 hint="Remove it, or name the format of the labels with --from.",
             )
     parsed = FORMATS[name].read(source)
-    return replace(parsed, consumed=parsed.consumed | source.own)
+    return replace(parsed, annotation_files=parsed.annotation_files | source.own)
 
 
 def claims(source: Source) -> dict[str, int]:

@@ -76,7 +76,7 @@ def read(source: Source) -> ParsedSource:
         records=tuple(records),
         rejected=(*rejected, *outside),
         note=f"Read as labelme annotations, {len(records)} of them.",
-        named=index.named,
+        annotation_of=index.annotation_of,
     )
 
 

@@ -80,8 +80,8 @@ def read(source: Source) -> ParsedSource:
         rejected=tuple(rejected),
         note=f"Read as masks of IDs, {len(records)} of them.",
         warnings=tuple(warnings),
-        named={image: mask for mask, image in image_of.items()},
-        consumed=frozenset(unused | configs),
+        annotation_of={image: mask for mask, image in image_of.items()},
+        annotation_files=frozenset(unused | configs),
     )
 
 

@@ -49,14 +49,14 @@ def read(source: Source) -> ParsedSource:
     if source.made is None:
         raise DatasetError("Drawings need a folder to be drawn to.")
     files = source.ending(DRAWINGS)
-    limit = source.reading.limit or math.inf
+    limit = source.options.limit or math.inf
     # A drawing that several files have in common is drawn once.
     taken: set[str] = set()
     found: Counter[str] = Counter()
     records: list[ImageRecord] = []
     rejected = list(source.rejected)
     expected = None
-    if not source.reading.limit:
+    if not source.options.limit:
         expected = sum(count_lines(source.root / file) for file in files)
     results = itertools.chain.from_iterable(
         _draw_file(source.root, file, source.made, limit, taken, found)
@@ -74,7 +74,7 @@ def read(source: Source) -> ParsedSource:
         records=tuple(records),
         rejected=tuple(rejected),
         note=f"Read as Quick, Draw! drawings, {len(records)} of them drawn.{more}",
-        consumed=frozenset(files),
+        annotation_files=frozenset(files),
         root=source.made,
     )
 

@@ -66,7 +66,7 @@ def _count_rows(source: Source, file: str, names: set[str]) -> int:
     if source.only and file.lower().endswith(SUFFIXES):
         return 0 if OTHERS.intersection(header) else max(count_rows(path), 1)
     try:
-        columns = find_columns(header, source.reading.columns, file)
+        columns = find_columns(header, source.options.columns, file)
         if source.only:
             return max(count_rows(path), 1)
         rows = list(itertools.islice(rows_of(path), SAMPLE))
@@ -101,7 +101,7 @@ def read(source: Source) -> ParsedSource:
         rejected=tuple(rejected),
         note=_note(tables),
         warnings=tuple(_separators(source, tables)),
-        consumed=frozenset(table.file for table in tables if table.file),
+        annotation_files=frozenset(table.file for table in tables if table.file),
     )
 
 
@@ -292,7 +292,7 @@ def _note(tables: Sequence[Table]) -> str:
 
 
 def _separators(source: Source, tables: Iterable[Table]) -> Iterator[str]:
-    if source.reading.separator:
+    if source.options.separator:
         return
     rows = [row for table in tables for row in table.rows]
     for mark in SEPARATORS:

@@ -73,13 +73,13 @@ def read_table(source: Source, file: str) -> Table:
         path = source.root / file
         header, total = header_of(path), count_rows(path)
         rows = _begun(path)
-    table = Table(file, find_columns(header, source.reading.columns, file or FRAME))
+    table = Table(file, find_columns(header, source.options.columns, file or FRAME))
     tracked = track(rows, source.progress, "Reading the table", total)
     for number, cells in enumerate(tracked, 2):
         if any(cells):
             try:
                 table.rows.append(
-                    _row(number, cells, table.columns, source.reading.separator)
+                    _row(number, cells, table.columns, source.options.separator)
                 )
             except Unusable as error:
                 detail = f"Row {number}: {error.detail}."

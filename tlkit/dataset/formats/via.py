@@ -45,7 +45,7 @@ def read(source: Source) -> ParsedSource:
                 entries.append(each)
             else:
                 rejected.append(each)
-    label = choose(entries, source.reading.attribute)
+    label = choose(entries, source.options.attribute)
     reader = _Reader(label, source.images())
     records = [record for entry in entries if (record := reader.record(entry))]
     records, outside = split_by_folders(source.root, records)
@@ -57,8 +57,8 @@ def read(source: Source) -> ParsedSource:
         rejected=(*rejected, *outside, *reader.rejected, *empty),
         note=f"Read as VGG Image Annotator files, {len(records)} images; {which}.",
         warnings=tuple(_unlabeled(records, label)),
-        named=reader.index.named,
-        consumed=frozenset(entry.file for entry in entries),
+        annotation_of=reader.index.annotation_of,
+        annotation_files=frozenset(entry.file for entry in entries),
     )
 
 

@@ -65,7 +65,7 @@ def read(source: Source) -> ParsedSource:
     index, files = _index(source), _files(source)
     rejected = list(source.rejected)
     warnings = _name_classes(source, files, rejected)
-    consumed = {each.classes.file for each in files.values() if each.classes} - {""}
+    annotation_files = {each.classes.file for each in files.values() if each.classes} - {""}
     records: dict[Key, ImageRecord] = {}
     parse = functools.partial(read_image, source.root)
     images = parse_all(source, parse, list(files.values()))
@@ -79,7 +79,7 @@ def read(source: Source) -> ParsedSource:
             rejected.append(path)
         else:
             records[key] = replace(image.record, path=path)
-            consumed.update(image.masks)
+            annotation_files.update(image.masks)
     paths = {key: record.path for key, record in records.items()}
     lists = {
         file: place
@@ -96,8 +96,8 @@ def read(source: Source) -> ParsedSource:
         + f", split from {named_by}" * bool(split)
         + ".",
         warnings=(*warnings, *about_lists, *about_split),
-        named={record.path: record.file for record in records.values()},
-        consumed=frozenset(consumed.union(lists)),
+        annotation_of={record.path: record.file for record in records.values()},
+        annotation_files=frozenset(annotation_files.union(lists)),
     )
 
 
@@ -133,7 +133,7 @@ def _index(source: Source) -> Images:
             for part in file.lower().split("/")[:-1]
         )
     ]
-    outside = source.reading.allow_outside
+    outside = source.options.allow_outside
     return Images(source.root, files, allow_outside=outside)
 
 

@@ -80,11 +80,13 @@ def _own_images(file: str, index: Images) -> list[str]:
 def read(source: Source) -> ParsedSource:
     """List what YOLO's label files say."""
     layout = find_layout(source)
-    texts = [file for file in _texts(source) if file not in layout.consumed]
+    texts = [file for file in _texts(source) if file not in layout.annotation_files]
     labels = [file for file in texts if _own_images(file, layout.index)] or texts
     used = layout.used({posixpath.dirname(file) for file in labels})
     sides, told_by = layout.sides(used)
-    pairs, astray = _pairs([f for f in texts if f not in layout.consumed], layout.index)
+    pairs, astray = _pairs(
+        [f for f in texts if f not in layout.annotation_files], layout.index
+    )
     records, faults = _pages(source, layout, pairs)
     split, warnings = split_by_lists(
         sides, [record.path for record in records], told_by
@@ -102,8 +104,8 @@ def read(source: Source) -> ParsedSource:
         + f", split from {told_by}" * bool(split)
         + ".",
         warnings=(*layout.warnings, *warnings),
-        named=pairs,
-        consumed=frozenset(layout.consumed),
+        annotation_of=pairs,
+        annotation_files=frozenset(layout.annotation_files),
         classes=_classes(used),
     )
 

@@ -38,7 +38,7 @@ class Layout:
         places: Likewise.
         configs: Files that tell names or sides.
         lists: For each side a file named like it, that may list its images.
-        consumed: Files that are no labels.
+        annotation_files: Files that are no labels.
         rejected: Those of them that cannot be used.
         warnings: What the user should act on.
     """
@@ -48,7 +48,7 @@ class Layout:
     places: Places
     configs: list[Config] = field(default_factory=list)
     lists: dict[str, str] = field(default_factory=dict)
-    consumed: set[str] = field(default_factory=set)
+    annotation_files: set[str] = field(default_factory=set)
     rejected: list[Rejected] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -85,10 +85,10 @@ class Layout:
                     sides[side] |= self._held(place)
             told_by += [config.file] * bool(config.sides)
         for side, file in self.lists.items():
-            if side not in sides and file not in self.consumed:
+            if side not in sides and file not in self.annotation_files:
                 sides[side] |= self._listed(file)
                 told_by.append(file)
-        self.consumed.update(self.lists.values())
+        self.annotation_files.update(self.lists.values())
         if not sides:
             sides = lists_of_folders(self.places.inside[""])
             told_by = ["the names of folders"] if sides else []
@@ -122,7 +122,7 @@ class Layout:
         return set(self.places.inside[place])
 
     def _listed(self, file: str) -> set[str]:
-        self.consumed.add(file)
+        self.annotation_files.add(file)
         lines = [line for line in _lines(self.source, file) if line]
         found = [self.index.find(line, file, shared=True) for line in lines]
         if astray := [one for one in found if isinstance(one, Rejected)]:
@@ -171,7 +171,7 @@ def find_layout(source: Source) -> Layout:
                 layout.rejected.append(content)
             elif content is not None:
                 layout.configs.append(_with_names(content, layout))
-                layout.consumed.add(file)
+                layout.annotation_files.add(file)
     for file in source.files:
         if side := _listed_side(file, layout):
             layout.lists.setdefault(side, file)
@@ -184,7 +184,7 @@ def _with_names(config: Config, layout: Layout) -> Config:
     file = layout.places.find(config.names_file, config)
     told = read_config(layout.source.root, file) if file and is_config(file) else None
     if file and isinstance(told, Config):
-        layout.consumed.add(file)
+        layout.annotation_files.add(file)
         return replace(config, names=told.names)
     line = f"{config.file}: its names, {config.names_file!r}, are not in here."
     layout.warnings.append(line)

@@ -34,13 +34,13 @@ def unaccounted(
     reasons: dict[str, Rejected] = {}
     for rejection in rejected:
         reasons.setdefault(rejection.file, rejection)
-    used = {c.path for c, _ in outcome.kept} | parsed.consumed
+    used = {c.path for c, _ in outcome.kept} | parsed.annotation_files
     used |= {c.annotation for c, _ in outcome.kept}
     lines = []
     for file in parsed.files:
         if file in used or file in reasons:
             continue
-        named_by = parsed.named.get(file, "")
+        named_by = parsed.annotation_of.get(file, "")
         why = reasons.get(named_by)
         if why is not None:
             lines.append(Rejected(file, why.reason, inherited(why)))
@@ -84,7 +84,7 @@ def check_labels(
         hint = _hint_for_folders(place, labels)
     elif not hint:
         # A file about many images is named where one shape has several labels.
-        whole = bool(several - parsed.consumed)
+        whole = bool(several - parsed.annotation_files)
         hint = _hint_for_several(parsed.records, how, whole=whole) if several else ""
         hint = hint or _hint_for_annotations(parsed.records, how)
     raise DatasetError("\n".join(lines), hint=hint)

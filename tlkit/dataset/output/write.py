@@ -237,7 +237,7 @@ def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:
             "origin": str(prepared.origin),
             "layout": prepared.kind,
             "given": [side for side in SPLITS if side in given],
-            "lists": in_natural_order(prepared.parsed.consumed),
+            "lists": in_natural_order(prepared.parsed.annotation_files),
         },
         "options": dataclasses.asdict(prepared.options),
         "seed": prepared.options.seed,
@@ -254,7 +254,7 @@ def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:
 def _counts(prepared: Prepared) -> dict[str, Any]:
     used = {e.path for e in prepared.examples}
     used |= {e.annotation for e in prepared.examples if e.annotation}
-    used |= prepared.parsed.consumed
+    used |= prepared.parsed.annotation_files
     kinds = Counter((c.kind, c.action.split()[0]) for c in prepared.outcome.copies)
     grouped = [c for c in prepared.outcome.copies if c.action == "grouped"]
     groups = Counter(kind for kind, _ in {(c.kind, c.group) for c in grouped})

@@ -35,7 +35,7 @@ class Images:
     ) -> None:
         self.root = root
         self.allow_outside = allow_outside
-        self.named: dict[str, str] = {}
+        self.annotation_of: dict[str, str] = {}
         self._known = set(files)
         self._by_name = defaultdict(list)
         self._by_stem = defaultdict(list)
@@ -62,7 +62,7 @@ class Images:
         tail = self._tail(path, file)
         if embedded:
             if len(tail) == 1:
-                self.named.setdefault(tail[0], file)
+                self.annotation_of.setdefault(tail[0], file)
             return file
         own = [] if shared else self._by_path.get(posixpath.splitext(file)[0], [])
         stem = posixpath.splitext(posixpath.basename(path))[0]
@@ -106,7 +106,7 @@ class Images:
         return [f for f in left if f != file]
 
     def _found(self, path: str, file: str) -> str:
-        self.named[path] = file
+        self.annotation_of[path] = file
         return path
 
 

@@ -11,6 +11,7 @@ from tlkit.dataset.records import Rejected
 from tlkit.dataset.sources.archive import archive_kind, unpack
 from tlkit.dataset.sources.image_paths import Images
 from tlkit.dataset.sources.walk import Found, walk
+from tlkit.errors import UsageError
 from tlkit.imaging.safe_read import Unusable, read_json
 from tlkit.progress import Progress, Silent, track
 from tlkit.workers import in_order
@@ -37,6 +38,16 @@ class ReaderOptions:
     limit: int | None = None  # of drawings per class
     allow_outside: bool = False  # links and names may lead out of the source
 
+    def __post_init__(self) -> None:
+        """Check what cannot be meant for any source."""
+        if self.separator == "":
+            raise UsageError(
+                "separator must be one character at least, got ''.",
+                hint="Remove it where each row has one label.",
+            )
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"limit must be >= 1, got {self.limit}.")
+
 
 @dataclass(frozen=True)
 class Source:
@@ -45,7 +56,7 @@ class Source:
     root: Path
     found: Found
     only: str = ""  # the one annotation file that was named; "" for all of them
-    reading: ReaderOptions = field(default_factory=ReaderOptions)
+    options: ReaderOptions = field(default_factory=ReaderOptions)
     workers: int | None = None  # processes; None decides by the amount
     progress: Progress = field(default_factory=Silent)
     frame: pandas.DataFrame | None = None  # in place of tables in the folder
@@ -75,7 +86,7 @@ class Source:
 
     def images(self) -> Images:
         """Return an index of the files by the names that annotations may give them."""
-        outside = self.reading.allow_outside
+        outside = self.options.allow_outside
         return Images(self.root, self.files, allow_outside=outside)
 
     def map(
@@ -96,7 +107,7 @@ class Source:
 def open_source(
     place: Path,
     *,
-    reading: ReaderOptions | None = None,
+    options: ReaderOptions | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
     frame: pandas.DataFrame | None = None,
@@ -104,7 +115,7 @@ def open_source(
     leave: Collection[Path] = (),
 ) -> Source:
     """Walk a folder, or the folder of a file or an archive unpacked to `made`."""
-    reading, progress = reading or ReaderOptions(), progress or Silent()
+    options, progress = options or ReaderOptions(), progress or Silent()
     root, only, named = place, "", None
     left: list[Rejected] = []
     if made is not None and archive_kind(place):
@@ -115,14 +126,14 @@ def open_source(
     if only.lower().endswith(DRAWINGS):
         found = Found((only,), ())  # the files around it do not matter
     else:
-        found = walk(root, allow_outside=reading.allow_outside, leave=leave)
+        found = walk(root, allow_outside=options.allow_outside, leave=leave)
     own = own_files(root, found.files) - {only}
     files = tuple(file for file in found.files if file not in own)
     return Source(
         root=root,
         found=Found(files, (*found.rejected, *left)),
         only=only,
-        reading=reading,
+        options=options,
         workers=workers,
         progress=progress,
         frame=frame,

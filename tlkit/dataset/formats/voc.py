@@ -65,7 +65,9 @@ def read(source: Source) -> ParsedSource:
     index, files = _index(source), _files(source)
     rejected = list(source.rejected)
     warnings = _name_classes(source, files, rejected)
-    annotation_files = {each.classes.file for each in files.values() if each.classes} - {""}
+    annotation_files = {
+        each.classes.file for each in files.values() if each.classes
+    } - {""}
     records: dict[Key, ImageRecord] = {}
     parse = functools.partial(read_image, source.root)
     images = parse_all(source, parse, list(files.values()))

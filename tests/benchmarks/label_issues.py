@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _one(work: Path, share: float, seed: int) -> dict[str, Any]:
-    """Plant in a copy, list the label issues, and score a probe on its validation split."""
+    """Plant in a copy, list the label issues, and score a probe on validation."""
     place = work / f"planted-{share}-{seed}"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(common.ANTS, place / "photos")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 import tlkit
-from tests.experiments.test_label_issues import seen
+from tests.experiments.test_label_issues import features_by_name
 from tlkit.cli import run
 from tlkit.experiments import label_issues
 
@@ -24,7 +24,7 @@ def data(photo_folder, tmp_path):
 def test_the_worst_are_printed_and_the_next_step_works(
     data, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(label_issues, "features_of", seen)
+    monkeypatch.setattr(label_issues, "features_of", features_by_name)
     out = tmp_path / "label_issues"
     assert run(["label-issues", str(data), "--out", str(out), *NETWORK]) == 0
     shown = capsys.readouterr()
@@ -59,7 +59,7 @@ def test_with_a_real_network(data, tmp_path, capsys, own_cache):
 
 
 def test_no_label_issues(photo_folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(label_issues, "features_of", seen)
+    monkeypatch.setattr(label_issues, "features_of", features_by_name)
     root = photo_folder({"disc": 10, "bar": 10})
     tlkit.prepare(root, tmp_path / "data", near=False, workers=0)
     out = tmp_path / "label_issues"

@@ -84,9 +84,9 @@ def test_the_test_split_is_not_used(prepared, tmp_path, own_cache, monkeypatch):
 
     monkeypatch.setattr(ViewMaker, "make", record)
     tlkit.compare(prepared.directory, tmp_path / "out", cuts=["block1"], **SETTINGS)
-    seen = {e.id for split in ("train", "val") for e in prepared.of(split)}
+    used = {e.id for split in ("train", "val") for e in prepared.of(split)}
     assert prepared.of("test")
-    assert made == seen
+    assert made == used
 
 
 def scored(cut, correct, ms, targets, pooling="gap"):

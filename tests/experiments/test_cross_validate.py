@@ -44,7 +44,7 @@ def folds(prepared, tmp_path_factory):
 
 def test_every_image_but_the_test_split_has_a_prediction(folds, prepared):
     table = folds.predictions()
-    pool = {e.id for side in ("train", "val") for e in prepared.of(side)}
+    pool = {e.id for split in ("train", "val") for e in prepared.of(split)}
     assert sorted(table["id"]) == sorted(pool)
     labels = {e.id: e.label for e in prepared.examples}
     assert table["label"].tolist() == [labels[i] for i in table["id"]]
@@ -91,15 +91,15 @@ def test_a_fold_is_the_run_that_a_user_would_get(folds, prepared, tmp_path):
     (tmp_path / "data" / "dataset.json").write_text(json.dumps(info))
     run = tlkit.finetune(tmp_path / "data", tmp_path / "run", **OPTIONS)
     metrics = tlkit.evaluate(run, split="test", workers=0)
-    answered = pd.read_csv(tmp_path / "run" / "evaluation" / "test" / "predictions.csv")
+    expected = pd.read_csv(tmp_path / "run" / "evaluation" / "test" / "predictions.csv")
     row = folds.info["splits"][-1]
     assert row["accuracy"] == metrics["accuracy"]
     assert row["loss"] == pytest.approx(metrics["loss"], abs=1e-4)
     table = folds.predictions()
     table = table[table["fold"] == 3]
-    assert table["id"].tolist() == answered["id"].tolist()
+    assert table["id"].tolist() == expected["id"].tolist()
     names = [f"p_{label}" for label in prepared.labels]
-    np.testing.assert_allclose(table[names], answered[names], atol=1e-4)
+    np.testing.assert_allclose(table[names], expected[names], atol=1e-4)
 
 
 class Stop(BaseException):
@@ -169,11 +169,11 @@ def test_two_settings_are_compared_on_the_same_folds(folds, prepared, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [({"seed": 1}, "seed 1 here, 0 there"), ({"folds": 2}, "folds")],
 )
-def test_other_folds_are_not_compared(folds, prepared, tmp_path, changes, said):
-    with pytest.raises(UsageError, match=said):
+def test_other_folds_are_not_compared(folds, prepared, tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message):
         measure(prepared, tmp_path / "no", baseline=folds.directory, **changes)
     assert not (tmp_path / "no").exists()
 
@@ -215,12 +215,12 @@ def test_equal_folds_leave_the_uncertainty_of_few_images(folds, tmp_path):
 
 def test_an_automatic_cut_is_chosen_in_each_fold(prepared, tmp_path, monkeypatch):
     """By what it learns from alone; folds that agree share a network."""
-    seen: list[set[str]] = []
+    tested_in: list[set[str]] = []
 
     def chosen(config, manifest, progress):
         tested = {e.id for e in manifest.of("test")}
-        cut = "block3" if len(seen) == 1 else "block4"
-        seen.append(tested)
+        cut = "block3" if len(tested_in) == 1 else "block4"
+        tested_in.append(tested)
         model = dataclasses.replace(config.model, cut=cut, freeze_to=cut)
         return dataclasses.replace(config, model=model), {"cut": cut}
 

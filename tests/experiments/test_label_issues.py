@@ -1,4 +1,4 @@
-"""Planted wrong labels are found, with features whose class is known."""
+"""Planted incorrect labels are found, with features whose class is known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tlkit.training.probe import fit_probe
 KINDS = ("disc", "bar", "cross")
 
 
-def seen(config, root, examples, task, progress):
+def features_by_name(config, root, examples, task, progress):
     """Return features as of a good network: the kind in the file name, and noise.
 
     Numbers three and four of each kind are as clear as can be.
@@ -43,7 +43,7 @@ def data(photo_folder, tmp_path, monkeypatch):
     for name in ("disc_003.png", "disc_004.png"):
         (root / "disc" / name).rename(root / "bar" / name)
     tlkit.prepare(root, tmp_path / "data", near=False, workers=0, test=0.3)
-    monkeypatch.setattr(label_issues, "features_of", seen)
+    monkeypatch.setattr(label_issues, "features_of", features_by_name)
     return tmp_path / "data"
 
 
@@ -79,8 +79,8 @@ def test_planted_labels_are_found_and_nothing_else(data, tmp_path):
     assert "Labeled bar" in page
 
 
-def test_duplicates_under_one_wrong_label_do_not_confirm_each_other(data, tmp_path):
-    """Ten near-duplicates under a wrong label are found only if they are one group."""
+def test_duplicates_under_an_incorrect_label_confirm_nothing(data, tmp_path):
+    """Ten near-duplicates, incorrectly labeled, are found only if in one group."""
     manifest = tlkit.Manifest.read(data)
     rng = np.random.default_rng(0)
     targets = np.repeat([0, 1], 40)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import tlkit
-from tests.experiments.test_label_issues import OPTIONS, seen
+from tests.experiments.test_label_issues import OPTIONS, features_by_name
 from tlkit.errors import RunError
 from tlkit.experiments import learning_curve
 from tlkit.experiments import subsets as measuring
@@ -41,7 +41,7 @@ def test_a_power_law_is_extrapolated(tmp_path):
 
 
 def test_a_flat_curve_is_called_flat(tmp_path):
-    """0.127 wrong now, 0.122 at four times as many."""
+    """0.127 incorrect now, 0.122 at four times as many."""
     made = learning_curve.extrapolate(
         measured(0.12 + 4 / SIZES, 20_000), tmp_path, seed=0
     )
@@ -67,7 +67,7 @@ def test_the_files_and_that_the_test_split_is_not_used(
 
     def features_of(config, root, examples, task, progress):
         asked.extend(examples)
-        return seen(config, root, examples, task, progress)
+        return features_by_name(config, root, examples, task, progress)
 
     monkeypatch.setattr(learning_curve, "features_of", features_of)
     monkeypatch.setattr(measuring, "MOST_REPEATS", 1)

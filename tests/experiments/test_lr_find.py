@@ -71,7 +71,7 @@ def test_it_uses_the_features_that_finetune_has_cached(prepared, tmp_path, own_c
     settings = {**OPTIONS, "epochs": 1}
     tlkit.finetune(prepared.directory, tmp_path / "run", **settings)
 
-    class Told:
+    class Notes:
         notes: list[str] = []  # noqa: RUF012
 
         def start(self, task, total=None):
@@ -85,8 +85,8 @@ def test_it_uses_the_features_that_finetune_has_cached(prepared, tmp_path, own_c
 
         warn = note
 
-    lr_find(prepared.directory, tmp_path / "lr", progress=Told(), **OPTIONS)
-    assert Told.notes == [f"Took {len(prepared.of('train'))} views from the cache"]
+    lr_find(prepared.directory, tmp_path / "lr", progress=Notes(), **OPTIONS)
+    assert Notes.notes == [f"Took {len(prepared.of('train'))} views from the cache"]
 
 
 def test_where_nothing_is_learned_there_is_a_plot_and_an_error(

@@ -38,12 +38,12 @@ def test_errors_fall_and_probes_never_see_what_they_are_scored_on(
         learned.append(rows)
         probe = real(rows, *rest, **options)
 
-        def answer(held):
+        def predict(held):
             both = {row.tobytes() for row in rows} & {row.tobytes() for row in held}
             assert not both
             return probe(held)
 
-        return answer
+        return predict
 
     monkeypatch.setattr(module, "fit_probe", spy)
     monkeypatch.setattr(module, "MOST_REPEATS", 2)
@@ -71,7 +71,7 @@ def test_a_class_that_is_too_small_is_refused():
         check_classes(targets[:-1], np.arange(41))
 
 
-def test_intervals_are_as_wide_as_the_binomial_says():
+def test_intervals_are_as_wide_as_the_binomial_expects():
     """0.2 of 400 are incorrect: standard error sqrt(0.2 * 0.8 / 400) = 0.02."""
     incorrect = np.zeros((1, 1, 400), bool)
     incorrect[..., :80] = True

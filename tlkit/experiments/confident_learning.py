@@ -18,7 +18,7 @@ RANKED_BY = "normalized_margin"
 
 
 class Suspects(NamedTuple):
-    """Examples whose label is probably wrong, and the quality of all labels.
+    """Examples whose label is probably incorrect, and the quality of all labels.
 
     `quality` is 0 to 1: half of 1 + p(label) - p(best other class).
     """
@@ -28,7 +28,7 @@ class Suspects(NamedTuple):
 
 
 def find_suspects(targets: np.ndarray, probabilities: np.ndarray) -> Suspects:
-    """Find labels that are probably wrong."""
+    """Find labels that are probably incorrect."""
     # Its own __init__ would import what trains networks, where that is installed.
     with bare("cleanlab"):
         from cleanlab.filter import find_label_issues

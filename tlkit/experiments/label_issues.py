@@ -1,4 +1,4 @@
-"""Label issues: the examples of a data set whose label is probably wrong.
+"""Label issues: the examples of a data set whose label is probably incorrect.
 
 label_issues.json  the network, the counts by split, the agreement of the probe
 label_issues.csv   one row an example, the most suspect first
@@ -34,9 +34,9 @@ COLUMNS = (
     "id", "path", "box", "split", "label", "suggested", "p_label", "p_suggested",
     "quality",
 )  # fmt: skip
-# In well-known data sets 0.2 to 10 % of the labels are wrong (Northcutt, Athalye and
-# Mueller 2021, arXiv 2103.14749). With more, most are errors of the probe.
-MOST_WRONG = 0.2
+# In well-known data sets 0.2 to 10 % of the labels are incorrect (Northcutt, Athalye
+# and Mueller 2021, arXiv 2103.14749). With more, most are errors of the probe.
+MOST_INCORRECT = 0.2
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def label_issues(
     progress: Progress = SILENT,
     **options: Any,
 ) -> LabelIssues:
-    """List the examples whose label is probably wrong.
+    """List the examples whose label is probably incorrect.
 
     A linear probe on frozen features is cross-validated over all splits. The
     probabilities of an example come from a probe that has seen neither it nor its
@@ -172,12 +172,12 @@ def label_issues(
         )
         issues = _issues(manifest, targets, probe.held_out)
         info = _info(manifest, config, targets, probe, issues)
-        if issues and info["agreement"] < 1 - MOST_WRONG:
+        if issues and info["agreement"] < 1 - MOST_INCORRECT:
             progress.warn(
                 f"The probe contradicts {1 - info['agreement']:.0%} of the labels. "
-                "Hardly so many are wrong: most of the list may be errors of the probe."
-                " A larger --size or another --backbone may tell these classes apart "
-                "better; tlkit compare measures it"
+                "Hardly so many are incorrect: most of the list may be errors of the "
+                "probe. A larger --size or another --backbone may separate these "
+                "classes better; tlkit compare measures it"
             )
         write_table(draft / TABLE, COLUMNS, [_row(issue) for issue in issues])
         files.write_json(draft / INFO, info)
@@ -193,7 +193,7 @@ def one_label_each(manifest: Manifest) -> Manifest:
     if manifest.multi_label:
         raise RunError(
             f"The examples of {manifest.directory} have several labels each: expected "
-            "one, as a probe tells one class from the others.",
+            "one, as a probe separates one class from the others.",
             hint="Prepare it again without --multi-label, for example with "
             "--label-by shapes.",
         )
@@ -210,7 +210,7 @@ def _check_classes(manifest: Manifest, targets: np.ndarray, groups: np.ndarray) 
     if len(manifest.labels) < 2:
         raise RunError(
             f"{manifest.directory} has one class, {manifest.labels[0]}: expected two, "
-            "as a label can only be wrong in favor of another."
+            "as an incorrect label needs another that is correct."
         )
     small = [
         label

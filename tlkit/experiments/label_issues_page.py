@@ -17,15 +17,15 @@ MOST = 480
 # Removing such images from a test, rather than correcting them, changes its score.
 ABOUT_THE_TEST = (
     "are in the test split. Correct their labels, but remove none of them: without "
-    "the images that are hard for a network, the score would be too good. Wrong labels "
-    "that the network agrees with are not listed here."
+    "the images that are hard for a network, the score would be too good. Incorrect "
+    "labels that the network agrees with are not listed here."
 )
 TEMPLATE = Path(__file__).with_name("label_issues.html.j2")
 
 
 @dataclass(frozen=True)
 class LabelIssue:
-    """An example whose label is probably wrong."""
+    """An example whose label is probably incorrect."""
 
     example: Example
     suggested: str  # The most probable other label.

@@ -139,8 +139,8 @@ def search(
         if value < LEAST[name]:
             raise UsageError(f"{name} must be {LEAST[name]} or more, got {value}.")
     if resume is not None:
-        given = (out, folds, recipe, *options.values())
-        if overrides or overwrite or any(value is not None for value in given):
+        others = (out, folds, recipe, *options.values())
+        if overrides or overwrite or any(value is not None for value in others):
             raise UsageError(
                 "resume continues a search unchanged; only --trials and --minutes can "
                 "be given again.",
@@ -149,9 +149,9 @@ def search(
         found = SearchResult.read(resume, finished=False)
         manifest = found.manifest(data)
         return _work(found.update(**limits), manifest, progress)
-    said = {name: value for name, value in options.items() if value is not None}
-    said |= {"data": str(data)} if data is not None else {}
-    settings = Settings(str(recipe) if recipe else None, said, tuple(overrides))
+    given = {name: value for name, value in options.items() if value is not None}
+    given |= {"data": str(data)} if data is not None else {}
+    settings = Settings(str(recipe) if recipe else None, given, tuple(overrides))
     settings.space()
     config = settings.config({})
     if not config.data:
@@ -166,9 +166,13 @@ def search(
     with SearchResult.create(
         place, overwrite=overwrite, progress=progress
     ) as directory:
-        given_options = {"options": said, "overrides": list(overrides)}
         found = SearchResult.begin(
-            directory, config, manifest, **given_options, **limits
+            directory,
+            config,
+            manifest,
+            options=given,
+            overrides=list(overrides),
+            **limits,
         )
         if recipe is not None:
             # A copy: the search must be resumable without the original.

@@ -48,63 +48,38 @@ _HOMES = {
     "search": "tlkit.experiments.search",
 }
 
-__all__ = [
-    "CVResult",
-    "Comparison",
-    "Config",
-    "Converted",
-    "Exported",
-    "LabelIssues",
-    "LearningCurve",
-    "Manifest",
-    "Prediction",
-    "Progress",
-    "Run",
-    "SearchResult",
-    "TlkitError",
-    "annotate",
-    "check",
-    "compare",
-    "convert",
-    "cross_validate",
-    "embedder",
-    "evaluate",
-    "export",
-    "finetune",
-    "label_issues",
-    "learning_curve",
-    "lr_find",
-    "predict",
-    "prepare",
-    "resume",
-    "search",
-]
+__all__ = list(_HOMES)
 
 if TYPE_CHECKING:
-    from tlkit.config import Config
-    from tlkit.dataset.check.check import check
-    from tlkit.dataset.convert.convert import convert
-    from tlkit.dataset.convert.converted import Converted
-    from tlkit.dataset.manifest import Manifest
-    from tlkit.dataset.prepare import prepare
-    from tlkit.errors import TlkitError
-    from tlkit.evaluation.evaluate import evaluate
-    from tlkit.evaluation.predict import predict
-    from tlkit.experiments.annotate import annotate
-    from tlkit.experiments.compare import compare
-    from tlkit.experiments.comparison import Comparison
-    from tlkit.experiments.cross_validate import cross_validate
-    from tlkit.experiments.cv_result import CVResult
-    from tlkit.experiments.label_issues import LabelIssues, label_issues
-    from tlkit.experiments.learning_curve import LearningCurve, learning_curve
-    from tlkit.experiments.lr_find import lr_find
-    from tlkit.experiments.search import SearchResult, search
-    from tlkit.exporting.savedmodel import Exported, export
-    from tlkit.features.embedding import embedder
-    from tlkit.progress import Progress
-    from tlkit.runs.result_dir import Run
-    from tlkit.tasks.prediction import Prediction
-    from tlkit.training.finetune import finetune, resume
+    from tlkit.config import Config as Config
+    from tlkit.dataset.check.check import check as check
+    from tlkit.dataset.convert.convert import convert as convert
+    from tlkit.dataset.convert.converted import Converted as Converted
+    from tlkit.dataset.manifest import Manifest as Manifest
+    from tlkit.dataset.prepare import prepare as prepare
+    from tlkit.errors import TlkitError as TlkitError
+    from tlkit.evaluation.evaluate import evaluate as evaluate
+    from tlkit.evaluation.predict import predict as predict
+    from tlkit.experiments.annotate import annotate as annotate
+    from tlkit.experiments.compare import compare as compare
+    from tlkit.experiments.comparison import Comparison as Comparison
+    from tlkit.experiments.cross_validate import cross_validate as cross_validate
+    from tlkit.experiments.cv_result import CVResult as CVResult
+    from tlkit.experiments.label_issues import LabelIssues as LabelIssues
+    from tlkit.experiments.label_issues import label_issues as label_issues
+    from tlkit.experiments.learning_curve import LearningCurve as LearningCurve
+    from tlkit.experiments.learning_curve import learning_curve as learning_curve
+    from tlkit.experiments.lr_find import lr_find as lr_find
+    from tlkit.experiments.search import SearchResult as SearchResult
+    from tlkit.experiments.search import search as search
+    from tlkit.exporting.savedmodel import Exported as Exported
+    from tlkit.exporting.savedmodel import export as export
+    from tlkit.features.embedding import embedder as embedder
+    from tlkit.progress import Progress as Progress
+    from tlkit.runs.result_dir import Run as Run
+    from tlkit.tasks.prediction import Prediction as Prediction
+    from tlkit.training.finetune import finetune as finetune
+    from tlkit.training.finetune import resume as resume
 
 
 def __getattr__(name: str) -> object:

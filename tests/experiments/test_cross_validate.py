@@ -12,7 +12,6 @@ import pytest
 
 import tlkit
 from tests.conftest import SMALL
-from tlkit.cli import run as command
 from tlkit.dataset.manifest import digest_of, write_contents
 from tlkit.errors import RunError, UsageError
 from tlkit.experiments import cross_validate as cross
@@ -240,23 +239,3 @@ def test_an_automatic_cut_is_chosen_in_each_fold(prepared, tmp_path, monkeypatch
         "block4",
     ]
     assert built == ["block4", "block3"]
-
-
-def test_on_the_command_line(prepared, tmp_path, capsys):
-    quick = [
-        "cross-validate", str(prepared.directory), "--backbone", "smallcnn",
-        "--weights", "none", "--size", "32",
-        "--freeze-to", "block4", "--epochs", "1", "--workers",
-        "0", "--augment", "none", "--hflip", "--folds", "2", "--repeats", "2",
-    ]  # fmt: skip
-    assert command([*quick, "--out", str(tmp_path / "one")]) == 0
-    shown = capsys.readouterr()
-    assert "2 folds, drawn 2 times: accuracy" in shown.out
-    assert "the 6 of the test split are not used" in shown.err
-    assert "--baseline" in shown.err
-    both = [*quick, "--head", "gmp", "--out", str(tmp_path / "two")]
-    assert command([*both, "--baseline", str(tmp_path / "one")]) == 0
-    shown = capsys.readouterr()
-    assert f"against {tmp_path / 'one'}: accuracy" in shown.out
-    assert "noise" in shown.err
-    assert command(["cross-validate", "--resume", str(tmp_path / "one")]) == 2

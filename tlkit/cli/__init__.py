@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import signal
 import sys
@@ -11,30 +12,15 @@ import traceback
 import typer
 
 from tlkit import __version__
-from tlkit.cli import (
-    annotate,
-    backbones,
-    cache,
-    check,
-    compare,
-    convert,
-    cross_validate,
-    demo,
-    doctor,
-    evaluate,
-    export,
-    finetune,
-    label_issues,
-    learning_curve,
-    lr_find,
-    predict,
-    prepare,
-    search,
-    weights,
-)
 from tlkit.cli.terminal import print_line
 from tlkit.errors import TlkitError
 
+# The modules of the commands, in the order of --help.
+COMMANDS = (
+    *("prepare", "check", "convert", "annotate", "label_issues", "learning_curve"),
+    *("compare", "finetune", "cross_validate", "lr_find", "search", "evaluate"),
+    *("predict", "export", "backbones", "weights", "cache", "doctor", "demo"),
+)
 # Errors for which the operating system is the reason, not tlkit.
 SYSTEM_ERRORS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS),
@@ -49,28 +35,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (
-    prepare.prepare,
-    check.check,
-    convert.convert,
-    annotate.annotate,
-    label_issues.label_issues,
-    learning_curve.learning_curve,
-    compare.compare,
-    finetune.finetune,
-    cross_validate.cross_validate,
-    lr_find.lr_find,
-    search.search,
-    evaluate.evaluate,
-    predict.predict,
-    export.export,
-    doctor.doctor,
-    demo.demo,
-):
-    app.command()(command)
-app.add_typer(backbones.backbones, name="backbones")
-app.add_typer(weights.weights, name="weights")
-app.add_typer(cache.cache, name="cache")
+for name in COMMANDS:
+    command = getattr(importlib.import_module(f"tlkit.cli.{name}"), name)
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command()(command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+import tlkit
 from tlkit.cli.terminal import ERR, OUT, next_step
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ def annotate(
         False, "--overwrite", help="Replace an earlier work folder with its changes."
     ),
 ) -> None:
-    """Correct labels in labelme; prepare --corrections takes them in."""
-    import tlkit
+    """Correct labels in labelme.
+
+    tlkit prepare --corrections takes the corrections in.
+    """
     from tlkit.dataset.annotate.annotate import labelme_command
     from tlkit.dataset.rerun import source_words
 

@@ -9,8 +9,8 @@ import typer
 from tlkit.cli.terminal import OUT, print_line, print_warning, table
 
 cache = typer.Typer(
-    help="List or clear the cache: features of frozen layers, and what prepare has "
-    "measured of each image.",
+    help="List or clear the cache.\n\n"
+    "It holds features of frozen layers, and what prepare has measured of each image.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+import tlkit
 from tlkit.cli.options import (
     ALLOW_OUTSIDE,
     ATTRIBUTE,
@@ -49,14 +50,12 @@ def check(
     out: Path = typer.Option(None, help="CSV file to write all findings to."),
     workers: int = WORKERS,
 ) -> None:
-    """Look for leaks in a finished split, whoever made it; nothing is changed.
+    """Look for leaks in a finished split.
 
-    Reports duplicates and groups across splits, images under two labels, and files
-    that are missing or changed since prepare. Exit code 0: no findings; 1: findings,
-    or the check failed.
+    The split may be of any origin, and is not changed. Reports duplicates and groups
+    across splits, images with two labels, and files that are missing or changed since
+    prepare. Exit code 0: no findings; 1: findings, or the check failed.
     """
-    import tlkit
-
     with Terminal() as progress:
         checked = tlkit.check(
             dataset,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+import tlkit
 from tlkit.cli.options import DATASET, OVERWRITE, given, with_options
 from tlkit.cli.startup import load_tensorflow
 from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, print_line, table
@@ -58,13 +59,11 @@ def compare(
     ),
     **options: Any,
 ) -> None:
-    """Compare networks, sizes, cuts and poolings by accuracy and cost.
+    """Compare networks, sizes, cuts and poolings.
 
-    Linear probes on frozen features, cross-validated on the training and validation
-    splits together; the test split is not used.
+    Accuracy and cost of linear probes on frozen features, cross-validated on the
+    training and validation splits together; the test split is not used.
     """
-    import tlkit
-
     chosen = _weights(weights or [])
     load_tensorflow()
     with Terminal() as progress:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+import tlkit
 from tlkit.cli.options import (
     ALLOW_OUTSIDE,
     ATTRIBUTE,
@@ -46,9 +47,10 @@ def convert(
         False, "--overwrite", help="Replace an earlier converted folder in --out."
     ),
 ) -> None:
-    """Write annotations in another program's format, and list what it cannot hold."""
-    import tlkit
+    """Write annotations in another program's format.
 
+    Lists what that format cannot hold.
+    """
     with Terminal() as progress:
         converted = tlkit.convert(
             source,

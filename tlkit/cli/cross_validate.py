@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+import tlkit
 from tlkit.cli.evaluate import print_tables
 from tlkit.cli.options import (
     OPTIONAL_DATASET,
@@ -44,15 +45,13 @@ def cross_validate(
     overrides: list[str] = OVERRIDES,
     **options: Any,
 ) -> None:
-    """Measure settings by cross-validation: mean, interval, and every prediction.
+    """Measure settings by cross-validation.
 
-    The folds are drawn from the training and validation splits together; the test
-    split is not used.
+    Reports the mean with its interval, and a prediction for every image. The folds are
+    drawn from the training and validation splits together; the test split is not used.
     """
     chosen = given(options)
     start_workers(check_options(chosen, recipe, overrides))
-    import tlkit
-
     load_tensorflow()
     with Terminal() as progress:
         found = tlkit.cross_validate(

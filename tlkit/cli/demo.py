@@ -26,7 +26,10 @@ def demo(
         False, "--overwrite", help="Replace an earlier demo in --out."
     ),
 ) -> None:
-    """Run the whole workflow on handwritten digits, offline, in about a minute."""
+    """Run the whole workflow on handwritten digits.
+
+    Works offline, in about a minute.
+    """
     from tlkit.dataset.demo_digits import write_digits, write_new_digits
 
     if is_taken(out):

@@ -9,7 +9,7 @@ from tlkit.cli.terminal import OUT
 
 
 def doctor() -> None:
-    """Check versions, devices, caches and weights, and give advice."""
+    """Check this machine, and give advice."""
     load_tensorflow()
     from tlkit.runs.doctor import examine
 

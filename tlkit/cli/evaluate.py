@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import typer
 
+import tlkit
 from tlkit.cli.options import DATA, RUN, WORKERS
 from tlkit.cli.startup import load_tensorflow
 from tlkit.cli.terminal import (
@@ -39,9 +40,7 @@ def evaluate(
     ),
     workers: int = WORKERS,
 ) -> None:
-    """Score a run: accuracy with its interval, metrics per class, errors."""
-    import tlkit
-
+    """Score a run: accuracy, metrics per class, errors."""
     load_tensorflow()
     with Terminal() as progress:
         metrics = tlkit.evaluate(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+import tlkit
 from tlkit.cli.options import DATA, RUN
 from tlkit.cli.startup import load_tensorflow
 from tlkit.cli.terminal import OUT, Terminal, next_step
@@ -20,9 +21,10 @@ def export(
     data: Path = DATA,
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace an export."),
 ) -> None:
-    """Write a SavedModel and prove that it predicts as predict does."""
-    import tlkit
+    """Write a SavedModel that takes raw images.
 
+    Proves in a fresh process that it predicts as tlkit predict does.
+    """
     load_tensorflow()
     with Terminal() as progress:
         exported = tlkit.export(

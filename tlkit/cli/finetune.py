@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+import tlkit
 from tlkit.cli.evaluate import print_score
 from tlkit.cli.options import (
     OPTIONAL_DATASET,
@@ -41,11 +42,13 @@ def finetune(
     overrides: list[str] = OVERRIDES,
     **options: Any,
 ) -> None:
-    """Train a classifier: frozen backbone up to a cut, a head on top."""
+    """Train a classifier on a data set directory.
+
+    It is a pretrained backbone up to a cut with a head on top; more layers are
+    fine-tuned where that pays.
+    """
     chosen = given(options)
     start_workers(check_options(chosen, recipe, overrides))
-    import tlkit
-
     load_tensorflow()
     with Terminal() as progress:
         if resume:

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from rich.text import Text
 
+import tlkit
 from tlkit.cli.options import DATASET, OVERWRITE, given, with_options
 from tlkit.cli.startup import load_tensorflow
 from tlkit.cli.terminal import (
@@ -33,14 +34,12 @@ def label_issues(
     overwrite: bool = OVERWRITE,
     **options: Any,
 ) -> None:
-    """List labels that are probably incorrect, with their images.
+    """List labels that are probably incorrect.
 
     A linear probe on frozen features predicts each image; it was trained on neither
     the image nor its group (confident learning). Covers all splits; changes nothing.
     """
     chosen = given(options)
-    import tlkit
-
     load_tensorflow()
     with Terminal() as progress:
         found = tlkit.label_issues(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+import tlkit
 from tlkit.cli.options import DATASET, OVERWRITE, given, with_options
 from tlkit.cli.startup import load_tensorflow
 from tlkit.cli.terminal import OUT, Terminal, next_step, print_files, print_line, table
@@ -23,14 +24,13 @@ def learning_curve(
     overwrite: bool = OVERWRITE,
     **options: Any,
 ) -> None:
-    """Predict the accuracy with two and four times the images.
+    """Predict the accuracy with more images.
 
     Linear probes on frozen features learn from ever larger parts of the training and
     validation splits, and are scored on folds that they have not seen. A power law
-    through the scores is extrapolated, with its interval.
+    through the scores is extrapolated to two and four times the images.
     """
     chosen = given(options)
-    import tlkit
     from tlkit.dataset.rerun import source_words
 
     load_tensorflow()

@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+import tlkit
 from tlkit.cli.options import (
     DATASET,
     OVERRIDES,
@@ -32,11 +33,12 @@ def lr_find(
     overrides: list[str] = OVERRIDES,
     **options: Any,
 ) -> None:
-    """Find a learning rate: the loss at rates that rise step by step."""
+    """Find a learning rate to start with.
+
+    Measures the loss while the learning rate rises step by step.
+    """
     chosen = given(options)
     check_options(chosen, recipe, overrides)
-    import tlkit
-
     load_tensorflow()
     with Terminal() as progress:
         found = tlkit.lr_find(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+import tlkit
 from tlkit.cli.options import RUN, WORKERS
 from tlkit.cli.startup import load_tensorflow
 from tlkit.cli.terminal import OUT, Terminal, harmless, print_line, table
@@ -31,9 +32,10 @@ def predict(
     ),
     workers: int = WORKERS,
 ) -> None:
-    """Classify images; the exit code is 1 if some could not be read."""
-    import tlkit
+    """Classify images.
 
+    The exit code is 1 if some could not be read.
+    """
     load_tensorflow()
     with Terminal() as progress:
         predictions = tlkit.predict(

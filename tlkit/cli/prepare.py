@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+import tlkit
 from tlkit.cli.options import (
     ALLOW_OUTSIDE,
     ATTRIBUTE,
@@ -93,9 +94,10 @@ def prepare(
         help="Draw the split of an existing data set in --out again; else it is kept.",
     ),
 ) -> None:
-    """Check, deduplicate and split photos, which stay where they are."""
-    import tlkit
+    """Check, deduplicate and split photos.
 
+    The photos stay where they are; the data set directory refers to them.
+    """
     if similar is not None:
         load_tensorflow()
     with Terminal() as progress:

@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+import tlkit
 from tlkit.cli.evaluate import print_score
 from tlkit.cli.options import (
     OPTIONAL_DATASET,
@@ -52,15 +53,13 @@ def search(
     overrides: list[str] = OVERRIDES,
     **options: Any,
 ) -> None:
-    """Search for head, cut, optimizer, learning rate, batch and regularization.
+    """Search for better settings.
 
     Options given below are not searched. The result is a recipe for finetune and a
     run of it.
     """
     chosen = given(options)
     check_options(chosen, recipe, overrides)
-    import tlkit
-
     load_tensorflow()
     with Terminal() as progress:
         found = tlkit.search(

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from tlkit.backbones.weights.sources import Origin
 
 weights = typer.Typer(
-    help="List, download or add pretrained weights, for example for a machine without "
-    "network.",
+    help="List, download or add pretrained weights.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

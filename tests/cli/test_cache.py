@@ -1,0 +1,22 @@
+from tlkit.cli import run
+
+QUICK = (
+    "--backbone", "smallcnn", "--weights", "none", "--size", "32",
+    "--freeze-to", "block2", "--epochs", "1", "--workers", "0",
+)  # fmt: skip
+
+
+def test_cache_lists_and_clears(own_cache, prepared, tmp_path, capsys):
+    place = tmp_path / "run"
+    run(["finetune", str(prepared.directory), *QUICK, "--out", str(place)])
+    capsys.readouterr()
+    assert run(["cache", "list"]) == 0
+    shown = capsys.readouterr()
+    train, val = (len(prepared.of(side)) for side in ("train", "val"))
+    rows = {line.split()[-4] for line in shown.out.splitlines()[1:]}
+    assert rows == {str(4 * train), str(val)}
+    assert "block2" in shown.out
+    assert str(own_cache) in shown.err
+    assert run(["cache", "clear"]) == 0
+    assert run(["cache", "list"]) == 0
+    assert "0.0 MB in" in capsys.readouterr().err

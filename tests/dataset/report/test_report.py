@@ -320,13 +320,15 @@ def test_a_label_that_looks_escaped(tmp_path, photo_folder, label):
 
 
 def test_columns_are_shown_as_the_command_takes_them(tmp_path, draw):
+    photos = tmp_path / "photos"
+    photos.mkdir()
     rows = ["where;kind"]
     for i in range(20):
-        Image.fromarray(draw(i % 2, i)).save(tmp_path / f"{i}.png")
+        Image.fromarray(draw(i % 2, i)).save(photos / f"{i}.png")
         rows.append(f"{i}.png;{'ab'[i % 2]}")
-    (tmp_path / "list.csv").write_text("\n".join(rows) + "\n")
+    (photos / "list.csv").write_text("\n".join(rows) + "\n")
     columns = {"path": "where", "label": "kind"}
-    manifest = prepare(tmp_path, tmp_path / "data", columns=columns, near=False)
+    manifest = prepare(photos, tmp_path / "data", columns=columns, near=False)
     shown = read_page(manifest).all("header")[0].all("dd")[2].text
     assert "--column label=kind, --column path=where" in shown
     assert "(" not in shown

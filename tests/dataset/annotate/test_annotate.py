@@ -435,6 +435,22 @@ def test_a_turned_image_is_corrected_upright(drawn, tmp_path):
     assert found == [(10, 20, 40, 60)]
 
 
+def test_boxes_of_yolo_are_corrected_in_pixels(tmp_path, draw):
+    photos = tmp_path / "photos"
+    for i in range(8):
+        save(photos / f"{i}.png", draw(0, i))
+        (photos / f"{i}.txt").write_text(f"{i % 2} 0.5 0.5 0.5 0.5\n")
+    (photos / "classes.txt").write_text("cat\ndog\n")
+    options = {"label_by": "shapes", "val": 0.25, "test": 0}
+    manifest = prepare(photos, tmp_path / "data", **options)
+    made = write_work(manifest, tmp_path / "work", ["1.png"])
+    edit(made.directory, " 1", shapes=[shape("cat", [10, 20], [40, 60])])
+    again = prepare(photos, tmp_path / "data", **options, corrections=made.directory)
+    boxes = {e.path: (e.label, e.box) for e in again.examples}
+    assert boxes["1.png"] == ("cat", (10, 20, 40, 60))
+    assert boxes["3.png"] == ("dog", (16, 16, 48, 48))
+
+
 def test_flags_where_shapes_had_told_the_label(drawn, tmp_path):
     for i in range(10):
         path = drawn / f"{i}.json"

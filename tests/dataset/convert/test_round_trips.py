@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dataset.conftest import in_pixels
 from tlkit.dataset import formats
 from tlkit.dataset.annotations.coco_segmentation import same_shapes
 from tlkit.dataset.annotations.shapes import rectangle
@@ -51,7 +52,7 @@ for place in sys.argv[1:]:
 def open_kind(place: Path, kind: str):
     source = formats.open_source(place, workers=0)
     assert claims(source)[kind] > 0
-    return source, formats.read(source, kind)
+    return source, in_pixels(source.root, formats.read(source, kind))
 
 
 def by_image(place: Path, kind: str):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.dataset.conftest import in_pixels
 from tlkit.dataset.annotations.shapes import Shape, mask_shape, rectangle
 from tlkit.dataset.convert import voc
 from tlkit.dataset.convert.convert import convert
@@ -184,7 +185,8 @@ def test_shared_boxes_come_back(shared_data, tmp_path, name, count):
     place = shared_data / name
     convert(place, tmp_path / "out", to="voc", workers=0)
     layout_of(tmp_path / "out")
-    before = {Path(p.path).name: p for p in read(open_source(place), kind).records}
+    source = in_pixels(place, read(open_source(place), kind))
+    before = {Path(p.path).name: p for p in source.records}
     after = read(open_source(tmp_path / "out"), "voc").records
     number = 0
     for record in after:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from tests.dataset.conftest import in_pixels
 from tlkit.dataset.annotations.coco_segmentation import polygon_area
 from tlkit.dataset.annotations.shapes import Shape, mask_shape, rectangle
 from tlkit.dataset.convert import yolo
@@ -66,7 +67,8 @@ def written(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (64, 48)).save(path)
         layout_of(tmp_path)
-        parsed = read(open_source(tmp_path, workers=0), "yolo")
+        source = open_source(tmp_path, workers=0)
+        parsed = in_pixels(tmp_path, read(source, "yolo"))
         assert parsed.rejected == ()
         return dropped, parsed
 
@@ -272,8 +274,10 @@ def test_shared_boxes_come_back(shared_data, tmp_path, name, count):
     place = shared_data / name
     convert(place, tmp_path / "out", to="yolo", workers=0)
     assert sum(layout_of(tmp_path / "out").values()) >= count
-    before = {Path(p.path).name: p for p in read(open_source(place), kind).records}
-    after = read(open_source(tmp_path / "out"), "yolo").records
+    source = in_pixels(place, read(open_source(place), kind))
+    before = {Path(p.path).name: p for p in source.records}
+    out = tmp_path / "out"
+    after = in_pixels(out, read(open_source(out), "yolo")).records
     number = 0
     for record in after:
         other = before.pop(Path(record.path).name)

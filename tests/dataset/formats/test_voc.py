@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.dataset.conftest import in_pixels
 from tlkit.dataset.annotations.shapes import mask_shape, rectangle
 from tlkit.dataset.formats import detect, open_source, voc_xml
 from tlkit.dataset.formats.detect import claims
@@ -509,12 +510,12 @@ def test_shared_boxes_are_those_of_yolo(shared_data, tmp_path):
     shutil.copytree(
         shared_data / "multiformat" / "pascal_voc", tmp_path / "Annotations"
     )
-    images = shared_data / "yolo" / "obj_train_data"
-    shutil.copytree(images, tmp_path / "JPEGImages")
+    yolo = shared_data / "yolo"
+    shutil.copytree(yolo / "obj_train_data", tmp_path / "JPEGImages")
     parsed = read(open_source(tmp_path))
     expected = {
         record.path.split("/")[-1]: record
-        for record in read_yolo(open_source(shared_data / "yolo")).records
+        for record in in_pixels(yolo, read_yolo(open_source(yolo))).records
     }
     assert len(parsed.records) == len(expected) == 40
     count = 0

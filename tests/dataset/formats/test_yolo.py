@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.dataset.conftest import in_pixels
+from tlkit.dataset.annotations.shapes import scale
 from tlkit.dataset.formats import detect, open_source
 from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.formats.yolo import read
@@ -37,7 +39,7 @@ def folder(tmp_path):
             self.place(name).write_text(content, encoding="utf-8")
 
         def read(self, place=""):
-            return read(open_source(self.root / place))
+            return in_pixels(self.root, read(open_source(self.root / place)))
 
     return Folder()
 
@@ -80,22 +82,22 @@ def reasons(parsed):
     ],
 )
 def test_lines(line, kind, points, attributes):
-    found = parse_line(line, (100, 200))
-    assert (found.number, found.shape.kind) == (2, kind)
-    np.testing.assert_allclose(found.shape.points, points, atol=1e-9)
+    found = parse_line(line)
+    assert (found.class_number, found.shape.kind) == (2, kind)
+    np.testing.assert_allclose(scale(found.shape, (100, 200)).points, points, atol=1e-9)
     assert found.attributes == attributes
     assert looks_like_label(line)
 
 
 def test_lines_with_keypoints():
     line = "0 0.5 0.5 1 1 0.1 0.2 2 0.3 0.4 0"
-    found = parse_line(line, (100, 200), (2, 3))
+    found = parse_line(line, (2, 3))
     assert found.shape.kind == "rectangle"
-    assert found.attributes == {"keypoints": [[10, 40, 2], [30, 80, 0]]}
-    found = parse_line("0 0.5 0.5 1 1 0.1 0.2", (100, 200), (1, 2))
-    assert found.attributes == {"keypoints": [[10, 40]]}
+    assert found.attributes == {"keypoints": [[0.1, 0.2, 2], [0.3, 0.4, 0]]}
+    found = parse_line("0 0.5 0.5 1 1 0.1 0.2", (1, 2))
+    assert found.attributes == {"keypoints": [[0.1, 0.2]]}
     # not so announced, it is an outline of three corners
-    assert parse_line("0 0.5 0.5 1 1 0.1 0.2", (100, 200)).shape.kind == "polygon"
+    assert parse_line("0 0.5 0.5 1 1 0.1 0.2").shape.kind == "polygon"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_lines_with_keypoints():
 )
 def test_lines_that_cannot_be_used(line, reason):
     with pytest.raises(Unusable) as caught:
-        parse_line(line, (100, 200))
+        parse_line(line)
     assert caught.value.reason == reason
 
 
@@ -310,7 +312,7 @@ def test_the_names_that_count(folder):
     assert parsed.warnings == (
         "three/labels/: 2 lists of names elsewhere differ, so that classes are called "
         "0, 1, ...",
-        "two/classes.txt: 'd' stands there 2 times.",
+        "two/classes.txt: 'd' occurs 2 times.",
     )
     folder.text("two/classes.txt", "a\nb")
     parsed = folder.read()  # where they agree, they hold for all
@@ -322,9 +324,9 @@ def test_the_names_that_count(folder):
     parsed = folder.read()  # what is trained by counts more
     assert {objects[0][0] for objects in drawn(parsed).values()} == {"s"}
     assert parsed.warnings == (
-        "one/classes.txt is not used beside data.yaml.",
-        "two/classes.txt is not used beside data.yaml.",
-        "x.yaml is not used beside data.yaml.",
+        "one/classes.txt is not used: data.yaml is.",
+        "two/classes.txt is not used: data.yaml is.",
+        "x.yaml is not used: data.yaml is.",
     )
     assert "other.yml" not in parsed.annotation_files
 
@@ -424,17 +426,26 @@ def test_images_that_cannot_be_read(folder):
     folder.text("c.txt", "a photo of\n" * 30)
     parsed = folder.read()
     assert parsed.records == ()
-    assert [(r.file, r.reason) for r in parsed.rejected[:4]] == [
-        ("a.png", "not-an-image"),
-        ("a.txt", "not-an-image"),
+    assert list(dict.fromkeys((r.file, r.reason) for r in parsed.rejected)) == [
         ("b.txt", "not-utf8"),
         ("c.txt", "bad-line"),
+        ("a.png", "not-an-image"),
+        ("a.txt", "not-an-image"),
     ]
-    assert parsed.rejected[-1].detail == "10 more lines cannot be used."
+    assert parsed.rejected[-1].detail.startswith("Its image a.png: ")
+    assert parsed.rejected[-3].detail == "10 more lines cannot be used."
     assert len(parsed.rejected) == 24
 
 
-def test_shares_are_of_the_upright_image(folder):
+def test_images_are_not_opened_to_be_read(folder):
+    folder.place("a.png").write_text("no image")
+    folder.text("a.txt", BOX)
+    (record,) = read(open_source(folder.root)).records
+    assert (record.size, record.relative) == (None, True)
+    np.testing.assert_allclose(record.objects[0].bounds, (0.25, 0.375, 0.75, 0.625))
+
+
+def test_shares_are_of_the_oriented_image(folder):
     exif = Image.Exif()
     exif[0x0112] = 6
     folder.image("a.png", exif=exif)
@@ -475,11 +486,13 @@ def test_worker_processes_say_the_same(folder):
     folder.image("a.png", "b.png")
     folder.text("a.txt", BOX)
     folder.text("b.txt", "x")
-    assert read(open_source(folder.root, workers=1)) == folder.read()
+    one, other = (read(open_source(folder.root, workers=n)) for n in (0, 1))
+    assert one == other
+    assert one.records
 
 
 def test_shared_yolo(shared_data, tmp_path):
-    parsed = read(open_source(shared_data / "yolo"))
+    parsed = in_pixels(shared_data / "yolo", read(open_source(shared_data / "yolo")))
     assert len(parsed.records) == 40
     assert sum(len(record.objects) for record in parsed.records) == 87
     assert {record.split for record in parsed.records} == {"train"}
@@ -498,7 +511,7 @@ def test_shared_yolo(shared_data, tmp_path):
     for path in (copy / "images").glob("*.txt"):
         path.rename(copy / "labels" / path.name)
     shutil.copy(shared_data / "yolo" / "obj.names", copy)
-    again = read(open_source(copy))
+    again = in_pixels(copy, read(open_source(copy)))
     assert [record.objects for record in again.records] == [
         p.objects for p in parsed.records
     ]

@@ -241,5 +241,5 @@ def _corrected(record: ImageRecord, correction: Correction) -> ImageRecord:
             flags = now.attributes.get("flags", {})
             record = replace(record, attributes={**record.attributes, "flags": flags})
     if correction.shapes:
-        record = replace(record, objects=now.objects, size=now.size)
+        record = replace(record, objects=now.objects, size=now.size, relative=False)
     return record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from tlkit.dataset.annotations.shapes import TRANSPOSED, Shape, orient, rectangle, scale
@@ -37,29 +37,40 @@ def orient_records(
 def orient_record(record: ImageRecord, info: ImageInfo) -> ImageRecord | Rejected:
     """Bring shapes to pixels of the oriented image, from stored ones or from shares."""
     size = info.width, info.height
-    drawn_on_oriented = record.size in {None, size} and not record.relative
-    if drawn_on_oriented or not record.objects:
+    if record.relative:
+        objects = tuple(_scale(obj, size) for obj in record.objects)
+        return replace(record, objects=objects, size=size, relative=False)
+    if record.size in {None, size} or not record.objects:
         return record
     stored = _stored_size(info)
-    if record.size != stored and not record.relative:
+    if record.size != stored:
         drawn = " x ".join(map(str, record.size or ()))
         detail = f"Drawn on {drawn} pixels, the image has {size[0]} x {size[1]}."
         return Rejected(record.shown, "size-mismatch", detail)
-
-    def oriented(shape: Shape) -> Shape:
-        if record.relative:
-            return scale(shape, size)
-        return orient(shape, info.orientation, stored)
-
-    def object_of(obj: Annotation) -> Annotation:
-        bbox = obj.bbox and oriented(rectangle(obj.bbox)).bounds
-        return replace(obj, shapes=tuple(map(oriented, obj.shapes)), bbox=bbox)
-
     try:
-        objects = tuple(map(object_of, record.objects))
+        objects = tuple(
+            _move(obj, lambda shape: orient(shape, info.orientation, stored))
+            for obj in record.objects
+        )
     except Unusable as error:
         return Rejected(record.shown, error.reason, f"{error.detail}.")
-    return replace(record, objects=objects, size=size, relative=False)
+    return replace(record, objects=objects, size=size)
+
+
+def _move(obj: Annotation, move: Callable[[Shape], Shape]) -> Annotation:
+    bbox = obj.bbox and move(rectangle(obj.bbox)).bounds
+    return replace(obj, shapes=tuple(map(move, obj.shapes)), bbox=bbox)
+
+
+def _scale(obj: Annotation, size: tuple[int, int]) -> Annotation:
+    obj = _move(obj, lambda shape: scale(shape, size))
+    keypoints = obj.attributes.get("keypoints")
+    if not isinstance(keypoints, list):
+        return obj
+    # As YOLO has them: x, y and, if given, visibility.
+    width, height = size
+    pixels = [[x * width, y * height, *rest] for x, y, *rest in keypoints]
+    return replace(obj, attributes={**obj.attributes, "keypoints": pixels})
 
 
 def unclear_orientation(

@@ -1,4 +1,4 @@
-"""The files beside YOLO's labels in, what they say out: names, split, keypoints.
+"""The configs of YOLO labels: names, split, keypoints.
 
 *.yaml        Ultralytics: path, train, val, test, names, kpt_shape
 *.data        darknet: train, valid, test, names
@@ -25,43 +25,43 @@ from tlkit.imaging.safe_read import Unusable, read_lines, read_text
 # Parsing YAML takes a second a megabyte; ten thousand names have 200 KB.
 MAX_YAML_BYTES = 1 << 20
 NAME_LISTS = {"classes.txt", "_darknet.labels"}
-# By what of several in one folder is preferred.
+# Of several in one folder, the first of these suffixes is preferred.
 CONFIG_SUFFIXES = (".yaml", ".yml", ".data", ".names", "")
 
 
 @dataclass(frozen=True)
 class Config:
-    """What one file says.
+    """The content of one file.
 
     Attributes:
         file: POSIX, relative to the source root.
         names: Of the classes, by number.
-        sides: For each side of the split the places of its images, as written.
+        splits: For each split the places of its images, as written.
         base: The folder that these are relative to, as written; "" for its own.
         names_file: Where the names are, as written, if not here.
-        keypoints: How many an object has and how many numbers each.
+        keypoints: The number of keypoints of an object, and of numbers for each.
     """
 
     file: str
     names: Mapping[int, str] = field(default_factory=dict)
-    sides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     base: str = ""
     names_file: str = ""
     keypoints: tuple[int, int] | None = None
 
     @property
     def folder(self) -> str:
-        """The folder that it lies in; "" for the root."""
+        """Its folder; "" for the root."""
         return posixpath.dirname(self.file)
 
     @property
     def trains(self) -> bool:
-        """Whether programs that train go by it, rather than those that annotate."""
+        """Whether programs that train read it, rather than those that annotate."""
         return self.rank[0] < CONFIG_SUFFIXES.index(".names")
 
     @property
     def rank(self) -> tuple[int, bool, str]:
-        """What several in one folder are sorted by, the one that counts first."""
+        """A key that sorts several in one folder, the one that counts first."""
         stem, suffix = posixpath.splitext(posixpath.basename(self.file).lower())
         usual = stem in {"data", "dataset", "obj", "classes"}
         kind = CONFIG_SUFFIXES.index(suffix if suffix in CONFIG_SUFFIXES else "")
@@ -69,13 +69,13 @@ class Config:
 
 
 def is_config(file: str) -> bool:
-    """Whether a file may be one, by its name."""
+    """Check a file by its name."""
     name = posixpath.basename(file).lower()
     return name in NAME_LISTS or name.endswith((".yaml", ".yml", ".data", ".names"))
 
 
 def read_config(root: Path, file: str) -> Config | Rejected | None:
-    """Read a file beside the labels."""
+    """Read a config; None for a file of another kind."""
     try:
         if file.lower().endswith((".yaml", ".yml")):
             return _yaml(file, read_text(root / file, MAX_YAML_BYTES))
@@ -98,18 +98,18 @@ def _yaml(file: str, text: str) -> Config | None:
     if not isinstance(content, dict):
         return None
     names = _names(content.get("names"))
-    sides = {
+    splits = {
         SPLIT_NAMES[key]: places
         for key, value in content.items()
         if isinstance(key, str) and key in SPLIT_NAMES and (places := _places(value))
     }
-    if not names and not (sides and "nc" in content):
+    if not names and not (splits and "nc" in content):
         return None
     base = content.get("path")
     return Config(
         file=file,
         names=names,
-        sides=sides,
+        splits=splits,
         base=base if isinstance(base, str) else "",
         keypoints=_keypoints(content.get("kpt_shape")),
     )
@@ -148,24 +148,20 @@ def _data(file: str, lines: list[str]) -> Config | None:
     content = {key.strip().lower(): value.strip() for key, value in pairs}
     if not content.keys() & {"names", "train", "valid"}:
         return None
-    sides = {
+    splits = {
         SPLIT_NAMES[key]: (value,)
         for key, value in content.items()
         if key in SPLIT_NAMES and value
     }
-    return Config(file, sides=sides, names_file=content.get("names", ""))
+    return Config(file, splits=splits, names_file=content.get("names", ""))
 
 
 # Of a longer path only so many of its last folders are looked for.
-MOST_PARTS = 32
+MAX_PARTS = 32
 
 
 class Places:
-    """The files and folders of a source.
-
-    Args:
-        files: POSIX paths relative to the root.
-    """
+    """An index of the files of a source and of the images in each folder."""
 
     def __init__(self, files: Iterable[str]) -> None:
         self.files = set(files)
@@ -177,20 +173,20 @@ class Places:
 
     def find(self, place: str, config: Config) -> str | None:
         """Find a folder with images, or a file."""
-        for path in _candidates(place, config):
+        for path in _possible_paths(place, config):
             if path in self.files or path in self.inside:
                 return path
         return None
 
 
-def _candidates(place: str, config: Config) -> Iterator[str]:
+def _possible_paths(place: str, config: Config) -> Iterator[str]:
     place = place.replace("\\", "/")
     base = config.base.replace("\\", "/")
     for folder in (posixpath.join(config.folder, base), config.folder):
         path = posixpath.normpath(posixpath.join(folder, place))
         yield "" if path == "." else path
     parts = re.sub("^[A-Za-z]:", "", place).split("/")
-    parts = [part for part in parts if part not in {"", ".", ".."}][-MOST_PARTS:]
+    parts = [part for part in parts if part not in {"", ".", ".."}][-MAX_PARTS:]
     for i in range(len(parts)):
         for folder in (config.folder, ""):
             yield posixpath.join(folder, *parts[i:])

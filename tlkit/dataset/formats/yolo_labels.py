@@ -1,159 +1,113 @@
-"""A YOLO label file and its image in, what its lines draw out; runs in workers."""
+"""The lines of a YOLO label file; parsed in worker processes.
+
+Coordinates are shares of the width and height of the image as oriented by its EXIF tag.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tlkit.dataset.annotations.shapes import Shape, rectangle
-from tlkit.dataset.formats.yolo_config import Config
 from tlkit.dataset.records import Annotation, Rejected, is_label
-from tlkit.imaging.decode import measure
-from tlkit.imaging.safe_read import Unusable, read_bytes, read_lines
+from tlkit.imaging.safe_read import Unusable, read_lines
 
 # Of one file so many lines are rejected one by one.
-MOST_FAULTS = 20
-# Of a line: its number, the reason, the detail.
-Fault = tuple[int, str, str]
-
-
-@dataclass(frozen=True)
-class Task:
-    """A label file to be read.
-
-    Attributes:
-        file: POSIX, relative to the source root.
-        image: What it is about, likewise.
-        keypoints: How many a line may have and how many numbers each.
-    """
-
-    file: str
-    image: str
-    keypoints: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What one label file says.
-
-    Attributes:
-        size: Width and height of its image, upright.
-        drawn: What its lines say, and their numbers.
-        faults: Of those that cannot be used.
-    """
-
-    size: tuple[int, int]
-    drawn: tuple[tuple[int, Drawn], ...]
-    faults: tuple[Fault, ...] = ()
-
-
-def read_labels(root: Path, task: Task) -> Labels | tuple[Rejected, ...]:
-    """Read one label file."""
-    try:
-        lines = read_lines(root / task.file)
-    except Unusable as error:
-        return (Rejected(task.file, error.reason, error.detail),)
-    try:
-        size = measure(read_bytes(root / task.image))
-    except Unusable as error:
-        detail = f"Its image {task.image}: {error.detail}"
-        return (
-            Rejected(task.image, error.reason, error.detail),
-            Rejected(task.file, error.reason, detail),
-        )
-    drawn: list[tuple[int, Drawn]] = []
-    faults: list[Fault] = []
-    for number, line in enumerate(lines, 1):
-        try:
-            if line:
-                drawn.append((number, parse_line(line, size, task.keypoints)))
-        except Unusable as error:
-            faults.append((number, error.reason, error.detail))
-    return Labels(size, tuple(drawn), tuple(faults))
-
-
-def named_things(
-    labels: Labels, config: Config | None
-) -> tuple[tuple[Annotation, ...], list[Fault]]:
-    """Give what was drawn its class."""
-    objects, faults = [], list(labels.faults)
-    for line, drawn in labels.drawn:
-        number = drawn.number
-        label = config.names.get(number, "") if config else str(number)
-        if is_label(label):
-            objects.append(
-                Annotation(label, (drawn.shape,), attributes=drawn.attributes)
-            )
-            continue
-        where = config.file if config else ""
-        detail = f"{where} has no name for class {number}"
-        if label:
-            detail = f"{where} calls class {number} {label!r}"
-        faults.append((line, "bad-label" if label else "bad-class", detail))
-    return tuple(objects), sorted(faults)
-
-
-def told(faults: Sequence[Fault], file: str) -> Iterator[Rejected]:
-    """Say what of a label file cannot be used."""
-    for line, reason, detail in faults[:MOST_FAULTS]:
-        yield Rejected(file, reason, f"Line {line}: {detail}.")
-    if len(faults) > MOST_FAULTS:
-        detail = f"{len(faults) - MOST_FAULTS} more lines cannot be used."
-        yield Rejected(file, faults[MOST_FAULTS][1], detail)
-
-
-# So far out of the image, as a share of it, something may be drawn: a turned box at
-# the edge is. What lies farther is not in shares at all.
+MAX_FAULTS = 20
+# How far a line may reach out of the image, as a share of it: a rotated box at the edge
+# does. What lies farther is not in shares at all.
 OUTSIDE = 0.25
 # More digits than any class has.
 MAX_CLASS = 1_000_000
 
+# The number of keypoints, and of numbers for each: x, y and, for 3, visibility.
+KeypointShape = tuple[int, int]
+# Of a line: its number, the reason, the detail.
+Fault = tuple[int, str, str]
 
-@dataclass(frozen=True)
-class Drawn:
-    """What one line says.
 
-    Attributes:
-        number: Of the class, from 0.
-        shape: In pixels.
-        attributes: "confidence" and "keypoints" (x, y and, if given, visibility; x and
-            y in pixels), where the line has them.
+class Line(NamedTuple):
+    """An object that a line describes, by the number of its class.
+
+    Attributes may be "confidence" and "keypoints".
     """
 
-    number: int
+    class_number: int
     shape: Shape
-    attributes: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[str, Any]
 
 
-def parse_line(
-    line: str, size: tuple[int, int], keypoints: tuple[int, int] | None = None
-) -> Drawn:
-    """Read a line."""
+def read_labels(
+    root: Path, task: tuple[str, KeypointShape | None]
+) -> tuple[dict[int, Line], list[Fault]]:
+    """Read one label file: its objects by line, and the faults of other lines."""
+    file, keypoints = task
+    objects: dict[int, Line] = {}
+    faults: list[Fault] = []
+    try:
+        lines = read_lines(root / file)
+    except Unusable as error:
+        return objects, [(0, error.reason, error.detail)]
+    for number, line in enumerate(lines, 1):
+        try:
+            if line:
+                objects[number] = parse_line(line, keypoints)
+        except Unusable as error:
+            faults.append((number, error.reason, error.detail))
+    return objects, faults
+
+
+def name_objects(
+    lines: Mapping[int, Line], names: Mapping[int, str] | None, named_by: str
+) -> tuple[tuple[Annotation, ...], list[Fault]]:
+    """Label the objects of a file by the names of classes, or by their numbers."""
+    objects, faults = [], []
+    for line, (number, shape, attributes) in lines.items():
+        label = str(number) if names is None else names.get(number, "")
+        if is_label(label):
+            objects.append(Annotation(label, (shape,), attributes=attributes))
+        elif label:
+            detail = f"{named_by} calls class {number} {label!r}"
+            faults.append((line, "bad-label", detail))
+        else:
+            detail = f"{named_by} has no name for class {number}"
+            faults.append((line, "bad-class", detail))
+    return tuple(objects), faults
+
+
+def rejections(faults: Sequence[Fault], file: str) -> Iterator[Rejected]:
+    """List the faults of a label file; line 0 stands for the file itself."""
+    for line, reason, detail in faults[:MAX_FAULTS]:
+        yield Rejected(file, reason, f"Line {line}: {detail}." if line else detail)
+    if len(faults) > MAX_FAULTS:
+        detail = f"{len(faults) - MAX_FAULTS} more lines cannot be used."
+        yield Rejected(file, faults[MAX_FAULTS][1], detail)
+
+
+def parse_line(line: str, keypoints: KeypointShape | None = None) -> Line:
+    """Parse a line: a box with or without confidence or keypoints, or an outline."""
     number, *rest = _numbers(line)
     if number != int(number) or not 0 <= number <= MAX_CLASS:
-        raise Unusable("bad-class", f"{number:g} is no number of a class")
+        raise Unusable("bad-class", f"{number:g} is not the number of a class")
     if keypoints and len(rest) == 4 + keypoints[0] * keypoints[1]:
-        box, points = rest[:4], rest[4:]
-        pose = _keypoints(points, keypoints[1], size)
-        return Drawn(int(number), _box(box, size), {"keypoints": pose})
+        each = keypoints[1]
+        pose = [rest[i : i + each] for i in range(4, len(rest), each)]
+        return Line(int(number), _box(rest[:4]), {"keypoints": pose})
     if len(rest) in {4, 5}:
         attributes = {"confidence": rest[4]} if len(rest) == 5 else {}
-        return Drawn(int(number), _box(rest[:4], size), attributes)
+        return Line(int(number), _box(rest[:4]), attributes)
     if len(rest) >= 6 and len(rest) % 2 == 0:
         _check(rest)
-        width, height = size
-        pairs = zip(rest[::2], rest[1::2], strict=True)
-        corners = tuple((x * width, y * height) for x, y in pairs)
-        return Drawn(int(number), Shape("polygon", corners))
+        corners = tuple(zip(rest[::2], rest[1::2], strict=True))
+        return Line(int(number), Shape("polygon", corners), {})
     detail = f"{len(rest)} number(s) after the class: neither a box nor an outline"
     raise Unusable("bad-line", detail)
 
 
 def looks_like_label(line: str) -> bool:
-    """Whether a line, or the beginning of a long one, may be of a label file."""
+    """Check a line, or the beginning of a long one, for being one of a label file."""
     try:
         number, *rest = _numbers(" ".join(line.split(maxsplit=5)[:5]))
         _check(rest)
@@ -181,27 +135,9 @@ def _check(shares: Sequence[float]) -> None:
             raise Unusable("bad-points", detail)
 
 
-def _box(shares: Sequence[float], size: tuple[int, int]) -> Shape:
+def _box(shares: Sequence[float]) -> Shape:
     _check(shares)
     x, y, w, h = shares
     if w < 0 or h < 0:
         raise Unusable("bad-points", f"a box of {w:g} x {h:g}")
-    width, height = size
-    return rectangle(
-        (
-            (x - w / 2) * width,
-            (y - h / 2) * height,
-            (x + w / 2) * width,
-            (y + h / 2) * height,
-        )
-    )
-
-
-def _keypoints(
-    numbers: Sequence[float], each: int, size: tuple[int, int]
-) -> list[list[float]]:
-    width, height = size
-    return [
-        [numbers[i] * width, numbers[i + 1] * height, *numbers[i + 2 : i + each]]
-        for i in range(0, len(numbers), each)
-    ]
+    return rectangle((x - w / 2, y - h / 2, x + w / 2, y + h / 2))

@@ -1,11 +1,11 @@
-"""A source in, where YOLO's names and split are told out.
+"""The names and the split of a YOLO source.
 
 The names that count for a label file are those of the nearest *.yaml or *.data, in its
 own folder or one above it; without any, those of the nearest list of names. Where none
 is above it, the only one of the source counts.
 
 The split is that of the configs that count; else that of train.txt, valid.txt, ...;
-else that of folders so named.
+else that of folders of such names.
 """
 
 from __future__ import annotations
@@ -13,107 +13,105 @@ from __future__ import annotations
 import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from tlkit.dataset.formats.common import lists_of_folders, split_of_folders
 from tlkit.dataset.formats.yolo_config import Config, Places, is_config, read_config
 from tlkit.dataset.formats.yolo_labels import looks_like_label
 from tlkit.dataset.records import SPLIT_NAMES, Rejected
-from tlkit.dataset.sources.image_paths import Images
 from tlkit.dataset.sources.open import Source
 from tlkit.dataset.sources.walk import upwards
 from tlkit.imaging.safe_read import Unusable, read_lines
 
-# What stands twice in a list of names is told of so many of them.
-MOST_TOLD = 5
+# Of a list of names, so many that occur twice are reported.
+MAX_TWICE = 5
 
 
-@dataclass
 class Layout:
-    """What a source says beside its labels.
+    """The configs and lists of a source; `annotation_files` are not labels."""
 
-    Attributes:
-        source: What was walked.
-        index: Of its files.
-        places: Likewise.
-        configs: Files that tell names or sides.
-        lists: For each side a file named like it, that may list its images.
-        annotation_files: Files that are no labels.
-        rejected: Those of them that cannot be used.
-        warnings: What the user should act on.
-    """
-
-    source: Source
-    index: Images
-    places: Places
-    configs: list[Config] = field(default_factory=list)
-    lists: dict[str, str] = field(default_factory=dict)
-    annotation_files: set[str] = field(default_factory=set)
-    rejected: list[Rejected] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.index = source.images()
+        self.places = Places(source.files)
+        self.configs: list[Config] = []
+        self.lists: dict[str, str] = {}
+        self.annotation_files: set[str] = set()
+        self.rejected: list[Rejected] = []
+        self.warnings: list[str] = []
+        for file in [source.only] if is_config(source.only) else source.files:
+            if is_config(file) and not self._named_as_image(file):
+                config = read_config(source.root, file)
+                if isinstance(config, Rejected):
+                    self.rejected.append(config)
+                elif config is not None:
+                    self.configs.append(self._with_names(config))
+                    self.annotation_files.add(file)
+        for file in source.files:
+            if split := self._listed_split(file):
+                self.lists.setdefault(split, file)
 
     def config(self, folder: str) -> Config | None:
-        """The config whose names count for the labels in a folder."""
+        """Return the config whose names count for the labels in a folder."""
         named = [config for config in self.configs if config.names]
-        told = [config for config in named if config.trains]
-        others = [config for config in named if not config.trains]
-        for group in (told, others):
+        groups = [[c for c in named if c.trains is trains] for trains in (True, False)]
+        for group in groups:
             by_folder = defaultdict(list)
             for config in group:
                 by_folder[config.folder].append(config)
             for above in upwards(folder):
                 if above in by_folder:
                     return min(by_folder[above], key=lambda config: config.rank)
-        anywhere = told or others
+        anywhere = groups[0] or groups[1]
         if anywhere and all(c.names == anywhere[0].names for c in anywhere):
             return anywhere[0]
         return None
 
     def used(self, folders: Iterable[str]) -> list[Config]:
-        """The configs that count for the labels in some folders."""
+        """Return the configs that count for the labels in some folders."""
         found = [self.config(folder) for folder in sorted(folders)]
         found += [config for config in self.configs if not config.names]
         return list({config.file: config for config in found if config}.values())
 
-    def sides(self, used: Sequence[Config]) -> tuple[dict[str, set[str]], str]:
-        """Read which images are on which side."""
-        sides: dict[str, set[str]] = defaultdict(set)
-        told_by = []
+    def read_split(self, used: Sequence[Config]) -> tuple[dict[str, set[str]], str]:
+        """Return the images of each split, and what names them."""
+        splits: dict[str, set[str]] = defaultdict(set)
+        named_by = []
         for config in used:
-            for side, found in self._found(config).items():
-                for place in found:
-                    sides[side] |= self._held(place)
-            told_by += [config.file] * bool(config.sides)
-        for side, file in self.lists.items():
-            if side not in sides and file not in self.annotation_files:
-                sides[side] |= self._listed(file)
-                told_by.append(file)
+            for split, places in self._found(config).items():
+                for place in places:
+                    splits[split] |= self._held(place)
+            named_by += [config.file] * bool(config.splits)
+        for split, file in self.lists.items():
+            if split not in splits and file not in self.annotation_files:
+                splits[split] |= self._listed(file)
+                named_by.append(file)
         self.annotation_files.update(self.lists.values())
-        if not sides:
-            sides = lists_of_folders(self.places.inside[""])
-            told_by = ["the names of folders"] if sides else []
-        return sides, ", ".join(dict.fromkeys(told_by))
+        if not splits:
+            splits = lists_of_folders(self.places.inside[""])
+            named_by = ["the names of folders"] if splits else []
+        return splits, ", ".join(dict.fromkeys(named_by))
 
     def _found(self, config: Config) -> dict[str, list[str]]:
-        """The places that a config gives for each side."""
+        """Return the places that a config gives for each split."""
         found: dict[str, list[str]] = {}
-        for side, named in config.sides.items():
-            for place in dict.fromkeys(named):
+        for split, places in config.splits.items():
+            for place in dict.fromkeys(places):
                 path = self.places.find(place, config)
                 if path is None:
-                    line = f"{config.file}: its {side}, {place!r}, is not in here."
+                    line = f"{config.file}: its {split}, {place!r}, is not in here."
                     self.warnings.append(line)
                 else:
-                    found.setdefault(side, []).append(path)
-        if found.get("train") == found.get("val"):
-            # Both keys are required, so that who has one side gives it twice.
-            own = [split_of_folders(f"{place}/x") for place in found.get("train", [])]
-            if own and own[0] and set(own) == {own[0]}:
-                line = f"train and val are both {', '.join(found['train'])}"
-                line = f"{config.file}: {line}, which is taken as {own[0]}."
-                self.warnings.append(line)
-                others = {k: v for k, v in found.items() if v != found["train"]}
-                return {own[0]: found["train"], **others}
+                    found.setdefault(split, []).append(path)
+        train = found.get("train", [])
+        own = {split_of_folders(f"{place}/x") for place in train}
+        # Both keys are required, so that a single split is often given twice.
+        if train == found.get("val") and len(own) == 1 and (single := own.pop()):
+            self.warnings.append(
+                f"{config.file}: train and val are both {', '.join(train)}, which is "
+                f"taken as {single}."
+            )
+            return {single: train} | {k: v for k, v in found.items() if v != train}
         return found
 
     def _held(self, place: str) -> set[str]:
@@ -123,7 +121,7 @@ class Layout:
 
     def _listed(self, file: str) -> set[str]:
         self.annotation_files.add(file)
-        lines = [line for line in _lines(self.source, file) if line]
+        lines = [line for line in self._lines(file) if line]
         found = [self.index.find(line, file, shared=True) for line in lines]
         if astray := [one for one in found if isinstance(one, Rejected)]:
             line = f"{file}: {len(astray)} of {len(lines)} lines lead to no image."
@@ -137,76 +135,55 @@ class Layout:
             why = (
                 f"{several} lists of names elsewhere differ"
                 if several
-                else ("there is no list of names (data.yaml, obj.names, classes.txt)")
+                else "there is no list of names (data.yaml, obj.names, classes.txt)"
             )
             line = f"{places[0] or '.'}/: {why}, so that classes are called 0, 1, ..."
             self.warnings.append(line)
 
     def warn_of_names(self, used: Sequence[Config]) -> None:
-        """Add warnings of names that stand twice and of configs that do not count."""
+        """Add warnings of names that occur twice and of configs that do not count."""
         for config in used:
             number = Counter(name for name in config.names.values() if name)
             twice = [name for name in number if number[name] > 1]
             self.warnings += [
-                f"{config.file}: {name!r} stands there {number[name]} times."
-                for name in twice[:MOST_TOLD]
+                f"{config.file}: {name!r} occurs {number[name]} times."
+                for name in twice[:MAX_TWICE]
             ]
         for config in self.configs:
             if used and config not in used:
                 near = [one for one in used if one.folder == config.folder]
                 rival = (near or used)[0]
-                if config.names != rival.names or config.sides:
-                    line = f"{config.file} is not used beside {rival.file}."
+                if config.names != rival.names or config.splits:
+                    line = f"{config.file} is not used: {rival.file} is."
                     self.warnings.append(line)
 
-
-def find_layout(source: Source) -> Layout:
-    """Look for what tells names and split."""
-    layout = Layout(source, source.images(), Places(source.files))
-    alone = [source.only] if is_config(source.only) else None
-    for file in alone or source.files:
-        if is_config(file) and not layout.index.of_stem(_stem(file)):
-            content = read_config(source.root, file)
-            if isinstance(content, Rejected):
-                layout.rejected.append(content)
-            elif content is not None:
-                layout.configs.append(_with_names(content, layout))
-                layout.annotation_files.add(file)
-    for file in source.files:
-        if side := _listed_side(file, layout):
-            layout.lists.setdefault(side, file)
-    return layout
-
-
-def _with_names(config: Config, layout: Layout) -> Config:
-    if not config.names_file:
+    def _with_names(self, config: Config) -> Config:
+        if not config.names_file:
+            return config
+        file = self.places.find(config.names_file, config)
+        names = (
+            read_config(self.source.root, file) if file and is_config(file) else None
+        )
+        if file and isinstance(names, Config):
+            self.annotation_files.add(file)
+            return replace(config, names=names.names)
+        line = f"{config.file}: its names, {config.names_file!r}, are not in here."
+        self.warnings.append(line)
         return config
-    file = layout.places.find(config.names_file, config)
-    told = read_config(layout.source.root, file) if file and is_config(file) else None
-    if file and isinstance(told, Config):
-        layout.annotation_files.add(file)
-        return replace(config, names=told.names)
-    line = f"{config.file}: its names, {config.names_file!r}, are not in here."
-    layout.warnings.append(line)
-    return config
 
+    def _listed_split(self, file: str) -> str | None:
+        """Return the split that a file is named like, if it may list its images."""
+        name, suffix = posixpath.splitext(posixpath.basename(file).lower())
+        if suffix != ".txt" or name not in SPLIT_NAMES or self._named_as_image(file):
+            return None
+        first = next((line for line in self._lines(file) if line), "")
+        return SPLIT_NAMES[name] if first and not looks_like_label(first) else None
 
-def _listed_side(file: str, layout: Layout) -> str | None:
-    name, suffix = posixpath.splitext(posixpath.basename(file).lower())
-    if suffix != ".txt" or name not in SPLIT_NAMES:
-        return None
-    if layout.index.of_stem(_stem(file)):
-        return None
-    first = next((line for line in _lines(layout.source, file) if line), "")
-    return SPLIT_NAMES[name] if first and not looks_like_label(first) else None
+    def _named_as_image(self, file: str) -> bool:
+        return bool(self.index.of_stem(posixpath.splitext(file)[0]))
 
-
-def _stem(file: str) -> str:
-    return posixpath.splitext(file)[0]
-
-
-def _lines(source: Source, file: str) -> list[str]:
-    try:
-        return read_lines(source.root / file)
-    except Unusable:
-        return []  # who takes it for labels says what is wrong with it
+    def _lines(self, file: str) -> list[str]:
+        try:
+            return read_lines(self.source.root / file)
+        except Unusable:
+            return []  # rejected with its reason where it is read as labels

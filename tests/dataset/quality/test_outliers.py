@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 
 from tlkit.dataset.inspection.image_info import ImageInfo, measure, thumbnails
 from tlkit.dataset.manifest import Example
-from tlkit.dataset.quality.outliers import odd_images, size_of
+from tlkit.dataset.quality.outliers import find_outliers, size_of
 from tlkit.imaging.decode import decode
 
 
@@ -37,14 +37,14 @@ def example(fact: ImageInfo, box: tuple[int, int, int, int] | None = None) -> Ex
 
 
 def found(info: list[ImageInfo]) -> dict[str, list[str]]:
-    findings = odd_images([example(fact) for fact in info], info)
-    assert all(finding.kind in {"small"} or finding.odd for finding in findings)
-    return {f.kind: [odd.path for odd in f.odd] for f in findings}
+    findings = find_outliers([example(fact) for fact in info], info)
+    assert all(finding.kind in {"small"} or finding.outliers for finding in findings)
+    return {f.kind: [one.path for one in f.outliers] for f in findings}
 
 
 def test_an_ordinary_set():
     assert found(images(40)) == {}
-    assert odd_images([], images(3)) == []
+    assert find_outliers([], images(3)) == []
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_one_odd_image(kind, numbers):
     assert found(info)[kind] == ["a/7.jpg"]
     # what is not used does not count
     rest = [example(fact) for fact in info if fact.path != "a/7.jpg"]
-    assert odd_images(rest, info) == []
+    assert find_outliers(rest, info) == []
 
 
 @pytest.mark.parametrize(
@@ -109,10 +109,10 @@ def test_small_images_are_not_judged_for_blur():
 def test_a_set_of_small_images_is_told_once():
     info = images(40, width=28, height=28)
     info[3] = replace(info[3], width=1, height=1)
-    findings = odd_images([example(fact) for fact in info], info)
+    findings = find_outliers([example(fact) for fact in info], info)
     assert [finding.kind for finding in findings] == ["small", "tiny"]
     assert findings[0].text.startswith("Half of the images are at most 28 pixels")
-    assert [(odd.path, odd.detail) for odd in findings[1].odd] == [
+    assert [(one.path, one.detail) for one in findings[1].outliers] == [
         ("a/3.jpg", "1 x 1 pixels")
     ]
 
@@ -122,8 +122,8 @@ def test_sizes_are_those_of_the_crops():
     crops = [example(fact, (10, 10, 210, 160)) for fact in info]
     crops[4] = replace(crops[4], box=(0, 0, 200, 20))
     assert size_of(crops[4]) == (200, 20)
-    findings = odd_images(crops, info)
-    assert [(f.kind, f.odd[0].box) for f in findings] == [
+    findings = find_outliers(crops, info)
+    assert [(f.kind, f.outliers[0].box) for f in findings] == [
         ("tiny", (0, 0, 200, 20)),
         ("narrow", (0, 0, 200, 20)),
     ]
@@ -133,11 +133,11 @@ def test_the_worst_come_first_and_the_text_names_three():
     info = images(40)
     for i, light in enumerate((30.0, 5.0, 20.0, 10.0)):
         info[i] = replace(info[i], brightness=light)
-    [dark] = odd_images([example(fact) for fact in info], info)
-    assert [odd.path for odd in dark.odd] == [f"a/{i}.jpg" for i in (1, 3, 2, 0)]
-    assert dark.odd[0].detail == "mean gray level 5 of 255"
+    [dark] = find_outliers([example(fact) for fact in info], info)
+    assert [one.path for one in dark.outliers] == [f"a/{i}.jpg" for i in (1, 3, 2, 0)]
+    assert dark.outliers[0].detail == "mean gray level 5 of 255"
     assert dark.text == (
-        "4 images are very dark, such as a/0.jpg, a/1.jpg, a/2.jpg. Worth a look."
+        "4 images are very dark, such as a/0.jpg, a/1.jpg, a/2.jpg. Check them."
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tlkit.dataset.inspection.image_info import ImageInfo
-from tlkit.dataset.quality.shortcuts import telltales
+from tlkit.dataset.quality.shortcuts import find_shortcuts
 
 
 class Set:
@@ -27,9 +27,9 @@ class Set:
         return self
 
     def told(self) -> dict[str, str]:
-        findings = telltales(self.labels, self.info)
-        assert all(not finding.odd for finding in findings)
-        assert [f.kind for f in findings if f.urgent] == ["telltale"] * sum(
+        findings = find_shortcuts(self.labels, self.info)
+        assert all(not finding.outliers for finding in findings)
+        assert [f.kind for f in findings if f.urgent] == ["shortcut"] * sum(
             finding.urgent for finding in findings
         )
         return {finding.text.split(":")[-1]: finding.text for finding in findings}
@@ -43,7 +43,7 @@ def only(texts: Iterable[str]) -> str:
 def test_nothing_tells():
     assert Set().add(20, "a").add(20, "b").told() == {}
     assert Set().add(20, "a", camera="X").told() == {}
-    assert telltales({}, []) == []
+    assert find_shortcuts({}, []) == []
 
 
 def test_one_camera_a_class():
@@ -53,7 +53,7 @@ def test_one_camera_a_class():
     assert text == (
         "All 60 images of 'ants' name no camera, and no others; all 40 images of "
         "'bees' come from Canon EOS 5D, and no others: the camera would tell the "
-        "class, and a network may learn that instead."
+        "class, and a network may learn that instead of the content."
     )
 
 
@@ -89,7 +89,9 @@ def test_one_class_of_many():
     each = Set()
     for label in "abcdefgh":
         each.add(10, label, camera=f"camera of {label}")
-    assert "; 5 more classes are told in this way: the" in only(each.told().values())
+    assert "; 5 more classes are predictable in this way: the" in only(
+        each.told().values()
+    )
 
 
 def test_size_format_and_way():
@@ -122,7 +124,7 @@ def test_sizes_that_occur_once_tell_nothing():
 def test_the_color_of_the_edge():
     one = Set().add(20, "a", border=(250, 250, 250)).add(20, "b", border=(10, 60, 10))
     text = only(one.told().values())
-    assert text.startswith("The color at the edge of the images is enough to tell")
+    assert text.startswith("The color at the edge of the images predicts")
     assert "'a', 'b' from the others" in text
     same = Set().add(20, "a", border=(9, 9, 9)).add(20, "b", border=(9, 9, 9))
     assert same.told() == {}
@@ -134,11 +136,11 @@ def test_images_of_several_classes_are_left_aside():
     assert Set().add(20, "a", "b", camera="X").add(20, "b", "c").told() == {}
 
 
-def test_real_photos_have_no_telltale(shared_data):
+def test_real_photos_have_no_shortcut(shared_data):
     from tlkit.dataset.inspection.image_info import Examined, examine
 
     root = shared_data / "hymenoptera/val"
     read = [examine(root, f"{p.parent.name}/{p.name}") for p in root.rglob("*.jpg")]
     known = [one.info for one in read if isinstance(one, Examined)]
     assert len(known) == 153
-    assert telltales({f.path: [f.path.split("/")[0]] for f in known}, known) == []
+    assert find_shortcuts({f.path: [f.path.split("/")[0]] for f in known}, known) == []

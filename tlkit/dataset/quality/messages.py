@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from tlkit.dataset.manifest import SPLITS
 from tlkit.dataset.output.write import Prepared
-from tlkit.dataset.quality.outliers import odd_images
-from tlkit.dataset.quality.shortcuts import telltales
+from tlkit.dataset.quality.outliers import find_outliers
+from tlkit.dataset.quality.shortcuts import find_shortcuts
 from tlkit.dataset.records import in_natural_order
 from tlkit.progress import Progress
 
@@ -25,8 +25,8 @@ def review(prepared: Prepared, progress: Progress) -> None:
     labels: defaultdict[str, set[str]] = defaultdict(set)
     for candidate, _ in prepared.outcome.kept:
         labels[candidate.path].update(candidate.labels)
-    prepared.findings += telltales(labels, prepared.info)
-    prepared.findings += odd_images(prepared.examples, prepared.info)
+    prepared.findings += find_shortcuts(labels, prepared.info)
+    prepared.findings += find_outliers(prepared.examples, prepared.info)
     for line in _warnings(prepared):
         prepared.warnings.append(line)
         progress.warn(line)

@@ -1,20 +1,18 @@
-"""Examples and the facts of their images in, findings about their quality out.
+"""Outliers: images that are unlike the rest of their set.
 
-Odd images. A set that is dark or small all through is not odd, so each has to stand
-out of its set as well: values are robust z-scores, (value - median) / (1.4826 MAD).
+A set that is dark or small all through has no outliers, so each must differ from its
+set as well: scores are robust z-scores, (value - median) / (1.4826 MAD).
 
     dark, bright   mean gray level below 40 or above 215, and beyond 2 of the set
     flat           standard deviation of the gray levels below 8, and below a third of
-                   the usual
+                   the median
     blurred        logarithm of the sharpness below -3.5, of images of 128 px or more
-    tiny           short side below 64 px and below half of the usual, or below 8 px
+    tiny           short side below 64 px and below half of the median, or below 8 px
     narrow         more than four times as long as wide
 
-Measured for blur on the 398 images of hymenoptera, about 500 px: no false alarm, and
-of their copies blurred by a Gaussian, one at a time among the originals, 37 % were told
-at a radius of 2 px, 99.7 % at 4 px, all at 6 and 8 px.
-
-What tells the class beside the thing itself is in `telltales`.
+Measured for blur on the 398 images of hymenoptera, about 500 px: no false alarm, and of
+copies blurred by a Gaussian, one at a time among the originals, 37 % were found at a
+radius of 2 px, 99.7 % at 4 px, all at 6 and 8 px.
 """
 
 from __future__ import annotations
@@ -34,48 +32,41 @@ BLURRED_SCORE = -3.5
 # Usual networks take 160 to 300 px: what is smaller is enlarged several times.
 TINY, TINY_SHARE, NOTHING = 64, 1 / 2, 8
 NARROW = 4
-# The spread of a set is taken to be this at least, so that in a uniform one small
-# differences are not made much of: gray levels, and the logarithm of the sharpness.
+# Least spread that is assumed, so that small differences in a uniform set do not count:
+# gray levels, and the logarithm of the sharpness.
 MIN_LIGHT_SPREAD, MIN_BLUR_SPREAD = 15.0, 0.15
 MAD_TO_DEVIATION = 1.4826
 
 
 @dataclass(frozen=True)
-class Odd:
-    """One image of a finding.
-
-    Attributes:
-        path: Of the image.
-        box: The part of it; None for the whole.
-        detail: What was measured, for a person.
-    """
+class Outlier:
+    """An image of a finding, with what was measured."""
 
     path: str
-    box: tuple[int, int, int, int] | None
+    box: tuple[int, int, int, int] | None  # The part of it; None for the whole image.
     detail: str
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about the set that a person should look at.
+    """A sentence about the quality of a set, and the images it is about.
 
-    Attributes:
-        kind: A short word, as in "dark".
-        text: A sentence.
-        odd: The images it is about, the worst first; () where it is about all.
-        urgent: Whether to act on it rather than have a look.
+    The most extreme outliers come first; () if it is about all images. `urgent`
+    findings are warnings, others remarks.
     """
 
     kind: str
     text: str
-    odd: tuple[Odd, ...] = ()
+    outliers: tuple[Outlier, ...] = ()
     urgent: bool = False
 
 
-def odd_images(examples: Sequence[Example], info: Iterable[ImageInfo]) -> list[Finding]:
-    """Find the images that stand out of their set."""
+def find_outliers(
+    examples: Sequence[Example], info: Iterable[ImageInfo]
+) -> list[Finding]:
+    """Find images that are unlike the rest of their set."""
     used = {example.path for example in examples}
-    images = [fact for fact in info if fact.path in used]
+    images = [each for each in info if each.path in used]
     if not images:
         return []
     findings = [*_lights(images), _flat(images), _blurred(images)]
@@ -84,7 +75,7 @@ def odd_images(examples: Sequence[Example], info: Iterable[ImageInfo]) -> list[F
 
 
 def _lights(images: Sequence[ImageInfo]) -> list[Finding | None]:
-    light = np.array([fact.brightness for fact in images])
+    light = np.array([each.brightness for each in images])
     scores = _scores(light, MIN_LIGHT_SPREAD)
     dark = (light < DARK) & (scores < -LIGHT_SCORE)
     bright = (light > BRIGHT) & (scores > LIGHT_SCORE)
@@ -99,9 +90,11 @@ def _lights(images: Sequence[ImageInfo]) -> list[Finding | None]:
 
 
 def _flat(images: Sequence[ImageInfo]) -> Finding | None:
-    contrast = np.array([fact.contrast for fact in images])
-    light = np.array([fact.brightness for fact in images])
-    lit = (light >= DARK) & (light <= BRIGHT)  # the others are told as what they are
+    contrast = np.array([each.contrast for each in images])
+    light = np.array([each.brightness for each in images])
+    lit = (light >= DARK) & (
+        light <= BRIGHT
+    )  # dark and bright ones are outliers already
     flat = lit & (contrast < FLAT) & (contrast < FLAT_SHARE * np.median(contrast))
 
     def detail(i: int) -> str:
@@ -112,36 +105,35 @@ def _flat(images: Sequence[ImageInfo]) -> Finding | None:
 
 def _blurred(images: Sequence[ImageInfo]) -> Finding | None:
     # Smaller ones were enlarged to the thumbnail, flat ones show only noise.
-    judged = [
-        fact
-        for fact in images
-        if min(fact.width, fact.height) >= LUMA_SIDE and fact.contrast >= FLAT
+    sharp = [
+        each
+        for each in images
+        if min(each.width, each.height) >= LUMA_SIDE and each.contrast >= FLAT
     ]
-    if not judged:
+    if not sharp:
         return None
-    sharpness = np.array([fact.sharpness for fact in judged])
+    sharpness = np.array([each.sharpness for each in sharp])
     scores = _scores(np.log(sharpness + 1e-3), MIN_BLUR_SPREAD)
-    usual = np.median(sharpness)
+    median = np.median(sharpness)
 
     def detail(i: int) -> str:
-        return f"{sharpness[i] / usual:.0%} of the usual sharpness"
+        return f"{sharpness[i] / median:.0%} of the median sharpness"
 
     blurred = scores < BLURRED_SCORE
-    return _whole("blurred", "blurred", judged, blurred, scores, detail)
+    return _whole("blurred", "blurred", sharp, blurred, scores, detail)
 
 
 def _sizes(examples: Sequence[Example]) -> list[Finding | None]:
     sizes = np.array([size_of(example) for example in examples])
     short, long = sizes.min(axis=1), sizes.max(axis=1)
-    usual = float(np.median(short))
-    tiny = (short < TINY) & (short < TINY_SHARE * usual) | (short < NOTHING)
+    median = float(np.median(short))
+    tiny = (short < TINY) & (short < TINY_SHARE * median) | (short < NOTHING)
     narrow = long > NARROW * short
     found: list[Finding | None] = []
-    if usual < TINY and len(examples) > 1:
+    if median < TINY and len(examples) > 1:
         text = (
-            f"Half of the images are at most {usual:.0f} pixels across: enlarged to "
-            "what a network takes, they hold little to tell them by. Have you larger "
-            "ones?"
+            f"Half of the images are at most {median:.0f} pixels across: enlarged to "
+            "what a network takes, they show little. Use larger ones if there are any."
         )
         found.append(Finding("small", text))
 
@@ -154,13 +146,15 @@ def _sizes(examples: Sequence[Example]) -> list[Finding | None]:
         ("narrow", "more than four times as long as wide", narrow, short / long),
     ):
         chosen = [int(i) for i in np.argsort(order, kind="stable") if mask[i]]
-        odd = [Odd(examples[i].path, examples[i].box, detail(i)) for i in chosen]
-        found.append(_finding(kind, wording, odd))
+        outliers = [
+            Outlier(examples[i].path, examples[i].box, detail(i)) for i in chosen
+        ]
+        found.append(_finding(kind, wording, outliers))
     return found
 
 
 def size_of(example: Example) -> tuple[int, int]:
-    """Width and height of what is shown, in pixels."""
+    """Return width and height of an example, or of its box, in pixels."""
     if example.box is None:
         return example.width, example.height
     x0, y0, x1, y1 = example.box
@@ -182,15 +176,15 @@ def _whole(
     detail: Callable[[int], str],
 ) -> Finding | None:
     chosen = [int(i) for i in np.argsort(order, kind="stable") if mask[i]]
-    odd = [Odd(images[i].path, None, detail(i)) for i in chosen]
-    return _finding(kind, wording, odd)
+    outliers = [Outlier(images[i].path, None, detail(i)) for i in chosen]
+    return _finding(kind, wording, outliers)
 
 
-def _finding(kind: str, wording: str, odd: Sequence[Odd]) -> Finding | None:
-    if not odd:
+def _finding(kind: str, wording: str, outliers: Sequence[Outlier]) -> Finding | None:
+    if not outliers:
         return None
-    files = in_natural_order({one.path for one in odd})
-    what = "image is" if len(odd) == 1 else "images are"
+    files = in_natural_order({one.path for one in outliers})
+    what = "image is" if len(outliers) == 1 else "images are"
     shown = (", such as " if len(files) > 3 else ": ") + ", ".join(files[:3])
-    text = f"{len(odd)} {what} {wording}{shown}. Worth a look."
-    return Finding(kind, text, tuple(odd))
+    text = f"{len(outliers)} {what} {wording}{shown}. Check them."
+    return Finding(kind, text, tuple(outliers))

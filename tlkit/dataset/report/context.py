@@ -159,7 +159,7 @@ def _options(options: Any) -> Iterator[str]:
 
 def warnings(prepared: Prepared) -> dict[str, Any]:
     """List warnings and remarks; those with outliers link to them."""
-    anchors = {f.text: f"outliers-{f.kind}" for f in prepared.findings if f.odd}
+    anchors = {f.text: f"outliers-{f.kind}" for f in prepared.findings if f.outliers}
     lines = [("warning", line) for line in prepared.parsed.warnings]
     lines += [("warning", line) for line in prepared.warnings]
     lines += [("remark", line) for line in prepared.remarks]
@@ -241,18 +241,18 @@ def outliers(prepared: Prepared, thumbnails: Thumbnails) -> list[dict[str, Any]]
         {
             "kind": finding.kind,
             "title": OUTLIERS[finding.kind],
-            "hidden": max(len(finding.odd) - MOST_OUTLIERS, 0),
+            "hidden": max(len(finding.outliers) - MOST_OUTLIERS, 0),
             "tiles": [
                 {
                     "image": thumbnails.add(o.path, o.box, f"{o.path}: {o.detail}"),
                     "path": o.path,
                     "detail": o.detail,
                 }
-                for o in finding.odd[:MOST_OUTLIERS]
+                for o in finding.outliers[:MOST_OUTLIERS]
             ],
         }
         for finding in prepared.findings
-        if finding.odd
+        if finding.outliers
     ]
     return kinds or None
 

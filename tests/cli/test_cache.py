@@ -1,4 +1,5 @@
 from tlkit.cli import run
+from tlkit.config import build_config
 
 QUICK = (
     "--backbone", "smallcnn", "--weights", "none", "--size", "32",
@@ -7,14 +8,15 @@ QUICK = (
 
 
 def test_cache_lists_and_clears(own_cache, prepared, tmp_path, capsys):
-    place = tmp_path / "run"
-    run(["finetune", str(prepared.directory), *QUICK, "--out", str(place)])
+    place = ["--views", "2", "--out", str(tmp_path / "run")]
+    assert run(["finetune", str(prepared.directory), *QUICK, *place]) == 0
+    assert build_config(recipe=tmp_path / "run/config.yaml").inputs.views == 2
     capsys.readouterr()
     assert run(["cache", "list"]) == 0
     shown = capsys.readouterr()
     train, val = (len(prepared.of(side)) for side in ("train", "val"))
     rows = {line.split()[-4] for line in shown.out.splitlines()[1:]}
-    assert rows == {str(4 * train), str(val)}
+    assert rows == {str(2 * train), str(val)}
     assert "block2" in shown.out
     assert str(own_cache) in shown.err
     assert run(["cache", "clear"]) == 0

@@ -1,17 +1,6 @@
-import pytest
 from PIL import Image
 
-from tests.cli.test_cache import QUICK
 from tlkit.cli import run
-from tlkit.config import build_config
-
-
-@pytest.mark.parametrize("views", ["2", "fresh"])
-def test_views_are_a_number_or_a_word(prepared, tmp_path, views):
-    place = ("--views", views, "--out", str(tmp_path / "run"))
-    assert run(["finetune", str(prepared.directory), *QUICK, *place]) == 0
-    config = build_config(recipe=tmp_path / "run" / "config.yaml")
-    assert str(config.inputs.views) == views
 
 
 def test_prepare_and_finetune_work_from_the_command_line(tmp_path, draw, capfd):

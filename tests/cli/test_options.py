@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 from tlkit.cli import run
+from tlkit.cli.options import given, written
 from tlkit.config import SECTION_OF
 
 
@@ -24,3 +25,16 @@ def test_choices_are_shown_and_completed():
         check=False,
     )
     assert done.stdout.split() == ["auto", "cpu", "gpu"]
+
+
+def test_options_that_were_given():
+    options = {"views": "2", "lr": None, "cache": False}
+    assert given(options) == {"views": 2, "cache": False}
+    assert given({"views": "fresh"}) == {"views": "fresh"}
+    assert given({"views": "-1"}) == {"views": -1}
+
+
+def test_options_are_written_as_words():
+    assert written({"freeze_to": "a b", "cache": False, "views": 2}) == [
+        "--freeze-to", "a b", "--no-cache", "--views", "2",
+    ]  # fmt: skip

@@ -123,9 +123,3 @@ def test_the_command_prints_the_next_one(
     assert line.endswith(f"--lr {rate}")
     assert (tmp_path / "runs" / "data-smallcnn-lr" / "lr.png").exists()
     assert "--hflip" in line.split()
-
-
-def test_options_are_written_as_words():
-    assert written({"freeze_to": "a b", "cache": False, "views": 2}) == [
-        "--freeze-to", "a b", "--no-cache", "--views", "2",
-    ]  # fmt: skip

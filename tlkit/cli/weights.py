@@ -28,7 +28,10 @@ def list_(
     here: bool = typer.Option(False, "--here", help="Only weights on this machine."),
     urls: bool = typer.Option(False, "--urls", help="Show URLs, not file names."),
 ) -> None:
-    """List the source of each network's weights, and which are on this machine."""
+    """List the source of each network's weights.
+
+    Shows which of them are on this machine.
+    """
     from tlkit.backbones.weights.sources import cache_folder, origin
     from tlkit.cli.backbones import named
 
@@ -59,9 +62,9 @@ def list_(
 def download(
     backbones: list[str] = typer.Argument(..., help="Networks; see tlkit backbones."),
 ) -> None:
-    """Download published weights, so that later nothing needs the network.
+    """Download published weights.
 
-    Weights on this machine are checked, and downloaded again if damaged.
+    Later nothing needs the network. Weights on this machine are checked, and downloaded again if damaged.
     """
     rows = list(dict.fromkeys(_row(name) for name in backbones))
     load_tensorflow()
@@ -93,7 +96,10 @@ def add(
         False, "--overwrite", help="Replace another usable file."
     ),
 ) -> None:
-    """Add a published weights file, checked against its checksum if one is known."""
+    """Add a published weights file.
+
+    It is checked against its checksum, if one is known.
+    """
     row = _row(backbone)
     load_tensorflow()
     from tlkit.backbones.weights import download as weights_cache

@@ -31,15 +31,16 @@ from PIL import Image, ImageOps
 import tlkit
 from tests.benchmarks import common
 from tests.benchmarks.common import ANTS, MOBILENET, SHARED, print_table, weights
-from tlkit.dataset.duplicates.find import Components, Pair, find
-from tlkit.dataset.duplicates.rotated import find_turned
-from tlkit.dataset.duplicates.similar import ABOVE, find_similar
+from tlkit.dataset.duplicates.near import find_exact, find_near
+from tlkit.dataset.duplicates.pairs import Components, Pair
+from tlkit.dataset.duplicates.rotated import find_rotated
+from tlkit.dataset.duplicates.similar import MIN_COSINE, find_similar
 from tlkit.dataset.formats import Rejected
 from tlkit.dataset.inspection.cache import ImageCache
-from tlkit.dataset.inspection.image_info import Examined, examine
+from tlkit.dataset.inspection.image_info import Inspected, inspect_image
 from tlkit.workers import in_order
 
-WAYS = ("exact", "near", "turned", "similar")
+WAYS = ("exact", "near", "rotated", "similar")
 THRESHOLDS = (0.8, 0.85, 0.9, 0.95)
 ALIKE = ("bccd", "via/kudzu", "labelme/coins_v5")
 
@@ -54,10 +55,10 @@ def cut(image: Image.Image, share: float) -> Image.Image:
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "JPEG of quality 30": lambda image: image,
     "half the size": lambda image: image.resize((image.width // 2, image.height // 2)),
-    "mirrored": ImageOps.mirror,
-    "turned by 90": lambda image: image.transpose(Image.Transpose.ROTATE_270),
-    "turned by 180": lambda image: image.transpose(Image.Transpose.ROTATE_180),
-    "turned by 270": lambda image: image.transpose(Image.Transpose.ROTATE_90),
+    "flipped": ImageOps.mirror,
+    "rotated by 90": lambda image: image.transpose(Image.Transpose.ROTATE_270),
+    "rotated by 180": lambda image: image.transpose(Image.Transpose.ROTATE_180),
+    "rotated by 270": lambda image: image.transpose(Image.Transpose.ROTATE_90),
     "cropped by 5 %": lambda image: cut(image, 0.05),
     "cropped by 10 %": lambda image: cut(image, 0.1),
     "cropped by 20 %": lambda image: cut(image, 0.2),
@@ -72,18 +73,21 @@ class Search:
         path = weights(MOBILENET)
         self.features = tlkit.embedder("mobilenetv2", weights=path)
 
-    def pairs(self, root: Path, looked_at: Sequence[Examined]) -> dict[str, list[Pair]]:
+    def pairs(
+        self, root: Path, looked_at: Sequence[Inspected]
+    ) -> dict[str, list[Pair]]:
         """The pairs of each way, and of those before it."""
         info = [one.info for one in looked_at]
         image_cache = ImageCache(Path(":memory:"))
         for one in looked_at:
             image_cache.add(one, 1, 1)
-        exact = find(info, None)
-        near = find(info, image_cache)
-        turned = [*near, *find_turned(info, near, image_cache)]
-        more = find_similar(root, info, turned, features=self.features)
+        image_cache.flush()
+        exact = find_exact(info)
+        near = [*exact, *find_near(info, exact, image_cache)]
+        rotated = [*near, *find_rotated(info, near, image_cache)]
+        more = find_similar(root, info, rotated, self.features)
         image_cache.close()
-        found = (exact, near, turned, [*turned, *more])
+        found = (exact, near, rotated, [*rotated, *more])
         return dict(zip(WAYS, found, strict=True))
 
     def cosines(self, root: Path, paths: Sequence[str]) -> np.ndarray:
@@ -117,9 +121,9 @@ def images(root: Path) -> list[str]:
     return sorted(p.relative_to(root).as_posix() for p in found)
 
 
-def read(root: Path, paths: Sequence[str]) -> list[Examined | Rejected]:
+def read(root: Path, paths: Sequence[str]) -> list[Inspected | Rejected]:
     """What is known of images."""
-    return list(in_order(functools.partial(examine, root), paths))
+    return list(in_order(functools.partial(inspect_image, root), paths))
 
 
 def against_truth(search: Search) -> list[dict[str, Any]]:
@@ -129,7 +133,7 @@ def against_truth(search: Search) -> list[dict[str, Any]]:
         truth = list(csv.DictReader(file))
     paths = sorted({row[name] for row in truth for name in ("file_a", "file_b")})
     results = read(root, paths)
-    good = [result for result in results if isinstance(result, Examined)]
+    good = [result for result in results if isinstance(result, Inspected)]
     index = {one.info.path: i for i, one in enumerate(good)}
     sha256 = {r.file: r.sha256 for r in results if isinstance(r, Rejected)}
     total = Counter(relation(row) for row in truth)
@@ -160,7 +164,7 @@ def relation(row: dict[str, str]) -> str:
     """As in the list, the two kinds of transformed pairs apart."""
     if row["relation"] != "transformed":
         return row["relation"]
-    return "mirrored" if "hflip" in row["file_a"] + row["file_b"] else "turned by 30"
+    return "flipped" if "hflip" in row["file_a"] + row["file_b"] else "rotated by 30"
 
 
 def plant(root: Path, every: int) -> tuple[Path, dict[str, dict[str, str]]]:
@@ -190,11 +194,11 @@ def planted(
 ) -> list[dict[str, Any]]:
     """One row a change: the share that each way finds; last, the false pairs."""
     originals = [path for path in images(root) if not path.startswith("copies/")]
-    plain = [one for one in read(root, originals) if isinstance(one, Examined)]
+    plain = [one for one in read(root, originals) if isinstance(one, Inspected)]
     rows = []
     false: dict[str, set[frozenset[str]]] = {way: set() for way in WAYS}
     for name, origin in copies.items():
-        changed = [r for r in read(root, sorted(origin)) if isinstance(r, Examined)]
+        changed = [r for r in read(root, sorted(origin)) if isinstance(r, Inspected)]
         pool = [*plain, *changed]
         index = {one.info.path: i for i, one in enumerate(pool)}
         row: dict[str, Any] = {"change": name, "copies": len(origin)}
@@ -223,7 +227,7 @@ def thresholds(
 ) -> list[dict[str, Any]]:
     """One row a threshold: shares of copies above it, and pairs that are none."""
     rows: list[dict[str, Any]] = [
-        {"cosine": f"{above:g}{' (default)' * (above == ABOVE)}"}
+        {"cosine": f"{above:g}{' (default)' * (above == MIN_COSINE)}"}
         for above in THRESHOLDS
     ]
     for name, origin in copies.items():

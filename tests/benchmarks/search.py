@@ -1,7 +1,7 @@
 """How the search for near hashes grows; a part of `tests.benchmarks.prepare`.
 
-Hashes are made by pHash's rule, with near copies among them, and compared by
-`neighbors`, and up to BRUTE_FORCE of them by comparing all with all as well.
+Hashes are made by pHash's rule, with near duplicates among them, and compared all
+with all by `neighbors`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ import math
 import statistics
 import time
 import tracemalloc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tlkit.dataset.duplicates.find import MAX_DISTANCE
-from tlkit.dataset.duplicates.neighbors import Found, neighbors
+from tlkit.dataset.duplicates.near import neighbors
 from tlkit.workers import in_order
 
-BRUTE_FORCE = 10_000
 COPIES = 0.1
 AT_ONCE = 10_000
 
@@ -37,19 +35,13 @@ def searched(size: int) -> dict[str, Any]:
     seconds = []
     for _ in range(3):
         began = time.perf_counter()
-        figures["pairs"] = count(neighbors(hashes, MAX_DISTANCE))
+        figures["pairs"] = count(neighbors(hashes, hashes, after=True))
         seconds.append(time.perf_counter() - began)
     figures["seconds"] = statistics.median(seconds)
     tracemalloc.start()
-    count(neighbors(hashes, MAX_DISTANCE))
+    count(neighbors(hashes, hashes, after=True))
     figures["bytes"] = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    if size <= BRUTE_FORCE:
-        began = time.perf_counter()
-        pairs = count(all_with_all(hashes))
-        figures["all_with_all"] = time.perf_counter() - began
-        if pairs != figures["pairs"]:
-            raise RuntimeError("The search and brute force found different pairs.")
     return figures
 
 
@@ -77,15 +69,7 @@ def generated(size: int) -> np.ndarray:
     return hashes
 
 
-def all_with_all(hashes: np.ndarray) -> Iterator[Found]:
-    """What the search is compared with: a plain loop, as quick as numpy makes it."""
-    for row, value in enumerate(hashes):
-        distances = np.bitwise_count(hashes[row + 1 :] ^ value)
-        near = np.flatnonzero(distances <= MAX_DISTANCE)
-        yield row, near + row + 1, distances[near]
-
-
-def count(found: Iterable[Found]) -> int:
+def count(found: Iterable[tuple[int, np.ndarray, np.ndarray]]) -> int:
     """How many pairs were found."""
     return sum(len(others) for _, others, _ in found)
 
@@ -96,11 +80,10 @@ def print_table(rows: Sequence[dict[str, Any]]) -> None:
     for small, large in itertools.pairwise(rows):
         longer = math.log(large["seconds"] / small["seconds"])
         exponents.append(f"{longer / math.log(large['hashes'] / small['hashes']):.2f}")
-    print("| hashes | pairs | seconds | exponent | peak MB | all with all |")
-    print("|---|---|---|---|---|---|")
+    print("| hashes | pairs | seconds | exponent | peak MB |")
+    print("|---|---|---|---|---|")
     for row, exponent in zip(rows, exponents, strict=False):
-        plain = f"{row['all_with_all']:.3f}" if "all_with_all" in row else ""
         print(
             f"| {row['hashes']:,} | {row['pairs']:,} | {row['seconds']:.3f} "
-            f"| {exponent} | {row['bytes'] / 1e6:.0f} | {plain} |"
+            f"| {exponent} | {row['bytes'] / 1e6:.0f} |"
         )

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from tlkit.dataset.annotations.orient import orient_records
+from tlkit.dataset.duplicates.find import find_duplicates
+from tlkit.dataset.duplicates.pairs import Pair
+from tlkit.dataset.inspection.cache import ImageCache
 from tlkit.dataset.inspection.hashing import perceptual_hash
-from tlkit.dataset.inspection.image_info import (
-    Examined,
-    ImageInfo,
-    Look,
-    coarse,
-    thumbnails,
-)
-from tlkit.dataset.records import ParsedSource, Rejected
+from tlkit.dataset.inspection.image_info import Inspected, Thumbnails, coarse, shrink
+from tlkit.dataset.records import ImageInfo, ParsedSource, Rejected
 from tlkit.imaging.decode import measure
 from tlkit.imaging.safe_read import Unusable, read_bytes
 
@@ -40,14 +38,32 @@ def in_pixels(root: Path, parsed: ParsedSource) -> ParsedSource:
     )
 
 
-def seen(pixels, path: str = "") -> Examined:
+def seen(pixels, path: str = "") -> Inspected:
     pixels = np.ascontiguousarray(pixels)
     checksum = hashlib.sha256(pixels.tobytes() + str(pixels.shape).encode()).hexdigest()
     height, width = pixels.shape[:2]
     info = ImageInfo(path, checksum, checksum, width, height, "PNG")
-    return looking(info, thumbnails(pixels))
+    return looking(info, shrink(pixels))
 
 
-def looking(info: ImageInfo, look: Look) -> Examined:
-    info = dataclasses.replace(info, contrast=float(look.luma.std()))
-    return Examined(info, look, perceptual_hash(look.luma), coarse(look.luma))
+def looking(info: ImageInfo, thumbnails: Thumbnails) -> Inspected:
+    info = dataclasses.replace(info, contrast=float(thumbnails.luma.std()))
+    luma = thumbnails.luma
+    return Inspected(info, thumbnails, perceptual_hash(luma), coarse(luma))
+
+
+def search(
+    images: Sequence[Inspected], *, near: bool = True, rotated: bool = False
+) -> list[Pair]:
+    """Find the duplicates among images, numbered where they have no path."""
+    info = [
+        dataclasses.replace(one.info, path=one.info.path or str(i))
+        for i, one in enumerate(images)
+    ]
+    image_cache = ImageCache(Path(":memory:"))
+    for one, image in zip(images, info, strict=True):
+        image_cache.add(dataclasses.replace(one, info=image), 1, 1)
+    image_cache.flush()
+    pairs = find_duplicates(Path(), info, image_cache, near=near, rotated=rotated)
+    image_cache.close()
+    return pairs

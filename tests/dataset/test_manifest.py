@@ -12,7 +12,7 @@ from PIL import Image
 from tlkit.dataset.manifest import (
     Example,
     Manifest,
-    digest_of,
+    checksum_of,
     read_example,
     write_contents,
     write_table,
@@ -25,15 +25,17 @@ ODD = 'a, "b"\nc\r d é 写真.jpg'
 
 
 def example(i: int = 0, **changes) -> Example:
-    plain = Example(f"id{i}", f"x/{i}.jpg", "ab" * 32, 8, 9, "x", "train", f"g{i}")
+    plain = Example(f"id{i}", f"x/{i}.jpg", "ab" * 32, 8, 9, ("x",), "train", f"g{i}")
     return dataclasses.replace(plain, **changes)
 
 
 EXAMPLES = (
     example(0),
     example(1, split="val", path=ODD),
-    example(2, label="y 2", box=(1, 2, 3, 4), shape='{"a":[1,2]}', annotation="2.json"),
-    example(3, label="y 2", split="test"),
+    example(
+        2, labels=("y 2",), box=(1, 2, 3, 4), shape='{"a":[1,2]}', annotation="2.json"
+    ),
+    example(3, labels=("y 2",), split="test"),
 )
 LABELS = ("x", "y 2")
 
@@ -47,7 +49,7 @@ def written(tmp_path):
     write_contents(directory, LABELS, EXAMPLES)
     info = {
         "format": 2,
-        "checksum": digest_of(LABELS, EXAMPLES),
+        "checksum": checksum_of(LABELS, EXAMPLES),
         "labels": list(LABELS),
         "source": {"path": str(tmp_path / "photos"), "relative": "../photos"},
     }
@@ -71,7 +73,7 @@ def test_what_was_written_is_read(written, tmp_path):
     assert manifest.examples == EXAMPLES
     assert manifest.labels == LABELS
     assert manifest.source == tmp_path / "photos"
-    assert manifest.checksum == digest_of(LABELS, EXAMPLES)
+    assert manifest.checksum == checksum_of(LABELS, EXAMPLES)
     assert manifest.of("train") == (EXAMPLES[0], EXAMPLES[2])
     assert manifest.targets("train").tolist() == [0, 1]
     assert manifest.targets(EXAMPLES[2:]).tolist() == [1, 1]
@@ -101,12 +103,12 @@ def test_tables_survive_any_text(tmp_path):
 
 
 def test_digest_depends_on_content_only():
-    checksum = digest_of(LABELS, EXAMPLES)
-    assert digest_of(list(LABELS), iter(EXAMPLES)) == checksum
-    assert digest_of(LABELS[::-1], EXAMPLES) != checksum
-    assert digest_of(LABELS, EXAMPLES[::-1]) != checksum
+    checksum = checksum_of(LABELS, EXAMPLES)
+    assert checksum_of(list(LABELS), iter(EXAMPLES)) == checksum
+    assert checksum_of(LABELS[::-1], EXAMPLES) != checksum
+    assert checksum_of(LABELS, EXAMPLES[::-1]) != checksum
     other = (*EXAMPLES[:3], dataclasses.replace(EXAMPLES[3], width=1))
-    assert digest_of(LABELS, other) != checksum
+    assert checksum_of(LABELS, other) != checksum
 
 
 def test_lines_may_end_as_on_windows(written):
@@ -168,13 +170,13 @@ def test_edited_labels(written, text, message):
     [
         ({"split": "valid"}, "split 'valid' is none of train, val, test"),
         ({"id": "id0"}, "id id0 is there twice"),
-        ({"group": "g1"}, "group g1 is on both sides"),
+        ({"group": "g1"}, "group g1 is in val and in test"),
     ],
 )
 def test_contents_that_do_not_hold_together(written, changes, message):
     examples = (*EXAMPLES[:3], dataclasses.replace(EXAMPLES[3], **changes))
     write_contents(written, LABELS, examples)
-    edit_info(written, checksum=digest_of(LABELS, examples))
+    edit_info(written, checksum=checksum_of(LABELS, examples))
     assert message in fault_of(written)
 
 
@@ -246,17 +248,17 @@ def test_read_example(tmp_path, draw):
 
 def test_multi_label(written):
     examples = (
-        example(0, label="x|y 2"),
-        example(1, label="y 2", split="val"),
+        example(0, labels=("x", "y 2")),
+        example(1, labels=("y 2",), split="val"),
         example(2, split="val", group="g1"),
     )
     write_contents(written, LABELS, examples)
-    edit_info(written, checksum=digest_of(LABELS, examples), multi_label=True)
+    edit_info(written, checksum=checksum_of(LABELS, examples), multi_label=True)
     manifest = Manifest.read(written)
     assert manifest.multi_label
-    assert manifest.labels_of(examples[0]) == ("x", "y 2")
-    wanted = [[float(n in e.label.split("|")) for n in LABELS] for e in examples]
-    assert manifest.shares(examples).tolist() == wanted
+    assert manifest.examples[0].labels == ("x", "y 2")
+    wanted = [[float(n in e.labels) for n in LABELS] for e in examples]
+    assert manifest.multi_hot(examples).tolist() == wanted
     assert manifest.counts() == {
         "x": {"train": 1, "val": 1, "test": 0},
         "y 2": {"train": 1, "val": 1, "test": 0},
@@ -271,3 +273,19 @@ def test_read_example_names_the_file(tmp_path):
     with pytest.raises(Unusable, match=r"a\.png: .*no image") as caught:
         read_example(tmp_path, example(path="a.png", sha256=checksum))
     assert caught.value.reason == "not-an-image"
+
+
+def test_a_key_of_dataset_json_that_is_missing_is_named(written):
+    info = Manifest.read(written).info
+    with pytest.raises(DatasetError, match=r"dataset\.json has no 'origin'"):
+        info["source"]["origin"]
+    assert info.get("options") is None
+    path = written / "dataset.json"
+    content = json.loads(path.read_text())
+    del content["labels"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match="no 'labels'") as caught:
+        Manifest.read(written).info["labels"]
+    assert "prepare again" in caught.value.hint
+    edit_info(written, options=5)
+    assert "'options' must be an object, got 5" in fault_of(written)

@@ -89,7 +89,7 @@ def test_class_folders(photo_folder, tmp_path, told):
     assert told.warnings == []
     assert told.tasks == {
         "Reading images": 40,
-        "Looking for copies": None,
+        "Looking for duplicates": None,
         "Drawing the page": 40,
     }
     assert told.done == 80
@@ -127,11 +127,11 @@ def test_a_given_split_is_kept(photo_folder, tmp_path, told):
             side.mkdir(parents=True, exist_ok=True)
             shutil.move(tmp_path / "more" / name / f"{name}_{i:03d}.png", side)
     manifest = prepare(root, tmp_path / "data", progress=told)
-    assert manifest.info["source"]["given"] == ["train", "val", "test"]
+    assert manifest.info["source"]["splits"] == ["train", "val", "test"]
     for counts in manifest.counts().values():
         assert counts == {"train": 8, "val": 3, "test": 3}
     assert "given test/train/val split" in told.notes[0]
-    with pytest.raises(UsageError, match="gives the val side itself"):
+    with pytest.raises(UsageError, match="gives the val split itself"):
         prepare(root, tmp_path / "other", val=0.2)
     shutil.rmtree(root / "valid")
     number = prepare(root, tmp_path / "no val").counts()["a"]
@@ -237,7 +237,7 @@ def test_copies_conflicts_and_broken_files(photo_folder, tmp_path, told, draw):
         ("b/same notes.jpg", "exact", "unreadable"),
     }
     counts = manifest.info["counts"]
-    assert counts["exact_copies"] == 2
+    assert counts["exact_duplicates"] == 2
     assert counts["near_groups"] == 1
     assert counts["conflicts"] == 4
     assert counts["leaks"] == 0
@@ -311,7 +311,9 @@ def test_one_class_or_none(photo_folder, tmp_path):
         prepare(root, tmp_path / "data")
     (root / "b").mkdir()
     (root / "b" / "1.jpg").write_text("notes")
-    with pytest.raises(DatasetError, match=r"1 rejected as not-an-image, as b/1\.jpg"):
+    with pytest.raises(
+        DatasetError, match=r"1 rejected as not-an-image, such as b/1\.jpg"
+    ):
         prepare(root, tmp_path / "data")
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -372,21 +374,29 @@ def test_a_class_that_is_missing_from_a_side(photo_folder, tmp_path, told):
     assert manifest.targets("train").tolist().count(1) == 12
 
 
+def test_a_share_beside_a_split_that_the_source_gives(photo_folder, tmp_path):
+    """The default share of the test split is not added where none is drawn."""
+    photo_folder({"a": 12, "b": 12}, tmp_path / "photos" / "train")
+    photo_folder({"a": 2, "b": 2}, tmp_path / "photos" / "test", size=48)
+    manifest = prepare(tmp_path / "photos", tmp_path / "data", val=0.9, near=False)
+    assert manifest.counts()["a"] == {"train": 1, "val": 11, "test": 2}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"source": "folder"}, "Did you mean folders"),
+        ({"format": "folder"}, "Did you mean folders"),
         ({"label_by": "shape"}, "Did you mean shapes"),
-        ({"val": 1.0}, "below 1"),
-        ({"val": -0.1}, "at least 0"),
-        ({"test": float("nan")}, "at least 0"),
+        ({"val": 1.0}, "< 1, got 1.0"),
+        ({"val": -0.1}, ">= 0 and < 1, got -0.1"),
+        ({"test": float("nan")}, ">= 0 and < 1, got nan"),
         ({"val": 0.5, "test": 0.5}, "nothing for train"),
         ({"val": 0.9}, "nothing for train"),
-        ({"workers": -1}, "workers is at least 0"),
-        ({"seed": -1}, "seed is at least 0"),
-        ({"source": "folders", "label_by": "shapes"}, "give each image one label"),
-        ({"source": "folders", "multi_label": True}, "Leave it away"),
-        ({"label_by": "shapes"}, "say by --from how"),
+        ({"workers": -1}, "workers must be >= 0"),
+        ({"seed": -1}, "seed must be >= 0"),
+        ({"format": "folders", "label_by": "shapes"}, "give each image one label"),
+        ({"format": "folders", "multi_label": True}, "Remove the option"),
+        ({"label_by": "shapes"}, "with --from"),
     ],
 )
 def test_options_that_cannot_be_meant(photo_folder, tmp_path, options, message):
@@ -442,10 +452,10 @@ def test_nothing_is_lost_when_it_fails(photo_folder, tmp_path, monkeypatch):
 def test_places_that_must_not_be_written_to(photo_folder, tmp_path, monkeypatch):
     root = photo_folder({"a": 3, "b": 3})
     for out in (root, root / "a", root / "data", root / "a" / ".." / "new"):
-        with pytest.raises(UsageError, match="lies within"):
+        with pytest.raises(UsageError, match="is inside"):
             prepare(root, out)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="lies within"):
+    with pytest.raises(UsageError, match="is inside"):
         prepare("photos", "photos/data")
     assert files_below(root) == {f"{n}/{n}_00{i}.png" for n in "ab" for i in range(3)}
 
@@ -617,13 +627,14 @@ def test_labelme_without_labels(records, tmp_path, told):
         edit(path, flags={})
     with pytest.raises(DatasetError, match="16 shapes have labels here") as caught:
         prepare(records, tmp_path / "data", progress=told)
-    assert caught.value.hint.startswith("Say --label-by shapes for a crop of each")
+    assert caught.value.hint.startswith("Add --label-by shapes for a crop of each")
     assert "Reading images" not in told.tasks
     with pytest.raises(DatasetError, match="found none") as caught:
         prepare(records, tmp_path / "data", label_by="image")
     # eight pages and the seven files that these lead to
-    assert "15 rejected as several-labels, as 0.json: Labeled as 'bar', 'disc'." in (
-        str(caught.value)
+    assert (
+        "15 rejected as several-labels, such as 0.json: Labeled as 'bar', 'disc'."
+        in (str(caught.value))
     )
     assert "--multi-label keeps them" in caught.value.hint
     assert told.warnings == []
@@ -664,7 +675,7 @@ def test_labelme_multi_label(records, tmp_path):
     assert manifest.labels == ("bar", "disc")
     labels = [e.label for e in manifest.examples]
     assert labels == ["disc"] * 4 + ["bar|disc"] * 4
-    assert manifest.labels_of(manifest.examples[7]) == ("bar", "disc")
+    assert manifest.examples[7].labels == ("bar", "disc")
     for counts in manifest.counts().values():
         assert counts["val"] >= 1
     assert manifest.counts()["disc"]["train"] + manifest.counts()["disc"]["val"] == 8
@@ -730,7 +741,7 @@ def test_shared_labelme(shared_data, tmp_path):
     """Every JSON of every version serves or is listed."""
     source = shared_data / "labelme"
     manifest = prepare(
-        source, tmp_path / "data", source="labelme", label_by="shapes", val=0, test=0
+        source, tmp_path / "data", format="labelme", label_by="shapes", val=0, test=0
     )
     check_books(manifest)
     records = {p.relative_to(source).as_posix() for p in source.rglob("*.json")}

@@ -12,6 +12,7 @@ import pytest
 import tlkit
 from tlkit.cli import run
 from tlkit.dataset.rerun import source_words
+from tlkit.errors import DatasetError
 
 
 def prepare(root, out, **options):
@@ -27,8 +28,8 @@ def root(photo_folder, tmp_path):
     ("options", "words"),
     [
         ({}, []),
-        ({"val": 0.15, "test": 0.15, "label_by": "image", "source": "auto"}, []),
-        ({"source": "folders"}, ["--from", "folders"]),
+        ({"val": 0.15, "test": 0.15, "label_by": "image", "format": "auto"}, []),
+        ({"format": "folders"}, ["--from", "folders"]),
         ({"val": 0.2, "test": 0}, ["--val", "0.2", "--test", "0"]),
         (
             {"seed": 3, "group_by": r"_(00 ?\d)", "keep_conflicts": True},
@@ -55,7 +56,7 @@ def test_a_given_split(photo_folder, tmp_path):
     manifest = prepare(root, tmp_path / "data")
     assert source_words(manifest) == [str(root), "--no-near"]
     manifest = prepare(root, tmp_path / "second", test=0.15)
-    assert source_words(manifest) == [str(root), "--no-near", "--test", "0.15"]
+    assert source_words(manifest) == [str(root), "--test", "0.15", "--no-near"]
 
 
 def test_a_table_with_columns_of_its_own(root, tmp_path):
@@ -114,7 +115,7 @@ def test_photos_that_were_moved(root, tmp_path):
     table.write_text("\n".join(["path,label", *(f"{p},{p[0]}" for p in paths)]))
     old.mkdir()
     root.rename(old / "photos")
-    prepare(old / "photos", old / "data", source="csv")
+    prepare(old / "photos", old / "data", format="csv")
     prepare(old / "photos" / "list.csv", old / "second")
     old.rename(new)
     words = source_words(tlkit.Manifest.read(new / "data"))
@@ -132,6 +133,8 @@ def test_similar_by_a_network_or_a_function(root, tmp_path):
 
     class Network:
         name = "smallcnn to last, 64 px, my weights.keras"
+        backbone = "smallcnn"
+        weights = "my weights.keras"
         __call__ = staticmethod(features)
 
     manifest = prepare(root, tmp_path / "data", similar=Network(), similar_above=0.95)
@@ -147,3 +150,13 @@ def test_a_frame_has_no_words(root, tmp_path):
         {"path": paths, "label": [p[-5] in "02468" for p in paths]}
     )
     assert source_words(prepare(frame, tmp_path / "data")) is None
+
+
+def test_a_key_that_was_removed_by_hand_is_named(root, tmp_path):
+    manifest = prepare(root, tmp_path / "data")
+    path = tmp_path / "data" / "dataset.json"
+    info = json.loads(path.read_text())
+    del info["source"]["origin"]
+    path.write_text(json.dumps(info))
+    with pytest.raises(DatasetError, match=r"dataset\.json has no 'origin'"):
+        source_words(tlkit.Manifest.read(manifest.directory))

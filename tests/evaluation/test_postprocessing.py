@@ -56,7 +56,7 @@ def test_a_run_with_several_labels_records_its_thresholds(finished_several, seve
     assert [row["name"] for row in chosen["thresholds"]] == list(
         finished_several.labels
     )
-    shown = several.shares("val").sum(axis=0)
+    shown = several.multi_hot("val").sum(axis=0)
     often = (shown >= 10) & (len(several.of("val")) - shown >= 10)
     wanted = ["class" if own else "all" for own in often]
     assert [row["by"] for row in chosen["thresholds"]] == wanted

@@ -12,7 +12,7 @@ import pytest
 
 import tlkit
 from tests.conftest import SMALL
-from tlkit.dataset.manifest import digest_of, write_contents
+from tlkit.dataset.manifest import checksum_of, write_contents
 from tlkit.errors import RunError, UsageError
 from tlkit.experiments import cross_validate as cross
 from tlkit.experiments.cv_result import CVResult, summarize
@@ -86,7 +86,7 @@ def test_a_fold_is_the_run_that_a_user_would_get(folds, prepared, tmp_path):
     shutil.copytree(prepared.directory, tmp_path / "data")
     write_contents(tmp_path / "data", prepared.labels, one.manifest.examples)
     info = json.loads((tmp_path / "data" / "dataset.json").read_text())
-    info["checksum"] = digest_of(prepared.labels, one.manifest.examples)
+    info["checksum"] = checksum_of(prepared.labels, one.manifest.examples)
     (tmp_path / "data" / "dataset.json").write_text(json.dumps(info))
     run = tlkit.finetune(tmp_path / "data", tmp_path / "run", **OPTIONS)
     metrics = tlkit.evaluate(run, split="test", workers=0)

@@ -117,7 +117,7 @@ def test_the_second_time_nothing_is_computed(prepared, extractor):
     assert np.array_equal(vectors(second, examples, range(3)), before)
     assert second.engine.images == 0
     # Other labels, another order, fewer of them: the same vectors.
-    renamed = [dataclasses.replace(e, label="x") for e in examples[::-1][:4]]
+    renamed = [dataclasses.replace(e, labels=("x",)) for e in examples[::-1][:4]]
     third = extractor()
     assert np.array_equal(vectors(third, renamed, [2, 0]), before[::-1][:4][:, [2, 0]])
     assert third.engine.images == 0
@@ -145,7 +145,7 @@ def test_another_augmentation_is_computed_again_but_not_the_plain_view(
 
 def test_equal_images_are_computed_once(prepared, extractor):
     example = prepared.of("train")[0]
-    twin = dataclasses.replace(example, id="twin", label="cross")
+    twin = dataclasses.replace(example, id="twin", labels=("cross",))
     made = extractor()
     found = vectors(made, [example, twin], [0])
     assert made.engine.images == 1

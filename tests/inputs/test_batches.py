@@ -24,7 +24,7 @@ def batches_of(manifest, *, policy="standard", mix="none", views=FRESH, workers=
     return PixelBatches(
         ViewMaker(manifest.source, 32, "squash", load_policy(policy), seed=1),
         examples,
-        manifest.shares(examples),
+        manifest.multi_hot(examples),
         Schedule(len(examples), views, batch=4, seed=1),
         mix,
         workers,

@@ -116,7 +116,7 @@ def test_a_key_stands_for_the_pixels(manifest, maker):
     ]
     assert len({base, *changed}) == 9
     # Label, id and place of the file do not show in the pixels.
-    renamed = dataclasses.replace(one, id="x", path="y", label="z", split="val")
+    renamed = dataclasses.replace(one, id="x", path="y", labels=("z",), split="val")
     assert maker.key(renamed, 1) == base
 
 

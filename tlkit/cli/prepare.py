@@ -107,7 +107,7 @@ def prepare(
         manifest = tlkit.prepare(
             source,
             out,
-            source=source_format,
+            format=source_format,
             label_by=label_by,
             multi_label=multi_label,
             pad=pad,
@@ -122,7 +122,7 @@ def prepare(
             seed=seed,
             group_by=group_by,
             near=near,
-            turned=rotated,
+            rotated=rotated,
             similar=features or None,
             similar_above=similar_above,
             keep_conflicts=keep_conflicts,
@@ -150,13 +150,13 @@ def _print_summary(manifest: Manifest) -> None:
     reasons = ", ".join(f"{n} {reason}" for reason, n in counts["rejected"].items())
     more = "".join(
         f"{counts[f'{kind}_groups']} of {kind} ones, "
-        for kind in ("turned", "similar")
+        for kind in ("rotated", "similar")
         if manifest.info["options"][kind]
     )
     OUT.print(
         f"files: {counts['found']} found, {counts['used']} used (images and "
         f"annotations), rejected: {reasons or 'none'}\n"
-        f"duplicates: {counts['exact_copies']} exact left out, "
+        f"duplicates: {counts['exact_duplicates']} exact left out, "
         f"{counts['near_groups']} groups of near ones kept together, {more}"
         f"{counts['conflicts']} images with two labels, {counts['leaks']} removed as "
         "leaks"

@@ -1,20 +1,19 @@
-"""A data set directory in, a Manifest out, and back: who is in it, and as what.
+"""The data set directory and its manifest.
 
-manifest.csv    one row per example, columns as the fields of Example
+manifest.csv    one row per example, with the columns COLUMNS
 annotations.jsonl   what was drawn on its images, whole; only where anything was
 labels.txt      the class order, one label a line
-corrections.jsonl   what was corrected, where anything was; it holds ever after
+corrections.jsonl   what was corrected, where anything was; it holds from then on
 rejected.csv    every file that is not used, with its reason
 notes.csv       what decoding did to images that are used, a line for each remark
-duplicates.csv  copies, near copies and what was done about them
-dataset.json    source, options, seed, counts, versions, digest
+duplicates.csv  duplicates of every kind, and what was done about them
+dataset.json    source, options, seed, counts, versions, checksum
 report.html     all of it to look at
 """
 
 from __future__ import annotations
 
 import csv
-import dataclasses
 import hashlib
 import json
 import operator
@@ -27,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from tlkit.dataset.splitting.examples import BETWEEN
+from tlkit.dataset.records import BETWEEN, Box, natural_key
 from tlkit.errors import DatasetError
 from tlkit.imaging.decode import decode
 from tlkit.imaging.resize import crop, decode_resized
@@ -38,27 +37,35 @@ FORMAT = 2
 MANIFEST, LABELS, INFO = "manifest.csv", "labels.txt", "dataset.json"
 REJECTED, NOTES, DUPLICATES = "rejected.csv", "notes.csv", "duplicates.csv"
 REPORT = "report.html"
-
+COLUMNS = (
+    *("id", "path", "sha256", "width", "height", "label", "split", "group"),
+    *("box", "shape", "annotation"),
+)
 AGAIN = "Run tlkit prepare again with --overwrite."
+
+# Many times as fast as dataclasses.astuple, which copies.
+_values = operator.attrgetter(*COLUMNS)
 
 
 @dataclass(frozen=True)
 class Example:
-    """One thing to classify: an image, or a box of one.
+    """One image to classify, or a box of one; `prepare` fills it in step by step.
 
     Attributes:
-        id: Unique in its manifest; the same for the same path, box and label.
+        id: Unique in its manifest; the same for the same path, box, shape and label.
         path: POSIX, relative to the source root. A JSON holds its image inside.
         sha256: Of the encoded image.
         width: Of the whole image, upright, in pixels.
         height: Likewise.
-        label: One of the labels; of a multi-label data set several, "|" between.
-        split: One of SPLITS.
-        group: Examples of one group are never parted by a split.
-        box: x0, y0, x1, y1 in pixels of the upright image, x1 and y1 outside of it;
-            None for the whole image.
+        labels: One; in a multi-label data set one or several, in natural order.
+        split: One of SPLITS. In prepare "" until it is drawn, or what the source gives.
+        group: Examples of one group are in the same split.
+        box: x0, y0, x1, y1 in pixels of the upright image, x1 and y1 exclusive; None
+            for the whole image.
         shape: What was drawn, as JSON; "" where nothing was.
-        annotation: Path of the annotation, relative to the source root; "" for none.
+        annotation: The annotation file, relative to the source root; "" for none.
+        shown: In prepare, the file that the user would look at.
+        existing: In prepare, the split is that of the existing data set.
     """
 
     id: str
@@ -66,17 +73,24 @@ class Example:
     sha256: str
     width: int
     height: int
-    label: str
-    split: str
-    group: str
-    box: tuple[int, int, int, int] | None = None
+    labels: tuple[str, ...]
+    split: str = ""
+    group: str = ""
+    box: Box | None = None
     shape: str = ""
     annotation: str = ""
+    shown: str = field(default="", compare=False, repr=False)
+    existing: bool = field(default=False, compare=False, repr=False)
 
+    @property
+    def label(self) -> str:
+        """The label; of several, all of them with "|" between."""
+        return BETWEEN.join(self.labels)
 
-COLUMNS = tuple(column.name for column in dataclasses.fields(Example))
-# Many times as fast as dataclasses.astuple, which copies.
-_values = operator.attrgetter(*COLUMNS)
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The sort key of a manifest: by path in natural order, then by box."""
+        return natural_key(self.path), self.box or (), self.labels, self.shape
 
 
 def read_example(
@@ -96,6 +110,7 @@ def read_example(
     Raises:
         Unusable: It cannot be read, or is not what it was at prepare.
     """
+    file = str(source / example.path)
     try:
         data = read_bytes(source / example.path)
     except Unusable as error:
@@ -104,18 +119,13 @@ def read_example(
             error.reason, error.detail, file=error.file, hint=hint
         ) from error
     if hashlib.sha256(data).hexdigest() != example.sha256:
-        raise Unusable(
-            "changed",
-            "It is not the image it was when the data set was prepared.",
-            file=str(source / example.path),
-            hint=AGAIN,
-        )
+        detail = "It is not the image it was when the data set was prepared."
+        raise Unusable("changed", detail, file=file, hint=AGAIN)
     try:
         if size is not None:
             return decode_resized(data, size, resize, example.box)
         pixels = decode(data).pixels
     except Unusable as error:
-        file = str(source / example.path)
         raise Unusable(error.reason, error.detail, file=file) from error
     return pixels if example.box is None else crop(pixels, example.box)
 
@@ -129,7 +139,7 @@ class Manifest:
         source: The root that the paths of the examples start from.
         labels: The class order.
         examples: All of them.
-        digest: sha256 over labels and examples; where they are does not enter.
+        checksum: sha256 over labels and examples, wherever they are.
         info: The content of dataset.json.
     """
 
@@ -141,7 +151,7 @@ class Manifest:
     info: dict[str, Any] = field(compare=False, repr=False)
 
     def of(self, split: str) -> tuple[Example, ...]:
-        """The examples of a side of the split.
+        """Return the examples of a split.
 
         Args:
             split: One of SPLITS.
@@ -153,18 +163,14 @@ class Manifest:
 
     @property
     def multi_label(self) -> bool:
-        """Whether an example may have several labels."""
+        """True if an example may have several labels."""
         return bool(self.info.get("multi_label"))
 
-    def labels_of(self, example: Example) -> tuple[str, ...]:
-        """The labels of an example: one, or several in a multi-label data set."""
-        return _labels(example, self.multi_label)
-
     def targets(self, examples: str | Sequence[Example]) -> np.ndarray:
-        """The class indices of examples that have one label each.
+        """Return the class indices of examples that have one label each.
 
         Args:
-            examples: A side of the split, or examples.
+            examples: A split, or examples.
 
         Returns:
             int64 [N], indices into `labels`.
@@ -173,33 +179,29 @@ class Manifest:
         index = {label: i for i, label in enumerate(self.labels)}
         return np.array([index[example.label] for example in chosen], np.int64)
 
-    def shares(self, examples: str | Sequence[Example]) -> np.ndarray:
-        """Which example is of which class, for one label each or several.
+    def multi_hot(self, examples: str | Sequence[Example]) -> np.ndarray:
+        """Return the classes of examples that have one label each, or several.
 
         Args:
-            examples: A side of the split, or examples.
+            examples: A split, or examples.
 
         Returns:
             float32 [N, n]: 1 in the columns of the example's labels, else 0.
         """
         chosen = self.of(examples) if isinstance(examples, str) else examples
         index = {label: i for i, label in enumerate(self.labels)}
-        shares = np.zeros((len(chosen), len(self.labels)), np.float32)
-        for row, example in zip(shares, chosen, strict=True):
-            row[[index[label] for label in self.labels_of(example)]] = 1
-        return shares
+        found = np.zeros((len(chosen), len(self.labels)), np.float32)
+        for row, example in zip(found, chosen, strict=True):
+            row[[index[label] for label in example.labels]] = 1
+        return found
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Count the examples.
 
         Returns:
-            For each label, in order, the number on each side, zeros included.
+            For each label, in order, the number in each split, zeros included.
         """
-        number = Counter(
-            (label, example.split)
-            for example in self.examples
-            for label in self.labels_of(example)
-        )
+        number = Counter((label, e.split) for e in self.examples for label in e.labels)
         return {
             label: {split: number[label, split] for split in SPLITS}
             for label in self.labels
@@ -207,14 +209,19 @@ class Manifest:
 
     @classmethod
     def read(
-        cls, directory: Path | str, *, as_it_is: bool = False, find_source: bool = True
+        cls,
+        directory: Path | str,
+        *,
+        allow_changes: bool = False,
+        find_source: bool = True,
     ) -> Manifest:
         """Read a data set directory and check that it holds together.
 
         Args:
             directory: What prepare wrote.
-            as_it_is: Take it even if it was changed since, or parts a group.
-            find_source: Look whether its images are still there.
+            allow_changes: Take it even if it was changed since, or if a group is in
+                several splits.
+            find_source: Check that its images are still there.
 
         Returns:
             The manifest.
@@ -226,23 +233,31 @@ class Manifest:
         directory = Path(directory)
         info = _read_info(directory)
         labels = _read_labels(directory / LABELS)
-        examples = _read_examples(directory / MANIFEST)
         multi_label = bool(info.get("multi_label"))
-        _check(directory, labels, examples, multi_label=multi_label, parted=as_it_is)
-        checksum = digest_of(labels, examples)
-        if checksum != info["checksum"] and not as_it_is:
+        examples = _read_examples(directory / MANIFEST, multi_label=multi_label)
+        _check(directory, labels, examples, allow_split_groups=allow_changes)
+        checksum = checksum_of(labels, examples)
+        if checksum != info["checksum"] and not allow_changes:
             changed = MANIFEST if list(labels) == info.get("labels") else LABELS
             raise DatasetError(
-                f"{directory / changed} was changed since it was prepared: the digest "
-                f"is {checksum[:12]}, {INFO} says {str(info['checksum'])[:12]}.",
+                f"{directory / changed} was changed since it was prepared: its "
+                f"checksum is {checksum[:12]}, {INFO} has {info['checksum']!s:.12}.",
                 hint=f"Put the file back as it was. Or: {AGAIN}",
             )
-        source = _find_source(directory, info) if find_source else _source(info)
+        source = _find_source(directory, info, must_exist=find_source)
         return cls(directory, source, labels, examples, checksum, info)
 
 
-def digest_of(labels: Sequence[str], examples: Iterable[Example]) -> str:
-    """The digest of a data set's content, whatever its place and file format."""
+class Info(dict[str, Any]):
+    """The content of dataset.json, or an object in it, which users may edit."""
+
+    def __missing__(self, key: str) -> Any:
+        """Refuse a key that was removed or misspelled."""
+        raise DatasetError(f"{INFO} has no {key!r}.", hint=f"Put it back. Or: {AGAIN}")
+
+
+def checksum_of(labels: Sequence[str], examples: Iterable[Example]) -> str:
+    """Compute the checksum of a data set's content, wherever it is."""
     checksum = hashlib.sha256(json.dumps([FORMAT, *labels]).encode())
     for example in examples:
         checksum.update(b"\n" + json.dumps(_values(example)).encode())
@@ -277,8 +292,8 @@ def write_table(
         quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         plain.writerow(columns)
         for row in rows:
-            odd = any("\r" in str(value) for value in row)
-            (quoted if odd else plain).writerow(row)
+            returns = any("\r" in str(value) for value in row)
+            (quoted if returns else plain).writerow(row)
 
 
 def _row(example: Example) -> list[object]:
@@ -288,7 +303,7 @@ def _row(example: Example) -> list[object]:
     return row
 
 
-def _read_info(directory: Path) -> dict[str, Any]:
+def _read_info(directory: Path) -> Info:
     if not directory.is_dir():
         what = "is not a directory" if directory.exists() else "does not exist"
         command = ("tlkit", "prepare", "PHOTOS", "--out", str(directory))
@@ -302,16 +317,22 @@ def _read_info(directory: Path) -> dict[str, Any]:
             + shlex.join(("tlkit", "prepare", str(directory), "--out", "DATASET")),
         )
     try:
-        info = json.loads(_text(path))
+        info = json.loads(_text(path), object_hook=Info)
     except ValueError as error:
         raise DatasetError(f"{path} is not JSON: {error}.", hint=AGAIN) from error
-    if not isinstance(info, dict) or "checksum" not in info:
+    if not isinstance(info, Info) or "checksum" not in info:
         raise DatasetError(f"{path} is not from tlkit prepare.", hint=AGAIN)
     if info.get("format", FORMAT) != FORMAT:
         raise DatasetError(
             f"{path} has format {info['format']}, this tlkit reads {FORMAT}.",
             hint=AGAIN,
         )
+    for key in ("source", "options", "counts"):
+        if not isinstance(info.get(key) or Info(), Info):
+            raise DatasetError(
+                f"{path}: {key!r} must be an object, got {info[key]!r}.",
+                hint=f"Put it back. Or: {AGAIN}",
+            )
     return info
 
 
@@ -330,21 +351,25 @@ def _read_labels(path: Path) -> tuple[str, ...]:
     return labels
 
 
-def _read_examples(path: Path) -> tuple[Example, ...]:
+def _read_examples(path: Path, *, multi_label: bool) -> tuple[Example, ...]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.reader(file)
             if tuple(next(rows, ())) != COLUMNS:
                 columns = ",".join(COLUMNS)
                 raise DatasetError(f"{path}: the first line is not {columns}.")
-            return tuple(_example(path, rows.line_num, row) for row in rows)
+            return tuple(
+                _example(path, rows.line_num, row, multi_label) for row in rows
+            )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path} cannot be read: {error}.", hint=AGAIN) from error
 
 
-def _example(path: Path, line: int, row: list[str]) -> Example:
+def _example(path: Path, line: int, row: list[str], multi_label: bool) -> Example:
     try:
         values: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
+        label = values.pop("label")
+        values["labels"] = tuple(label.split(BETWEEN)) if multi_label else (label,)
         values["width"], values["height"] = int(values["width"]), int(values["height"])
         values["box"] = _box(values["box"])
         return Example(**values)
@@ -361,34 +386,27 @@ def _box(text: str) -> tuple[int, int, int, int] | None:
     return x0, y0, x1, y1
 
 
-def _labels(example: Example, multi_label: bool) -> tuple[str, ...]:
-    return tuple(example.label.split(BETWEEN)) if multi_label else (example.label,)
-
-
 def _check(
     directory: Path,
     labels: tuple[str, ...],
     examples: tuple[Example, ...],
     *,
-    multi_label: bool,
-    parted: bool,
+    allow_split_groups: bool,
 ) -> None:
     known = set(labels)
     ids: set[str] = set()
-    sides: dict[str, str] = {}
+    splits: dict[str, str] = {}
     for example in examples:
+        split = splits.setdefault(example.group, example.split)
         fault = ""
-        if not known.issuperset(_labels(example, multi_label)):
+        if not known.issuperset(example.labels):
             fault = f"label {example.label!r} is not in {LABELS}"
         elif example.split not in SPLITS:
             fault = f"split {example.split!r} is none of {', '.join(SPLITS)}"
         elif example.id in ids:
             fault = f"id {example.id} is there twice"
-        elif (
-            sides.setdefault(example.group, example.split) != example.split
-            and not parted
-        ):
-            fault = f"group {example.group} is on both sides of a split"
+        elif split != example.split and not allow_split_groups:
+            fault = f"group {example.group} is in {split} and in {example.split}"
         if fault:
             raise DatasetError(
                 f"{directory / MANIFEST}, {example.path}: {fault}.",
@@ -397,29 +415,25 @@ def _check(
         ids.add(example.id)
 
 
-def _source(info: dict[str, Any]) -> Path:
-    named = info.get("source")
-    return Path(str(named.get("path", "")) if isinstance(named, dict) else "")
-
-
-def _find_source(directory: Path, info: dict[str, Any]) -> Path:
-    named = info.get("source")
-    named = named if isinstance(named, dict) else {}
-    absolute, relative = str(named.get("path", "")), str(named.get("relative", ""))
+def _find_source(directory: Path, info: Info, *, must_exist: bool) -> Path:
+    recorded = info.get("source") or {}
+    absolute = str(recorded.get("path", ""))
+    relative = str(recorded.get("relative", ""))
+    if not must_exist:
+        return Path(absolute)
     # The second finds a data set that was moved together with its photos.
-    candidates = [Path(absolute)] if absolute else []
-    candidates += [(directory / relative).resolve()] if relative else []
-    if candidates and directory.resolve() in candidates[-1].parents:
-        candidates.reverse()  # it has its images inside
-    for candidate in candidates:
-        if candidate.is_dir():
-            return candidate
-    places = (
-        " nor in ".join(map(str, dict.fromkeys(candidates)))
-        or "any place that is named"
+    places = [Path(absolute)] if absolute else []
+    places += [(directory / relative).resolve()] if relative else []
+    if places and directory.resolve() in places[-1].parents:
+        places.reverse()  # it has its images inside
+    for place in places:
+        if place.is_dir():
+            return place
+    named = (
+        " nor in ".join(map(str, dict.fromkeys(places))) or "any place that is named"
     )
     raise DatasetError(
-        f"The photos of {directory} are not in {places}.",
+        f"The photos of {directory} are not in {named}.",
         hint=f'Put them back, or write their new place as "path" under "source" in '
         f"{directory / INFO}.",
     )

@@ -1,4 +1,4 @@
-"""What prepare was asked for in, checked; and what that means for the split, out."""
+"""The options of prepare, and the shares of the split that follow from them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tlkit.dataset import formats as sources
-from tlkit.dataset.duplicates.similar import ABOVE
-from tlkit.dataset.formats import ImageRecord, ReaderOptions
+from tlkit.dataset.duplicates.similar import MIN_COSINE
+from tlkit.dataset.formats import FORMATS, ReaderOptions
+from tlkit.dataset.records import ImageRecord
 from tlkit.dataset.splitting.examples import Labeling
 from tlkit.errors import DatasetError, UsageError, unknown_name
 
@@ -18,9 +18,9 @@ TEST = 0.15
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for, as `prepare` takes it."""
+    """What `prepare` was asked for, as dataset.json records it."""
 
-    source: str = "auto"
+    format: str = "auto"
     labeling: Labeling = field(default_factory=Labeling)
     reading: ReaderOptions = field(default_factory=ReaderOptions)
     val: float | None = None
@@ -29,69 +29,74 @@ class Options:
     group_by: str | None = None
     keep_conflicts: bool = False
     near: bool = True
-    turned: bool = False
+    rotated: bool = False
+    # What the features are of, and for `tlkit.embedder` its network and weights.
     similar: str = ""
-    similar_above: float = ABOVE
+    similar_backbone: str = ""
+    similar_weights: str = ""
+    similar_above: float = MIN_COSINE
     corrections: str | None = None
 
     def check(self, workers: int | None) -> None:
-        """Refuse what cannot be meant, before anything slow starts."""
-        known = ("auto", *sources.FORMATS)
-        if self.source not in known:
-            error = unknown_name("source", self.source, known)
+        """Refuse values that make no sense, before anything slow starts."""
+        known = ("auto", *FORMATS)
+        if self.format not in known:
+            error = unknown_name("format", self.format, known)
             raise error
         self.labeling.check()
-        for side, share in (("val", self.val), ("test", self.test)):
-            if share is not None and not 0 <= share < 1:
-                raise UsageError(
-                    f"{side} is a share of the images, at least 0 and below 1. "
-                    f"Received: {share}."
-                )
-        val = VAL if self.val is None else self.val
-        test = TEST if self.test is None else self.test
-        if val + test >= 1:
-            raise UsageError(
-                f"val and test leave nothing for train: {val} + {test} is not below 1."
-            )
+        shares = {"val": self.val, "test": self.test}
+        asked = {split: share for split, share in shares.items() if share is not None}
+        for split, share in asked.items():
+            if not 0 <= share < 1:
+                raise UsageError(f"{split} must be >= 0 and < 1, got {share}.")
+        _check_sum(asked)
         if self.seed < 0:
-            raise UsageError(f"seed is at least 0. Received: {self.seed}.")
-        if self.turned and not self.near:
+            raise UsageError(f"seed must be >= 0, got {self.seed}.")
+        if self.rotated and not self.near:
             raise UsageError(
-                "Turned copies are near copies: --rotated and --no-near exclude each "
-                "other."
+                "Rotated duplicates are near duplicates: --rotated and --no-near "
+                "exclude each other.",
+                hint="Remove one of them.",
             )
         if not 0 < self.similar_above <= 1:
             raise UsageError(
-                "similar_above is a cosine above 0, 1 at most. Received: "
+                "similar_above is a cosine and must be > 0 and <= 1, got "
                 f"{self.similar_above}."
             )
         if workers is not None and workers < 0:
-            raise UsageError(f"workers is at least 0. Received: {workers}.")
+            raise UsageError(f"workers must be >= 0, got {workers}.")
 
 
 def fractions(
     place: Path, records: Iterable[ImageRecord], options: Options
 ) -> dict[str, float]:
-    """Decide what to draw."""
+    """Return the share to draw of each split that the source does not give."""
     given = {record.split for record in records} - {None}
-    for side, share in (("val", options.val), ("test", options.test)):
-        if share is not None and side in given:
+    asked = {"val": options.val, "test": options.test}
+    for split, share in asked.items():
+        if share is not None and split in given:
             raise UsageError(
-                f"{place} gives the {side} side itself, so no share can be given.",
-                hint=f"Leave --{side} away, or make those images train ones.",
+                f"{place} gives the {split} split itself, so no share can be drawn.",
+                hint=f"Remove --{split}, or make those images train ones.",
             )
     if given and "train" not in given:
-        sides = " and ".join(sorted(map(str, given)))
-        raise DatasetError(f"{place} holds {sides}, but no train folder.")
-    usual = usual_shares(given)
-    asked = {"val": options.val, "test": options.test}
-    return {
-        side: usual[side] if share is None else share
-        for side, share in asked.items()
-        if side not in given
-    }
+        splits = " and ".join(sorted(map(str, given)))
+        raise DatasetError(f"{place} holds {splits}, but no train folder.")
+    shares = default_shares(given) | {k: v for k, v in asked.items() if v is not None}
+    shares = {split: share for split, share in shares.items() if split not in given}
+    _check_sum(shares)
+    return shares
 
 
-def usual_shares(given: Container[str | None]) -> dict[str, float]:
-    """The shares that are drawn where none were asked for."""
+def default_shares(given: Container[str | None]) -> dict[str, float]:
+    """Return the shares that are drawn where none were asked for."""
     return {"val": VAL, "test": 0.0 if "val" in given else TEST}
+
+
+def _check_sum(shares: dict[str, float]) -> None:
+    if sum(shares.values()) >= 1:
+        terms = " + ".join(map(str, shares.values()))
+        raise UsageError(
+            f"{' and '.join(shares)} leave nothing for train: {terms} must be < 1.",
+            hint="Lower --val or --test.",
+        )

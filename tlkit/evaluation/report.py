@@ -13,7 +13,7 @@ import pandas as pd
 from tlkit import files
 from tlkit.config import val_chooses
 from tlkit.dataset.manifest import Example, Manifest
-from tlkit.dataset.splitting.examples import BETWEEN
+from tlkit.dataset.records import BETWEEN
 from tlkit.errors import RunError
 from tlkit.evaluation.postprocessing import postprocessing_of
 from tlkit.evaluation.tta import view_maker
@@ -91,7 +91,7 @@ def scored_split(manifest: Manifest, split: str, scores: np.ndarray) -> ScoredSp
     """
     examples = manifest.of(split)
     groups = tuple(example.group for example in examples)
-    return ScoredSplit(split, manifest.shares(examples), scores, groups)
+    return ScoredSplit(split, manifest.multi_hot(examples), scores, groups)
 
 
 def _write_predictions(

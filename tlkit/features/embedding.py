@@ -86,6 +86,16 @@ class Embedder:
         model = self.config.model
         return f"{model.backbone} to {model.cut}, {model.size} px, {model.weights}"
 
+    @property
+    def backbone(self) -> str:
+        """The name of the network."""
+        return self.config.model.backbone
+
+    @property
+    def weights(self) -> str:
+        """The weights of the network: a name or a file, "" for the default."""
+        return self.config.model.weights or ""
+
     def __call__(self, root: Path, paths: Sequence[str]) -> np.ndarray:
         """Compute the feature vectors of images.
 
@@ -201,7 +211,7 @@ def features_of(
 def _example(path: str, sha256: str) -> Example:
     return Example(
         id=path, path=path, sha256=sha256,
-        width=0, height=0, label="", split="", group="",
+        width=0, height=0, labels=(), split="", group="",
     )  # fmt: skip
 
 

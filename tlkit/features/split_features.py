@@ -59,7 +59,7 @@ class SplitFeatures:
         examples = manifest.of(split)
         found = extractor.extract(examples, views, task) if views else None
         vectors = found[0] if found else None
-        return cls(examples, manifest.shares(examples), extractor, vectors)
+        return cls(examples, manifest.multi_hot(examples), extractor, vectors)
 
     def account(self) -> dict[str, Any]:
         """Return whether its features are kept, and what computing them has cost."""

@@ -11,7 +11,7 @@ import pandas as pd
 import tensorflow as tf
 
 from tlkit import files
-from tlkit.dataset.splitting.examples import BETWEEN
+from tlkit.dataset.records import BETWEEN
 from tlkit.metrics.multilabel import measure_labels
 from tlkit.tasks.prediction import Prediction, ScoredSplit
 from tlkit.workers import Aside

@@ -87,7 +87,7 @@ class Trainer:
         self.clock = clock
         self.progress = progress
         self.watching = watching
-        self.truth = manifest.shares("val")
+        self.truth = manifest.multi_hot("val")
         self.candidates: list[Candidate] = []
         self.held_out: list[Candidate] = []
         self.phases: list[Phase] = []

@@ -13,7 +13,7 @@ from tlkit.dataset.annotations.shapes import rectangle
 from tlkit.dataset.check.check import Checked, check
 from tlkit.dataset.check.leaks import DuplicateIndex, Finding
 from tlkit.dataset.check.read_split import SplitImage
-from tlkit.dataset.duplicates.find import Pair
+from tlkit.dataset.duplicates.pairs import Pair
 from tlkit.dataset.formats import Annotation, ImageRecord, ParsedSource
 from tlkit.dataset.manifest import MANIFEST, Manifest
 from tlkit.dataset.prepare import prepare
@@ -68,8 +68,8 @@ def test_duplicates_of_each_kind_are_reported(split, draw):
     assert near.distance is not None
     turned = check(split, rotated=True, workers=0)
     assert [
-        (f.file, f.match, f.detail) for f in turned.findings if f.kind == "turned"
-    ] == [("test/bar/mirrored.png", "train/bar/2.png", "mirrored")]
+        (f.file, f.match, f.detail) for f in turned.findings if f.kind == "rotated"
+    ] == [("test/bar/mirrored.png", "train/bar/2.png", "flipped")]
     assert turned.verdict == ("3 images of test are duplicates of train images.",)
 
 
@@ -232,7 +232,7 @@ def test_a_manifest_that_parts_a_group(dataset):
     group = next(e for e in manifest.examples if e.split == "train").group
     other = next(e for e in manifest.examples if e.split == "test")
     (dataset / MANIFEST).write_text(text.replace(f",{other.group},", f",{group},"))
-    with pytest.raises(DatasetError, match="both sides"):
+    with pytest.raises(DatasetError, match="is in test and in train"):
         Manifest.read(dataset)
     found = check(dataset, workers=0)
     assert [(f.kind, f.file) for f in found.findings] == [
@@ -294,9 +294,12 @@ def test_pairs_that_a_search_leaves_out_are_reported():
 
 
 def test_rotations_are_reported_from_the_later_split():
-    pair = Pair(0, 1, "turned", 2, False, "turned by 90")
-    assert across("a:train b:test", pair) == [("turned", "b", "a", 2, "turned by 90")]
-    assert across("a:test b:train", pair) == [("turned", "a", "b", 2, "turned by 270")]
+    pair = Pair(0, 1, "rotated", 2, False, "rotated by 90")
+    found = across("a:train b:test", pair)
+    assert found == [("rotated", "b", "a", 2, "rotated by 90")]
+    assert across("a:test b:train", pair) == [
+        ("rotated", "a", "b", 2, "rotated by 270")
+    ]
 
 
 def test_the_same_file_in_two_splits():
@@ -329,7 +332,7 @@ def test_planted_leaks_in_real_photos(shared_data, tmp_path):
     assert [(f.kind, f.file.split("/")[-1], f.detail) for f in found.findings] == [
         ("exact", "1 exact.jpg", ""),
         ("near", "2 small.jpg", ""),
-        ("turned", "3 turned.jpg", "turned by 270"),
+        ("rotated", "3 turned.jpg", "rotated by 270"),
     ]
     assert found.verdict == ("3 images of val are duplicates of train images.",)
 

@@ -153,7 +153,7 @@ def test_files_of_convert_are_none_of_the_next_source(folder, tmp_path, to):
     assert table(tmp_path / "data", "rejected.csv") == []
     info = json.loads((tmp_path / "data" / "dataset.json").read_text())
     own = {"convert.json", "dropped_fields.csv", "rejected.csv", "renamed_files.csv"}
-    assert set(info["source"]["lists"]) >= own
+    assert set(info["source"]["annotation_files"]) >= own
 
 
 def test_files_that_are_only_called_like_those_of_convert(folder, tmp_path):
@@ -384,9 +384,9 @@ def test_options_that_cannot_be_meant(folder, tmp_path, options, words):
 
 def test_places_that_must_not_be_written_to(folder, tmp_path):
     folder.both("1", CAT)
-    with pytest.raises(UsageError, match="lies within"):
+    with pytest.raises(UsageError, match="is inside"):
         convert(folder.root, folder.root / "out", to="coco")
-    with pytest.raises(UsageError, match="lies within"):
+    with pytest.raises(UsageError, match="is inside"):
         convert(folder.root / "1.json", folder.root / "out", to="coco")
     with pytest.raises(UsageError, match="would be replaced"):
         convert(folder.root, tmp_path, to="coco", overwrite=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tlkit.dataset.convert.names import flat, unique_names
-from tlkit.dataset.inspection.image_info import ImageInfo
+from tlkit.dataset.records import ImageInfo
 
 
 def info(path: str, format: str = "JPEG") -> ImageInfo:

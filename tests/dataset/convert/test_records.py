@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from tlkit.dataset.annotations.shapes import Shape, rectangle
 from tlkit.dataset.convert.records import make_images
-from tlkit.dataset.inspection.image_info import ImageInfo
-from tlkit.dataset.records import Annotation, ImageRecord
+from tlkit.dataset.records import Annotation, ImageInfo, ImageRecord
 
 BOX = rectangle((1, 2, 5, 9))
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.dataset.conftest import seen
 from tlkit.dataset.duplicates.compare import MAX_SPOT_SAME, difference
-from tlkit.dataset.inspection.image_info import Look
+from tlkit.dataset.inspection.image_info import Thumbnails
 
 
 def test_color_tells_apart_but_not_from_a_gray_copy(draw):
@@ -19,8 +19,8 @@ def test_color_tells_apart_but_not_from_a_gray_copy(draw):
     other[30:70, 30:70] = (40, 121, 40)
     gray = np.repeat(np.array(Image.fromarray(pixels).convert("L"))[..., None], 3, 2)
     red = seen(pixels)
-    assert difference(red.look, seen(other).look) == float("inf")
-    assert difference(red.look, seen(gray).look) < 2
+    assert difference(red.thumbnails, seen(other).thumbnails) == float("inf")
+    assert difference(red.thumbnails, seen(gray).thumbnails) < 2
 
 
 def test_a_small_mark_tells_apart(draw):
@@ -28,7 +28,7 @@ def test_a_small_mark_tells_apart(draw):
     marked = pixels.copy()
     marked[100:110, 200:212] = 0
     marked[100:110, 40:52] = 255
-    spot = difference(seen(pixels).look, seen(marked).look)
+    spot = difference(seen(pixels).thumbnails, seen(marked).thumbnails)
     assert spot > MAX_SPOT_SAME
 
 
@@ -36,10 +36,10 @@ def test_difference_by_hand():
     base = np.zeros((128, 128), np.uint8)
     base[:, 40:80] = 200
     gray = np.zeros((32, 32, 3), np.uint8)
-    one = Look(base, gray)
+    one = Thumbnails(base, gray)
     assert difference(one, one) == 0
 
-    def swapped(side: int) -> Look:
+    def swapped(side: int) -> Thumbnails:
         # as much white on black as black on white: neither mean nor deviation changes
         luma = base.copy()
         luma[20 : 20 + side, 20 : 20 + side] = 200

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.dataset.conftest import seen
 from tlkit.dataset.duplicates import similar
-from tlkit.dataset.duplicates.find import Pair
+from tlkit.dataset.duplicates.pairs import Pair
 from tlkit.dataset.duplicates.similar import find_similar
 from tlkit.dataset.prepare import prepare
 from tlkit.errors import DatasetError, UsageError
@@ -47,7 +47,7 @@ def test_copies_are_not_told_again_and_exact_ones_not_looked_at(draw, tmp_path):
 
     info = images(draw, 4)
     known = [Pair(0, 1, "exact"), Pair(0, 2, "near", 3)]
-    found = find_similar(tmp_path, info, known, features=features)
+    found = find_similar(tmp_path, info, known, features)
     assert asked == [(tmp_path, ["0.png", "2.png", "3.png"])]
     assert [(p.first, p.second, p.distance) for p in found] == [(0, 3, 0), (2, 3, 0)]
 
@@ -59,7 +59,7 @@ def test_blocks_give_what_one_piece_gives():
     rows[1200] = rows[3] * 2
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     cosines = np.triu(unit @ unit.T, k=1)
-    found = similar.like_rows(rows, 0.97)
+    found = similar.similar_rows(rows, 0.97)
     pairs = {(i, j) for i, j, _ in found}
     assert (3, 1200) in pairs
     assert {tuple(p) for p in np.argwhere(cosines > 0.971).tolist()} <= pairs
@@ -72,14 +72,14 @@ def test_what_cannot_be_searched(draw, tmp_path, monkeypatch):
     info = images(draw, 3)
 
     def search(features):
-        return find_similar(tmp_path, info, [], features=features)
+        return find_similar(tmp_path, info, [], features)
 
-    with pytest.raises(DatasetError, match=r"Received: \[2, 4\]"):
+    with pytest.raises(DatasetError, match=r"got \[2, 4\]"):
         search(lambda root, paths: np.ones((2, 4), np.float32))
     with pytest.raises(DatasetError, match="finite"):
         search(lambda root, paths: np.full((3, 4), np.nan, np.float32))
-    monkeypatch.setattr(similar, "MOST", 2)
-    with pytest.raises(UsageError, match="takes 2 at most"):
+    monkeypatch.setattr(similar, "MAX_IMAGES", 2)
+    with pytest.raises(UsageError, match="2 at most"):
         search(fan(0, 1, 2))
     assert find_similar(tmp_path, info[:1], [], features=fan(0)) == []
 
@@ -105,7 +105,7 @@ def photos(draw, tmp_path):
     return tmp_path / "photos"
 
 
-def test_prepare_groups_turned_and_similar_images(photos, tmp_path):
+def test_prepare_groups_rotated_and_similar_images(photos, tmp_path):
     def corners(root, paths):
         """One direction each, but for bar/1 and bar/2."""
         rows = np.eye(len(paths), dtype=np.float32)
@@ -114,7 +114,7 @@ def test_prepare_groups_turned_and_similar_images(photos, tmp_path):
         return rows
 
     made = prepare(
-        photos, tmp_path / "data", turned=True, similar=corners, test=0, workers=0
+        photos, tmp_path / "data", rotated=True, similar=corners, test=0, workers=0
     )
     groups: dict[str, set[str]] = {}
     for example in made.examples:
@@ -125,13 +125,13 @@ def test_prepare_groups_turned_and_similar_images(photos, tmp_path):
         ["disc/0.png", "disc/mirrored.jpg"],
     ]
     with (made.directory / "duplicates.csv").open() as file:
-        rows = {(r["file"], r["kind"], r["turn"]) for r in csv.DictReader(file)}
-    assert ("bar/mirrored.jpg", "turned", "mirrored") in rows
+        rows = {(r["file"], r["kind"], r["transform"]) for r in csv.DictReader(file)}
+    assert ("bar/mirrored.jpg", "rotated", "flipped") in rows
     assert ("bar/2.png", "similar", "") in rows
     assert len(rows) == 6
-    assert made.info["options"]["turned"] is True
+    assert made.info["options"]["rotated"] is True
     assert made.info["options"]["similar"] == "corners"
-    assert made.info["counts"]["turned_groups"] == 2
+    assert made.info["counts"]["rotated_groups"] == 2
     assert made.info["counts"]["similar_groups"] == 1
 
 
@@ -143,6 +143,6 @@ def test_neither_is_looked_for_unasked(photos, tmp_path):
 
 def test_options_that_cannot_be_meant(photos, tmp_path):
     with pytest.raises(UsageError, match="--rotated and --no-near"):
-        prepare(photos, tmp_path / "data", turned=True, near=False)
+        prepare(photos, tmp_path / "data", rotated=True, near=False)
     with pytest.raises(UsageError, match="similar_above"):
         prepare(photos, tmp_path / "data", similar_above=1.5)

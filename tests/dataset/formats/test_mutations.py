@@ -32,7 +32,7 @@ from tlkit.dataset.annotations.annotations_file import read_annotations
 from tlkit.dataset.annotations.shapes import mask_shape, orient
 from tlkit.dataset.formats import FORMATS, Rejected
 from tlkit.dataset.formats.labelme import LabelmeFile, parse_file
-from tlkit.dataset.inspection.image_info import Examined, examine
+from tlkit.dataset.inspection.image_info import Inspected, inspect_image
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.splitting.examples import Labeling
 from tlkit.errors import DatasetError
@@ -204,11 +204,11 @@ def place(tmp_path_factory):
 def test_facts(place, kind, edits):
     (place / "1.jpg").write_bytes(edited(IMAGES[kind], edits))
     with bounded():
-        found = examine(place, "1.jpg")
+        found = inspect_image(place, "1.jpg")
     if isinstance(found, Rejected):
         assert found.reason not in {"", "no-memory"}
     else:
-        assert isinstance(found, Examined)
+        assert isinstance(found, Inspected)
         assert found.info.width * found.info.height <= DECODED_MAX_PIXELS
 
 
@@ -523,7 +523,7 @@ def test_sources(place, name, draw, how):
             manifest = prepare(
                 root,
                 out,
-                source=name,
+                format=name,
                 label_by=how.label_by,
                 multi_label=how.multi_label,
                 pad=how.pad,
@@ -552,7 +552,7 @@ def test_the_samples_are_good(tmp_path, name):
     manifest = prepare(
         tmp_path / "source",
         tmp_path / "data",
-        source=name,
+        format=name,
         label_by=None if name in {"folders", "quickdraw"} else "shapes",
         val=0,
         test=0,

@@ -234,7 +234,7 @@ def test_prepares_drawings(tmp_path):
     assert manifest.info["source"]["path"] == str(out / "images")
     assert manifest.info["source"]["relative"] == "images"
     assert manifest.info["source"]["origin"] == str(tmp_path / "in")
-    assert manifest.info["source"]["lists"] == ["cat.ndjson", "dog.ndjson"]
+    assert manifest.info["source"]["annotation_files"] == ["cat.ndjson", "dog.ndjson"]
     assert manifest.info["counts"]["rejected"] == {}
     with pytest.raises(UsageError, match=r"limit must be >= 1, got 0"):
         prepare(tmp_path / "in", out, limit=0)

@@ -15,9 +15,8 @@ from tlkit.dataset.formats import ReaderOptions, detect, open_source, table
 from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.formats.table_cells import header_of, place_frame
 from tlkit.dataset.formats.table_columns import UnknownColumns, find_columns
-from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.prepare import prepare
-from tlkit.dataset.records import ImageRecord
+from tlkit.dataset.records import ImageInfo, ImageRecord
 from tlkit.errors import DatasetError, UsageError
 from tlkit.imaging.safe_read import count_lines
 
@@ -398,7 +397,7 @@ def test_several_labels(tmp_path):
 
 def test_an_empty_separator_is_refused(tmp_path):
     write(images(tmp_path, "1.jpg"), "path,label\n1.jpg,a\n")
-    with pytest.raises(UsageError, match="one character at least"):
+    with pytest.raises(UsageError, match="must be one character at least"):
         prepare(tmp_path, tmp_path / "out", separator="")
 
 
@@ -777,7 +776,7 @@ def test_prepares_a_table(photos, tmp_path):
     assert {example.annotation for example in manifest.examples} == {"labels.csv"}
     assert manifest.source == photos
     assert manifest.info["counts"]["rejected"] == {"image-missing": 1}
-    assert manifest.info["source"]["layout"] == "csv"
+    assert manifest.info["source"]["format"] == "csv"
     # By itself it is as good as in its folder.
     other = prepare(
         photos / "labels.csv",
@@ -834,8 +833,8 @@ def test_the_faults_of_the_table_come_first(photos, tmp_path):
         prepare(photos / "labels.csv", tmp_path / "out", near=False)
     first, second, third = caught.value.message.split("\n")
     assert first.startswith(f"{photos / 'labels.csv'}: expected images of two")
-    assert second.startswith("  1 rejected as image-missing, as labels.csv: Row 2")
-    assert third.startswith("  24 rejected as unlabeled, as bar_000.png")
+    assert second.startswith("  1 rejected as image-missing, such as labels.csv: Row 2")
+    assert third.startswith("  24 rejected as unlabeled, such as bar_000.png")
 
 
 def test_prepares_a_data_frame(photos, tmp_path):
@@ -845,7 +844,7 @@ def test_prepares_a_data_frame(photos, tmp_path):
     assert manifest.labels == ("bar", "dis")
     assert {example.path for example in manifest.examples} == set(names)
     assert {example.annotation for example in manifest.examples} == {""}
-    assert manifest.info["source"]["layout"] == "csv"
+    assert manifest.info["source"]["format"] == "csv"
     with pytest.raises(DatasetError, match="does not exist"):
         prepare(frame, tmp_path / "other", root=tmp_path / "none", near=False)
 
@@ -861,7 +860,7 @@ def test_a_image_on_two_sides_is_a_leak(photos, tmp_path):
     assert names[0] not in {e.path for e in manifest.of("train") + manifest.of("val")}
     assert manifest.info["counts"]["leaks"] == 1
     info = json.loads((tmp_path / "data" / "dataset.json").read_text())
-    assert info["source"]["lists"] == ["test.csv", "train.csv"]
+    assert info["source"]["annotation_files"] == ["test.csv", "train.csv"]
 
 
 def test_places_are_no_labels():

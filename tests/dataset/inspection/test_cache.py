@@ -8,81 +8,83 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tlkit.dataset.inspection import cache
 from tlkit.dataset.inspection.cache import ImageCache, image_caches, open_image_cache
-from tlkit.dataset.inspection.image_info import examine
+from tlkit.dataset.inspection.image_info import inspect_image
 from tlkit.errors import DatasetError
 
 
 @pytest.fixture
-def examined(tmp_path, draw):
+def inspected(tmp_path, draw):
     (tmp_path / "photos").mkdir()
     names = ["one é.png", "two.png"]
     for i, name in enumerate(names):
         Image.fromarray(draw(i, 0)).save(tmp_path / "photos" / name)
-    return [examine(tmp_path / "photos", name) for name in names]
+    return [inspect_image(tmp_path / "photos", name) for name in names]
 
 
-def test_what_is_written_down_comes_back(tmp_path, examined):
+def test_what_is_written_down_comes_back(tmp_path, inspected):
     image_cache = ImageCache(tmp_path / "x.sqlite")
-    for one in examined:
+    for one in inspected:
         image_cache.add(one, 10, 20)
     image_cache.close()
     image_cache = ImageCache(tmp_path / "x.sqlite")
-    paths = [one.info.path for one in examined]
-    for one in examined:
+    paths = [one.info.path for one in inspected]
+    for one in inspected:
         path = one.info.path
         assert image_cache.known(path, 10, 20) == one.info
         assert image_cache.known(path, 11, 20) is None
         assert image_cache.known(path, 10, 21) is None
-        look = image_cache.look(path)
-        np.testing.assert_array_equal(look.luma, one.look.luma)
-        np.testing.assert_array_equal(look.color, one.look.color)
+        found = image_cache.thumbnails(path)
+        np.testing.assert_array_equal(found.luma, one.thumbnails.luma)
+        np.testing.assert_array_equal(found.color, one.thumbnails.color)
     assert image_cache.known("three.png", 10, 20) is None
-    assert image_cache.hashes(paths).tolist() == [one.hash for one in examined]
-    np.testing.assert_array_equal(image_cache.fields(paths)[1], examined[1].fields)
+    assert image_cache.hashes(paths).tolist() == [one.hash for one in inspected]
+    np.testing.assert_array_equal(image_cache.fields(paths)[1], inspected[1].fields)
     image_cache.close()
 
 
 @pytest.mark.parametrize("number", [0, 1, 2**63 - 1, 2**63, 2**64 - 1])
-def test_every_hash_of_64_bits_survives(tmp_path, examined, number):
+def test_every_hash_of_64_bits_survives(tmp_path, inspected, number):
     image_cache = ImageCache(tmp_path / "x.sqlite")
-    image_cache.add(dataclasses.replace(examined[0], hash=number), 1, 1)
+    image_cache.add(dataclasses.replace(inspected[0], hash=number), 1, 1)
     image_cache.flush()
-    assert image_cache.hashes([examined[0].info.path]).tolist() == [number]
+    assert image_cache.hashes([inspected[0].info.path]).tolist() == [number]
     image_cache.close()
 
 
-def test_a_later_row_replaces_an_earlier_one(tmp_path, examined):
+def test_a_later_row_replaces_an_earlier_one(tmp_path, inspected):
     image_cache = ImageCache(tmp_path / "x.sqlite")
-    image_cache.add(examined[0], 1, 1)
-    image_cache.add(examined[0], 2, 2)
-    path = examined[0].info.path
+    image_cache.add(inspected[0], 1, 1)
+    image_cache.add(inspected[0], 2, 2)
+    image_cache.flush()
+    path = inspected[0].info.path
     assert image_cache.known(path, 1, 1) is None
-    assert image_cache.known(path, 2, 2) == examined[0].info
+    assert image_cache.known(path, 2, 2) == inspected[0].info
     image_cache.close()
 
 
-def test_sources_have_ledgers_of_their_own(tmp_path, own_cache, examined):
+def test_sources_have_caches_of_their_own(tmp_path, own_cache, inspected):
     with open_image_cache(tmp_path / "a") as image_cache:
-        image_cache.add(examined[0], 1, 1)
-    path = examined[0].info.path
+        image_cache.add(inspected[0], 1, 1)
+    path = inspected[0].info.path
     with open_image_cache(tmp_path / "b") as image_cache:
         assert image_cache.known(path, 1, 1) is None
     with open_image_cache(tmp_path / "a") as image_cache:
-        assert image_cache.known(path, 1, 1) == examined[0].info
+        assert image_cache.known(path, 1, 1) == inspected[0].info
     assert len(image_caches(own_cache)) == 2
 
 
-def test_a_damaged_ledger_is_made_again(tmp_path, own_cache, examined):
+def test_a_damaged_cache_is_made_again(tmp_path, own_cache, inspected):
     with open_image_cache(tmp_path / "a") as image_cache:
-        image_cache.add(examined[0], 1, 1)
+        image_cache.add(inspected[0], 1, 1)
     (kept,) = image_caches(own_cache)
     kept.path.write_bytes(b"not a database" * 1000)
     with open_image_cache(tmp_path / "a") as image_cache:
-        assert image_cache.known(examined[0].info.path, 1, 1) is None
-        image_cache.add(examined[0], 1, 1)
+        assert image_cache.known(inspected[0].info.path, 1, 1) is None
+        image_cache.add(inspected[0], 1, 1)
         image_cache.flush()
-        assert image_cache.known(examined[0].info.path, 1, 1) == examined[0].info
+        assert image_cache.known(inspected[0].info.path, 1, 1) == inspected[0].info
 
 
 def test_nothing_is_kept_where_nothing_may_be(tmp_path, own_cache, monkeypatch):
@@ -92,7 +94,7 @@ def test_nothing_is_kept_where_nothing_may_be(tmp_path, own_cache, monkeypatch):
     assert image_caches(own_cache) == []
 
 
-def test_the_oldest_ledgers_make_room(tmp_path, own_cache, monkeypatch):
+def test_the_oldest_caches_make_room(tmp_path, own_cache, monkeypatch):
     for i, name in enumerate("abc"):
         with open_image_cache(tmp_path / name):
             pass
@@ -117,3 +119,24 @@ def test_a_full_disk_is_told(tmp_path, own_cache, monkeypatch):
         open_image_cache(tmp_path / "a") as image_cache,
     ):
         image_cache.known("x", 1, 1)
+
+
+def test_a_locked_cache_is_left_alone(tmp_path, own_cache, inspected, monkeypatch):
+    """Another process writes to it for long: it stays, and is not used this once."""
+    with open_image_cache(tmp_path / "a") as image_cache:
+        image_cache.add(inspected[0], 1, 1)
+    path = inspected[0].info.path
+    (file,) = image_caches(own_cache)
+    monkeypatch.setattr(cache, "WAIT", 0.05)
+    other = sqlite3.connect(file.path, isolation_level=None)
+    other.execute("pragma journal_mode = delete")
+    other.execute("begin exclusive")
+    with open_image_cache(tmp_path / "a") as image_cache:
+        assert image_cache.known(path, 1, 1) is None
+        image_cache.add(inspected[1], 1, 1)
+        image_cache.flush()
+        assert image_cache.known(inspected[1].info.path, 1, 1) == inspected[1].info
+    other.execute("commit")
+    other.close()
+    with open_image_cache(tmp_path / "a") as image_cache:
+        assert image_cache.known(path, 1, 1) == inspected[0].info

@@ -7,7 +7,7 @@ from PIL import Image
 
 from tlkit.dataset.inspection import run as module
 from tlkit.dataset.inspection.cache import open_image_cache
-from tlkit.dataset.inspection.run import survey
+from tlkit.dataset.inspection.run import inspect_images
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def photos(tmp_path, draw, own_cache):
 def read(root, told, paths=None, workers=0):
     paths = paths or sorted(path.name for path in root.iterdir())
     with open_image_cache(root) as image_cache:
-        return survey(root, paths, image_cache, workers=workers, progress=told)
+        return inspect_images(root, paths, image_cache, workers=workers, progress=told)
 
 
 def test_only_what_is_new_is_read(photos, told, draw):
@@ -39,7 +39,7 @@ def test_only_what_is_new_is_read(photos, told, draw):
     again, rejected = read(photos, told)
     # What could not be read is tried again.
     assert told.tasks == {"Reading images": 4}
-    assert told.notes == ["3 of 7 images are as they were when they were read before."]
+    assert told.notes == ["3 of 7 images are unchanged since they were last read."]
     assert [fact.path for fact in again] == [*(f"{i}.png" for i in range(5)), "6.png"]
     assert len(rejected) == 1
     same = [one == other for one, other in zip(info, again, strict=False)]

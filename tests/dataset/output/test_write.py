@@ -87,7 +87,7 @@ def test_files_as_sources(tmp_path):
     ):
         assert check_place(file, out) == (file, out)
     for out in (tmp_path / "in", tmp_path):
-        with pytest.raises(UsageError, match="lies within"):
+        with pytest.raises(UsageError, match="is inside"):
             check_place(file, out)
     with pytest.raises(UsageError, match="taken for a class"):
         check_place(tmp_path / "in", tmp_path / "in" / "data")

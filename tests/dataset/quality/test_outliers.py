@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from tlkit.dataset.inspection.image_info import ImageInfo, measure, thumbnails
+from tlkit.dataset.inspection.image_info import measure, shrink
 from tlkit.dataset.manifest import Example
 from tlkit.dataset.quality.outliers import find_outliers, size_of
+from tlkit.dataset.records import ImageInfo
 from tlkit.imaging.decode import decode
 
 
@@ -22,7 +23,7 @@ def images(number: int, **numbers: Any) -> list[ImageInfo]:
         ImageInfo(
             path=f"a/{i}.jpg",
             sha256=f"{i:064x}",
-            pixel_digest="",
+            pixel_sha256="",
             brightness=float(rng.uniform(100, 148)),
             sharpness=float(np.exp(rng.uniform(-0.22, 0.22))),
             **ordinary | numbers,
@@ -33,7 +34,7 @@ def images(number: int, **numbers: Any) -> list[ImageInfo]:
 
 def example(fact: ImageInfo, box: tuple[int, int, int, int] | None = None) -> Example:
     size = fact.width, fact.height
-    return Example(fact.path, fact.path, "", *size, "a", "train", "", box)
+    return Example(fact.path, fact.path, "", *size, ("a",), "train", "", box)
 
 
 def found(info: list[ImageInfo]) -> dict[str, list[str]]:
@@ -158,10 +159,10 @@ def test_blurred_photos_are_told_among_real_ones(shared_data):
 
 
 def judged(path: str, pixels: np.ndarray) -> ImageInfo:
-    look = thumbnails(pixels)
+    small = shrink(pixels)
     height, width = pixels.shape[:2]
     sha256 = hashlib.sha256(path.encode()).hexdigest()
     return ImageInfo(
         *(path, sha256, "", width, height, "JPEG"),
-        **measure(look.luma, look.color),
+        **measure(small),
     )

@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tlkit.dataset.inspection.image_info import ImageInfo
 from tlkit.dataset.quality.shortcuts import find_shortcuts
+from tlkit.dataset.records import ImageInfo
 
 
 class Set:
@@ -137,10 +137,12 @@ def test_images_of_several_classes_are_left_aside():
 
 
 def test_real_photos_have_no_shortcut(shared_data):
-    from tlkit.dataset.inspection.image_info import Examined, examine
+    from tlkit.dataset.inspection.image_info import Inspected, inspect_image
 
     root = shared_data / "hymenoptera/val"
-    read = [examine(root, f"{p.parent.name}/{p.name}") for p in root.rglob("*.jpg")]
-    known = [one.info for one in read if isinstance(one, Examined)]
+    read = [
+        inspect_image(root, f"{p.parent.name}/{p.name}") for p in root.rglob("*.jpg")
+    ]
+    known = [one.info for one in read if isinstance(one, Inspected)]
     assert len(known) == 153
     assert find_shortcuts({f.path: [f.path.split("/")[0]] for f in known}, known) == []

@@ -136,7 +136,7 @@ def test_what_no_draw_can_part():
         assert set(counts) == {"train", "val"}
     labels = one_each("abacbc")
     groups = ["1", "1", "2", "2", "3", "3"]
-    with pytest.raises(DatasetError, match="No split gives every side a part of"):
+    with pytest.raises(DatasetError, match="No draw gives every split a part of"):
         assign(labels, groups, {"val": 0.3, "test": 0}, 0)
 
 
@@ -155,3 +155,11 @@ def test_a_rare_label_among_others_is_on_every_side():
     labels = [("a",)] * 57 + [("a", "rare")] * 3
     sides = assign(labels, [f"g{i}" for i in range(60)], BOTH, 0)
     assert tally(labels, sides)["rare"] == {"train": 1, "val": 1, "test": 1}
+
+
+def test_a_settled_class_that_shrank_to_fewer_than_the_splits():
+    """Nothing more is wanted of it in val and test."""
+    labels, groups = singles(a=20, b=1)
+    settled = dict.fromkeys(groups, "train")
+    splits = assign(labels, groups, BOTH, 0, settled=settled)
+    assert splits == ["train"] * 21

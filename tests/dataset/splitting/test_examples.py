@@ -7,13 +7,12 @@ import pytest
 
 from tlkit.dataset.annotations.shapes import Shape, rectangle
 from tlkit.dataset.formats import Annotation, ImageRecord, Rejected
-from tlkit.dataset.inspection.image_info import ImageInfo
+from tlkit.dataset.manifest import Example
+from tlkit.dataset.records import ImageInfo
 from tlkit.dataset.splitting.examples import (
-    Candidate,
     Labeling,
-    is_ignored,
+    choose_label_by,
     label,
-    settled,
 )
 from tlkit.errors import DatasetError, UsageError
 
@@ -38,19 +37,19 @@ def record(*objects: Annotation, path="1.jpg", **rest) -> ImageRecord:
 
 def labeled(
     how: Labeling, *records: ImageRecord
-) -> tuple[list[Candidate], list[Rejected]]:
+) -> tuple[list[Example], list[Rejected]]:
     return label(records, {p.path: info_of(p.path) for p in records}, how)
 
 
 def names(how: Labeling, *records: ImageRecord) -> list[tuple[str, tuple[str, ...]]]:
-    candidates, rejected = labeled(how, *records)
+    examples, rejected = labeled(how, *records)
     assert rejected == []
-    return [(candidate.path, candidate.labels) for candidate in candidates]
+    return [(example.path, example.labels) for example in examples]
 
 
 def refused(how: Labeling, *records: ImageRecord) -> list[tuple[str, str, str]]:
-    candidates, rejected = labeled(how, *records)
-    assert candidates == []
+    examples, rejected = labeled(how, *records)
+    assert examples == []
     return [(r.file, r.reason, r.detail) for r in rejected]
 
 
@@ -58,11 +57,11 @@ def refused(how: Labeling, *records: ImageRecord) -> list[tuple[str, str, str]]:
     ("options", "message"),
     [
         ({"label_by": "shape"}, "Did you mean shapes"),
-        ({"pad": -0.1}, "pad is a share from 0 to 10"),
-        ({"pad": 11}, "pad is a share from 0 to 10"),
-        ({"pad": math.nan}, "pad is a share from 0 to 10"),
-        ({"min_size": 0}, "min_size is at least 1"),
-        ({"label_by": "shapes", "multi_label": True}, "Leave one of them away"),
+        ({"pad": -0.1}, "pad must be a share from 0 to 10"),
+        ({"pad": 11}, "pad must be a share from 0 to 10"),
+        ({"pad": math.nan}, "pad must be a share from 0 to 10"),
+        ({"min_size": 0}, "min_size must be >= 1"),
+        ({"label_by": "shapes", "multi_label": True}, "Remove one of them"),
         ({"label_by": "image", "pad": 0.1}, "Add --label-by shapes"),
         ({"min_size": 9}, "Add --label-by shapes"),
     ],
@@ -81,35 +80,33 @@ def test_what_can_be_meant(how):
 
 def test_labels_of_images_are_the_default():
     records = [record(boxed("cat")), record(labels=("dog",), path="2.jpg")]
-    assert settled(records, Labeling()) == IMAGE
-    assert settled([], Labeling()) == IMAGE
-    assert settled(records, SHAPES) == SHAPES
+    assert choose_label_by(records, Labeling()) == IMAGE
+    assert choose_label_by([], Labeling()) == IMAGE
+    assert choose_label_by(records, SHAPES) == SHAPES
 
 
 def test_labels_of_shapes_alone_have_to_be_asked_for():
     records = [record(boxed("cat"), boxed("dog")), record(path="2.jpg")]
     with pytest.raises(DatasetError, match="2 shapes have labels") as caught:
-        settled(records, Labeling())
+        choose_label_by(records, Labeling())
     for option in ("--label-by shapes", "--label-by image", "--multi-label"):
         assert option in caught.value.hint
-    assert settled(records, Labeling(multi_label=True)) == MULTI
-    assert settled(records, IMAGE) == IMAGE
+    assert choose_label_by(records, Labeling(multi_label=True)) == MULTI
+    assert choose_label_by(records, IMAGE) == IMAGE
 
 
 def test_a_image_by_its_own_label():
     one = record(boxed("bus"), labels=("cat",), split="val", group="g")
-    ((candidate,), rejected) = labeled(IMAGE, one)
+    ((example,), rejected) = labeled(IMAGE, one)
     assert rejected == []
-    assert candidate == Candidate(
-        info_of(),
-        ("cat",),
+    assert example == Example(
+        *(example.id, "1.jpg", "", 100, 80, ("cat",)),
         split="val",
-        box=None,
-        shape="",
-        annotation="1.json",
-        shown="1.json",
         group="g",
+        annotation="1.json",
     )
+    assert len(example.id) == 16
+    assert (example.shown, example.existing) == ("1.json", False)
     (folder,), _ = labeled(IMAGE, ImageRecord("a/1.jpg", labels=("a",)))
     assert (folder.annotation, folder.shown) == ("", "a/1.jpg")
 
@@ -121,8 +118,8 @@ def test_a_image_by_the_one_label_of_its_shapes():
 
 def test_labels_of_images_and_of_shapes_are_not_mixed():
     records = [record(labels=("cat",)), record(boxed("bus"), path="2.jpg")]
-    candidates, rejected = labeled(IMAGE, *records)
-    assert [c.path for c in candidates] == ["1.jpg"]
+    examples, rejected = labeled(IMAGE, *records)
+    assert [c.path for c in examples] == ["1.jpg"]
     assert [(r.file, r.reason, r.detail) for r in rejected] == [
         ("2.json", "no-label", "The image itself has no label.")
     ]
@@ -137,8 +134,8 @@ def test_several_labels_are_not_chosen_from():
     flagged = record(labels=("b", "a", "b"))
     assert [r[1] for r in refused(IMAGE, flagged)] == ["several-labels"]
     assert names(MULTI, flagged) == [("1.jpg", ("a", "b"))]
-    (candidate,), _ = labeled(MULTI, flagged)
-    assert candidate.label == "a|b"
+    (example,), _ = labeled(MULTI, flagged)
+    assert example.label == "a|b"
 
 
 def test_a_label_that_holds_what_stands_between_labels():
@@ -169,11 +166,11 @@ def test_images_marked_to_be_ignored():
 
 def test_things_marked_to_be_ignored():
     flagged = boxed("cat", attributes={"flags": {"__ignore__": True}})
-    assert is_ignored(flagged)
-    assert is_ignored(boxed("__ignore__"))
-    assert is_ignored(boxed("_background_"))
-    assert not is_ignored(boxed("cat", attributes={"flags": {"__ignore__": False}}))
-    assert not is_ignored(boxed("cat", attributes={"flags": None}))
+    assert flagged.ignored
+    assert boxed("__ignore__").ignored
+    assert boxed("_background_").ignored
+    assert not boxed("cat", attributes={"flags": {"__ignore__": False}}).ignored
+    assert not boxed("cat", attributes={"flags": None}).ignored
     assert names(IMAGE, record(flagged, boxed("dog"))) == [("1.jpg", ("dog",))]
 
 
@@ -189,22 +186,22 @@ def test_an_example_a_shape():
         *(("dog",), (0, 0, 30, 20)),
     )
     assert json.loads(cat.shape) == polygon.shapes[0].json()
-    for candidate in (cat, dog):
-        assert (candidate.split, candidate.group) == ("train", "g")
-        assert (candidate.annotation, candidate.shown) == ("1.json", "1.json")
+    for example in (cat, dog):
+        assert (example.split, example.group) == ("train", "g")
+        assert (example.annotation, example.shown) == ("1.json", "1.json")
 
 
 def test_a_thing_of_several_parts_is_one_example():
     parts = (rectangle((0, 0, 10, 10)), rectangle((30, 5, 40, 20)))
-    (candidate,), _ = labeled(SHAPES, record(Annotation("cat", parts)))
-    assert candidate.box == (0, 0, 40, 20)
-    assert json.loads(candidate.shape) == [part.json() for part in parts]
+    (example,), _ = labeled(SHAPES, record(Annotation("cat", parts)))
+    assert example.box == (0, 0, 40, 20)
+    assert json.loads(example.shape) == [part.json() for part in parts]
 
 
 def test_the_box_that_is_told_counts():
     obj = boxed("cat", (10, 10, 50, 40), bbox=(5, 6, 55, 46))
-    (candidate,), _ = labeled(SHAPES, record(obj))
-    assert candidate.box == (5, 6, 55, 46)
+    (example,), _ = labeled(SHAPES, record(obj))
+    assert example.box == (5, 6, 55, 46)
 
 
 @pytest.mark.parametrize(
@@ -222,8 +219,8 @@ def test_the_box_that_is_told_counts():
 )
 def test_boxes_are_whole_pixels_within_the_image(pad, box, expected):
     how = Labeling("shapes", pad=pad)
-    (candidate,), _ = labeled(how, record(boxed("cat", box)))
-    assert candidate.box == expected
+    (example,), _ = labeled(how, record(boxed("cat", box)))
+    assert example.box == expected
 
 
 @pytest.mark.parametrize(
@@ -289,8 +286,8 @@ def test_shapes_that_give_no_example(obj, reason, detail):
 
 def test_the_least_size_can_be_set():
     small = record(boxed("cat", (10, 10, 13, 14)), boxed("dog", (10, 10, 18, 18)))
-    candidates, rejected = labeled(SHAPES, small)
-    assert [c.labels for c in candidates] == [("dog",)]
+    examples, rejected = labeled(SHAPES, small)
+    assert [c.labels for c in examples] == [("dog",)]
     assert [r.reason for r in rejected] == ["too-small"]
     assert len(names(Labeling("shapes", min_size=3), small)) == 2
 
@@ -304,15 +301,15 @@ def test_a_image_without_shapes():
 def test_an_outline_too_long_for_a_csv_field():
     points = [[math.cos(i) * 40 + 50, math.sin(i) * 40 + 40] for i in range(5000)]
     obj = Annotation("cat", (Shape.make("polygon", points),))
-    (candidate,), _ = labeled(SHAPES, record(obj))
-    assert json.loads(candidate.shape) == {"shape_type": "polygon"}
-    assert candidate.box == (10, 0, 90, 80)
+    (example,), _ = labeled(SHAPES, record(obj))
+    assert json.loads(example.shape) == {"shape_type": "polygon"}
+    assert example.box == (10, 0, 90, 80)
 
 
-def test_the_order_of_candidates():
+def test_the_order_of_examples():
     boxes = [(50, 0, 90, 40), (5, 0, 45, 40)]
     records = [record(*(boxed("b", box) for box in boxes), path=p) for p in ("10", "9")]
-    candidates, _ = labeled(SHAPES, *records)
-    ordered = sorted(candidates, key=lambda candidate: candidate.key)
+    examples, _ = labeled(SHAPES, *records)
+    ordered = sorted(examples, key=lambda example: example.key)
     expected = [(path, box) for path in ("9", "10") for box in boxes[::-1]]
     assert [(c.path, c.box) for c in ordered] == expected

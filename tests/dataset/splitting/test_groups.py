@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tlkit.dataset.inspection.image_info import ImageInfo
-from tlkit.dataset.records import ImageRecord
+from tlkit.dataset.records import ImageInfo, ImageRecord
 from tlkit.dataset.splitting.groups import groups
 from tlkit.errors import UsageError
 
@@ -74,5 +73,5 @@ def test_a_pattern():
 @pytest.mark.parametrize("wrong", ["patiemt", "nothing(like)this", "("])
 def test_what_is_neither_column_nor_pattern(wrong):
     records = [ImageRecord("a", attributes={"patient": "x"})]
-    with pytest.raises(UsageError, match=r"no column.*Columns.*patient"):
+    with pytest.raises(UsageError, match=r"not a column.*Columns.*patient"):
         groups(wrong, records, [fact("a")])

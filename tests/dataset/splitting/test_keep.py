@@ -136,7 +136,7 @@ def test_a_new_image_like_two_on_different_sides_is_left_out(tmp_path, draw):
     lines.append("B.png,x,")
     (root / "labels.csv").write_text("\n".join(lines))
     pytest.importorskip("tlkit.dataset.formats.table")
-    manifest = prepare(root, tmp_path / "table", source="csv", val=0)
+    manifest = prepare(root, tmp_path / "table", format="csv", val=0)
     after = sides(manifest)
     assert after["train/x/A.png"] == "train"
     assert after["test/x/C.png"] == "test"
@@ -175,3 +175,15 @@ def test_a_data_set_of_photos_that_are_gone_is_not_replaced(grown, tmp_path, dra
         prepare(other, tmp_path / "data", near=False)
     assert "--overwrite" in caught.value.hint
     assert (tmp_path / "data" / "labels.txt").read_text() == "a\nb\n"
+
+
+def test_a_class_that_lost_most_of_its_photos(grown, tmp_path):
+    """Two images are left of a class: fewer than there are splits."""
+    root, first = grown
+    shutil.rmtree(root / "c")
+    of_b = [e.path for e in first.of("train") if e.label == "b"]
+    for path in (root / "b").iterdir():
+        if path.relative_to(root).as_posix() not in of_b[:2]:
+            path.unlink()
+    again = prepare(root, tmp_path / "data", near=False)
+    assert again.counts()["b"] == {"train": 2, "val": 0, "test": 0}

@@ -22,8 +22,7 @@ from tlkit.dataset.annotate.folder import (
 from tlkit.dataset.annotate.select import by_shapes, rows_of
 from tlkit.dataset.annotations.annotations_file import read_annotations
 from tlkit.dataset.manifest import DUPLICATES, Manifest
-from tlkit.dataset.records import Annotation, ImageRecord, Rejected
-from tlkit.dataset.splitting.examples import BETWEEN, is_ignored
+from tlkit.dataset.records import BETWEEN, Annotation, ImageRecord, Rejected
 from tlkit.errors import UsageError
 from tlkit.files import replaced_directory
 
@@ -113,12 +112,12 @@ def _labels(manifest: Manifest) -> dict[str, dict[str, None]]:
     of_things: dict[str, dict[str, None]] = defaultdict(dict)
     for record in read_annotations(manifest.directory):
         labels[record.path] |= dict.fromkeys(record.labels)
-        told = (t.label for t in record.objects if t.label and not is_ignored(t))
+        told = (t.label for t in record.objects if t.label and not t.ignored)
         of_things[record.path] |= dict.fromkeys(told)
     if not any(labels.values()):
         labels |= of_things
     for example in manifest.examples:
-        labels[example.path] |= dict.fromkeys(manifest.labels_of(example))
+        labels[example.path] |= dict.fromkeys(example.labels)
     for row in rows_of(manifest.directory / DUPLICATES):
         told_of = (
             row["label"].split(BETWEEN) if manifest.multi_label else [row["label"]]

@@ -20,7 +20,7 @@ from tlkit.dataset.annotate.folder import IGNORE, changed, faults_of, read_index
 from tlkit.dataset.annotations.annotations_file import record_from_json, record_to_json
 from tlkit.dataset.formats.labelme import parse_file
 from tlkit.dataset.records import SPLIT_NAMES, ImageRecord, ParsedSource, Rejected
-from tlkit.dataset.splitting.examples import Labeling, is_ignored
+from tlkit.dataset.splitting.examples import Labeling
 from tlkit.errors import DatasetError
 from tlkit.imaging.safe_read import Unusable, read_json
 from tlkit.progress import Progress
@@ -205,9 +205,7 @@ def corrected(
 
 
 def _labeled(record: ImageRecord) -> ImageRecord:
-    labels = dict.fromkeys(
-        t.label for t in record.objects if t.label and not is_ignored(t)
-    )
+    labels = dict.fromkeys(t.label for t in record.objects if t.label and not t.ignored)
     return replace(record, labels=tuple(labels))
 
 

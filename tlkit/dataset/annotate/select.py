@@ -15,8 +15,6 @@ from pathlib import Path
 
 from tlkit.dataset.annotations.annotations_file import read_annotations
 from tlkit.dataset.manifest import DUPLICATES, REJECTED, Manifest
-from tlkit.dataset.output.accounting import inherited
-from tlkit.dataset.output.write import MAX_DETAIL
 from tlkit.dataset.records import Rejected
 from tlkit.dataset.sources.image_paths import SUFFIXES
 from tlkit.errors import DatasetError
@@ -90,14 +88,15 @@ def _rejected(manifest: Manifest) -> Iterator[tuple[Rejected, set[str]]]:
     for example in manifest.examples:
         about[example.annotation].add(example.path)
     rows = [
-        Rejected(row["file"], row["reason"], row["detail"])
+        Rejected(
+            row["file"], row["reason"], row["detail"], annotation=row["annotation"]
+        )
         for row in rows_of(manifest.directory / REJECTED)
     ]
     # Images may be known by their annotation's fault alone.
-    of = {(row.reason, inherited(row)[:MAX_DETAIL]): row.file for row in rows}
     for row in rows:
-        if (annotation := of.get((row.reason, row.detail))) is not None:
-            about[annotation].add(row.file)
+        if row.annotation:
+            about[row.annotation].add(row.file)
     for row in rows:
         yield row, about.get(row.file, {row.file})
 

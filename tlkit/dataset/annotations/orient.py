@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from tlkit.dataset.annotations.shapes import TRANSPOSED, Shape, orient, rectangle, scale
-from tlkit.dataset.inspection.image_info import ImageInfo
-from tlkit.dataset.records import Annotation, ImageRecord, Rejected
+from tlkit.dataset.records import Annotation, ImageInfo, ImageRecord, Rejected
 from tlkit.imaging.safe_read import Unusable
 
 

@@ -23,14 +23,12 @@ from tlkit.dataset.check.read_split import (
     read_folder,
     read_split,
 )
-from tlkit.dataset.duplicates.find import find
-from tlkit.dataset.duplicates.rotated import find_turned
+from tlkit.dataset.duplicates.find import find_duplicates
 from tlkit.dataset.formats import ReaderOptions, Rejected
 from tlkit.dataset.inspection.cache import open_image_cache
-from tlkit.dataset.inspection.image_info import ImageInfo
-from tlkit.dataset.inspection.run import survey
+from tlkit.dataset.inspection.run import inspect_images
 from tlkit.dataset.manifest import SPLITS, write_table
-from tlkit.dataset.records import in_natural_order
+from tlkit.dataset.records import ImageInfo, in_natural_order
 from tlkit.errors import DatasetError, UsageError
 from tlkit.progress import SILENT, Progress
 
@@ -175,13 +173,11 @@ def check(
     ]
     paths = list(dict.fromkeys(path for _, path in placed))
     with open_image_cache(root) as image_cache:
-        info, unread = survey(
+        info, unread = inspect_images(
             root, paths, image_cache, workers=workers, progress=progress
         )
         progress.start("Looking for duplicates")
-        pairs = find(info, image_cache)
-        if rotated:
-            pairs += find_turned(info, pairs, image_cache)
+        pairs = find_duplicates(root, info, image_cache, rotated=rotated)
     number = {each.path: i for i, each in enumerate(info)}
     index = DuplicateIndex(
         [(image, number[path]) for image, path in placed if path in number], pairs

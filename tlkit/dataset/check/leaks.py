@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tlkit.dataset.check.read_split import UNSPLIT, SplitImage
-from tlkit.dataset.duplicates.find import Components, Pair
-from tlkit.dataset.duplicates.rotated import inverse
+from tlkit.dataset.duplicates.pairs import Components, Pair, inverse
 from tlkit.dataset.manifest import SPLITS
 
-DUPLICATES = ("exact", "near", "turned")
+DUPLICATES = ("exact", "near", "rotated")
 # Images to train on come before images to evaluate on.
 ORDER = (UNSPLIT, *SPLITS)
 
@@ -62,7 +61,7 @@ class DuplicateIndex:
         # A search leaves out pairs that follow from others.
         self.chains = (
             (self.same, "near"),
-            (Components(p for p in pairs if p.same or p.kind == "turned"), "turned"),
+            (Components(p for p in pairs if p.same or p.kind == "rotated"), "rotated"),
         )
         self.links: dict[int, list[Pair]] = defaultdict(list)
         for pair in sorted(pairs, key=lambda p: (DUPLICATES.index(p.kind), p.distance)):
@@ -114,7 +113,7 @@ class DuplicateIndex:
             forward = pair.second == own
             other = pair.first if forward else pair.second
             if match := self.by_content[other].get(split):
-                turn = pair.turn if forward else inverse(pair.turn)
+                turn = pair.transform if forward else inverse(pair.transform)
                 return _finding(pair.kind, image, match, pair.distance, turn)
         for (chain, kind), table in zip(self.chains, self.by_chain, strict=True):
             if match := table[chain[index]].get(split):

@@ -55,7 +55,7 @@ class FinishedSplit:
 def read_split(place: Path, format: str, reading: ReaderOptions) -> FinishedSplit:
     """Read a dataset directory, an annotated folder, or folders named as splits."""
     if (place / INFO).is_file():
-        return _from_manifest(Manifest.read(place, as_it_is=True))
+        return _from_manifest(Manifest.read(place, allow_changes=True))
     source = _open(place, reading)
     try:
         kind = formats.detect(source) if format == "auto" else format
@@ -72,7 +72,7 @@ def read_split(place: Path, format: str, reading: ReaderOptions) -> FinishedSpli
 def read_folder(place: Path, split: str, reading: ReaderOptions) -> FinishedSplit:
     """Read a folder of images in any order, or a dataset directory, as one split."""
     if (place / INFO).is_file():
-        manifest = Manifest.read(place, as_it_is=True)
+        manifest = Manifest.read(place, allow_changes=True)
         paths = {example.path for example in manifest.examples}
         return FinishedSplit(manifest.source, _all_in(split, paths))
     source = _open(place, reading)
@@ -99,7 +99,7 @@ def _from_manifest(manifest: Manifest) -> FinishedSplit:
     images: dict[tuple[str, str], SplitImage] = {}
     labels: dict[str, set[str]] = defaultdict(set)
     for example in manifest.examples:
-        labels[example.split].update(manifest.labels_of(example))
+        labels[example.split].update(example.labels)
         label = example.label if example.box is None else ""
         images[example.path, example.split] = SplitImage(
             example.path, example.split, label, example.group, example.sha256

@@ -16,11 +16,10 @@ from tlkit.dataset.convert.writers import WRITERS
 from tlkit.dataset.formats import FORMATS, ReaderOptions, Rejected
 from tlkit.dataset.formats.dataset_dir import Collection, of_dataset, of_source
 from tlkit.dataset.inspection.cache import open_image_cache
-from tlkit.dataset.inspection.image_info import ImageInfo
-from tlkit.dataset.inspection.run import survey
+from tlkit.dataset.inspection.run import inspect_images
 from tlkit.dataset.manifest import INFO
 from tlkit.dataset.output.write import check_place
-from tlkit.dataset.records import IGNORED, in_natural_order, natural_key
+from tlkit.dataset.records import IGNORED, ImageInfo, in_natural_order, natural_key
 from tlkit.dataset.sources.archive import archive_kind
 from tlkit.dataset.sources.open import DRAWINGS, RECORD
 from tlkit.dataset.splitting.examples import Labeling, label
@@ -169,7 +168,7 @@ def _inspect(
 ) -> tuple[dict[str, ImageInfo], list[Rejected]]:
     paths = in_natural_order({record.path for record in found.records})
     with open_image_cache(found.origin or found.root) as image_cache:
-        images, rejected = survey(
+        images, rejected = inspect_images(
             found.root, paths, image_cache, workers=workers, progress=progress
         )
     rejected += found.rejected

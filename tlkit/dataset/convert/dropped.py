@@ -8,7 +8,6 @@ from typing import Any
 from tlkit.dataset.annotations.shapes import Bounds, around
 from tlkit.dataset.convert.records import DroppedField, OutputImage
 from tlkit.dataset.records import Annotation, ImageRecord
-from tlkit.dataset.splitting.examples import is_ignored
 
 # Name of the field, detail.
 Field = tuple[str, str]
@@ -70,7 +69,7 @@ def ignored(obj: Annotation) -> Iterator[Field]:
     To leave it out would lose an object, and "crowd" or "difficult" mean something
     else; so it stays, and whoever trains on it is warned.
     """
-    if is_ignored(obj):
+    if obj.ignored:
         detail = f"It is marked to be ignored; written as any other {obj.label}."
         yield IGNORED_FIELD, detail
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from tlkit.dataset.inspection import image_info
-from tlkit.dataset.inspection.image_info import ImageInfo
+from tlkit.dataset.records import ImageInfo
 from tlkit.dataset.sources.image_paths import SUFFIXES
 
 # Bytes of a name without suffix: file systems take 255, and ".xml" has to fit in.

@@ -9,8 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tlkit.dataset.convert.names import unique_names
-from tlkit.dataset.inspection.image_info import ImageInfo
-from tlkit.dataset.records import Annotation, ImageRecord, Rejected, natural_key
+from tlkit.dataset.records import (
+    Annotation,
+    ImageInfo,
+    ImageRecord,
+    Rejected,
+    natural_key,
+)
 from tlkit.imaging.safe_read import Unusable
 
 # The label of objects without one, where every object must have some.

@@ -1,1 +1,1 @@
-"""Exact, near, rotated and similar duplicates: found and resolved."""
+"""The search for exact, near, rotated and similar duplicates, and what is done."""

@@ -1,13 +1,13 @@
-"""Thumbnails of two images in, how much the images differ out."""
+"""The comparison of two images by their thumbnails."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tlkit.dataset.inspection.image_info import Look
+from tlkit.dataset.inspection.image_info import Thumbnails
 
 MAX_SPOT = 32.0
-# Below this a near copy counts as the same image, re-encoded or resized at most.
+# Below this a near duplicate counts as the same image, re-encoded or resized at most.
 # Images of one scene with and without a defect, labeled so, stay above it.
 MAX_SPOT_SAME = 20.0
 # The like for means of 16 x 16 fields of the image, as a quick way to say no.
@@ -22,7 +22,7 @@ MAX_HUE = 64.0
 MIN_COLOR = 3.0
 
 
-def difference(one: Look, other: Look) -> float:
+def difference(one: Thumbnails, other: Thumbnails) -> float:
     """Compare two images by their thumbnails."""
     a, b = one.luma.astype(np.float32), other.luma.astype(np.float32)
     deviation_a, deviation_b = float(a.std()), float(b.std())

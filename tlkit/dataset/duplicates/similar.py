@@ -1,8 +1,8 @@
-"""Features of images in, pairs that show nearly the same out.
+"""Search for images that show nearly the same, by features and imagededup's cosines.
 
-imagededup's cosine search. What is found is two frames of a clip, two shots of one
-object, a crop; and, with a low threshold, two images of one kind of thing. So such
-pairs are kept on one side, and none is ever dropped.
+What is found is two frames of a clip, two shots of one object, a crop; and, with a low
+threshold, two images of one kind of object. So such pairs are kept in one split, and
+none is ever dropped.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from pathlib import Path
 
 import numpy as np
 
-from tlkit.dataset.duplicates.find import Components, Pair, firsts
+from tlkit.dataset.duplicates.near import firsts
+from tlkit.dataset.duplicates.pairs import Components, Pair
 from tlkit.dataset.inspection.hashing import cosines
-from tlkit.dataset.inspection.image_info import ImageInfo
+from tlkit.dataset.records import ImageInfo, Kind
 from tlkit.errors import DatasetError, UsageError
 
 # Measured: tests/benchmarks/duplicates.py.
-ABOVE = 0.9
+MIN_COSINE = 0.9
 # Every image is compared with every other: 200 million pairs for so many images.
-MOST = 20_000
+MAX_IMAGES = 20_000
 # Rows whose cosines with all others are held at once, 120 MB for 20,000 others.
 AT_ONCE = 1000
-# More like pairs an image are no information, and would take more and more memory.
-PAIRS_A_IMAGE = 50
+# More pairs an image hold no information, and would take more and more memory.
+PAIRS_PER_IMAGE = 50
 
-# The source root and POSIX paths relative to it in, float32 [N, C] out, a row each.
+# From the source root and POSIX paths relative to it to float32 [N, C], a row each.
 Features = Callable[[Path, Sequence[str]], np.ndarray]
 
 
@@ -34,49 +35,49 @@ def find_similar(
     root: Path,
     info: Sequence[ImageInfo],
     pairs: Sequence[Pair],
-    *,
     features: Features,
-    above: float = ABOVE,
+    *,
+    above: float = MIN_COSINE,
 ) -> list[Pair]:
-    """Find images that show nearly the same."""
+    """Find images that show nearly the same; `pairs` are the closer ones."""
     chosen = firsts(info, pairs)
-    if len(chosen) > MOST:
+    if len(chosen) > MAX_IMAGES:
         raise UsageError(
-            f"--similar compares every image with every other and takes {MOST:,} at "
-            f"most. Received: {len(chosen):,}.",
-            hint="Leave it away, or keep images together by --group-by.",
+            f"--similar compares every image with every other, {MAX_IMAGES:,} at most; "
+            f"got {len(chosen):,}.",
+            hint="Remove --similar, or keep images together by --group-by.",
         )
     if len(chosen) < 2:
         return []
     rows = features(root, [info[i].path for i in chosen])
     if rows.ndim != 2 or len(rows) != len(chosen) or not np.isfinite(rows).all():
         raise DatasetError(
-            f"Expected finite features [{len(chosen)}, C] of {len(chosen)} images. "
-            f"Received: {list(rows.shape)}."
+            f"similar must give finite features [{len(chosen)}, C] of {len(chosen)} "
+            f"images, got {list(rows.shape)}."
         )
     related = Components(pairs)
     return [
-        Pair(chosen[i], chosen[j], "similar", round(1 - cosine, 3), same=False)
-        for i, j, cosine in like_rows(rows.astype(np.float32, copy=False), above)
+        Pair(chosen[i], chosen[j], Kind.SIMILAR, round(1 - cosine, 3), same=False)
+        for i, j, cosine in similar_rows(rows.astype(np.float32, copy=False), above)
         if related[chosen[i]] != related[chosen[j]]
     ]
 
 
-def like_rows(features: np.ndarray, above: float) -> list[tuple[int, int, float]]:
+def similar_rows(features: np.ndarray, above: float) -> list[tuple[int, int, float]]:
     """Find rows that point the same way, by comparing all with all."""
     found: list[tuple[int, int, float]] = []
     for start in range(0, len(features), AT_ONCE):
         rest = features[start:]
         values = cosines(rest, min(AT_ONCE, len(rest)))
-        like = np.triu(values >= above, k=1)
-        if len(found) + np.count_nonzero(like) > PAIRS_A_IMAGE * len(features):
+        close = np.triu(values >= above, k=1)
+        if len(found) + np.count_nonzero(close) > PAIRS_PER_IMAGE * len(features):
             raise DatasetError(
-                f"Features of nearly all images have a cosine of {above} and more.",
-                hint="They tell these images too little apart: choose a higher "
-                "--similar-above, another backbone, or leave --similar away.",
+                f"The features of nearly all images have a cosine of {above} or more.",
+                hint="Choose a higher --similar-above or another backbone, or remove "
+                "--similar.",
             )
         found += [
             (start + int(i), start + int(j), float(values[i, j]))
-            for i, j in zip(*np.nonzero(like), strict=True)
+            for i, j in zip(*np.nonzero(close), strict=True)
         ]
     return found

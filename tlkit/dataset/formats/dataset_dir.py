@@ -88,7 +88,7 @@ def of_dataset(directory: Path) -> Collection:
     for example in manifest.examples:
         if example.path in records:
             continue
-        labels = manifest.labels_of(example) if example.box is None else ()
+        labels = example.labels if example.box is None else ()
         plain = [ImageRecord(example.path, example.annotation, labels=labels)]
         records[example.path] = [
             dataclasses.replace(record, split=example.split)

@@ -1,1 +1,1 @@
-"""Each image inspected once: header, pixels, hashes, cached on disk."""
+"""The inspection of images: each is read once, and remembered on disk."""

@@ -1,14 +1,15 @@
-"""What is known of the images of a source, on disk: read once, looked up ever after.
+"""The image cache: what is known of the images of each source, on disk.
 
-A SQLite file for each source, in the cache, one row an image: what `examine` said of
-it, its hash, its thumbnails. A row stands as long as the file has the size and the time
-of modification that it had. Memory holds none of it but what is asked for, so that a
-hundred thousand images take no more of it than a thousand.
+A SQLite file for each source, one row an image: what `inspect_image` found, its hash,
+its thumbnails. A row stands as long as the file has the size and the time of
+modification that it had. Memory holds only what is asked for, so that a hundred
+thousand images take no more of it than a thousand.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import sqlite3
@@ -23,36 +24,37 @@ import PIL
 
 from tlkit.cache_root import IMAGES, cache_root, cap_bytes, fault
 from tlkit.dataset.inspection.image_info import (
-    COLOR_SIDE,
-    FIELDS,
-    LUMA_SIDE,
-    Examined,
-    ImageInfo,
-    Look,
+    COLOR_SIZE,
+    LUMA_SIZE,
+    Inspected,
+    Thumbnails,
 )
+from tlkit.dataset.records import ImageInfo
 from tlkit.errors import DatasetError
 
 SUFFIX = ".sqlite"
-# Raise it with any change of what `examine` finds in the same file.
-EDITION = 2
+FIELDS = tuple(field.name for field in dataclasses.fields(ImageInfo))
+# Raise it with any change of what `inspect_image` finds in the same file.
+EDITION = 3
 # Of what the cache may take; features take the rest.
 SHARE = 0.25
 # Rows that are written at once; an interruption loses no more.
 AT_ONCE = 256
+# Seconds that a cache which another process is writing to is waited for.
 WAIT = 60.0
 SCHEMA = """
 create table if not exists images (
-    path text primary key, bytes integer, modified integer, facts text,
+    path text primary key, bytes integer, modified integer, info text,
     hash integer, fields blob, luma blob, color blob)
 """
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A ledger in the cache: its file, seconds since 1970 at its last use, its size."""
+class CacheFile:
+    """The image cache of one source, on disk."""
 
     path: Path
-    used: float
+    used: float  # last, in seconds since 1970
     bytes: int
 
     def remove(self) -> None:
@@ -62,8 +64,8 @@ class Kept:
                 path.unlink()
 
 
-def image_caches(root: Path) -> list[Kept]:
-    """The ledgers in a cache.
+def image_caches(root: Path) -> list[CacheFile]:
+    """List the image caches.
 
     Args:
         root: Of the cache.
@@ -74,9 +76,9 @@ def image_caches(root: Path) -> list[Kept]:
     found = []
     for path in (root / IMAGES).glob(f"*{SUFFIX}"):
         with contextlib.suppress(OSError):  # another process may remove it meanwhile
-            info = path.stat()
-            found.append(Kept(path, info.st_mtime, info.st_size))
-    return sorted(found, key=lambda image_cache: -image_cache.used)
+            stat = path.stat()
+            found.append(CacheFile(path, stat.st_mtime, stat.st_size))
+    return sorted(found, key=lambda file: -file.used)
 
 
 class ImageCache:
@@ -88,65 +90,68 @@ class ImageCache:
 
     def __init__(self, path: Path) -> None:
         self._data = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
-        self._data.execute("pragma journal_mode = wal")
-        self._data.execute("pragma synchronous = off")  # what is lost is read again
-        self._data.execute(SCHEMA)
-        self._waiting = 0
+        try:
+            self._data.execute("pragma journal_mode = wal")
+            self._data.execute("pragma synchronous = off")  # what is lost is read again
+            self._data.execute(SCHEMA)
+        except sqlite3.Error:
+            self._data.close()
+            raise
+        self._rows: list[tuple[object, ...]] = []
 
     def known(self, path: str, size: int, modified: int) -> ImageInfo | None:
-        """Look an image up."""
+        """Look an image up by its size in bytes and its time of modification."""
         row = self._data.execute(
-            "select facts from images where path = ? and bytes = ? and modified = ?",
+            "select info from images where path = ? and bytes = ? and modified = ?",
             (path, size, modified),
         ).fetchone()
-        return _facts(row[0]) if row else None
+        return _info(row[0]) if row else None
 
-    def add(self, examined: Examined, size: int, modified: int) -> None:
-        """Write down what is known of an image."""
-        if self._waiting == 0:
-            self._data.execute("begin")
-        info = examined.info
-        self._data.execute(
-            "insert or replace into images values (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                info.path,
-                size,
-                modified,
-                json.dumps([getattr(info, name) for name in FIELDS]),
-                # SQLite's integers are signed.
-                int(np.uint64(examined.hash).view(np.int64)),
-                examined.fields.tobytes(),
-                examined.look.luma.tobytes(),
-                examined.look.color.tobytes(),
-            ),
+    def add(self, inspected: Inspected, size: int, modified: int) -> None:
+        """Write down what is known of an image; `flush` before it is looked up."""
+        info, thumbnails = inspected.info, inspected.thumbnails
+        row = (
+            info.path,
+            size,
+            modified,
+            json.dumps([getattr(info, name) for name in FIELDS]),
+            # SQLite's integers are signed.
+            int(np.uint64(inspected.hash).view(np.int64)),
+            inspected.fields.tobytes(),
+            thumbnails.luma.tobytes(),
+            thumbnails.color.tobytes(),
         )
-        self._waiting += 1
-        if self._waiting == AT_ONCE:
+        self._rows.append(row)
+        if len(self._rows) == AT_ONCE:
             self.flush()
 
     def flush(self) -> None:
-        """Have all written that was added."""
-        if self._waiting:
+        """Write all that was added, at once, so that others wait for moments only."""
+        rows, self._rows = self._rows, []
+        if rows:
+            self._data.execute("begin immediate")
+            self._data.executemany(
+                "insert or replace into images values (?, ?, ?, ?, ?, ?, ?, ?)", rows
+            )
             self._data.execute("commit")
-            self._waiting = 0
 
-    def look(self, path: str) -> Look:
-        """The thumbnails of an image that is known."""
+    def thumbnails(self, path: str) -> Thumbnails:
+        """Return the thumbnails of an image that is known."""
         ((luma, color),) = self._each("luma, color", (path,))
-        return Look(
-            np.frombuffer(luma, np.uint8).reshape(LUMA_SIDE, LUMA_SIDE),
-            np.frombuffer(color, np.uint8).reshape(COLOR_SIDE, COLOR_SIDE, 3),
+        return Thumbnails(
+            np.frombuffer(luma, np.uint8).reshape(LUMA_SIZE, LUMA_SIZE),
+            np.frombuffer(color, np.uint8).reshape(COLOR_SIZE, COLOR_SIZE, 3),
         )
 
     def fields(self, paths: Sequence[str]) -> np.ndarray:
-        """Coarse views of images, float16 [N, 256], see `facts.fields`."""
+        """Return coarse views of images, float16 [N, 256], see `image_info.coarse`."""
         found = np.empty((len(paths), 256), np.float16)
         for i, row in enumerate(self._each("fields", paths)):
             found[i] = np.frombuffer(row[0], np.float16)
         return found
 
     def hashes(self, paths: Sequence[str]) -> np.ndarray:
-        """The hashes of images, uint64 [N]."""
+        """Return the hashes of images, uint64 [N]."""
         rows = self._each("hash", paths)
         signed = np.fromiter((row[0] for row in rows), np.int64, len(paths))
         return signed.view(np.uint64)
@@ -157,57 +162,60 @@ class ImageCache:
             yield self._data.execute(query, (path,)).fetchone()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Write what was added and let go of the file."""
         self.flush()
         self._data.close()
 
 
 @contextlib.contextmanager
 def open_image_cache(source: Path) -> Iterator[ImageCache]:
-    """Open the image cache of a source; a temporary one where the cache is closed."""
+    """Open the image cache of a source; a temporary one where that cannot be used."""
     root = cache_root()
+    path = root / IMAGES / f"{_key(source)}{SUFFIX}"
     with contextlib.ExitStack() as stack:
-        if fault(root) or cap_bytes() == 0:
-            place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        else:
-            place = root / IMAGES
-            place.mkdir(parents=True, exist_ok=True)
-        path = place / f"{_key(source)}{SUFFIX}"
         try:
-            image_cache = _opened(path)
+            image_cache = _open(path, stack, usable=not fault(root) and cap_bytes() > 0)
             stack.callback(image_cache.close)
             yield image_cache
         except sqlite3.Error as error:
             raise DatasetError(
-                f"What is known of the images cannot be kept in {path}: {error}.",
-                hint="Is the disk full? TLKIT_CACHE names another place for it.",
+                f"{path}, which keeps what is known of the images, fails: {error}.",
+                hint="Make room on the disk, or name another place in TLKIT_CACHE.",
             ) from error
     _prune(root, path)
 
 
-def _opened(path: Path) -> ImageCache:
-    try:
-        return ImageCache(path)
-    except sqlite3.DatabaseError:
-        Kept(path, 0, 0).remove()  # damaged, as by a full disk; it can be made again
-        return ImageCache(path)
+def _open(path: Path, stack: contextlib.ExitStack, *, usable: bool) -> ImageCache:
+    if usable:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return ImageCache(path)
+        except sqlite3.OperationalError as error:
+            # Another process may hold it for long: it stays, and is not used this once.
+            if "locked" not in str(error):
+                raise
+        except sqlite3.DatabaseError:
+            CacheFile(path, 0, 0).remove()  # damaged, such as by a full disk
+            return ImageCache(path)
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    return ImageCache(Path(folder) / path.name)
 
 
 def _key(source: Path) -> str:
-    edition = json.dumps([EDITION, PIL.__version__, FIELDS, LUMA_SIDE, COLOR_SIDE])
+    edition = json.dumps([EDITION, PIL.__version__, FIELDS, LUMA_SIZE, COLOR_SIZE])
     identity = f"{edition} {source}".encode("utf-8", "surrogateescape")
     return hashlib.sha256(identity).hexdigest()[:32]
 
 
 def _prune(root: Path, own: Path) -> None:
     total = 0.0
-    for image_cache in image_caches(root):
-        total += image_cache.bytes
-        if total > SHARE * cap_bytes() and image_cache.path != own:
-            image_cache.remove()
+    for file in image_caches(root):
+        total += file.bytes
+        if total > SHARE * cap_bytes() and file.path != own:
+            file.remove()
 
 
-def _facts(text: str) -> ImageInfo:
+def _info(text: str) -> ImageInfo:
     values: list[Any] = json.loads(text)
     listed: list[Any] = [tuple(v) if isinstance(v, list) else v for v in values]
     return ImageInfo(*listed)

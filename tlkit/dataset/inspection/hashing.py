@@ -1,7 +1,7 @@
-"""Thumbnails in, hashes out; features in, cosines out: what imagededup computes.
+"""The perceptual hash and the cosines of imagededup.
 
-By its own ways in it imports torch, which takes seconds, and may not share a process
-with TensorFlow; what is used here needs none of that.
+Imported the usual way it brings torch along, which takes seconds and may not share a
+process with TensorFlow; what is used here needs none of that.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tlkit.imports import bare
 
 
 def perceptual_hash(luma: np.ndarray) -> int:
-    """Hash an image: the signs of the lowest frequencies of its cosine transform."""
+    """Hash a gray image: the signs of its lowest cosine frequencies."""
     return int(_encode()(image_array=luma), 16)
 
 
 def cosines(features: np.ndarray, count: int) -> np.ndarray:
-    """Compare the first rows with all."""
+    """Compute the cosines of the first `count` rows with all, [count, N]."""
     return np.asarray(_compare()((features, (0, count))))
 
 
@@ -49,6 +49,6 @@ def _imagededup() -> Iterator[None]:
             yield
     except (ImportError, OSError) as error:
         raise TlkitError(
-            f"imagededup, which finds near copies, cannot be loaded: {error}.",
+            f"imagededup, which finds near duplicates, cannot be loaded: {error}.",
             hint="Install it again, as the README says.",
         ) from error

@@ -1,26 +1,25 @@
-"""An image file in, what prepare needs to know of it out; runs in worker processes."""
+"""The inspection of one image; runs in worker processes."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from dataclasses import fields as columns
 from pathlib import Path, PurePosixPath
-from typing import TypedDict
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from tlkit.dataset.inspection.hashing import perceptual_hash
-from tlkit.dataset.records import Rejected
-from tlkit.imaging.decode import DecodedImage, decode
+from tlkit.dataset.records import ImageInfo, Rejected
+from tlkit.imaging.decode import decode
 from tlkit.imaging.safe_read import Unusable, read_bytes
 
-# Sides of the thumbnails by which near copies are told: fine enough for a stroke or a
-# scratch to show, 19 KB an image in all.
-LUMA_SIDE = 128
-COLOR_SIDE = 32
+# Pixels of the thumbnails that near duplicates are compared by: fine enough for a
+# stroke or a scratch to show, 19 KB an image in all.
+LUMA_SIZE = 128
+COLOR_SIZE = 32
 # Images of fewer pixels across, and those so many times as long as wide, are noted.
 TINY, NARROW = 32, 10
 SUFFIXES = {
@@ -35,77 +34,25 @@ SUFFIXES = {
 
 
 @dataclass(frozen=True, slots=True)
-class ImageInfo:
-    """What is known of an image once it was decoded.
+class Thumbnails:
+    """An image squashed to two squares."""
 
-    Attributes:
-        path: POSIX, relative to the source root.
-        sha256: Of the encoded image.
-        pixel_digest: Of the decoded pixels, upright.
-        width: Of the upright image, in pixels.
-        height: Likewise.
-        format: As in "JPEG".
-        notes: What one may want to know of it, as in "exif-orientation-6", "tiny".
-        orientation: 1 to 8 as in EXIF, how the stored image was turned.
-        camera: Make and model; "" where it does not say.
-        taken: When, as EXIF writes it; "" where it does not say.
-        brightness: Mean gray level, 0 to 255.
-        contrast: Standard deviation of the gray levels.
-        sharpness: How fine what it shows is, see `measures.sharpness`.
-        border: Mean color of its edge, RGB.
-    """
-
-    path: str
-    sha256: str
-    pixel_digest: str
-    width: int
-    height: int
-    format: str
-    notes: tuple[str, ...] = ()
-    orientation: int = 1
-    camera: str = ""
-    taken: str = ""
-    brightness: float = 128.0
-    contrast: float = 64.0
-    sharpness: float = 1.0
-    border: tuple[int, int, int] = (128, 128, 128)
-
-
-FIELDS = tuple(column.name for column in columns(ImageInfo))
+    luma: np.ndarray  # uint8 [LUMA_SIZE, LUMA_SIZE], gray
+    color: np.ndarray  # uint8 [COLOR_SIZE, COLOR_SIZE, 3]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The thumbnails of an image, the whole of it squashed.
-
-    Attributes:
-        luma: uint8 [LUMA_SIDE, LUMA_SIDE], gray.
-        color: uint8 [COLOR_SIDE, COLOR_SIDE, 3].
-    """
-
-    luma: np.ndarray
-    color: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """What is known of an image, and what near copies are told by.
-
-    Attributes:
-        info: What is known of it.
-        look: Its thumbnails.
-        hash: Of the gray one, 64 bits.
-        fields: float16 [256], see `coarse`.
-    """
+class Inspected:
+    """What is known of an image, and what near duplicates are found by."""
 
     info: ImageInfo
-    look: Look
-    hash: int
-    fields: np.ndarray
+    thumbnails: Thumbnails
+    hash: int  # of the gray thumbnail, 64 bits
+    fields: np.ndarray  # float16 [256], see `coarse`
 
 
-def examine(root: Path, path: str) -> Examined | Rejected:
-    """Read an image once and take from it what is needed."""
+def inspect_image(root: Path, path: str) -> Inspected | Rejected:
+    """Read an image once and take from it what is needed, or reject it."""
     sha256 = ""
     try:
         data = read_bytes(root / path)
@@ -114,31 +61,29 @@ def examine(root: Path, path: str) -> Examined | Rejected:
     except Unusable as error:
         return Rejected(path, error.reason, error.detail, sha256)
     height, width = image.pixels.shape[:2]
-    checksum = hashlib.sha256(f"{width} {height} ".encode())
-    checksum.update(np.ascontiguousarray(image.pixels).data)
-    look = thumbnails(image.pixels)
+    pixel_hash = hashlib.sha256(f"{width} {height} ".encode())
+    pixel_hash.update(np.ascontiguousarray(image.pixels).data)
+    thumbnails = shrink(image.pixels)
+    luma = thumbnails.luma
+    notes = *image.notes, *_suffix_note(path, image.format), *_size_notes(width, height)
     info = ImageInfo(
         path=path,
         sha256=sha256,
-        pixel_digest=checksum.hexdigest(),
+        pixel_sha256=pixel_hash.hexdigest(),
         width=width,
         height=height,
         format=image.format,
-        notes=(
-            *image.notes,
-            *_suffix_note(path, image),
-            *_size_notes(width, height),
-        ),
+        notes=notes,
         orientation=image.orientation,
         camera=image.camera,
         taken=image.taken,
-        **measure(look.luma, look.color),
+        **measure(thumbnails),
     )
-    return Examined(info, look, perceptual_hash(look.luma), coarse(look.luma))
+    return Inspected(info, thumbnails, perceptual_hash(luma), coarse(luma))
 
 
 def sha256_of(root: Path, path: str) -> str:
-    """The digest by which an image is known; runs in worker processes.
+    """Compute the hash by which an image is known; runs in worker processes.
 
     Args:
         root: The source root.
@@ -153,31 +98,30 @@ def sha256_of(root: Path, path: str) -> str:
     return hashlib.sha256(read_bytes(root / path)).hexdigest()
 
 
-def thumbnails(pixels: np.ndarray) -> Look:
-    """Shrink an image to what near copies are told by."""
+def shrink(pixels: np.ndarray) -> Thumbnails:
+    """Shrink an image [H, W, 3] to its thumbnails."""
     bilinear = Image.Resampling.BILINEAR
     # The gap lets Pillow take large steps first: several times faster on large photos.
     small = Image.fromarray(pixels).resize(
-        (LUMA_SIDE, LUMA_SIDE), bilinear, reducing_gap=3.0
+        (LUMA_SIZE, LUMA_SIZE), bilinear, reducing_gap=3.0
     )
-    tiny = small.resize((COLOR_SIDE, COLOR_SIDE), bilinear)
-    return Look(np.array(small.convert("L")), np.array(tiny))
+    tiny = small.resize((COLOR_SIZE, COLOR_SIZE), bilinear)
+    return Thumbnails(np.array(small.convert("L")), np.array(tiny))
 
 
 def coarse(luma: np.ndarray) -> np.ndarray:
-    """Look at an image from afar."""
-    side = LUMA_SIDE // 16
-    means = luma.reshape(16, side, 16, side).mean(axis=(1, 3))
+    """Compute the standardized means of 16 x 16 fields of a gray thumbnail."""
+    step = LUMA_SIZE // 16
+    means = luma.reshape(16, step, 16, step).mean(axis=(1, 3))
     fields = (means - luma.mean()) / max(float(luma.std()), 1e-3)
     return np.asarray(fields.ravel(), np.float16)
 
 
-def _suffix_note(path: str, image: DecodedImage) -> tuple[str, ...]:
+def _suffix_note(path: str, image_format: str) -> Iterator[str]:
     suffix = PurePosixPath(path).suffix.lower()
-    usual = SUFFIXES.get(image.format, (f".{image.format.lower()}",))
-    if not suffix or suffix == ".json" or suffix in usual:
-        return ()
-    return (f"suffix {suffix} is {image.format}",)
+    usual = SUFFIXES.get(image_format, (f".{image_format.lower()}",))
+    if suffix and suffix != ".json" and suffix not in usual:
+        yield f"suffix {suffix} is {image_format}"
 
 
 def _size_notes(width: int, height: int) -> Iterator[str]:
@@ -188,46 +132,32 @@ def _size_notes(width: int, height: int) -> Iterator[str]:
         yield "narrow"
 
 
-class Measures(TypedDict):
-    """How an image looks, as the fields of Facts.
-
-    Attributes:
-        brightness: Mean gray level, 0 to 255.
-        contrast: Standard deviation of the gray levels.
-        sharpness: How fine what it shows is, see `sharpness`.
-        border: Mean color of its edge, RGB.
-    """
-
-    brightness: float
-    contrast: float
-    sharpness: float
-    border: tuple[int, int, int]
-
-
-def measure(luma: np.ndarray, color: np.ndarray) -> Measures:
-    """Measure an image."""
-    red, green, blue = _edge(color).mean(axis=0).round().astype(int).tolist()
-    return Measures(
-        brightness=float(luma.mean()),
-        contrast=float(luma.std()),
-        sharpness=sharpness(luma),
-        border=(red, green, blue),
-    )
+def measure(thumbnails: Thumbnails) -> dict[str, Any]:
+    """Compute the fields of ImageInfo about light, sharpness and border."""
+    luma = thumbnails.luma
+    edge = np.ones((COLOR_SIZE, COLOR_SIZE), bool)
+    edge[1:-1, 1:-1] = False
+    mean = thumbnails.color[edge].mean(axis=0)
+    return {
+        "brightness": float(luma.mean()),
+        "contrast": float(luma.std()),
+        "sharpness": sharpness(luma),
+        "border": tuple(mean.round().astype(int).tolist()),
+    }
 
 
 def sharpness(luma: np.ndarray) -> float:
-    """The variance of the Laplacian, as a share of the mean squared gradient.
+    """Compute the variance of the Laplacian, as a share of the mean squared gradient.
 
-    The variance alone tells contrast as much as sharpness: of 398 images of ants and
+    The variance alone measures contrast as much as sharpness: of 398 images of ants and
     bees, blurred by a Gaussian of 4 px at 500 px, it finds 94 % at the price of 1 %
-    false alarms, this share all of them (of 2 px 22 % and 77 %). See `quality` for what
-    comes of it.
+    false alarms, this share all of them (of 2 px 22 % and 77 %).
 
     Args:
         luma: uint8 [H, W].
 
     Returns:
-        0 for what is plain; about 0.3 for blurred, 1 to 4 for sharp photos.
+        0 for a plain image; about 0.3 for blurred, 1 to 4 for sharp photos.
     """
     values = luma.astype(np.float32)
     down, right = np.diff(values, axis=0), np.diff(values, axis=1)
@@ -235,9 +165,3 @@ def sharpness(luma: np.ndarray) -> float:
     # The one keeps plain images, whose gradient is noise, from counting as sharp.
     gradient = float((down**2).mean() + (right**2).mean()) + 1
     return float(laplacian.var()) / gradient
-
-
-def _edge(color: np.ndarray) -> np.ndarray:
-    edge = np.ones(color.shape[:2], bool)
-    edge[1:-1, 1:-1] = False
-    return color[edge]

@@ -1,16 +1,16 @@
-"""Images of a source in, what is known of each out; only what is new is read."""
+"""The inspection of a source: only images that are new or changed are read."""
 
 from __future__ import annotations
 
 import functools
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tlkit.dataset.inspection.cache import ImageCache
-from tlkit.dataset.inspection.image_info import Examined, ImageInfo, examine
-from tlkit.dataset.records import Rejected
+from tlkit.dataset.inspection.image_info import Inspected, inspect_image
+from tlkit.dataset.records import ImageInfo, Rejected
 from tlkit.progress import Progress, track
 from tlkit.workers import in_order
 
@@ -20,7 +20,7 @@ FEW = 32
 AT_ONCE = 16
 
 
-def survey(
+def inspect_images(
     root: Path,
     paths: Sequence[str],
     image_cache: ImageCache,
@@ -28,7 +28,7 @@ def survey(
     workers: int | None,
     progress: Progress,
 ) -> tuple[list[ImageInfo], list[Rejected]]:
-    """Read the images that the ledger does not know as they are now."""
+    """Read the images that the cache does not know as they are now."""
     stamps = [_stamp(root / path) for path in paths]
     known = [
         image_cache.known(path, *stamp) if stamp else None
@@ -37,11 +37,17 @@ def survey(
     new = [i for i, info in enumerate(known) if info is None]
     if len(new) < len(paths):
         progress.note(
-            f"{len(paths) - len(new)} of {len(paths)} images are as they were when "
-            "they were read before."
+            f"{len(paths) - len(new)} of {len(paths)} images are unchanged since they "
+            "were last read."
         )
+    if workers is None and len(new) < FEW:
+        workers = 0
+    batches = [
+        [paths[i] for i in new[k : k + AT_ONCE]] for k in range(0, len(new), AT_ONCE)
+    ]
+    inspect = functools.partial(_inspect_batch, root)
+    results = itertools.chain.from_iterable(in_order(inspect, batches, workers=workers))
     rejected = []
-    results = _examined(root, [paths[i] for i in new], workers)
     reading = track(results, progress, "Reading images", len(new))
     for i, result in zip(new, reading, strict=True):
         if isinstance(result, Rejected):
@@ -58,20 +64,10 @@ def _stamp(path: Path) -> tuple[int, int] | None:
         found = path.stat()
         if not os.access(path, os.R_OK):
             return None
-    except OSError:  # whoever reads it says what is wrong with it
+    except OSError:  # the reader finds out what is wrong with it
         return None
     return found.st_size, found.st_mtime_ns
 
 
-def _examined(
-    root: Path, paths: Sequence[str], workers: int | None
-) -> Iterator[Examined | Rejected]:
-    if workers is None and len(paths) < FEW:
-        workers = 0
-    several = functools.partial(_examine, root)
-    parts = [paths[i : i + AT_ONCE] for i in range(0, len(paths), AT_ONCE)]
-    return itertools.chain.from_iterable(in_order(several, parts, workers=workers))
-
-
-def _examine(root: Path, paths: Sequence[str]) -> list[Examined | Rejected]:
-    return [examine(root, path) for path in paths]
+def _inspect_batch(root: Path, paths: Sequence[str]) -> list[Inspected | Rejected]:
+    return [inspect_image(root, path) for path in paths]

@@ -1,1 +1,1 @@
-"""The files of a dataset directory."""
+"""The files of a data set directory, and the accounting of what is not used."""

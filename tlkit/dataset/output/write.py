@@ -1,12 +1,12 @@
-"""What was prepared in, the files of a data set directory out."""
+"""The files of a data set directory."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import importlib.metadata
 import json
+import operator
 import os
 import platform
 import sys
@@ -17,9 +17,7 @@ from typing import Any
 
 from tlkit.dataset.annotate.corrections import KEPT, Correction, keep
 from tlkit.dataset.annotations.annotations_file import ANNOTATIONS, write_annotations
-from tlkit.dataset.duplicates.resolve import GROUP_DIGITS, DedupResult, DuplicateRow
-from tlkit.dataset.formats import ImageRecord, ParsedSource, Rejected
-from tlkit.dataset.inspection.image_info import ImageInfo
+from tlkit.dataset.duplicates.resolve import GROUP_DIGITS, DedupResult
 from tlkit.dataset.manifest import (
     DUPLICATES,
     FORMAT,
@@ -31,13 +29,24 @@ from tlkit.dataset.manifest import (
     REPORT,
     SPLITS,
     Example,
-    digest_of,
+    checksum_of,
     write_contents,
     write_table,
 )
+from tlkit.dataset.options import Options
 from tlkit.dataset.quality.outliers import Finding
-from tlkit.dataset.records import in_natural_order, natural_key
-from tlkit.dataset.splitting.examples import Candidate
+from tlkit.dataset.records import (
+    Action,
+    DuplicateRow,
+    ImageInfo,
+    ImageRecord,
+    Kind,
+    ParsedSource,
+    Rejected,
+    in_natural_order,
+    natural_key,
+)
+from tlkit.dataset.splitting.examples import labels_of
 from tlkit.errors import DatasetError, UsageError
 
 # Images from archives and drawings, which have no other place to stay.
@@ -49,40 +58,43 @@ OURS = {
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 # Longer explanations are of no use to anybody; they quote what came.
 MAX_DETAIL = 1000
-ID_DIGITS = 16
+DUPLICATE_COLUMNS = (
+    *("group", "kind", "file", "split", "label", "match", "match_split"),
+    *("match_label", "distance", "transform", "action"),
+)
 
 
 @dataclass
 class Prepared:
-    """Everything that is written.
+    """Everything that is written, in a data set directory and in its report.
 
     Attributes:
         root: The source root.
         origin: What the user named as the source.
-        kind: The layout of the source.
-        options: What was asked for, a dataclass; its val and test are the shares drawn,
-            None for a side that the source gives.
+        format: The annotation format of the source.
+        options: All decided; val and test are the shares drawn, None for a split that
+            the source gives.
         parsed: What the source holds.
-        records: What it says of images that could be read, upright.
+        records: Those of images that could be read, upright.
         info: The images that could be read.
-        outcome: What became of copies.
-        sides: The side of each candidate that is kept.
+        dedup: What was done about duplicates.
+        examples: In the order of the manifest, with group and split.
         rejected: What is not used.
         corrections: What was corrected, by the image's path.
         warnings: What the user should act on.
         remarks: What is worth a look.
-        findings: About the quality of the set; warnings or remarks tell them, too.
+        findings: About the quality of the set; warnings or remarks have them, too.
     """
 
     root: Path
     origin: Path
-    kind: str
-    options: Any
+    format: str
+    options: Options
     parsed: ParsedSource
     records: list[ImageRecord]
     info: list[ImageInfo]
-    outcome: DedupResult
-    sides: list[str]
+    dedup: DedupResult
+    examples: list[Example]
     rejected: list[Rejected]
     corrections: dict[str, Correction] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -90,38 +102,48 @@ class Prepared:
     findings: list[Finding] = field(default_factory=list)
 
     @functools.cached_property
-    def examples(self) -> list[Example]:
-        """The examples, in the order of the manifest: natural, by path, then by box."""
-        triples = zip(self.outcome.kept, self.sides, strict=True)
-        ordered = sorted(triples, key=lambda triple: triple[0][0].key)
-        return [
-            _example(candidate, group, side) for (candidate, group), side in ordered
-        ]
-
-    @functools.cached_property
     def labels(self) -> list[str]:
         """The class order."""
-        return in_natural_order({n for c, _ in self.outcome.kept for n in c.labels})
+        return labels_of(self.examples)
 
     @functools.cached_property
-    def numbers(self) -> Counter[tuple[str, str]]:
-        """How many examples a label has on a side."""
-        kept = zip(self.outcome.kept, self.sides, strict=True)
-        return Counter((label, side) for (c, _), side in kept for label in c.labels)
+    def counts(self) -> Counter[tuple[str, str]]:
+        """The number of examples by label and split."""
+        return Counter((name, e.split) for e in self.examples for name in e.labels)
 
     @functools.cached_property
     def checksum(self) -> str:
-        """The digest of the data set."""
-        return digest_of(self.labels, self.examples)
+        """The checksum of the data set."""
+        return checksum_of(self.labels, self.examples)
 
     @functools.cached_property
-    def asked(self) -> set[str]:
-        """The images that have a label."""
-        return {
-            record.path
-            for record in self.parsed.records
-            if record.labels or record.objects
-        }
+    def annotated(self) -> set[str]:
+        """The images that have a label or an object."""
+        return {r.path for r in self.parsed.records if r.labels or r.objects}
+
+    @functools.cached_property
+    def duplicates(self) -> list[DuplicateRow]:
+        """The rows of duplicates.csv, those of files that cannot be read included."""
+        alike = defaultdict(list)
+        for rejection in self.rejected:
+            if rejection.sha256:
+                alike[rejection.sha256].append(rejection.file)
+        rows = list(self.dedup.rows)
+        for sha256, files in alike.items():
+            for file, match in zip(files, [*files[1:], files[0]], strict=True):
+                if file != match:
+                    row = DuplicateRow(
+                        sha256[:GROUP_DIGITS],
+                        Kind.EXACT,
+                        file,
+                        match=match,
+                        distance=0,
+                        action=Action.UNREADABLE,
+                    )
+                    rows.append(row)
+        return sorted(
+            rows, key=lambda row: (row.group, natural_key(row.file), row.kind)
+        )
 
 
 def check_place(src: Path, out: Path) -> tuple[Path, Path]:
@@ -137,19 +159,19 @@ def check_place(src: Path, out: Path) -> tuple[Path, Path]:
         raise DatasetError(f"There is no permission to read {src}.")
     if src.suffix.lower() in SPREADSHEETS:
         raise DatasetError(
-            f"{src} is a spreadsheet, which is not read.",
+            f"{src} is a spreadsheet, which cannot be read.",
             hint="Save it as CSV (UTF-8).",
         )
     root, place = src.resolve(), out.resolve()
     # Beside an annotation file it is no class, and is passed over.
     if is_folder and (place == root or root in place.parents):
         raise UsageError(
-            f"{out} lies within {src}, where it would be taken for a class next time.",
+            f"{out} is inside {src}, where it would be taken for a class next time.",
             hint="Choose an --out outside of the photos.",
         )
     if not is_folder and (place == root.parent or place in root.parents):
         raise UsageError(
-            f"{src} lies within {out}, which would be replaced.",
+            f"{src} is inside {out}, which would be replaced.",
             hint="Choose an --out of its own.",
         )
     if (place / INFO).is_file():
@@ -157,7 +179,7 @@ def check_place(src: Path, out: Path) -> tuple[Path, Path]:
         foreign = [name for name in foreign if not name.startswith(".")]
         if foreign:
             raise UsageError(
-                f"{out} holds files that are not of a data set directory: "
+                f"{out} holds files that are not those of a data set directory: "
                 f"{', '.join(foreign[:5])}. It is left alone.",
                 hint="Move them away, or choose another --out.",
             )
@@ -167,15 +189,18 @@ def check_place(src: Path, out: Path) -> tuple[Path, Path]:
 def write(draft: Path, place: Path, prepared: Prepared) -> None:
     """Write the files of a data set directory."""
     write_contents(draft, prepared.labels, prepared.examples)
-    rows = [(r.file, r.reason, r.detail[:MAX_DETAIL]) for r in prepared.rejected]
-    write_table(draft / REJECTED, ("file", "reason", "detail"), rows)
+    rejected = [
+        (r.file, r.reason, r.detail[:MAX_DETAIL], r.annotation)
+        for r in prepared.rejected
+    ]
+    write_table(draft / REJECTED, ("file", "reason", "detail", "annotation"), rejected)
     used = {example.path for example in prepared.examples}
-    remarks = [(f.path, note) for f in prepared.info for note in f.notes]
-    remarks = [row for row in remarks if row[0] in used]
-    write_table(draft / NOTES, ("file", "note"), remarks)
-    columns = [column.name for column in dataclasses.fields(DuplicateRow)]
-    copies = map(dataclasses.astuple, copies_of(prepared))
-    write_table(draft / DUPLICATES, columns, copies)
+    notes = [
+        (i.path, note) for i in prepared.info if i.path in used for note in i.notes
+    ]
+    write_table(draft / NOTES, ("file", "note"), notes)
+    values = operator.attrgetter(*DUPLICATE_COLUMNS)
+    write_table(draft / DUPLICATES, DUPLICATE_COLUMNS, map(values, prepared.duplicates))
     # Only ASCII, so that a source in a place whose name is not UTF-8 can be written.
     root = prepared.root
     if root.is_relative_to(draft):
@@ -184,42 +209,6 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
     (draft / INFO).write_text(text + "\n", encoding="utf-8")
     write_annotations(draft, prepared.records)
     keep(draft, prepared.corrections)
-
-
-def _example(candidate: Candidate, group: str, side: str) -> Example:
-    fact, box = candidate.info, candidate.box
-    # Not the annotation file's name: the same path, box, shape and label are one thing.
-    identity = json.dumps([fact.path, box, candidate.shape, candidate.label])
-    return Example(
-        id=hashlib.sha256(identity.encode()).hexdigest()[:ID_DIGITS],
-        path=fact.path,
-        sha256=fact.sha256,
-        width=fact.width,
-        height=fact.height,
-        label=candidate.label,
-        split=side,
-        group=group,
-        box=box,
-        shape=candidate.shape,
-        annotation=candidate.annotation,
-    )
-
-
-def copies_of(prepared: Prepared) -> list[DuplicateRow]:
-    """The rows of duplicates.csv, those of files that cannot be read included."""
-    alike = defaultdict(list)
-    for rejection in prepared.rejected:
-        if rejection.sha256:
-            alike[rejection.sha256].append(rejection.file)
-    copies = list(prepared.outcome.copies)
-    for sha256, files in alike.items():
-        for file, twin in zip(files, [*files[1:], files[0]], strict=True):
-            if file != twin:
-                group = sha256[:GROUP_DIGITS]
-                copies.append(
-                    DuplicateRow(group, file, "", "exact", 0, "unreadable", twin)
-                )
-    return sorted(copies, key=lambda c: (c.group, natural_key(c.file), c.kind))
 
 
 def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:
@@ -235,16 +224,19 @@ def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:
             "path": str(root),
             "relative": relative,
             "origin": str(prepared.origin),
-            "layout": prepared.kind,
-            "given": [side for side in SPLITS if side in given],
-            "lists": in_natural_order(prepared.parsed.annotation_files),
+            "format": prepared.format,
+            "splits": [split for split in SPLITS if split in given],
+            "annotation_files": in_natural_order(prepared.parsed.annotation_files),
         },
         "options": dataclasses.asdict(prepared.options),
         "seed": prepared.options.seed,
         "labels": prepared.labels,
         "multi_label": prepared.options.labeling.multi_label,
         "counts": _counts(prepared),
-        "classes": _classes(prepared),
+        "classes": {
+            label: {split: prepared.counts[label, split] for split in SPLITS}
+            for label in prepared.labels
+        },
         "warnings": [*prepared.parsed.warnings, *prepared.warnings],
         "remarks": prepared.remarks,
         "versions": _versions(),
@@ -255,27 +247,22 @@ def _counts(prepared: Prepared) -> dict[str, Any]:
     used = {e.path for e in prepared.examples}
     used |= {e.annotation for e in prepared.examples if e.annotation}
     used |= prepared.parsed.annotation_files
-    kinds = Counter((c.kind, c.action.split()[0]) for c in prepared.outcome.copies)
-    grouped = [c for c in prepared.outcome.copies if c.action == "grouped"]
-    groups = Counter(kind for kind, _ in {(c.kind, c.group) for c in grouped})
+    rows = prepared.dedup.rows
+    done = Counter((row.kind, row.action) for row in rows)
+    grouped = {(row.kind, row.group) for row in rows if row.action == Action.GROUPED}
+    groups = Counter(kind for kind, _ in grouped)
     return {
         "found": len({*used, *(r.file for r in prepared.rejected)}),
         "used": len(used),
         "examples": len(prepared.examples),
         "rejected": dict(Counter(r.reason for r in prepared.rejected).most_common()),
-        "exact_copies": kinds["exact", "dropped"],
-        "near_groups": groups["near"],
-        "turned_groups": groups["turned"],
-        "similar_groups": groups["similar"],
-        "conflicts": kinds["conflict", "left"] + kinds["conflict", "kept"],
-        "leaks": kinds["leak", "removed"],
-    }
-
-
-def _classes(prepared: Prepared) -> dict[str, dict[str, int]]:
-    return {
-        label: {side: prepared.numbers[label, side] for side in SPLITS}
-        for label in prepared.labels
+        "exact_duplicates": done[Kind.EXACT, Action.DROPPED],
+        "near_groups": groups[Kind.NEAR],
+        "rotated_groups": groups[Kind.ROTATED],
+        "similar_groups": groups[Kind.SIMILAR],
+        "conflicts": done[Kind.CONFLICT, Action.LEFT_OUT]
+        + done[Kind.CONFLICT, Action.KEPT],
+        "leaks": done[Kind.LEAK, Action.REMOVED],
     }
 
 

@@ -10,7 +10,7 @@ from tlkit.dataset.manifest import SPLITS
 from tlkit.dataset.output.write import Prepared
 from tlkit.dataset.quality.outliers import find_outliers
 from tlkit.dataset.quality.shortcuts import find_shortcuts
-from tlkit.dataset.records import in_natural_order
+from tlkit.dataset.records import Action, Kind, in_natural_order
 from tlkit.progress import Progress
 
 FEW_TO_TRAIN = 10
@@ -23,8 +23,8 @@ ODD_ONES, AMONG = 3, 50
 def review(prepared: Prepared, progress: Progress) -> None:
     """Report what the user should act on, and what is worth a look."""
     labels: defaultdict[str, set[str]] = defaultdict(set)
-    for candidate, _ in prepared.outcome.kept:
-        labels[candidate.path].update(candidate.labels)
+    for example in prepared.examples:
+        labels[example.path].update(example.labels)
     prepared.findings += find_shortcuts(labels, prepared.info)
     prepared.findings += find_outliers(prepared.examples, prepared.info)
     for line in _warnings(prepared):
@@ -37,28 +37,26 @@ def review(prepared: Prepared, progress: Progress) -> None:
 
 def _warnings(prepared: Prepared) -> Iterator[str]:
     files = defaultdict(set)
-    for copy in prepared.outcome.copies:
-        if copy.action != "kept" or copy.kind == "conflict":
-            files[copy.kind, copy.action.split()[0]].add(copy.file)
-    for kept in ("left", "kept"):
-        if images := files["conflict", kept]:
-            done = "kept" if kept == "kept" else "left out"
-            yield f"{_named(images)}: the same under two labels, {done}."
-    if images := files["leak", "removed"]:
-        yield f"{_named(images)}: a copy is on another side of the split, removed."
-    if images := files["similar", "left"]:
+    for row in prepared.dedup.rows:
+        files[row.kind, row.action].add(row.file)
+    for action in (Action.LEFT_OUT, Action.KEPT):
+        if images := files[Kind.CONFLICT, action]:
+            yield f"{_named(images)}: the same under two labels, {action}."
+    if images := files[Kind.LEAK, Action.REMOVED]:
+        yield f"{_named(images)}: a duplicate is in another split, removed."
+    if images := files[Kind.SIMILAR, Action.LEFT_APART]:
         yield f"{_named(images)}: similar to others across the split, left there."
-    copies = {r.file for r in prepared.outcome.rejected}
-    refused = {r.file for r in prepared.rejected if r.file in prepared.asked}
+    copies = {r.file for r in prepared.dedup.rejected}
+    refused = {r.file for r in prepared.rejected if r.file in prepared.annotated}
     unreadable = refused - copies
-    if len(unreadable) > MANY_UNREADABLE * len(prepared.asked):
-        yield f"{_named(unreadable)}: cannot be used, out of {len(prepared.asked)}."
+    if len(unreadable) > MANY_UNREADABLE * len(prepared.annotated):
+        yield f"{_named(unreadable)}: cannot be used, out of {len(prepared.annotated)}."
     yield from _class_warnings(prepared)
     yield from (finding.text for finding in prepared.findings if finding.urgent)
 
 
 def _class_warnings(prepared: Prepared) -> Iterator[str]:
-    number = prepared.numbers
+    number = prepared.counts
     present = {e.split for e in prepared.examples}
     for label in prepared.labels:
         missing = [s for s in SPLITS if s in present and not number[label, s]]
@@ -93,7 +91,7 @@ def _remarks(prepared: Prepared) -> Iterator[str]:
         for name, images in sorted(by_format.items()):
             if len(images) <= ODD_ONES:
                 yield f"{_named(images)}: {name}, unlike the others. Worth a look."
-    grouped = [c for c in prepared.outcome.copies if c.action == "grouped"]
+    grouped = [r for r in prepared.dedup.rows if r.action == Action.GROUPED]
     if grouped:
         group_of = {copy.file: copy.group for copy in grouped}
         number = Counter(group_of.values())

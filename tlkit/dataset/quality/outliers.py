@@ -22,9 +22,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tlkit.dataset.inspection.image_info import LUMA_SIDE, ImageInfo
+from tlkit.dataset.inspection.image_info import LUMA_SIZE
 from tlkit.dataset.manifest import Example
-from tlkit.dataset.records import in_natural_order
+from tlkit.dataset.records import ImageInfo, in_natural_order
 
 DARK, BRIGHT, LIGHT_SCORE = 40, 215, 2.0
 FLAT, FLAT_SHARE = 8, 1 / 3
@@ -108,7 +108,7 @@ def _blurred(images: Sequence[ImageInfo]) -> Finding | None:
     sharp = [
         each
         for each in images
-        if min(each.width, each.height) >= LUMA_SIDE and each.contrast >= FLAT
+        if min(each.width, each.height) >= LUMA_SIZE and each.contrast >= FLAT
     ]
     if not sharp:
         return None

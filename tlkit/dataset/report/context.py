@@ -8,13 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tlkit.dataset.duplicates.resolve import DuplicateRow
 from tlkit.dataset.formats import Rejected
 from tlkit.dataset.manifest import SPLITS, Example
-from tlkit.dataset.output.write import Prepared, copies_of
+from tlkit.dataset.output.write import Prepared
 from tlkit.dataset.quality.outliers import size_of
-from tlkit.dataset.records import natural_key
-from tlkit.dataset.splitting.examples import BETWEEN
+from tlkit.dataset.records import Action, DuplicateRow, Kind, natural_key
 from tlkit.reports.html import histogram, number, spread
 from tlkit.reports.thumbnails import Thumbnails
 
@@ -25,7 +23,15 @@ PURPOSES = {
 }
 CHECKSUM_DIGITS = 12
 # Options that the header shows in words.
-IN_WORDS = {"source", "label_by", "val", "test", "seed"}
+IN_WORDS = {
+    "format",
+    "similar_backbone",
+    "similar_weights",
+    "label_by",
+    "val",
+    "test",
+    "seed",
+}
 MOST_WARNINGS, MOST_CLASSES = 200, 200
 # Images of a class, and of all: with more than 20 classes each has fewer.
 EACH, ALL, LEAST = 24, 480, 4
@@ -41,13 +47,13 @@ OUTLIERS = {
 }
 MOST_OUTLIERS = 12
 # The gravest first: a group is shown as the gravest kind in it.
-DUPLICATES = {
-    "conflict": "The same image under two labels",
-    "leak": "A duplicate in another split",
-    "exact": "Exact duplicates",
-    "near": "Near-duplicates",
-    "turned": "Rotated or flipped duplicates",
-    "similar": "Similar images",
+DUPLICATES: dict[str, str] = {
+    Kind.CONFLICT: "The same image under two labels",
+    Kind.LEAK: "A duplicate in another split",
+    Kind.EXACT: "Exact duplicates",
+    Kind.NEAR: "Near-duplicates",
+    Kind.ROTATED: "Rotated or flipped duplicates",
+    Kind.SIMILAR: "Similar images",
 }
 MOST_GROUPS, MOST_IMAGES = 40, 6
 # The reason codes of rejected.csv in words, where they are not plain by themselves.
@@ -101,7 +107,7 @@ def header(prepared: Prepared, version: str) -> dict[str, Any]:
     labeling, examples = prepared.options.labeling, prepared.examples
     what = "crop" if labeling.label_by == "shapes" else "image"
     counts = [(sum(e.split == split for e in examples), split) for split in SPLITS]
-    duplicates = len(prepared.outcome.rejected)
+    duplicates = len(prepared.dedup.rejected)
     return {
         "name": prepared.root.name or str(prepared.root),
         "lede": f"{number(len(examples), what)} of {len(prepared.labels):,} classes: "
@@ -118,7 +124,7 @@ def header(prepared: Prepared, version: str) -> dict[str, Any]:
         ),
         "source": str(prepared.root),
         "facts": (
-            ("Read as", f"{prepared.kind}, labels by {labeling.label_by}"),
+            ("Read as", f"{prepared.format}, labels by {labeling.label_by}"),
             ("Options", ", ".join(_options(prepared.options)) or "defaults"),
             ("Split", _split(prepared.options)),
             ("Checksum", prepared.checksum[:CHECKSUM_DIGITS]),
@@ -173,7 +179,7 @@ def classes(prepared: Prepared) -> dict[str, Any]:
     """Count the images of each class in each split."""
     splits = [s for s in SPLITS if any(e.split == s for e in prepared.examples)]
     rows = {
-        label: [prepared.numbers[label, split] for split in splits]
+        label: [prepared.counts[label, split] for split in splits]
         for label in prepared.labels
     }
     totals = [sum(e.split == split for e in prepared.examples) for split in splits]
@@ -189,10 +195,9 @@ def classes(prepared: Prepared) -> dict[str, Any]:
 
 def examples(prepared: Prepared, thumbnails: Thumbnails) -> dict[str, Any]:
     """Choose some images of each class."""
-    multi = prepared.options.labeling.multi_label
     by_label: dict[str, list[Example]] = defaultdict(list)
     for example in prepared.examples:
-        for label in example.label.split(BETWEEN) if multi else (example.label,):
+        for label in example.labels:
             by_label[label].append(example)
     total = len(prepared.labels)
     each = max(LEAST, min(EACH, ALL // total))
@@ -223,7 +228,7 @@ def _count(examples: Sequence[Example], each: int) -> str:
 def _example(label: str, example: Example, thumbnails: Thumbnails) -> dict[str, Any]:
     lines = []
     if example.label != label:
-        lines.append(", ".join(example.label.split(BETWEEN)))
+        lines.append(", ".join(example.labels))
     if example.box:
         lines.append("{} x {}".format(*size_of(example)))
     alt = f"{example.label}, {example.split}: {example.path}"
@@ -260,7 +265,7 @@ def outliers(prepared: Prepared, thumbnails: Thumbnails) -> list[dict[str, Any]]
 def duplicates(prepared: Prepared, thumbnails: Thumbnails) -> dict[str, Any]:
     """Choose groups of duplicates, the gravest first."""
     groups: dict[str, list[DuplicateRow]] = defaultdict(list)
-    for row in copies_of(prepared):
+    for row in prepared.duplicates:
         groups[row.group].append(row)
     order = list(DUPLICATES)
     ordered = sorted(
@@ -316,11 +321,17 @@ def _group(
 
 def action(row: DuplicateRow) -> str:
     """Describe what was done about a duplicate, and how alike it is."""
-    done = f"{row.turn}, {row.action}" if row.turn else row.action
-    if row.kind == "similar":
-        apart = f" from {row.twin}" if row.action == "left apart" else ""
+    done = str(row.action)
+    if row.kind == Kind.LEAK:
+        removed = f"removed from {row.split}" if row.split else "removed, as new"
+        kept = f"kept in {row.split}" if row.split else "kept"
+        done = removed if row.action == Action.REMOVED else kept
+    if row.transform:
+        done = f"{row.transform}, {done}"
+    if row.kind == Kind.SIMILAR:
+        apart = f" from {row.match}" if row.action == Action.LEFT_APART else ""
         return f"{done}{apart}, cosine {1 - (row.distance or 0):.2f}"
-    if row.kind in {"near", "turned"} and row.distance:
+    if row.kind in {Kind.NEAR, Kind.ROTATED} and row.distance:
         bits = "bit" if row.distance == 1 else "bits"
         return f"{done}, {row.distance} {bits} of 64 apart"
     return done

@@ -1,1 +1,1 @@
-"""Labeled examples, groups and their splits."""
+"""The examples of a data set, their groups and their split."""

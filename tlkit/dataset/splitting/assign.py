@@ -1,7 +1,7 @@
-"""Labels and groups in, a side for each example out: stratified, seeded, groups whole.
+"""The random split: stratified, seeded, groups whole.
 
 A pure function: neither the order of the examples nor the file system has an influence,
-and images that are added later leave most others on the side they were on.
+and images that are added later leave most others in the split they were in.
 """
 
 from __future__ import annotations
@@ -9,48 +9,46 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from tlkit.dataset.manifest import Example
 from tlkit.dataset.records import in_natural_order
-from tlkit.dataset.splitting.examples import Candidate
+from tlkit.dataset.splitting.examples import labels_of
 from tlkit.errors import DatasetError
 
-# So many draws are tried where groups keep the first from giving each side its share.
+# So many draws are tried where groups keep the first from giving each split its share.
 DRAWS = 30
 
 
-def sides_of(
-    kept: Sequence[tuple[Candidate, str]], fractions: Mapping[str, float], seed: int
-) -> list[str]:
-    """Give every example its side: the given one, the earlier one, or one drawn."""
-    given: dict[str, str] = {}
-    settled: dict[str, str] = {}
-    for candidate, group in kept:
-        if candidate.earlier:
-            settled[group] = candidate.earlier
-        elif candidate.split not in {None, "train"}:
-            given[group] = candidate.split
-    pool = [i for i, (_, group) in enumerate(kept) if group not in given]
+def split_examples(
+    examples: Sequence[Example], fractions: Mapping[str, float], seed: int
+) -> list[Example]:
+    """Give every example its split: the given one, the existing one, or one drawn."""
+    existing = {e.group: e.split for e in examples if e.existing}
+    given = {
+        e.group: e.split
+        for e in examples
+        if not e.existing and e.split not in {"", "train"}
+    }
+    pool = [example for example in examples if example.group not in given]
     drawn = assign(
-        [kept[i][0].labels for i in pool],
-        [kept[i][1] for i in pool],
+        [example.labels for example in pool],
+        [example.group for example in pool],
         fractions,
         seed,
-        settled=settled,
+        settled=existing,
     )
-    sides = [given.get(group, "train") for _, group in kept]
-    for i, side in zip(pool, drawn, strict=True):
-        sides[i] = side
-    labels = {label for c, _ in kept for label in c.labels}
-    both = zip(kept, sides, strict=True)
-    trained = {n for (c, _), side in both if side == "train" for n in c.labels}
-    if missing := in_natural_order(labels - trained):
+    of_group = {e.group: split for e, split in zip(pool, drawn, strict=True)} | given
+    placed = [replace(example, split=of_group[example.group]) for example in examples]
+    trained = labels_of(example for example in placed if example.split == "train")
+    if missing := in_natural_order({*labels_of(placed)} - {*trained}):
         raise DatasetError(
             f"No images to train on for {', '.join(missing)}: only val or test has "
             "any.",
-            hint="Look for a spelling that differs between the folders, or for copies "
-            "that were removed from train.",
+            hint="Look for a spelling that differs between the folders, or for "
+            "duplicates that were removed from train.",
         )
-    return sides
+    return placed
 
 
 def assign(
@@ -61,9 +59,9 @@ def assign(
     *,
     settled: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Share examples out.
+    """Assign examples to splits.
 
-    Of each label, every side gets its fraction of the examples, rounded, and at least
+    Of each label, every split gets its fraction of the examples, rounded, and at least
     one; train gets what is left, at least one too. Groups larger than one example can
     make it deviate from that.
 
@@ -71,18 +69,18 @@ def assign(
         labels: The labels of each example, one at least.
         groups: The group of each; a group may hold several labels.
         fractions: For "val" and "test" the share of the examples; 0, or none, for no
-            such side.
+            such split.
         seed: Another seed, another draw.
-        settled: Groups whose side stands: "train" or a key of the fractions. A label
-            of theirs need not be on every side.
+        settled: Groups whose split stands: "train" or a key of the fractions. A label
+            of theirs need not be in every split.
 
     Returns:
-        The side of each example, "train" or a key of the fractions.
+        The split of each example, "train" or a key of the fractions.
 
     Raises:
-        DatasetError: A label has fewer groups than there are sides.
+        DatasetError: A label has fewer groups than there are splits.
     """
-    sides = ["train", *(side for side, share in fractions.items() if share > 0)]
+    splits = ["train", *(split for split, share in fractions.items() if share > 0)]
     members: dict[str, Counter[str]] = defaultdict(Counter)
     counts: Counter[str] = Counter()
     for own, group in zip(labels, groups, strict=True):
@@ -94,36 +92,35 @@ def assign(
             holders[label].append(group)
     settled = settled or {}
     new = {n: own for n, own in holders.items() if not settled.keys() & set(own)}
-    _check(new, counts, sides)
+    _check(new, counts, splits)
     wanted = {
-        label: _wanted(count, fractions, sides) for label, count in counts.items()
+        label: _wanted(count, fractions, splits) for label, count in counts.items()
     }
     best: tuple[float, dict[str, str]] | None = None
     lacking: list[str] = []
     for draw in range(DRAWS):
         chosen, off = _draw(members, holders, wanted, f"{seed}:{draw}", settled)
-        lacking = _lacking(chosen, new, sides)
+        lacking = _lacking(chosen, new, splits)
         if not lacking and (best is None or off < best[0]):
             best = off, chosen
         if best is not None and best[0] == 0:
             break
     if best is None:
         raise DatasetError(
-            f"No split gives every side a part of {', '.join(lacking)}: there are too "
+            f"No draw gives every split a part of {', '.join(lacking)}: there are too "
             "few groups of images, and they hold other classes as well.",
-            hint="Add photos of these, take them out, or do with fewer sides "
-            "(--test 0).",
+            hint="Add photos of these, take them out, or use fewer splits (--test 0).",
         )
     return [best[1][group] for group in groups]
 
 
 def _wanted(
-    count: int, fractions: Mapping[str, float], sides: Sequence[str]
+    count: int, fractions: Mapping[str, float], splits: Sequence[str]
 ) -> dict[str, int]:
-    numbers = {side: max(1, round(count * fractions[side])) for side in sides[1:]}
+    numbers = {split: max(1, round(count * fractions[split])) for split in splits[1:]}
     # Train keeps at least one: the largest of the others gives way.
     while sum(numbers.values()) >= count:
-        largest = max(numbers, key=lambda side: numbers[side])
+        largest = max(numbers, key=lambda split: numbers[split])
         numbers[largest] -= 1
     return {"train": count - sum(numbers.values()), **numbers}
 
@@ -135,43 +132,44 @@ def _draw(
     salt: str,
     settled: Mapping[str, str],
 ) -> tuple[dict[str, str], float]:
-    # The side of each group, and how far all of that is from what was wanted.
+    """Draw the split of each group; compute how far that is from what is wanted."""
     # Iterative stratification after Sechidis (2011): rare labels first, each group to
-    # a side that still wants as much of the label.
+    # a split that still wants as much of the label.
     need = {label: dict(numbers) for label, numbers in wanted.items()}
     chosen = dict(settled)
-    for group, side in settled.items():
+    for group, split in settled.items():
         for label, count in members[group].items():
-            need[label][side] -= count
+            need[label][split] -= count
     for label in sorted(holders, key=lambda label: (len(holders[label]), label)):
         reached = {chosen[group] for group in holders[label] if group in chosen}
         free = [group for group in holders[label] if group not in chosen]
         # Large groups first, while there is room; else by lot.
         free.sort(key=lambda group: (-members[group][label], _lot(salt, group)))
         for left, group in zip(range(len(free), 0, -1), free, strict=True):
-            size = members[group][label]
-            side = _side(need[label], reached, left, size)
-            chosen[group] = side
-            reached.add(side)
+            split = _choose(need[label], reached, left, members[group][label])
+            chosen[group] = split
+            reached.add(split)
             for other, count in members[group].items():
-                need[other][side] -= count
+                need[other][split] -= count
     off = sum(
-        abs(left) / wanted[label][side]
+        # Nothing is wanted of a label in a split where it has too few examples: a class
+        # that lost photos since the split was drawn.
+        abs(left) / max(wanted[label][split], 1)
         for label, numbers in need.items()
-        for side, left in numbers.items()
+        for split, left in numbers.items()
     )
     return chosen, off
 
 
-def _side(need: Mapping[str, int], reached: set[str], left: int, size: int) -> str:
-    empty = [side for side in need if side not in reached]
+def _choose(need: Mapping[str, int], reached: set[str], left: int, size: int) -> str:
+    empty = [split for split in need if split not in reached]
     if empty and left <= len(empty):
-        return max(empty, key=lambda side: need[side])
+        return max(empty, key=lambda split: need[split])
     # Train last: then the draw of one more image moves few others.
-    for side in [*list(need)[1:], "train"]:
-        if need[side] >= size:
-            return side
-    return max(need, key=lambda side: need[side])
+    for split in [*list(need)[1:], "train"]:
+        if need[split] >= size:
+            return split
+    return max(need, key=lambda split: need[split])
 
 
 def _lot(salt: str, group: str) -> bytes:
@@ -181,19 +179,19 @@ def _lot(salt: str, group: str) -> bytes:
 def _lacking(
     chosen: Mapping[str, str],
     holders: Mapping[str, list[str]],
-    sides: Sequence[str],
+    splits: Sequence[str],
 ) -> list[str]:
     return sorted(
         label
         for label, groups in holders.items()
-        if {chosen[group] for group in groups} != set(sides)
+        if {chosen[group] for group in groups} != set(splits)
     )
 
 
 def _check(
-    holders: Mapping[str, list[str]], counts: Counter[str], sides: Sequence[str]
+    holders: Mapping[str, list[str]], counts: Counter[str], splits: Sequence[str]
 ) -> None:
-    small = [label for label in sorted(holders) if len(holders[label]) < len(sides)]
+    small = [label for label in sorted(holders) if len(holders[label]) < len(splits)]
     if not small:
         return
     lines = [
@@ -201,10 +199,10 @@ def _check(
         for label in small
     ]
     raise DatasetError(
-        f"{len(small)} class(es) too small to be split into {', '.join(sides)}; each "
-        f"needs {len(sides)} images that are no copies of one another:\n"
+        f"{len(small)} class(es) too small to be split into {', '.join(splits)}; each "
+        f"needs {len(splits)} images that are not duplicates of one another:\n"
         + "\n".join(lines),
-        hint="Add photos of these, take these classes out, or do with fewer sides "
-        "(--test 0). Crops of one photo count as one group, and so "
-        "do near copies unless they are left alone (--no-near).",
+        hint="Add photos of these, take these classes out, or use fewer splits "
+        "(--test 0). Crops of one photo count as one group, and so do near duplicates "
+        "unless they are not looked for (--no-near).",
     )

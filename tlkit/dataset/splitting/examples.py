@@ -1,48 +1,52 @@
-"""Pages and what is known of their images in, candidates out: what gets which label.
+"""The examples of a data set: which image or object gets which label.
 
     image     one example an image: its own label or, where no image of the source
-              has one, that of the things on it
-    shapes    one example a thing, cut out of the image
+              has one, that of the objects on it
+    shapes    one example an object, cut out of the image
 
 An image with several different labels is left out unless several are asked for.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tlkit.dataset.annotations.shapes import Bounds
-from tlkit.dataset.inspection.image_info import ImageInfo
+from tlkit.dataset.manifest import Example
 from tlkit.dataset.records import (
+    BETWEEN,
     IGNORED,
     Annotation,
+    Box,
+    ImageInfo,
     ImageRecord,
     Rejected,
     in_natural_order,
-    natural_key,
 )
 from tlkit.errors import DatasetError, UsageError, unknown_name
 
 LABEL_BY = ("image", "shapes")
-# A thing of fewer pixels across shows too little to be told by.
+# An object of fewer pixels across shows too little to be recognized by.
 MIN_SIZE = 8
 # Readers of manifest.csv stop at fields of 131,072 characters. A longer outline is not
 # kept there; annotations.jsonl has it.
 MAX_FIELD = 100_000
+ID_DIGITS = 16
 
 
 @dataclass(frozen=True)
 class Labeling:
-    """What of a page becomes an example.
+    """What of an image record becomes an example.
 
     Attributes:
         label_by: One of LABEL_BY; None for images, if any of them has a label.
         multi_label: Keep several labels of an image.
-        pad: Margin around a thing on each side, as a share of its longer side.
-        min_size: Things of fewer pixels across are left out.
+        pad: Margin around an object at each edge, as a share of its longer side.
+        min_size: Objects of fewer pixels across are left out.
     """
 
     label_by: str | None = None
@@ -51,37 +55,37 @@ class Labeling:
     min_size: int = MIN_SIZE
 
     def check(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse values that make no sense."""
         if self.label_by is not None and self.label_by not in LABEL_BY:
             error = unknown_name("way to label (label_by)", self.label_by, LABEL_BY)
             raise error
         if not 0 <= self.pad <= 10:
-            raise UsageError(f"pad is a share from 0 to 10. Received: {self.pad}.")
+            raise UsageError(f"pad must be a share from 0 to 10, got {self.pad}.")
         if self.min_size < 1:
-            raise UsageError(f"min_size is at least 1. Received: {self.min_size}.")
+            raise UsageError(f"min_size must be >= 1, got {self.min_size}.")
         if self.label_by == "shapes" and self.multi_label:
             raise UsageError(
                 "Each shape has one label, so --multi-label has no meaning with "
                 "--label-by shapes.",
-                hint="Leave one of them away.",
+                hint="Remove one of them.",
             )
         if self.label_by != "shapes" and (self.pad or self.min_size != MIN_SIZE):
             raise UsageError(
                 "--pad and --min-size are about the crops of --label-by shapes.",
-                hint="Add --label-by shapes, or leave them away.",
+                hint="Add --label-by shapes, or remove them.",
             )
 
 
-def settled(records: Sequence[ImageRecord], how: Labeling) -> Labeling:
-    """Decide what labels come from, before anything slow starts."""
+def choose_label_by(records: Sequence[ImageRecord], how: Labeling) -> Labeling:
+    """Decide where labels come from, before anything slow starts."""
     if how.label_by is not None:
         return how
     objects = sum(len(record.objects) for record in records)
     if objects and not any(record.labels for record in records) and not how.multi_label:
         raise DatasetError(
-            f"{objects} shapes have labels here, the images themselves have none: "
-            "expected to be told what to classify.",
-            hint="Say --label-by shapes for a crop of each, --label-by image if all "
+            f"{objects} shapes have labels here, the images themselves have none: what "
+            "to classify is not clear.",
+            hint="Add --label-by shapes for a crop of each, --label-by image if all "
             "shapes of an image have the same label, or --multi-label to learn all "
             "labels of an image.",
         )
@@ -89,95 +93,99 @@ def settled(records: Sequence[ImageRecord], how: Labeling) -> Labeling:
 
 
 def label(
-    records: Iterable[ImageRecord], info: Mapping[str, ImageInfo], how: Labeling
-) -> tuple[list[Candidate], list[Rejected]]:
-    """Give every page its examples."""
-    records = list(records)
-    # Labels of images and of things are never mixed within a source.
+    records: Sequence[ImageRecord], info: Mapping[str, ImageInfo], how: Labeling
+) -> tuple[list[Example], list[Rejected]]:
+    """Make the examples of image records, and reject what gives none."""
+    # Labels of images and of objects are never mixed within a source.
     own = any(record.labels for record in records)
-    candidates: list[Candidate] = []
+    examples: list[Example] = []
     rejected: list[Rejected] = []
     for record in records:
-        made = (
-            _crops(record, info[record.path], how)
-            if how.label_by == "shapes"
-            else [_whole(record, info[record.path], how, own=own)]
-        )
+        image = info[record.path]
+        if how.label_by == "shapes":
+            made = _crops(record, image, how)
+        else:
+            made = iter([_whole(record, image, how, own=own)])
         for one in made:
             if isinstance(one, Rejected):
                 rejected.append(one)
             else:
-                candidates.append(one)
-    return candidates, rejected
+                examples.append(one)
+    return examples, rejected
 
 
 def _whole(
     record: ImageRecord, info: ImageInfo, how: Labeling, *, own: bool
-) -> Candidate | Rejected:
-    objects = (obj.label for obj in record.objects if not is_ignored(obj))
+) -> Example | Rejected:
+    objects = (obj.label for obj in record.objects if not obj.ignored)
     labels = in_natural_order(set(record.labels if own else objects) - {""})
+    reason = detail = ""
     if ignored := [name for name in record.labels if name in IGNORED]:
-        return Rejected(record.shown, "ignored", f"Marked as {ignored[0]}.")
-    if not labels:
+        reason, detail = "ignored", f"Marked as {ignored[0]}."
+    elif not labels:
         nothing = "Neither it nor anything on it has a label."
-        detail = "The image itself has no label." if own else nothing
-        return Rejected(record.shown, "no-label", detail)
-    if len(labels) > 1 and not how.multi_label:
-        detail = f"Labeled as {', '.join(map(repr, labels))}."
-        return Rejected(record.shown, "several-labels", detail)
-    if how.multi_label and (odd := [name for name in labels if BETWEEN in name]):
-        detail = f"The label {odd[0]!r} holds {BETWEEN!r}, which stands between labels."
-        return Rejected(record.shown, "bad-label", detail)
-    if len(BETWEEN.join(labels)) > MAX_FIELD:
-        return Rejected(
-            record.shown, "bad-label", f"{len(labels)} labels are too many."
+        reason, detail = (
+            "no-label",
+            "The image itself has no label." if own else nothing,
         )
-    return Candidate(
-        info=info,
-        labels=tuple(labels),
-        split=record.split,
-        annotation=record.file,
-        shown=record.shown,
-        group=record.group,
-    )
-
-
-def is_ignored(obj: Annotation) -> bool:
-    """Whether a thing is marked as none of the classes."""
-    flags = obj.attributes.get("flags")
-    flagged = isinstance(flags, Mapping) and flags.get("__ignore__") is True
-    return obj.label in IGNORED or flagged
+    elif len(labels) > 1 and not how.multi_label:
+        reason = "several-labels"
+        detail = f"Labeled as {', '.join(map(repr, labels))}."
+    elif how.multi_label and (bad := [name for name in labels if BETWEEN in name]):
+        reason = "bad-label"
+        detail = f"The label {bad[0]!r} has {BETWEEN!r}, which stands between labels."
+    elif len(BETWEEN.join(labels)) > MAX_FIELD:
+        reason, detail = "bad-label", f"{len(labels)} labels are too many."
+    if reason:
+        return Rejected(record.shown, reason, detail)
+    return _example(record, info, tuple(labels))
 
 
 def _crops(
     record: ImageRecord, info: ImageInfo, how: Labeling
-) -> Iterator[Candidate | Rejected]:
+) -> Iterator[Example | Rejected]:
     if not record.objects:
         yield Rejected(record.shown, "no-shape", "Nothing is drawn on it.")
     for obj in record.objects:
-        place = ", ".join(f"{value:.4g}" for value in obj.bounds)
-        what = f"{obj.label or 'A shape without label'} at ({place})"
         fault = _unfit(obj, how)
         box = None if fault else _box(obj.bounds, how.pad, info)
-        if fault or box is None:
-            reason, detail = fault or ("no-area", "outside of the image")
-            yield Rejected(record.shown, reason, f"{what}: {detail}.")
+        if box is not None:
+            yield _example(record, info, (obj.label,), box, _outline(obj))
             continue
-        yield Candidate(
-            info=info,
-            labels=(obj.label,),
-            split=record.split,
-            box=box,
-            shape=_outline(obj),
-            annotation=record.file,
-            shown=record.shown,
-            group=record.group,
-        )
+        place = ", ".join(f"{value:.4g}" for value in obj.bounds)
+        what = f"{obj.label or 'A shape without label'} at ({place})"
+        reason, detail = fault or ("no-area", "outside of the image")
+        yield Rejected(record.shown, reason, f"{what}: {detail}.")
+
+
+def _example(
+    record: ImageRecord,
+    info: ImageInfo,
+    labels: tuple[str, ...],
+    box: Box | None = None,
+    shape: str = "",
+) -> Example:
+    # Without the annotation file: the same path, box, shape and label are one object.
+    identity = json.dumps([info.path, box, shape, BETWEEN.join(labels)])
+    return Example(
+        id=hashlib.sha256(identity.encode()).hexdigest()[:ID_DIGITS],
+        path=info.path,
+        sha256=info.sha256,
+        width=info.width,
+        height=info.height,
+        labels=labels,
+        split=record.split or "",
+        group=record.group,
+        box=box,
+        shape=shape,
+        annotation=record.file,
+        shown=record.shown,
+    )
 
 
 def _unfit(obj: Annotation, how: Labeling) -> tuple[str, str] | None:
     x0, y0, x1, y1 = obj.bounds
-    if is_ignored(obj):
+    if obj.ignored:
         return "ignored", "marked to be ignored"
     if not obj.label:
         return "no-label", "has no label"
@@ -209,72 +217,6 @@ def _outline(obj: Annotation) -> str:
     return text
 
 
-# Between the labels of one example in manifest.csv.
-BETWEEN = "|"
-
-Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """Something labeled, its image decoded, its box within the image.
-
-    Attributes:
-        info: Of its image.
-        labels: One, or several in natural order.
-        split: The side it was given, None for none.
-        box: The part of the image; None for the whole.
-        shape: What was drawn, as JSON; "" where nothing was.
-        annotation: Path of the annotation file; "" where folders tell the label.
-        shown: The file that the user would look at.
-        group: Images of one group are not parted; "" for none.
-        earlier: The side it was on when its data set was prepared before, if it was.
-    """
-
-    info: ImageInfo
-    labels: tuple[str, ...]
-    split: str | None = None
-    box: Box | None = None
-    shape: str = ""
-    annotation: str = ""
-    shown: str = ""
-    group: str = ""
-    earlier: str | None = None
-
-    @property
-    def side(self) -> str | None:
-        """The side that it should stay on, None for whichever comes."""
-        return self.earlier or self.split
-
-    @property
-    def path(self) -> str:
-        """Of its image, relative to the source root."""
-        return self.info.path
-
-    @property
-    def label(self) -> str:
-        """Its labels in one text."""
-        return BETWEEN.join(self.labels)
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What candidates are sorted by, whatever order they were found in."""
-        return natural_key(self.path), self.box or (), self.labels, self.shape
-
-
-def overlap(one: Candidate, other: Candidate) -> float:
-    """Compare the places of two examples, as shares of their images."""
-    a, b = _share(one), _share(other)
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    common = max(width, 0) * max(height, 0)
-    areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (a, b)]
-    return common / (sum(areas) - common)
-
-
-def _share(candidate: Candidate) -> tuple[float, float, float, float]:
-    if candidate.box is None:
-        return 0, 0, 1, 1
-    width, height = candidate.info.width, candidate.info.height
-    x0, y0, x1, y1 = candidate.box
-    return x0 / width, y0 / height, x1 / width, y1 / height
+def labels_of(examples: Iterable[Example]) -> list[str]:
+    """Return the labels of examples, in natural order."""
+    return in_natural_order({name for example in examples for name in example.labels})

@@ -1,4 +1,4 @@
-"""Classes and groups in, folds out: whole groups, classes in proportion, seeded."""
+"""Cross-validation folds: whole groups, classes in proportion, seeded."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tlkit.errors import UsageError
 
 
 class Fold(NamedTuple):
-    """Indices of the examples to learn from, and of those held out, int [n] both."""
+    """Indices of the examples to train on, and of those held out, int [n] both."""
 
     train: np.ndarray
     held: np.ndarray
 
 
 def most_folds(targets: np.ndarray, groups: np.ndarray) -> int:
-    """How many folds can be made so that every fold has every class to learn from.
+    """Count the folds that can be made so that each can train on every class.
 
     Args:
         targets: int [N], the class of each example.
-        groups: [N], which examples stay together.
+        groups: [N], the group of each; a group stays in one fold.
 
     Returns:
         The least number of groups that any class has.
@@ -35,11 +35,11 @@ def most_folds(targets: np.ndarray, groups: np.ndarray) -> int:
 def stratified_folds(
     targets: np.ndarray, groups: np.ndarray, folds: int, *, seed: int
 ) -> list[Fold]:
-    """Every example held out once.
+    """Make folds that hold every example out once.
 
     Args:
         targets: int [N], the class of each example.
-        groups: [N], which examples stay together.
+        groups: [N], the group of each; a group stays in one fold.
         folds: How many, at least 2.
         seed: Of the draw.
 
@@ -55,11 +55,11 @@ def stratified_folds(
         raise UsageError(
             "A class with a single image or group cannot be held out: folds need two "
             "of every class.",
-            hint="Get more images of it.",
+            hint="Add images of it.",
         )
     if not 2 <= folds <= most:
         raise UsageError(
-            f"Expected 2 to {most} folds, as many as the smallest class has images "
+            f"There must be 2 to {most} folds, as the smallest class has {most} images "
             f"or groups of them; got {folds}.",
             hint="Use fewer folds, or more images of that class.",
         )

@@ -1,4 +1,4 @@
-"""What was asked to stay together in, the group of each image out.
+"""The groups that the user asks for, of images that stay in one split.
 
 folder     images of one folder
 burst      images of one camera, each taken soon after the one before
@@ -16,8 +16,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from tlkit.dataset.inspection.image_info import ImageInfo
-from tlkit.dataset.records import ImageRecord, in_natural_order
+from tlkit.dataset.records import ImageInfo, ImageRecord, in_natural_order
 from tlkit.errors import UsageError
 from tlkit.progress import Progress
 
@@ -33,7 +32,7 @@ def grouped(
     by: str | None,
     progress: Progress,
 ) -> list[ImageRecord]:
-    """Give pages the groups that were asked for."""
+    """Give image records the groups that were asked for."""
     if by is None:
         return list(records)
     found, alone = groups(by, records, info)
@@ -41,8 +40,8 @@ def grouped(
     progress.note(f"{len(found)} images in {number} groups by {by}.")
     if alone:
         progress.warn(
-            f"{len(alone)} images have no group by {by}, as "
-            f"{alone[0]}; each is one of its own."
+            f"{len(alone)} images have no group by {by}, such as {alone[0]}; each is a "
+            "group of its own."
         )
     return [replace(record, group=found.get(record.path, "")) for record in records]
 
@@ -50,16 +49,16 @@ def grouped(
 def groups(
     by: str, records: Sequence[ImageRecord], info: Sequence[ImageInfo]
 ) -> tuple[dict[str, str], list[str]]:
-    """Group images."""
+    """Return the group of images by path, and the images without one."""
     if by == "folder":
-        found = {fact.path: posixpath.dirname(fact.path) for fact in info}
+        found = {one.path: posixpath.dirname(one.path) for one in info}
     elif by == "burst":
         found = _bursts(info)
     elif columns := _column(by, records):
         found = columns
     else:
         found = _matches(by, records, info)
-    paths = {fact.path for fact in info}
+    paths = {one.path for one in info}
     found = {path: group for path, group in found.items() if path in paths}
     return found, in_natural_order(paths - found.keys())
 
@@ -86,20 +85,20 @@ def _matches(
         pattern = re.compile(by)
     except re.error as error:
         raise UsageError(
-            f"group_by {by!r} is no column, and no regular expression: {error}.{known}",
-            hint="Expected folder, burst, a column or a pattern as 'patient(\\d+)'.",
+            f"group_by {by!r} is not a column, nor a regular expression: {error}."
+            f"{known}",
+            hint="Use folder, burst, a column, or a pattern such as 'patient(\\d+)'.",
         ) from error
     found = {}
-    for fact in info:
-        match = pattern.search(fact.path)
-        if match:
-            found[fact.path] = match[1] if pattern.groups else match[0]
+    for one in info:
+        if match := pattern.search(one.path):
+            found[one.path] = match[1] if pattern.groups else match[0]
     found = {path: group for path, group in found.items() if group}
     if not found:
         raise UsageError(
-            f"group_by {by!r} is no column, and as a regular expression it is found in "
+            f"group_by {by!r} is not a column, and as a regular expression it matches "
             f"no path.{known}",
-            hint="Paths are relative to the source, as in class/patient7_3.jpg, for "
+            hint="Paths are relative to the source, such as class/patient7_3.jpg, for "
             "which 'patient(\\d+)' gives 7.",
         )
     return found
@@ -107,10 +106,9 @@ def _matches(
 
 def _bursts(info: Iterable[ImageInfo]) -> dict[str, str]:
     cameras: dict[str, list[tuple[float, str]]] = {}
-    for fact in info:
-        seconds = _seconds(fact.taken)
-        if seconds is not None:
-            cameras.setdefault(fact.camera, []).append((seconds, fact.path))
+    for one in info:
+        if (seconds := _seconds(one.taken)) is not None:
+            cameras.setdefault(one.camera, []).append((seconds, one.path))
     found = {}
     for camera, taken in cameras.items():
         taken.sort()

@@ -1,6 +1,6 @@
-"""An earlier data set in, the sides of its images out: they keep them.
+"""The split of an existing data set, which its images keep.
 
-An image is known again by its content or, where that was changed, by its path.
+An image is recognized by its content or, where that was changed, by its path.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.manifest import INFO, Manifest
-from tlkit.dataset.splitting.examples import Candidate
+from tlkit.dataset.manifest import INFO, Example, Manifest
 from tlkit.errors import UsageError
 from tlkit.progress import Progress
 
@@ -20,83 +19,78 @@ DECISIVE = ("seed", "val", "test", "group_by")
 
 
 @dataclass(frozen=True)
-class Previous:
-    """What a data set directory says that is to be made again.
+class ExistingSplit:
+    """The split of the data set directory that is to be made again."""
 
-    Attributes:
-        by_content: The side of an image, and its path, by its sha256.
-        by_path: The side of an image by its path.
-    """
-
+    # Its split and its path, by the sha256 of an image.
     by_content: Mapping[str, tuple[str, str]]
     by_path: Mapping[str, str]
 
-    def side(self, path: str, sha256: str, present: Container[str]) -> str | None:
-        """Look an image up."""
-        side, original = self.by_content.get(sha256, (None, ""))
-        if side and (path in self.by_path or original not in present):
-            return side
+    def of(self, path: str, sha256: str, present: Container[str]) -> str | None:
+        """Return the split of an image, None for a new one."""
+        split, original = self.by_content.get(sha256, (None, ""))
+        if split and (path in self.by_path or original not in present):
+            return split
         return self.by_path.get(path)
 
 
-def read_previous(
+def read_existing_split(
     place: Path, origin: Path, options: Mapping[str, Any]
-) -> Previous | None:
-    """Read the data set that stands where the new one is to be."""
+) -> ExistingSplit | None:
+    """Read the split of the data set where the new one is to be, if there is one."""
     if not (place / INFO).is_file():
         return None
-    earlier = Manifest.read(place, find_source=False)
-    source = earlier.info["source"]
-    named = Path(source.get("origin") or source["path"])
-    # What was moved together with its photos is found elsewhere than it says; photos
+    existing = Manifest.read(place, find_source=False)
+    source = existing.info["source"]
+    recorded = Path(source.get("origin") or source["path"])
+    # What was moved together with its photos is found elsewhere than recorded; photos
     # that are no longer where they were are taken to be these.
     together = (place / str(source.get("relative", ""))).resolve()
-    if origin not in {named, together} and named.exists():
+    if origin not in {recorded, together} and recorded.exists():
         raise UsageError(
-            f"{place} was prepared from {named}, not from {origin}.",
+            f"{place} was prepared from {recorded}, not from {origin}.",
             hint="Choose another --out, or add --overwrite to replace it.",
         )
-    before = earlier.info.get("options", {})
+    before = existing.info.get("options", {})
     changed = [name for name in DECISIVE if before.get(name) != options[name]]
     if changed:
         raise UsageError(
             f"{place} was split by other options: "
             + ", ".join(f"{n} was {before.get(n)}, is {options[n]}" for n in changed)
             + ".",
-            hint="Leave them as they were to keep every image on its side, or add "
+            hint="Leave them as they were to keep every image in its split, or add "
             "--overwrite to draw the split again.",
         )
-    return Previous(
-        by_content={e.sha256: (e.split, e.path) for e in earlier.examples},
-        by_path={e.path: e.split for e in earlier.examples},
+    return ExistingSplit(
+        by_content={e.sha256: (e.split, e.path) for e in existing.examples},
+        by_path={e.path: e.split for e in existing.examples},
     )
 
 
-def settle(
-    candidates: Iterable[Candidate],
-    previous: Previous,
-    drawn: Sequence[str],
+def keep_split(
+    examples: Sequence[Example],
+    existing: ExistingSplit,
+    drawn: Iterable[str],
     progress: Progress,
-) -> list[Candidate]:
-    """Give candidates the sides that they had."""
-    candidates = list(candidates)
-    present = {candidate.path for candidate in candidates}
+) -> list[Example]:
+    """Give examples the split that they had, where the source gives no other one."""
+    present = {example.path for example in examples}
     free = {"train", *drawn}
-    settled = []
+    placed = []
     new = 0
-    for candidate in candidates:
-        side = previous.side(candidate.path, candidate.info.sha256, present)
-        new += side is None
-        if side in free and candidate.split in {None, "train"}:
-            candidate = replace(candidate, earlier=side)
-        settled.append(candidate)
-    if settled and new == len(settled):
+    for example in examples:
+        split = existing.of(example.path, example.sha256, present)
+        new += split is None
+        if split in free and example.split in {"", "train"}:
+            example = replace(example, split=split, existing=True)
+        placed.append(example)
+    if placed and new == len(placed):
         raise UsageError(
             f"None of the {new} examples is in the data set that stands in its place.",
             hint="Choose another --out, or add --overwrite to replace it.",
         )
     progress.note(
-        f"{new} of {len(settled)} examples are of new images, the others keep their "
-        "side."
+        f"{new} of {len(placed)} examples are of new images, the others keep their "
+        "split."
     )
-    return settled
+    return placed

@@ -52,8 +52,8 @@ def test_one_camera_a_class():
     )
     assert text == (
         "All 60 images of 'ants' name no camera, and no others; all 40 images of "
-        "'bees' come from Canon EOS 5D, and no others: the camera would tell the "
-        "class, and a network may learn that instead of the content."
+        "'bees' come from Canon EOS 5D, and no others: the camera predicts "
+        "the class, and a network may learn that instead of the content."
     )
 
 
@@ -125,7 +125,7 @@ def test_the_color_of_the_edge():
     one = Set().add(20, "a", border=(250, 250, 250)).add(20, "b", border=(10, 60, 10))
     text = only(one.told().values())
     assert text.startswith("The color at the edge of the images predicts")
-    assert "'a', 'b' from the others" in text
+    assert "predicts 'a', 'b':" in text
     same = Set().add(20, "a", border=(9, 9, 9)).add(20, "b", border=(9, 9, 9))
     assert same.told() == {}
 

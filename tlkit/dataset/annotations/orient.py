@@ -77,8 +77,8 @@ def unclear_orientation(
 ) -> str:
     """Return a warning of images whose annotations may ignore the EXIF orientation.
 
-    The size that an annotation gives tells stored from oriented images only where
-    their width and height are swapped.
+    The size that an annotation gives separates stored from oriented images only where
+    width and height are swapped.
     """
     unclear = dict.fromkeys(
         record.path

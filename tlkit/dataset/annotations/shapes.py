@@ -263,7 +263,7 @@ def _contours(shape: Shape) -> list[list[Point]]:
 
     inside = shape.pixels()
     x0, y0, *_ = shape.bounds
-    # Doubled pixels: OpenCV joins centers, which then lie beside the pixels' edges.
+    # Doubled pixels: OpenCV joins centers, which then lie next to the pixels' edges.
     fine = np.pad(inside, 1).astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
     found, _ = cv2.findContours(fine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return [

@@ -23,7 +23,12 @@ from tlkit.dataset.annotations.coco_segmentation import (
 from tlkit.dataset.annotations.shapes import rectangle
 from tlkit.dataset.convert import dropped
 from tlkit.dataset.convert.dropped import Field
-from tlkit.dataset.convert.records import DroppedField, OutputImage, split_reserved
+from tlkit.dataset.convert.records import (
+    DroppedField,
+    OutputImage,
+    split_reserved,
+    with_extra,
+)
 from tlkit.dataset.formats.coco_objects import EXTRA
 from tlkit.dataset.records import Annotation, ImageRecord
 from tlkit.files import write_text
@@ -99,15 +104,11 @@ def _image(image: OutputImage) -> dict[str, Any]:
     record = image.record
     free, clashing = split_reserved(record.attributes, RESERVED_OF_IMAGES)
     content = {"file_name": image.name, "width": image.width, "height": image.height}
-    return _with_extra(
+    return with_extra(
         content | free,
+        EXTRA,
         {"labels": list(record.labels), "group": record.group, "attributes": clashing},
     )
-
-
-def _with_extra(content: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    filled = {name: value for name, value in extra.items() if value}
-    return {**content, EXTRA: filled} if filled else content
 
 
 def _annotation(
@@ -133,7 +134,7 @@ def _annotation(
         "segmentation": segmentation,
     }
     shapes = [] if kept else [shape.json() for shape in obj.shapes]
-    return _with_extra(content | free, {"shapes": shapes, "attributes": clashing})
+    return with_extra(content | free, EXTRA, {"shapes": shapes, "attributes": clashing})
 
 
 def _dropped_of_image(record: ImageRecord) -> Iterator[Field]:

@@ -73,7 +73,7 @@ def convert(
 
     Raises:
         DatasetError: The source cannot be used; nothing was written.
-        UsageError: A wrong option, or a place that must not be written to.
+        UsageError: An invalid option, or a place that must not be written to.
 
     Example:
         convert("photos", "coco", to="coco")
@@ -146,7 +146,7 @@ def _check_places(source: Path, out: Path, *, overwrite: bool) -> tuple[Path, Pa
     root, place = check_place(source, out)
     alone = archive_kind(root) or root.name.lower().endswith(DRAWINGS)
     if root.is_file() and not alone:
-        # Copies among the images beside an annotation file would be taken for these
+        # Copies next to the images of an annotation file would be taken for these
         # the next time.
         check_place(source.parent, out)
     _check_apart(root, place, source)

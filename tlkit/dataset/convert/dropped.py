@@ -67,7 +67,7 @@ def ignored(obj: Annotation) -> Iterator[Field]:
     """Describe an object marked as none of the classes, which is written as one.
 
     To leave it out would lose an object, and "crowd" or "difficult" mean something
-    else; so it stays, and whoever trains on it is warned.
+    else; so it stays, and a warning is given.
     """
     if obj.ignored:
         detail = f"It is marked to be ignored; written as any other {obj.label}."

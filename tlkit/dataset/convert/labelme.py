@@ -1,4 +1,4 @@
-"""Writer of labelme JSON: one file beside each image.
+"""Writer of labelme JSON: one file next to each image.
 
 Shapes of one object get a common group_id. What labelme has no place for is kept in
 keys of its own, which labelme keeps and `formats.labelme` reads.
@@ -15,7 +15,12 @@ from typing import Any
 from tlkit.dataset.annotations.shapes import Shape, mask_shape
 from tlkit.dataset.convert import dropped
 from tlkit.dataset.convert.dropped import Field
-from tlkit.dataset.convert.records import DroppedField, OutputImage, split_reserved
+from tlkit.dataset.convert.records import (
+    DroppedField,
+    OutputImage,
+    split_reserved,
+    with_extra,
+)
 from tlkit.dataset.formats.labelme import EXTRA
 from tlkit.dataset.records import Annotation, ImageRecord
 from tlkit.files import write_json
@@ -61,8 +66,7 @@ def _content(image: OutputImage) -> dict[str, Any]:
     free, clashing = split_reserved(record.attributes, RESERVED_OF_IMAGES)
     clashing.pop("flags", None)
     extra = {"split": record.split, "group": record.group, "attributes": clashing}
-    extra = {name: value for name, value in extra.items() if value}
-    return {
+    content = {
         "version": VERSION,
         "flags": {**flags, **dict.fromkeys(record.labels, True)},
         "shapes": list(_shapes(record)),
@@ -71,8 +75,8 @@ def _content(image: OutputImage) -> dict[str, Any]:
         "imageHeight": image.height,
         "imageWidth": image.width,
         **free,
-        **({EXTRA: extra} if extra else {}),
     }
+    return with_extra(content, EXTRA, extra)
 
 
 def _shapes(record: ImageRecord) -> Iterator[dict[str, Any]]:
@@ -83,7 +87,7 @@ def _shapes(record: ImageRecord) -> Iterator[dict[str, Any]]:
         for number, shape in enumerate(_drawable(obj.shapes)):
             # The first shape of an object holds everything.
             own = free if number == 0 else {"flags": free.get("flags", {})}
-            yield {
+            content = {
                 "label": obj.label,
                 "points": [list(point) for point in shape.points],
                 "description": "",
@@ -92,12 +96,9 @@ def _shapes(record: ImageRecord) -> Iterator[dict[str, Any]]:
                 "group_id": group,
                 "shape_type": shape.kind,
                 "mask": shape.mask or None,
-                **(
-                    {EXTRA: {"attributes": clashing}}
-                    if clashing and number == 0
-                    else {}
-                ),
             }
+            extra = {"attributes": clashing} if number == 0 else {}
+            yield with_extra(content, EXTRA, extra)
 
 
 def _fits(name: str, value: Any) -> bool:

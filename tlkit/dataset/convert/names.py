@@ -56,7 +56,7 @@ def flat(name: str) -> str:
     joined = stem.replace("/", JOINT)
     if JOINT not in stem and len(joined.encode()) <= MAX_STEM:
         return joined + suffix
-    # Names that hold the joint themselves, or are cut, are told apart by a checksum.
+    # A checksum keeps names unique that hold the joint themselves, or are cut.
     checksum = hashlib.sha256(stem.encode()).hexdigest()[:8]
     cut = joined.encode()[:MAX_STEM].decode(errors="ignore")
     return f"{cut}-{checksum}{suffix}"

@@ -139,3 +139,11 @@ def split_reserved(
     free = {name: value for name, value in attributes.items() if name not in reserved}
     clashing = {name: attributes[name] for name in attributes if name not in free}
     return free, clashing
+
+
+def with_extra(
+    content: dict[str, Any], key: str, extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Add what a format has no place for under a key of its own, if there is any."""
+    filled = {name: value for name, value in extra.items() if value}
+    return {**content, key: filled} if filled else content

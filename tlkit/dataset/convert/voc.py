@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
+from xml.etree.ElementTree import Element, ElementTree, indent
 
 from tlkit.dataset.convert import dropped
 from tlkit.dataset.convert.dropped import Field
@@ -32,6 +32,8 @@ LISTS = {
     "trainval": {"train", "val"},
     "test": {"test"},
 }
+# The text of an element, or its children.
+Content = str | Iterable[tuple[str, Any]]
 # What XML cannot hold.
 NO_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -73,39 +75,47 @@ def _write_lists(folder: Path, images: Sequence[OutputImage]) -> None:
             write_text(folder / f"{name}.txt", "".join(f"{stem}\n" for stem in stems))
 
 
+def _element(tag: str, content: Content) -> Element:
+    element = Element(tag)
+    if isinstance(content, str):
+        element.text = NO_XML.sub("\ufffd", content)
+    else:
+        element.extend(_element(*child) for child in content)
+    return element
+
+
 def _annotation(image: OutputImage) -> Element:
-    tree = Element("annotation")
-    _add(tree, "folder", "JPEGImages")
-    _add(tree, "filename", flat(image.name))
-    _add(SubElement(tree, "source"), "database", "Unknown")
-    size = SubElement(tree, "size")
-    _add(size, "width", str(image.width))
-    _add(size, "height", str(image.height))
-    _add(size, "depth", "3")
-    _add(tree, "segmented", "0")
-    for obj in image.record.objects:
-        _add_object(tree, obj)
-    return tree
+    width, height = str(image.width), str(image.height)
+    return _element(
+        "annotation",
+        [
+            ("folder", "JPEGImages"),
+            ("filename", flat(image.name)),
+            ("source", [("database", "Unknown")]),
+            ("size", [("width", width), ("height", height), ("depth", "3")]),
+            ("segmented", "0"),
+            *(("object", _object(obj)) for obj in image.record.objects),
+        ],
+    )
 
 
-def _add_object(tree: Element, obj: Annotation) -> None:
-    element = SubElement(tree, "object")
-    _add(element, "name", obj.label)
+def _object(obj: Annotation) -> Iterator[tuple[str, Content]]:
+    yield "name", obj.label
     usual = {"pose": "Unspecified", "truncated": 0, "difficult": 0}
     for name, value in (usual | _plain(obj.attributes)).items():
-        _add(element, name, str(int(value) if isinstance(value, bool) else value))
+        yield name, str(int(value) if isinstance(value, bool) else value)
     boxed = _is_box(obj)
-    _add_box(element, obj.shapes[0].bounds if boxed else obj.bounds)
+    yield "bndbox", _box(obj.shapes[0].bounds if boxed else obj.bounds)
     for shape in () if boxed else obj.shapes:
         for outline in shape.outlines():
-            polygon = SubElement(element, "polygon")
-            for number, (x, y) in enumerate(outline, 1):
-                _add(polygon, f"x{number}", _number(x))
-                _add(polygon, f"y{number}", _number(y))
+            corners = [
+                (f"{axis}{number}", _number(value))
+                for number, point in enumerate(outline, 1)
+                for axis, value in zip("xy", point, strict=True)
+            ]
+            yield "polygon", corners
     for part in _parts(obj.attributes):
-        inner = SubElement(element, "part")
-        _add(inner, "name", part["name"])
-        _add_box(inner, part["box"])
+        yield "part", [("name", part["name"]), ("bndbox", _box(part["box"]))]
 
 
 def _is_box(obj: Annotation) -> bool:
@@ -137,14 +147,9 @@ def _parts(attributes: Mapping[str, Any]) -> list[Any]:
     return parts if fit else []
 
 
-def _add(element: Element, name: str, text: str) -> None:
-    SubElement(element, name).text = NO_XML.sub("\ufffd", text)
-
-
-def _add_box(element: Element, box: Sequence[float]) -> None:
-    found = SubElement(element, "bndbox")
-    for name, value in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True):
-        _add(found, name, _number(value))
+def _box(box: Sequence[float]) -> Content:
+    names = ("xmin", "ymin", "xmax", "ymax")
+    return list(zip(names, map(_number, box), strict=True))
 
 
 def _number(value: float) -> str:

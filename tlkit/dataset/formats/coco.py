@@ -1,4 +1,4 @@
-"""Reader of COCO JSON: boxes, polygons and masks, whoever wrote them.
+"""Reader of COCO JSON: boxes, polygons and masks of any exporter.
 
     {"images": [{"id": 7, "file_name": "a/1.jpg", "width": 640, "height": 480}],
      "categories": [{"id": 3, "name": "cat"}],

@@ -13,8 +13,8 @@ that they made.
     object/attributes/attribute           attributes by name, as CVAT writes them
     object/pose truncated difficult ...   attributes, unless they have their usual value
 
-Expat is used as it is but for one thing: a document type is refused, and with it all
-that entities could do (laughs by the billion, files of this machine).
+A document type is refused, and with it all that entities could do (laughs by the
+billion, files of this machine).
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element, TreeBuilder
-from xml.parsers import expat
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from tlkit.dataset.annotations.shapes import (
     FARTHEST,
@@ -80,38 +79,34 @@ def parse_annotation(root: Path, file: str) -> VocImage:
     return VocImage(record, _text(tree, "filename"), tuple(rejected))
 
 
-def parse_xml(data: bytes) -> Element:
-    """Parse XML that may be anything; refuse document types, depth and size."""
-    builder = TreeBuilder()
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
+class _LimitedBuilder(TreeBuilder):
+    """A builder of trees that refuses what could exhaust the machine."""
+
     depth = count = 0
 
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal depth, count
-        depth, count = depth + 1, count + 1
-        if depth > MAX_DEPTH or count > MAX_ELEMENTS:
+    def start(self, tag: Any, attrs: Any, /) -> Element:
+        self.depth, self.count = self.depth + 1, self.count + 1
+        if self.depth > MAX_DEPTH or self.count > MAX_ELEMENTS:
             raise Unusable("broken-xml", "Too many elements, or too deep.")
-        builder.start(tag, attributes)
+        return super().start(tag, attrs)
 
-    def end(tag: str) -> None:
-        nonlocal depth
-        depth -= 1
-        builder.end(tag)
+    def end(self, tag: str, /) -> Element:
+        self.depth -= 1
+        return super().end(tag)
 
-    def doctype(*_: object) -> None:
-        detail = "It has a document type, which is not read."
-        raise Unusable("broken-xml", detail)
+    def doctype(self, *_: object) -> None:
+        raise Unusable("broken-xml", "It has a document type, which is not read.")
 
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = doctype
+
+def parse_xml(data: bytes) -> Element:
+    """Parse XML that may be anything; refuse document types, depth and size."""
+    parser = XMLParser(target=_LimitedBuilder())
     try:
-        parser.Parse(data, True)
-    except (expat.ExpatError, ValueError, LookupError) as error:
+        parser.feed(data)
+        tree: Element = parser.close()
+    except (ParseError, ValueError, LookupError) as error:
         raise Unusable("broken-xml", f"Not XML: {error}.") from error
-    return builder.close()
+    return tree
 
 
 def _text(element: Element, path: str) -> str:

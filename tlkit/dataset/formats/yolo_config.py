@@ -93,7 +93,7 @@ def read_config(root: Path, file: str) -> Config | Rejected | None:
 
 def _yaml(file: str, text: str) -> Config | None:
     # The loader that builds nothing but text, lists and mappings of it: a class "no"
-    # is not turned into False, nor "1e3" into a thousand.
+    # is not read as False, nor "1e3" into a thousand.
     content = yaml.load(text, Loader=yaml.BaseLoader)
     if not isinstance(content, dict):
         return None

@@ -9,7 +9,14 @@ import pickle
 
 import pytest
 
-from tlkit.imaging.safe_read import MAX_JSON_DEPTH, Unusable, read_bytes, read_json
+from tlkit.imaging.safe_read import (
+    MAX_JSON_DEPTH,
+    Unusable,
+    count_lines,
+    glance,
+    read_bytes,
+    read_json,
+)
 
 
 def test_the_error_survives_another_process():
@@ -127,3 +134,23 @@ def test_json_has_a_cap_on_its_values(tmp_path, monkeypatch):
     with pytest.raises(Unusable, match="7 values, of which 6") as caught:
         json_of(tmp_path, '{"a": [1, {}, []]}')
     assert caught.value.reason == "too-big"
+
+
+def test_both_ends_of_a_file(tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    path.write_bytes(b"0123456789")
+    monkeypatch.setattr("tlkit.imaging.safe_read.GLANCE", 3)
+    assert glance(path) == b"012789"
+    path.write_bytes(b"0123")
+    assert glance(path) == b"0123"  # the ends overlap
+    assert glance(tmp_path / ("long" * 100)) == b""
+    assert glance(tmp_path) == b""
+    assert glance(tmp_path / "none") == b""
+
+
+def test_lines_are_counted_without_reading_them(tmp_path):
+    path = tmp_path / "a"
+    for content, number in ((b"", 0), (b"1", 1), (b"1\n2\n", 2), (b"1\n2", 2)):
+        path.write_bytes(content)
+        assert count_lines(path) == number
+    assert count_lines(tmp_path) == count_lines(tmp_path / "none") == 0

@@ -67,11 +67,7 @@ def test_a_class_may_be_called_train(tmp_path):
     assert {p.labels for p in read(tmp_path).records} == {("train",), ("bus",)}
 
 
-def test_only_train_is_a_split(tmp_path):
-    assert has_split_folders(make(tmp_path, "train/a/1.jpg", "train/b/1.jpg"))
-
-
-def test_annotations_are_no_images_here(tmp_path):
+def test_json_files_are_rejected(tmp_path):
     parsed = read(make(tmp_path, "a/1.jpg", "a/1.json", "b/2.JSON"))
     assert rows(parsed) == [("a/1.jpg", "a", None)]
     assert [(r.file, r.reason) for r in parsed.rejected] == [
@@ -80,24 +76,20 @@ def test_annotations_are_no_images_here(tmp_path):
     ]
 
 
-def test_train_alone_without_classes(tmp_path):
-    assert not has_split_folders(make(tmp_path, "train/1.jpg"))
-
-
-def test_sides_without_classes(tmp_path):
+def test_split_folders_without_class_folders(tmp_path):
     make(tmp_path, "train/1.jpg", "test/1.jpg")
     with pytest.raises(DatasetError, match="no class folders in them"):
         read(tmp_path)
 
 
-def test_sides_beside_something_else(tmp_path):
+def test_split_folders_among_others(tmp_path):
     make(tmp_path, "train/a/1.jpg", "val/a/1.jpg", "masks/1.png")
     with pytest.raises(DatasetError, match="besides masks") as caught:
         read(tmp_path)
     assert "Move" in caught.value.hint
 
 
-def test_empty_folders_are_told(tmp_path):
+def test_empty_folders_are_warned_of(tmp_path):
     make(tmp_path, "a/1.jpg", "b/")
     assert read(tmp_path).warnings == ("b: an empty folder.",)
     make(tmp_path / "split", "train/a/1.jpg", "train/b/2.jpg", "val/b/")
@@ -113,7 +105,7 @@ def test_a_name_that_cannot_be_a_label(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 elsewhere")
-def test_a_folder_whose_name_is_no_text(tmp_path):
+def test_a_folder_whose_name_is_not_utf8(tmp_path):
     make(tmp_path, "a/1.jpg")
     place = os.fsencode(tmp_path) + b"/\xff"
     os.mkdir(place)  # noqa: PTH102 - bytes are the point here

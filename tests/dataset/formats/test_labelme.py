@@ -160,7 +160,7 @@ def test_no_shape_type_is_a_polygon():
         (shape("rectangle", [[0, 0], [10**400, 4]]), "bad-points"),
     ],
 )
-def test_what_cannot_be_used(one, reason):
+def test_shapes_that_cannot_be_used(one, reason):
     good = shape("rectangle", [[0, 0], [4, 4]])
     objects, rejected = read_shapes([good, one], "1.json")
     assert len(objects) == 1
@@ -168,7 +168,7 @@ def test_what_cannot_be_used(one, reason):
     assert rejected[0].detail.startswith("Shape 2: ")
 
 
-def test_parts_of_one_thing():
+def test_parts_of_one_object():
     parts = [
         shape("rectangle", [[0, 0], [4, 4]], group_id=0),
         shape("rectangle", [[10, 10], [14, 12]], group_id=0),
@@ -190,8 +190,8 @@ def test_parts_of_one_thing():
     assert [r.detail.split(":")[0] for r in rejected] == ["Shape 7"]
 
 
-def test_a_group_is_never_taken_for_a_number_of_a_shape():
-    # a shape without group is a thing of its own, whatever groups are called
+def test_a_group_id_is_not_the_number_of_a_shape():
+    # a shape without group is an object of its own, whatever groups are called
     parts = [
         shape("point", [[i, i]], group_id=group) for i, group in enumerate([2, None])
     ]
@@ -200,15 +200,15 @@ def test_a_group_is_never_taken_for_a_number_of_a_shape():
 
 def test_a_nan_among_the_points_costs_the_shape_alone(folder):
     folder.image("a.png")
-    odd = shape("rectangle", [[1, math.nan], [9, 9]])
-    folder.record("a.json", shapes=[RECTANGLE, odd])
+    bad = shape("rectangle", [[1, math.nan], [9, 9]])
+    folder.record("a.json", shapes=[RECTANGLE, bad])
     assert "NaN" in (folder.root / "a.json").read_text()
     parsed = folder.read()
     assert [t.label for t in parsed.records[0].objects] == ["cat"]
     assert [(r.file, r.reason) for r in parsed.rejected] == [("a.json", "bad-points")]
 
 
-def test_what_else_is_said_of_a_shape_is_kept():
+def test_other_keys_of_a_shape_are_kept():
     one = shape(
         "rectangle",
         [[0, 0], [4, 4]],
@@ -239,24 +239,24 @@ def test_no_shapes(shapes):
 )
 def test_a_path_relative_to_the_json(folder, image):
     folder.image("images/x.png")
-    folder.record("pages/1.json", imagePath=image)
-    assert rows(folder.read()) == [("images/x.png", ("cat",), "pages/1.json")]
+    folder.record("notes/1.json", imagePath=image)
+    assert rows(folder.read()) == [("images/x.png", ("cat",), "notes/1.json")]
 
 
 def test_a_path_that_leads_nowhere(folder):
-    folder.image("pages/1.png")  # beside the JSON, same stem
-    folder.record("pages/1.json", imagePath="gone.png")
+    folder.image("notes/1.png")  # beside the JSON, same stem
+    folder.record("notes/1.json", imagePath="gone.png")
     folder.image("images/two.png")  # the only one of its name
-    folder.record("pages/2.json", imagePath="gone/two.png")
+    folder.record("notes/2.json", imagePath="gone/two.png")
     folder.image("a/three.png")  # one of two
     folder.image("b/three.png")
-    folder.record("pages/3.json", imagePath="three.png")
+    folder.record("notes/3.json", imagePath="three.png")
     parsed = folder.read()
     assert rows(parsed) == [
-        ("pages/1.png", ("cat",), "pages/1.json"),
-        ("images/two.png", ("cat",), "pages/2.json"),
+        ("notes/1.png", ("cat",), "notes/1.json"),
+        ("images/two.png", ("cat",), "notes/2.json"),
     ]
-    assert reasons(parsed) == {"pages/3.json": "image-ambiguous"}
+    assert reasons(parsed) == {"notes/3.json": "image-ambiguous"}
 
 
 def test_the_image_inside(folder):
@@ -357,9 +357,9 @@ def test_sizes_that_are_none(folder, size):
 
 
 def test_given_split(folder):
-    for side in ("train", "valid"):
-        folder.image(f"{side}/set/1.png")
-        folder.record(f"{side}/set/1.json")
+    for split in ("train", "valid"):
+        folder.image(f"{split}/set/1.png")
+        folder.record(f"{split}/set/1.json")
     folder.image("2.png")
     folder.record("2.json")
     parsed = folder.read()
@@ -370,7 +370,7 @@ def test_given_split(folder):
     assert reasons(parsed) == {"2.json": "no-split"}
 
 
-def test_worker_processes_say_the_same(folder):
+def test_worker_processes_read_the_same(folder):
     for i in range(3):
         folder.image(f"{i}.png")
         folder.record(f"{i}.json")
@@ -382,7 +382,7 @@ def test_worker_processes_say_the_same(folder):
     assert reasons(folder.read(workers=None)) == {"gone.json": "missing"}
 
 
-def test_claims(folder):
+def test_recognized(folder):
     folder.image("a.png")
     folder.record("a.json")
     folder.record("b/b.JSON")
@@ -400,7 +400,7 @@ def test_shared_labelme(shared_data):
     assert {p.file for p in parsed.records} | {
         r.file for r in parsed.rejected
     } == records
-    # 64 pages have shapes; 2 have flags; one is COCO
+    # 64 files have shapes; 2 have flags; one is COCO
     assert [(r.file, r.reason) for r in parsed.rejected] == [
         ("instance_segmentation/data_dataset_coco/annotations.json", "not-labelme")
     ]

@@ -88,7 +88,7 @@ def test_a_dot():
         *([[[1], [1]], [1]], {"a": 1}),
     ],
 )
-def test_what_cannot_be_drawn(drawing):
+def test_drawings_that_cannot_be_used(drawing):
     with pytest.raises(Unusable):
         scale(drawing)
 
@@ -120,7 +120,7 @@ def test_reads(tmp_path):
     with Image.open(tmp_path / "out" / "cat" / "4000001.png") as image:
         assert image.format == "PNG"
         assert (np.array(image) == render(scale(L))).all()
-    # Of one file, nothing beside it matters.
+    # Of one file, the files around it do not matter.
     found = parsed(place, tmp_path / "other")
     assert found.files == ("cat.ndjson",)
     assert len(found.records) == 2
@@ -194,12 +194,12 @@ def test_a_pipe_is_not_read(tmp_path):
     ]
 
 
-def test_there_must_be_a_place(tmp_path):
+def test_drawing_needs_a_folder(tmp_path):
     with pytest.raises(DatasetError, match="a folder to be drawn to"):
         quickdraw.read(open_source(tmp_path))
 
 
-def test_what_is_there_is_not_written_over(tmp_path):
+def test_existing_images_are_kept(tmp_path):
     (tmp_path / "out" / "cat").mkdir(parents=True)
     (tmp_path / "out" / "cat" / "4000001.png").write_text("other")
     found = parsed(write(tmp_path, "x.ndjson", line(1), line(2)), tmp_path / "out")

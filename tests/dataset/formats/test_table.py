@@ -8,54 +8,22 @@ import time
 import numpy as np
 import pandas
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image
 
-from tlkit.dataset.annotations.orient import orient_record
+from tests.dataset.formats.tables import (
+    drawn,
+    images,
+    in_pixels,
+    labels,
+    parsed,
+    reasons,
+    write,
+)
 from tlkit.dataset.formats import ReaderOptions, detect, open_source, table
 from tlkit.dataset.formats.detect import claims
-from tlkit.dataset.formats.table_cells import header_of, place_frame
-from tlkit.dataset.formats.table_columns import UnknownColumns, find_columns
 from tlkit.dataset.prepare import prepare
-from tlkit.dataset.records import ImageInfo, ImageRecord
-from tlkit.errors import DatasetError, UsageError
-from tlkit.imaging.safe_read import count_lines
-
-
-def images(root, *names: str, size=(40, 20)):
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", size, (len(name), 9, 9)).save(root / name)
-    return root
-
-
-def write(root, text: str, name: str = "labels.csv", encoding: str = "utf-8"):
-    (root / name).write_bytes(text.encode(encoding))
-    return root
-
-
-def parsed(place, **reading):
-    return table.read(open_source(place, options=ReaderOptions(**reading), workers=0))
-
-
-def labels(found) -> dict[str, tuple[str, ...]]:
-    return {record.path: record.labels for record in found.records}
-
-
-def reasons(found) -> list[tuple[str, str]]:
-    return [(one.file, one.reason) for one in found.rejected]
-
-
-def drawn(record: ImageRecord) -> list[tuple[str, tuple[float, ...]]]:
-    return [(t.label, tuple(round(v, 6) for v in t.bounds)) for t in record.objects]
-
-
-def in_pixels(root, record: ImageRecord) -> ImageRecord:
-    """Orient a record as prepare does once it has inspected the image."""
-    with Image.open(root / record.path) as image:
-        size = ImageOps.exif_transpose(image).size
-    oriented = orient_record(record, ImageInfo(record.path, "", "", *size, "JPEG"))
-    assert isinstance(oriented, ImageRecord)
-    return oriented
+from tlkit.dataset.records import ImageRecord
+from tlkit.errors import DatasetError
 
 
 def test_one_row_per_image(tmp_path):
@@ -103,243 +71,6 @@ def test_one_row_per_image(tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    ("header", "roles"),
-    [
-        ("path,label", {"path": 0, "label": 1}),
-        ("ID,IMAGE,Class_Name", {"path": 1, "label": 2}),
-        ("label_name;img", {"path": 1, "label": 0}),
-        ("image path\tcategory\tset", {"path": 0, "label": 1, "split": 2}),
-        ("y,file", {"path": 1, "label": 0}),
-        # One half of a place is no label.
-        ("file,x,y,target", {"path": 0, "label": 3}),
-        # A fold is no side of a split.
-        ("file,fold,target", {"path": 0, "label": 2}),
-        # The more telling name comes first.
-        ("image,path,label", {"path": 1, "label": 2}),
-        # Without all four corners there is no box.
-        ("path,label,xmin,ymin,width", {"path": 0, "label": 1}),
-        (
-            "filename,width,height,class,xmin,ymin,xmax,ymax",
-            {
-                **dict(
-                    zip(("xmin", "ymin", "xmax", "ymax"), (4, 5, 6, 7), strict=True)
-                ),
-                **dict(
-                    zip(("path", "width", "height", "label"), range(4), strict=True)
-                ),
-            },
-        ),
-        (
-            "img,x1,y1,x2,y2,class",
-            {"path": 0, "label": 5, "xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4},
-        ),
-    ],
-)
-def test_columns_by_their_usual_names(tmp_path, header, roles):
-    write(tmp_path, header + "\n")
-    names = header_of(tmp_path / "labels.csv")
-    assert find_columns(names, (), "x").places == roles
-
-
-def test_columns_that_were_said(tmp_path):
-    images(tmp_path, "1.jpg", "2.jpg")
-    write(tmp_path, "id,label,breed,patient\n1,0,pug,p7\n2,1,lab,p8\n")
-    with pytest.raises(DatasetError, match="known as the path"):
-        parsed(tmp_path)
-    said = (("path", "id"), ("label", "Breed"), ("group", "patient"))
-    found = parsed(tmp_path, columns=said)
-    assert labels(found) == {"1.jpg": ("pug",), "2.jpg": ("lab",)}
-    assert [record.group for record in found.records] == ["p7", "p8"]
-    assert found.records[0].attributes == {"label": "0"}
-    with pytest.raises(UnknownColumns, match="no column 'race'"):
-        parsed(tmp_path, columns=(*said[:1], ("label", "race")))
-    with pytest.raises(UsageError, match="Unknown role of a column 'lable'"):
-        parsed(tmp_path, columns=(("lable", "breed"),))
-
-
-def test_columns_that_cannot_be_told(tmp_path):
-    images(tmp_path, "1.jpg")
-    write(tmp_path, "path,class,class_name\n1.jpg,0,cat\n")
-    with pytest.raises(DatasetError, match="may be the label: class and class_na") as e:
-        parsed(tmp_path)
-    assert e.value.hint == "Choose one: --column label=class"
-    assert labels(parsed(tmp_path, columns=(("label", "class_name"),))) == {
-        "1.jpg": ("cat",)
-    }
-    write(tmp_path, "1.jpg,cat\n")
-    with pytest.raises(DatasetError, match="the path or the label") as caught:
-        parsed(tmp_path)
-    assert "names of the columns above it" in caught.value.hint
-    write(tmp_path, "\n1.jpg,cat\n")
-    with pytest.raises(DatasetError, match="They have no names"):
-        parsed(tmp_path / "labels.csv")
-
-
-@pytest.mark.parametrize("text", ["", "\ufeff", "sep=;\n"])
-def test_an_empty_table(tmp_path, text):
-    images(tmp_path, "1.jpg")
-    write(tmp_path, text)
-    for place in (tmp_path, tmp_path / "labels.csv"):
-        with pytest.raises(DatasetError, match=r"labels\.csv: The file is empty"):
-            parsed(place)
-    write(tmp_path, "path,label\n")
-    with pytest.raises(DatasetError, match=r"labels\.csv has no rows"):
-        parsed(tmp_path)
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-@pytest.mark.parametrize("mark", [",", ";", "\t"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_however_it_was_saved(tmp_path, encoding, mark, end):
-    images(tmp_path, "é 1.jpg", "2.jpg")
-    rows = [
-        ["path", "label", '"a, b; c"'],
-        ["é 1.jpg", "Kätzchen", f'"two{end}lines, ""quoted"""'],
-        ["2.jpg", '" dog"'],
-    ]
-    text = end.join(mark.join(row) for row in rows)
-    found = parsed(write(tmp_path, text, "labels.tsv", encoding))
-    assert labels(found) == {"é 1.jpg": ("Kätzchen",), "2.jpg": ("dog",)}
-    first = next(record for record in found.records if record.path != "2.jpg")
-    assert first.attributes == {"a, b; c": f'two{end}lines, "quoted"'}
-    assert found.rejected == ()
-
-
-@pytest.mark.parametrize(
-    ("data", "reason", "detail"),
-    [
-        ("path,label\n1.jpg,Kätzchen\n".encode("cp1252"), "not-utf8", "byte 0xE4"),
-        ("path,Größe\n1.jpg,cat\n".encode("cp1252"), "not-utf8", "byte 0xF6"),
-        (b'path,label\n1.jpg,"cat\n' + b"x" * 200_000, "broken-csv", "quote left open"),
-        (
-            b"\xff\xfep\0a\0t\0h\0,\0l\0a\0b\0e\0l\0\n\0\0\xd8\n",
-            "not-utf8",
-            "begins as UTF-16, but is not",
-        ),
-    ],
-)
-def test_tables_that_cannot_be_read(tmp_path, data, reason, detail):
-    images(tmp_path, "1.jpg", "2.jpg")
-    write(tmp_path, "path,label\n2.jpg,cat\n", "good.csv")
-    (tmp_path / "bad.csv").write_bytes(data)
-    found = parsed(tmp_path)
-    assert labels(found) == {"2.jpg": ("cat",)}
-    assert reasons(found) == [("bad.csv", reason)]
-    assert detail in found.rejected[0].detail
-    with pytest.raises(DatasetError, match=detail) as caught:
-        parsed(tmp_path / "bad.csv")
-    assert caught.value.message.startswith(f"{tmp_path / 'bad.csv'}: ")
-    (tmp_path / "good.csv").write_text("epoch,loss\n1,2\n")
-    with pytest.raises(DatasetError, match="none of 2 tables can be used") as caught:
-        parsed(tmp_path)
-    assert detail in caught.value.message
-    assert "It has: epoch, loss" in caught.value.message
-
-
-def test_plain_csv_of_excel_is_told_how_to_be_saved(tmp_path):
-    text = "path;label\r\n1.jpg;Käfer\r\n2.jpg;Größe\r\n"
-    root = images(tmp_path / "in", "1.jpg", "2.jpg")
-    write(root, text, encoding="cp1252")
-    for place in (root, root / "labels.csv"):
-        with pytest.raises(DatasetError) as caught:
-            prepare(place, tmp_path / "out", near=False)
-        assert str(caught.value) == (
-            f"{root / 'labels.csv'}: It is not in UTF-8 (byte 0xE4), but perhaps in "
-            "Windows-1252, as plain CSV from Excel is: save it as CSV UTF-8.\n"
-            "In Excel: File, Save As, CSV UTF-8."
-        )
-    assert detect(open_source(images(root, "a/3.jpg"))) == "folders"
-
-
-@pytest.mark.parametrize("name", ["labels.txt", "labels.TAB"])
-def test_unicode_text_of_excel(tmp_path, name):
-    images(tmp_path, "1.jpg", "2.jpg", "3.jpg")
-    text = "path\tlabel\r\n1.jpg\tKäfer\r\n2.jpg\tGröße\r\n"
-    write(tmp_path, text, name, "utf-16")
-    opened = open_source(tmp_path / name)
-    assert detect(opened) == "csv"
-    assert labels(table.read(opened)) == {"1.jpg": ("Käfer",), "2.jpg": ("Größe",)}
-    # In a folder a .txt is anything; alone it has to have the columns.
-    with pytest.raises(DatasetError, match=r"expected a table \(.csv, .tsv\), found"):
-        parsed(tmp_path)
-    write(tmp_path, "0 0.5 0.5 1 1\n", name)
-    with pytest.raises(DatasetError, match="not an annotation file"):
-        detect(open_source(tmp_path / name))
-    with pytest.raises(DatasetError, match=r"\.csv, \.tsv, \.txt, \.tab\), found"):
-        parsed(tmp_path / "1.jpg")
-
-
-@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "sep=|", "sep=\t"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_a_first_line_that_tells_the_separator(tmp_path, first, encoding):
-    mark = first.strip('"')[-1]
-    images(tmp_path, "1.jpg", "2.jpg")
-    rows = [first, "path/label/a,b", "1.jpg/cat/x,y", "2.jpg/dog/", "/dog/"]
-    text = "\r\n".join([rows[0], *(row.replace("/", mark) for row in rows[1:])])
-    write(tmp_path, text, encoding=encoding)
-    opened = open_source(tmp_path, workers=0)
-    assert claims(opened) == {"csv": 3}
-    found = table.read(opened)
-    assert labels(found) == {"1.jpg": ("cat",), "2.jpg": ("dog",)}
-    assert found.records[0].attributes == {"a,b": "x,y"}
-    # As Excel counts them, which does not show the line.
-    assert [one.detail for one in found.rejected] == ["Row 4: it names no image."]
-
-
-@pytest.mark.parametrize("first", ["sep=", 'sep="', "sep=a", "sep=,,", "sep=\0"])
-def test_a_first_line_that_only_looks_like_it(tmp_path, first):
-    write(tmp_path, f"{first},label\n")
-    assert header_of(tmp_path / "labels.csv")[-1] == "label"
-
-
-def test_a_table_too_large(tmp_path, monkeypatch):
-    images(tmp_path, "1.jpg")
-    write(tmp_path, "path,label\n1.jpg,cat\n")
-    monkeypatch.setattr("tlkit.dataset.formats.table_cells.MAX_TABLE_BYTES", 20)
-    write(tmp_path, "path,label\n", "2.csv")
-    assert reasons(parsed(tmp_path)) == [("labels.csv", "too-big")]
-
-
-def test_rows_that_cannot_be_used(tmp_path):
-    images(tmp_path, "1.jpg", "a/x.jpg", "b/x.jpg")
-    write(
-        tmp_path,
-        "path,label,split\n"
-        "1.jpg,cat,train\n"
-        "none.jpg,cat,train\n"
-        ",cat,train\n"
-        "x.jpg,cat,\n"
-        "../../etc/passwd,cat,\n"
-        "1.jpg,a\tb,train\n"
-        "1.jpg,cat,fold3\n"
-        "1.jpg,cat,train,too,many\n"
-        "1.jpg,cat,train,,\n"
-        "1.jpg\n",
-    )
-    found = parsed(tmp_path)
-    assert reasons(found) == [
-        ("labels.csv", "image-missing"),
-        ("labels.csv", "image-ambiguous"),
-        ("labels.csv", "outside-source"),
-        ("labels.csv", "no-path"),
-        ("labels.csv", "bad-label"),
-        ("labels.csv", "bad-split"),
-        ("labels.csv", "bad-row"),
-    ]
-    assert [one.detail.split(":")[0] for one in found.rejected] == [
-        *("Row 3", "Row 5", "Row 6", "Row 4", "Row 7", "Row 8", "Row 9"),
-    ]
-    assert found.rejected[0].detail == (
-        "Row 3: Its image 'none.jpg' leads to no image."
-    )
-    # A row without side and without label says nothing new.
-    assert {record.split: record.labels for record in found.records} == {
-        "train": ("cat",),
-        None: (),
-    }
-
-
 def test_names_as_others_give_them(tmp_path):
     images(tmp_path, "in/a/1.jpg", "in/b/1.jpg", "in/b/2.png")
     rows = {
@@ -356,7 +87,7 @@ def test_names_as_others_give_them(tmp_path):
     }
 
 
-def test_a_image_is_meant_by_one_name_only(tmp_path):
+def test_an_image_is_meant_by_one_name_only(tmp_path):
     images(tmp_path, "cats/1.jpg", "dogs/2.jpg")
     write(
         tmp_path,
@@ -369,36 +100,6 @@ def test_a_image_is_meant_by_one_name_only(tmp_path):
         "Row 4: Its image is not there, and dogs/2.jpg is another row's.",
         "Row 5: Its image is not there, and dogs/2.jpg is another row's.",
     ]
-
-
-def test_several_labels(tmp_path):
-    images(tmp_path, "1.jpg", "2.jpg", "3.jpg")
-    write(tmp_path, "path,label\n1.jpg,b|a\n2.jpg,a | |\n3.jpg,c\n3.jpg,a\n")
-    found = parsed(tmp_path)
-    assert labels(found) == {
-        "1.jpg": ("b|a",),
-        "2.jpg": ("a | |",),
-        "3.jpg": ("c", "a"),
-    }
-    assert found.warnings == ()
-    found = parsed(tmp_path, separator="|")
-    assert labels(found) == {
-        "1.jpg": ("b", "a"),
-        "2.jpg": ("a",),
-        "3.jpg": ("c", "a"),
-    }
-    write(tmp_path, "path;label\n1.jpg;b|a\n2.jpg;a|b\n3.jpg;c\n")
-    assert parsed(tmp_path).warnings == (
-        "Most labels hold '|', such as 'b|a': --separator '|' makes several labels of "
-        "each.",
-    )
-    assert parsed(tmp_path, separator="|").warnings == ()
-
-
-def test_an_empty_separator_is_refused(tmp_path):
-    write(images(tmp_path, "1.jpg"), "path,label\n1.jpg,a\n")
-    with pytest.raises(UsageError, match="must be one character at least"):
-        prepare(tmp_path, tmp_path / "out", separator="")
 
 
 def test_rows_without_label_are_listed(photos, tmp_path):
@@ -418,7 +119,7 @@ def test_rows_without_label_are_listed(photos, tmp_path):
     ]
 
 
-def test_what_rows_of_a_image_do_not_agree_on(tmp_path):
+def test_what_rows_of_an_image_do_not_agree_on(tmp_path):
     images(tmp_path, "1.jpg", "2.jpg")
     write(
         tmp_path,
@@ -433,7 +134,7 @@ def test_what_rows_of_a_image_do_not_agree_on(tmp_path):
     assert found.rejected[0].detail == "In several groups: g1, g2."
 
 
-def test_sides_by_the_names_of_the_tables(tmp_path):
+def test_splits_by_the_names_of_the_tables(tmp_path):
     images(tmp_path, "1.jpg", "2.jpg", "3.jpg")
     write(tmp_path, "path,label\n1.jpg,a\n", "train_labels.csv")
     assert parsed(tmp_path).records[0].split is None
@@ -449,7 +150,7 @@ def test_sides_by_the_names_of_the_tables(tmp_path):
     assert [record.split for record in parsed(tmp_path).records] == [None, None, "test"]
 
 
-def test_sides_by_the_folders_of_the_images(tmp_path):
+def test_splits_by_the_folders_of_the_images(tmp_path):
     images(tmp_path, "Train/1.jpg", "valid/2.jpg")
     write(tmp_path, "path,label\n1.jpg,a\n2.jpg,a\n")
     assert [record.split for record in parsed(tmp_path).records] == ["train", "val"]
@@ -496,9 +197,9 @@ def test_boxes_of_tensorflow(tmp_path):
 
 def test_boxes_of_openimages(tmp_path):
     images(tmp_path, "0a1.jpg", "0b2.jpg", size=(200, 100))
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    Image.new("RGB", (200, 100)).save(tmp_path / "0c3.jpg", exif=turned)
+    rotated = Image.Exif()
+    rotated[0x0112] = 6
+    Image.new("RGB", (200, 100)).save(tmp_path / "0c3.jpg", exif=rotated)
     (tmp_path / "0d4.jpg").write_text("no image")
     write(
         tmp_path,
@@ -578,7 +279,7 @@ def test_the_same_boxes_as_in_yolo(shared_data, tmp_path):
     assert {record.path for record in found.records} == set(expected)
 
 
-def test_claims(tmp_path):
+def test_recognized(tmp_path):
     images(tmp_path, "a/1.jpg", "a/2.jpg", "b/3.jpg")
     assert claims(open_source(tmp_path)) == {}
     # Numbers about something else, and a table of other images, are stray.
@@ -604,33 +305,7 @@ def test_claims(tmp_path):
     assert ("via.csv", "unknown-columns") in reasons(found)
 
 
-def test_a_table_that_must_not_be_read(tmp_path, monkeypatch):
-    images(tmp_path, "a/1.jpg", "b/2.jpg")
-    write(tmp_path, "path,label\na/1.jpg,x\n")
-
-    def refuse(*_, **__):
-        raise PermissionError(13, "Permission denied")
-
-    said = (("path", "path"), ("label", "label"))
-    header = header_of(tmp_path / "labels.csv")
-    monkeypatch.setattr(type(tmp_path), "open", refuse)
-    assert detect(open_source(tmp_path)) == "folders"
-    assert count_lines(tmp_path / "labels.csv") == 0
-    monkeypatch.setattr("tlkit.dataset.formats.table_rows.header_of", lambda _: header)
-    with pytest.raises(DatasetError, match="cannot be read: Permission denied"):
-        parsed(tmp_path, columns=said)
-
-
-def test_a_header_too_long_for_a_table(tmp_path):
-    write(tmp_path, "path," + "x" * 200 + "\n")
-    before = csv.field_size_limit(100)
-    try:
-        assert header_of(tmp_path / "labels.csv") == ()
-    finally:
-        csv.field_size_limit(before)
-
-
-def test_a_pipe_is_no_table(tmp_path):
+def test_a_pipe_is_not_read(tmp_path):
     images(tmp_path, "a/1.jpg", "b/2.jpg")
     os.mkfifo(tmp_path / "labels.csv")
     assert detect(open_source(tmp_path)) == "folders"
@@ -651,92 +326,6 @@ def test_many_rows(tmp_path):
     assert time.process_time() - start < 5
 
 
-def test_a_data_frame(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    images(tmp_path, "photos/a/1.jpg", "photos/b/2.jpg", "photos/b/3.jpg", "x.jpg")
-    frame = pandas.DataFrame(
-        {
-            "path": ["photos/a/1.jpg", str(tmp_path / "photos/b/2.jpg"), None],
-            "label": [["cat", "old"], 2.0, "dog"],
-            "group": [None, float("nan"), pandas.NA],
-        }
-    )
-    same, root = place_frame(frame, None, ReaderOptions())
-    assert root == tmp_path / "photos"
-    assert frame["path"][0] == "photos/a/1.jpg"
-    found = table.read(open_source(root, frame=same))
-    assert labels(found) == {"a/1.jpg": ("cat", "old"), "b/2.jpg": ("2",)}
-    assert claims(open_source(root, frame=same)) == {"csv": 3}
-    assert [record.group for record in found.records] == ["", ""]
-    assert reasons(found) == [("DataFrame", "no-path")]
-    assert found.annotation_files == frozenset()
-    found = table.read(
-        open_source(root, frame=same, options=ReaderOptions(separator="|")),
-    )
-    assert labels(found)["a/1.jpg"] == ("cat", "old")
-
-
-def test_where_the_images_of_a_data_frame_are(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    frame = pandas.DataFrame({"file": ["a/1.jpg", "a/2.jpg"], "y": [0, 1]})
-    same, root = place_frame(frame, None, ReaderOptions())
-    assert (root, list(same["file"])) == (tmp_path / "a", ["1.jpg", "2.jpg"])
-    same, root = place_frame(frame, "in", ReaderOptions())
-    assert (root, list(same["file"])) == (tmp_path / "in", ["a/1.jpg", "a/2.jpg"])
-    for paths, fault in (
-        ([], "has no rows"),
-        ([None, float("nan")], "names no images"),
-        (["/x/1.jpg", "/y/1.jpg"], "no folder in common"),
-    ):
-        frame = pandas.DataFrame({"file": paths, "y": ["a"] * len(paths)}, dtype=object)
-        with pytest.raises(DatasetError, match=fault):
-            place_frame(frame, None, ReaderOptions())
-
-
-def test_advice_for_a_data_frame_is_in_terms_of_python(tmp_path):
-    images(tmp_path, "1.jpg", "2.jpg")
-    for content, option in (
-        ({"a": [1]}, 'columns={"path": "NAME", "label": "NAME"}'),
-        ({"1.jpg": [1]}, 'columns={"path": "NAME", "label": "NAME"}'),
-        ({"file": [1], "target": [1], "class": ["a"]}, 'columns={"label": "class"}'),
-    ):
-        with pytest.raises(DatasetError, match="The DataFrame") as caught:
-            prepare(pandas.DataFrame(content), tmp_path / "out")
-        assert caught.value.hint.endswith(f": {option}")
-    frame = pandas.DataFrame({"path": ["1.jpg", "2.jpg"], "label": ["a|b", "b|a"]})
-    (warning,) = table.read(open_source(tmp_path, frame=frame)).warnings
-    assert warning.endswith("separator='|' makes several labels of each.")
-    assert "--" not in warning
-
-
-@pytest.mark.parametrize("given", [{"path": [1]}, [{"path": "1.jpg"}], None, 7])
-def test_what_is_no_data_frame(tmp_path, given):
-    with pytest.raises(UsageError, match=f"Received: {type(given).__name__}") as caught:
-        prepare(given, tmp_path / "out")
-    assert "pandas DataFrame" in caught.value.message
-
-
-@pytest.mark.parametrize("kind", [list, tuple, set, frozenset, np.array])
-def test_several_labels_in_a_cell(tmp_path, kind):
-    images(tmp_path, "1.jpg", "2.jpg", "3.jpg", "4.jpg")
-    cells = [kind(each) for each in (["a", "b|c"], ["b"], [], ["a", ""])]
-    frame = pandas.DataFrame({"path": ["1", "2", "3", "4"], "label": cells})
-    frame["seen"] = [kind(["x", "y"])] * 4
-    found = table.read(open_source(tmp_path, frame=frame))
-    assert labels(found) == {
-        "1.jpg": ("a", "b|c"),
-        "2.jpg": ("b",),
-        "3.jpg": (),
-        "4.jpg": ("a",),
-    }
-    assert found.records[0].attributes["seen"] == "x|y"
-    assert found.warnings == ()
-    # As in a text, where it was asked for.
-    reading = ReaderOptions(separator="|")
-    found = table.read(open_source(tmp_path, frame=frame, options=reading))
-    assert labels(found)["1.jpg"] == ("a", "b", "c")
-
-
 def test_prepares_lists_of_labels(photos, tmp_path):
     names = sorted(path.name for path in photos.glob("*.png"))
     cells = [[n.split("_")[0], "drawn"] for n in names[1:]]
@@ -751,7 +340,7 @@ def test_prepares_lists_of_labels(photos, tmp_path):
 
 @pytest.fixture
 def photos(photo_folder, tmp_path):
-    """Two kinds of drawing in one folder, which does not tell their names."""
+    """Two kinds of drawing in one folder, whose names are not the labels."""
     root = photo_folder({"disc": 12, "bar": 12}, tmp_path / "in")
     for path in root.rglob("*.png"):
         path.rename(root / path.name)
@@ -762,7 +351,7 @@ def test_prepares_a_table(photos, tmp_path):
     names = sorted(path.name for path in photos.glob("*.png"))
     rows = "".join(f"{n},{n.split('_')[0]},p{int(n[-6:-4]) % 6}\n" for n in names)
     write(photos, "path,label,patient\n" + rows + "none.png,bar,p1\n")
-    # Beside the table, where `tlkit prepare labels.csv --out data` puts it.
+    # Next to the table, where `tlkit prepare labels.csv --out data` puts it.
     for _ in range(2):
         manifest = prepare(
             photos / "labels.csv",
@@ -801,7 +390,7 @@ def test_prepares_boxes_in_shares(photos, tmp_path):
     assert manifest.info["counts"]["rejected"] == {"not-an-image": 1}
 
 
-def test_what_lies_beside_a_table(photos, tmp_path):
+def test_files_around_a_table(photos, tmp_path):
     names = sorted(path.name for path in photos.glob("*.png"))
     rows = [f"{name},{name.split('_')[0]}\n" for name in names]
     write(photos, "path,label\n" + "".join(rows[1:]))
@@ -849,20 +438,15 @@ def test_prepares_a_data_frame(photos, tmp_path):
         prepare(frame, tmp_path / "other", root=tmp_path / "none", near=False)
 
 
-def test_a_image_on_two_sides_is_a_leak(photos, tmp_path):
+def test_an_image_in_two_splits_is_a_leak(photos, tmp_path):
     names = sorted(path.name for path in photos.glob("*.png"))
     lines = {"train": names, "test": names[:1]}
-    for side, each in lines.items():
+    for split, each in lines.items():
         rows = "".join(f"{name},{name.split('_')[0]}\n" for name in each)
-        write(photos, "path,label\n" + rows, f"{side}.csv")
+        write(photos, "path,label\n" + rows, f"{split}.csv")
     manifest = prepare(photos, tmp_path / "data", near=False)
     assert [example.path for example in manifest.of("test")] == names[:1]
     assert names[0] not in {e.path for e in manifest.of("train") + manifest.of("val")}
     assert manifest.info["counts"]["leaks"] == 1
     info = json.loads((tmp_path / "data" / "dataset.json").read_text())
     assert info["source"]["annotation_files"] == ["test.csv", "train.csv"]
-
-
-def test_places_are_no_labels():
-    with pytest.raises(UnknownColumns, match="none of its columns is known as the lab"):
-        find_columns(("file", "x", "y"), (), "points.csv")

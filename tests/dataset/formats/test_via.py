@@ -2,29 +2,20 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from tlkit.dataset import formats as sources
 from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.formats.via import read, texts_of
-from tlkit.dataset.formats.via_files import read_shape
 from tlkit.dataset.sources.open import ReaderOptions, open_source
 from tlkit.errors import DatasetError, UsageError
-from tlkit.imaging.safe_read import Unusable
 
 RECT = {"name": "rect", "x": 1, "y": 2, "width": 10, "height": 20}
 POINT = {"name": "point", "cx": 3, "cy": 4}
-ELLIPSE = {"name": "ellipse", "cx": 5, "cy": 6, "rx": 4, "ry": 2}
-
-
-def joined(xs, ys, kind="polygon"):
-    return {"name": kind, "all_points_x": xs, "all_points_y": ys}
 
 
 @pytest.fixture
@@ -73,57 +64,7 @@ def reasons(found):
     return [(r.file, r.reason, r.detail) for r in found.rejected]
 
 
-def test_shapes():
-    line = joined([0, 4], [0, 1], "polyline")
-    cases = [
-        (RECT, "rectangle", ((1, 2), (11, 22))),
-        (POINT, "point", ((3, 4),)),
-        (joined([0, 4, 4], [0, 0, 3]), "polygon", ((0, 0), (4, 0), (4, 3))),
-        (line, "linestrip", ((0, 0), (4, 1))),
-        ({"name": "circle", "cx": 5, "cy": 6, "r": 2.5}, "circle", ((5, 6), (7.5, 6))),
-        (ELLIPSE, "ellipse", ((5, 6), (9, 6), (5, 8))),
-    ]
-    for content, kind, points in cases:
-        shape = read_shape(content)
-        assert (shape.kind, shape.points) == (kind, points)
-
-
-def test_an_ellipse_turns_clockwise():
-    turned = {"name": "ellipse", "cx": 0, "cy": 0, "rx": 4, "ry": 2}
-    shape = read_shape(turned | {"theta": math.pi / 2})
-    # y points down: from the right, clockwise, comes what is below
-    np.testing.assert_allclose(shape.points, [(0, 0), (0, 4), (-2, 0)], atol=1e-12)
-    np.testing.assert_allclose(shape.bounds, (-2, -4, 2, 4), atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (None, "bad-shape"),
-        ({}, "unknown-shape"),
-        ({"name": "star"}, "unknown-shape"),
-        ({"name": ["rect"]}, "unknown-shape"),
-        (RECT | {"x": "1"}, "bad-points"),
-        (RECT | {"x": None}, "bad-points"),
-        (RECT | {"x": True}, "bad-points"),
-        (RECT | {"x": math.nan}, "bad-points"),
-        (RECT | {"x": 10**400}, "bad-points"),
-        ({"name": "circle", "cx": 1, "cy": 2}, "bad-points"),
-        (ELLIPSE | {"theta": math.inf}, "bad-points"),
-        (joined([1, 2], [1]), "bad-points"),
-        (joined([1, 2], [1, 2]), "bad-points"),
-        (joined(["1", 2, 3], [1, 2, 3]), "bad-points"),
-        (joined([10**400, 2, 3], [1, 2, 3]), "bad-points"),
-        (joined(3, [1, 2, 3]), "bad-points"),
-    ],
-)
-def test_broken_shapes(content, reason):
-    with pytest.raises(Unusable) as caught:
-        read_shape(content)
-    assert caught.value.reason == reason
-
-
-def test_what_an_attribute_says():
+def test_texts_of_an_attribute():
     assert texts_of(" cat ") == ("cat",)
     for value in ("", "  ", None, {}, {"a": False}):
         assert texts_of(value) == ()
@@ -309,7 +250,7 @@ def test_names_of_images(root):
         folder=".\\sub",
     )
     found = parsed(root)
-    # p.png bears the file's own name, which tells nothing of the others
+    # p.png bears the file's own name, which means none of the others
     assert [record.path for record in found.records] == ["sub/a.png", "b.png"]
     assert [row[:2] for row in reasons(found)] == [
         ("p.json", "image-missing"),
@@ -317,7 +258,7 @@ def test_names_of_images(root):
     ]
 
 
-def test_said_twice(root):
+def test_entries_and_regions_twice(root):
     cat = region(RECT, kind="cat")
     save(root / "1.json", entry("a.png", cat), entry("b.png"))
     save(root / "2.json", entry("a.png", cat), entry("b.png", cat, cat))
@@ -342,9 +283,9 @@ def test_said_twice(root):
 
 
 def test_regions_that_differ_in_any_attribute_are_two(root):
-    dog, odd = region(RECT, species="dog"), region(RECT, species="undefined")
+    dog, other = region(RECT, species="dog"), region(RECT, species="undefined")
     again = region(RECT, species="dog")
-    save(root / "1.json", entry("a.png", dog, odd, again, kind="pet"))
+    save(root / "1.json", entry("a.png", dog, other, again, kind="pet"))
     save(root / "2.json", entry("a.png", region(RECT, species="dog", by="Ann")))
     found = parsed(root, attribute="kind")
     assert [t.attributes for p in found.records for t in p.objects] == [
@@ -357,9 +298,9 @@ def test_regions_that_differ_in_any_attribute_are_two(root):
 
 
 def test_a_split(root):
-    for side, name in (("train", "a.png"), ("Valid", "b.png")):
-        (root / side).mkdir()
-        (root / name).rename(root / side / name)
+    for split, name in (("train", "a.png"), ("Valid", "b.png")):
+        (root / split).mkdir()
+        (root / name).rename(root / split / name)
     save(
         root / "p.json", *(entry(n, region(RECT, k="cat")) for n in ("a.png", "b.png"))
     )

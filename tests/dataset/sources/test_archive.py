@@ -337,7 +337,7 @@ def test_a_cut_off_tar(tmp_path, mode):
         ("x.csv.xz", lzma.compress(b"path,label\n" * 100)),
     ],
 )
-def test_what_is_no_archive(tmp_path, name, data):
+def test_files_that_are_not_whole_archives(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     assert archive_kind(tmp_path / name)
     with pytest.raises(DatasetError, match="cannot be unpacked"):

@@ -6,7 +6,7 @@ from tlkit.dataset.formats import Rejected
 from tlkit.dataset.sources.image_paths import Images
 
 
-def find(root, files, named, file="pages/1.json", **options):
+def find(root, files, named, file="notes/1.json", **options):
     allow = options.pop("allow_outside", False)
     index = Images(root, [*files, file], allow_outside=allow)
     return index.find(named, file, **options)
@@ -14,15 +14,15 @@ def find(root, files, named, file="pages/1.json", **options):
 
 def reason(found) -> str:
     assert isinstance(found, Rejected)
-    assert found.file == "pages/1.json"
+    assert found.file == "notes/1.json"
     return found.reason
 
 
 @pytest.mark.parametrize(
     ("named", "path"),
     [
-        ("x.png", "pages/x.png"),
-        ("./x.png", "pages/x.png"),
+        ("x.png", "notes/x.png"),
+        ("./x.png", "notes/x.png"),
         ("../images/x.png", "images/x.png"),
         ("..\\images\\x.png", "images/x.png"),
         ("./../images//x.png", "images/x.png"),
@@ -32,26 +32,26 @@ def reason(found) -> str:
     ],
 )
 def test_the_file_that_it_leads_to(tmp_path, named, path):
-    files = ["pages/x.png", "images/x.png", "x.png", "pages/1.png"]
+    files = ["notes/x.png", "images/x.png", "x.png", "notes/1.png"]
     assert find(tmp_path, files, named) == path
 
 
 def test_first_from_the_folder_of_the_annotation(tmp_path):
-    files = ["a/x.png", "pages/a/x.png"]
-    assert find(tmp_path, files, "a/x.png") == "pages/a/x.png"
+    files = ["a/x.png", "notes/a/x.png"]
+    assert find(tmp_path, files, "a/x.png") == "notes/a/x.png"
 
 
 def test_then_the_image_of_the_annotations_own_name(tmp_path):
-    files = ["pages/1.jpg", "elsewhere/gone.png"]
-    assert find(tmp_path, files, "gone.png") == "pages/1.jpg"
-    assert find(tmp_path, files, "") == "pages/1.jpg"
-    two = find(tmp_path, ["pages/1.jpg", "pages/1.png"], "gone.png")
+    files = ["notes/1.jpg", "elsewhere/gone.png"]
+    assert find(tmp_path, files, "gone.png") == "notes/1.jpg"
+    assert find(tmp_path, files, "") == "notes/1.jpg"
+    two = find(tmp_path, ["notes/1.jpg", "notes/1.png"], "gone.png")
     assert reason(two) == "image-ambiguous"
-    # what is beside it and no image does not count
-    assert reason(find(tmp_path, ["pages/1.txt"], "gone.png")) == "image-missing"
+    # a file of the name that is not an image does not count
+    assert reason(find(tmp_path, ["notes/1.txt"], "gone.png")) == "image-missing"
 
 
-def test_then_the_one_file_whose_path_ends_so(tmp_path):
+def test_then_the_one_file_whose_path_has_that_end(tmp_path):
     assert find(tmp_path, ["a/b/x.png"], "gone/x.png") == "a/b/x.png"
     files = ["a/b/x.png", "a/c/x.png", "d/b/x.png"]
     assert find(tmp_path, files, "/old/a/c/x.png") == "a/c/x.png"
@@ -79,31 +79,31 @@ def test_names_that_lead_back_into_the_source(tmp_path, named, allow_outside):
     (root / "a").mkdir(parents=True)
     (root / "a" / "x.png").write_bytes(b"")
     named = named.replace("{}", "source" if named.startswith(".") else str(root))
-    files = ["a/x.png", "b/x.png", "pages/x.png"]
+    files = ["a/x.png", "b/x.png", "notes/x.png"]
     found = find(root, files, named, allow_outside=allow_outside)
     assert found == "a/x.png"
 
 
-def test_the_annotation_itself_is_no_image(tmp_path):
+def test_the_annotation_itself_is_not_an_image(tmp_path):
     assert reason(find(tmp_path, [], "1.json")) == "image-missing"
     assert reason(find(tmp_path, [], "")) == "image-missing"
 
 
 def test_the_image_inside_the_annotation(tmp_path):
-    assert find(tmp_path, [], "gone.png", embedded=True) == "pages/1.json"
-    assert find(tmp_path, [], "1.json", embedded=True) == "pages/1.json"
-    assert find(tmp_path, ["pages/x.png"], "x.png", embedded=True) == "pages/x.png"
-    index = Images(tmp_path, ["pages/1.json", "a/x.png", "a/y.png", "b/y.png"])
-    assert index.find("../x.png", "pages/1.json", embedded=True) == "pages/1.json"
-    assert index.find("../y.png", "pages/1.json", embedded=True) == "pages/1.json"
-    assert index.annotation_of == {"a/x.png": "pages/1.json"}
+    assert find(tmp_path, [], "gone.png", embedded=True) == "notes/1.json"
+    assert find(tmp_path, [], "1.json", embedded=True) == "notes/1.json"
+    assert find(tmp_path, ["notes/x.png"], "x.png", embedded=True) == "notes/x.png"
+    index = Images(tmp_path, ["notes/1.json", "a/x.png", "a/y.png", "b/y.png"])
+    assert index.find("../x.png", "notes/1.json", embedded=True) == "notes/1.json"
+    assert index.find("../y.png", "notes/1.json", embedded=True) == "notes/1.json"
+    assert index.annotation_of == {"a/x.png": "notes/1.json"}
 
 
-def test_what_was_found_is_told(tmp_path):
-    index = Images(tmp_path, ["pages/1.json", "pages/x.png", "pages/y.png"])
-    index.find("x.png", "pages/1.json")
-    index.find("none.png", "pages/2.json")
-    assert index.annotation_of == {"pages/x.png": "pages/1.json"}
+def test_found_images_are_listed_with_their_annotation(tmp_path):
+    index = Images(tmp_path, ["notes/1.json", "notes/x.png", "notes/y.png"])
+    index.find("x.png", "notes/1.json")
+    index.find("none.png", "notes/2.json")
+    assert index.annotation_of == {"notes/x.png": "notes/1.json"}
 
 
 @pytest.mark.parametrize(
@@ -119,11 +119,11 @@ def test_what_was_found_is_told(tmp_path):
         "/",
     ],
 )
-def test_nothing_outside_is_meant(tmp_path, named):
+def test_files_outside_are_not_used(tmp_path, named):
     (tmp_path / "secret.png").write_bytes(b"")
     (tmp_path / "source").mkdir()
     named = named.replace("{}", str(tmp_path))
-    found = find(tmp_path / "source", ["pages/2.png"], named)
+    found = find(tmp_path / "source", ["notes/2.png"], named)
     assert reason(found) == "outside-source"
     assert "--allow-outside" in found.detail
 
@@ -133,7 +133,7 @@ def test_outside_that_is_allowed(tmp_path, named):
     (tmp_path / "secret.png").write_bytes(b"")
     (tmp_path / "source").mkdir()
     named = named.replace("{}", str(tmp_path))
-    found = find(tmp_path / "source", ["pages/1.png"], named, allow_outside=True)
+    found = find(tmp_path / "source", ["notes/1.png"], named, allow_outside=True)
     assert isinstance(found, str)
     assert (tmp_path / "source" / found).samefile(tmp_path / "secret.png")
 
@@ -170,14 +170,14 @@ def test_names_that_no_file_can_have(tmp_path, named):
     }
 
 
-def test_a_image_with_an_annotation_of_its_own_is_not_taken(tmp_path):
+def test_an_image_with_an_annotation_of_its_own_is_not_taken(tmp_path):
     files = ["a/x.jpg", "a/x.json", "b/y.jpg"]
     assert reason(find(tmp_path, files, "old/x.jpg")) == "image-missing"
     assert find(tmp_path, files, "old/y.jpg") == "b/y.jpg"
     assert find(tmp_path, files, "old/x.jpg", shared=True) == "a/x.jpg"
 
 
-def test_a_image_outside_that_is_there_is_meant_and_not_another(tmp_path):
+def test_an_image_outside_that_is_there_is_meant_and_not_another(tmp_path):
     (tmp_path / "x.jpg").touch()
     root = tmp_path / "source"
     root.mkdir()

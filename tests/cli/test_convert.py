@@ -20,12 +20,12 @@ def photos(tmp_path):
         {"label": "dog", "shape_type": "heart", "points": [[9, 9]]},
         {"label": "pig", "shape_type": "rectangle", "points": [[9, 9], [40, 40]]},
     ]
-    page = {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": "1.png"}
-    (place / "1.json").write_text(json.dumps(page))
+    record = {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": "1.png"}
+    (place / "1.json").write_text(json.dumps(record))
     return place
 
 
-def test_convert_says_what_was_written_and_lost(photos, tmp_path, capsys):
+def test_convert_prints_what_was_written_and_dropped(photos, tmp_path, capsys):
     out = tmp_path / "out"
     assert run(["convert", str(photos), "--to", "coco", "--out", str(out)]) == 0
     shown = capsys.readouterr()
@@ -45,9 +45,9 @@ def test_convert_says_what_was_written_and_lost(photos, tmp_path, capsys):
     assert "--overwrite" in capsys.readouterr().err
 
 
-def folder_of(place, *pages):
+def folder_of(place, *records):
     """Labelme files: what is drawn on each, and which flags it has."""
-    for number, (shapes, *flags) in enumerate(pages):
+    for number, (shapes, *flags) in enumerate(records):
         pixels = draw_image(0, number)
         place.mkdir(exist_ok=True)
         Image.fromarray(pixels).save(place / f"{number}.png")
@@ -55,13 +55,13 @@ def folder_of(place, *pages):
             {"label": label, "shape_type": kind, "points": points}
             for label, (kind, points) in shapes
         ]
-        page = {
+        record = {
             "version": "5.5.0",
             "flags": dict.fromkeys(flags, True),
             "shapes": drawn,
             "imagePath": f"{number}.png",
         }
-        (place / f"{number}.json").write_text(json.dumps(page))
+        (place / f"{number}.json").write_text(json.dumps(record))
     return place
 
 
@@ -79,7 +79,7 @@ NOTHING: list[Any] = [[]] * 4
 
 
 @pytest.mark.parametrize(
-    ("to", "pages", "expected"),
+    ("to", "records", "expected"),
     [
         ("labelme", BOXES, "labelme"),
         ("labelme", FLAGS, "labelme"),
@@ -100,13 +100,13 @@ NOTHING: list[Any] = [[]] * 4
         ("voc", BOTH, ""),
     ],
 )
-def test_convert_tells_a_next_step_that_works(tmp_path, capsys, to, pages, expected):
-    pages = [page if isinstance(page, tuple) else (page,) for page in pages]
-    photos, out = folder_of(tmp_path / "photos é", *pages), tmp_path / "o u t"
+def test_convert_prints_a_next_step_that_works(tmp_path, capsys, to, records, expected):
+    records = [record if isinstance(record, tuple) else (record,) for record in records]
+    photos, out = folder_of(tmp_path / "photos é", *records), tmp_path / "o u t"
     assert run(["convert", str(photos), "--to", to, "--out", str(out)]) == 0
     shown = capsys.readouterr().err
     plain = "Nothing is drawn" in shown and "has no place for labels" in shown
-    assert plain == (pages == FLAGS and to != "labelme")
+    assert plain == (records == FLAGS and to != "labelme")
     lines = [line for line in shown.splitlines() if line.startswith("Next: ")]
     assert len(lines) == bool(expected)
     if not expected:
@@ -122,7 +122,7 @@ def test_convert_tells_a_next_step_that_works(tmp_path, capsys, to, pages, expec
 
 
 @pytest.mark.parametrize("to", ["labelme", "coco", "yolo", "voc"])
-def test_convert_without_images_tells_where_they_belong(photos, tmp_path, capsys, to):
+def test_convert_without_images_prints_where_they_belong(photos, tmp_path, capsys, to):
     options = ["--out", str(tmp_path / "out"), "--images", "none"]
     assert run(["convert", str(photos), "--to", to, *options]) == 0
     shown = capsys.readouterr()

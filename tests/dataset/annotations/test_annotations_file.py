@@ -23,7 +23,7 @@ def every_kind() -> list[Shape]:
     return [*shapes, Shape("linestrip", POINTS), mask_shape(inside, 3, 4)]
 
 
-PAGES = [
+RECORDS = [
     ImageRecord("a/1.jpg", labels=("a",)),
     ImageRecord(
         'b/写真, "2"\n.jpg',
@@ -50,15 +50,15 @@ PAGES = [
 
 
 def test_what_was_written_is_read(tmp_path):
-    write_annotations(tmp_path, iter(PAGES))
-    assert list(read_annotations(tmp_path)) == PAGES[1:]
+    write_annotations(tmp_path, iter(RECORDS))
+    assert list(read_annotations(tmp_path)) == RECORDS[1:]
 
 
 def test_each_line_is_plain_json(tmp_path):
-    write_annotations(tmp_path, PAGES)
+    write_annotations(tmp_path, RECORDS)
     text = (tmp_path / ANNOTATIONS).read_text(encoding="utf-8")
     lines = [json.loads(line) for line in text.removesuffix("\n").split("\n")]
-    assert [line["path"] for line in lines] == [PAGES[1].path, "c.jpg"]
+    assert [line["path"] for line in lines] == [RECORDS[1].path, "c.jpg"]
     assert lines[1] == {
         "path": "c.jpg",
         "file": "2.json",
@@ -79,7 +79,7 @@ def test_each_line_is_plain_json(tmp_path):
 
 
 def test_nothing_was_drawn(tmp_path):
-    write_annotations(tmp_path, PAGES[:1])
+    write_annotations(tmp_path, RECORDS[:1])
     assert not (tmp_path / ANNOTATIONS).exists()
     assert list(read_annotations(tmp_path)) == []
 
@@ -98,13 +98,13 @@ def test_nothing_was_drawn(tmp_path):
     ],
 )
 def test_a_line_that_was_changed(tmp_path, change):
-    write_annotations(tmp_path, PAGES)
+    write_annotations(tmp_path, RECORDS)
     path = tmp_path / ANNOTATIONS
     first, last, _ = path.read_text(encoding="utf-8").split("\n")
     assert change[0] in last
     path.write_text(f"{first}\n{last.replace(*change)}\n", encoding="utf-8")
     records = read_annotations(tmp_path)
-    assert next(records) == PAGES[1]
+    assert next(records) == RECORDS[1]
     with pytest.raises(DatasetError, match="line 2 is not what prepare") as caught:
         next(records)
     assert "--overwrite" in caught.value.hint

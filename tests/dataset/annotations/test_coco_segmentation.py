@@ -48,7 +48,7 @@ def test_what_has_no_area_has_a_polygon_without_area():
     assert encode_segmentation([LINE], SIZE) == [[1, 1, 5, 1, 5, 1]]
     assert encode_segmentation([flat], SIZE) == [[1, 1, 1, 1, 1, 4, 1, 4]]
     assert total_area([LINE, flat]) == 0
-    # Whoever drew a polygon gets it back, flat as it may be.
+    # A polygon comes back, flat as it may be.
     polygon = Shape("polygon", ((1, 1), (5, 1), (3, 1)))
     both = encode_segmentation([polygon, LINE], SIZE)
     assert both == [[1, 1, 5, 1, 3, 1], [1, 1, 5, 1, 5, 1]]

@@ -15,25 +15,25 @@ from tlkit.dataset.formats import Annotation, ImageRecord, Rejected
 from tlkit.dataset.prepare import prepare
 
 
-def turned(
+def oriented(
     one: ImageRecord, orientation: int, width=80, height=100
 ) -> ImageRecord | Rejected:
     return orient_record(one, info_of(one.path, width, height, orientation))
 
 
-def test_what_was_drawn_on_the_upright_image_stays():
+def test_what_was_drawn_on_the_oriented_image_stays():
     for one in (
         record(boxed("a"), size=(80, 100)),
         record(boxed("a")),
         record(size=(9, 9)),
     ):
-        assert turned(one, 6) is one
+        assert oriented(one, 6) is one
 
 
-def test_what_was_drawn_on_the_stored_image_is_turned():
-    # stored 100 x 80; EXIF 6: upright is 80 x 100, (x, y) goes to (80 - y, x)
+def test_what_was_drawn_on_the_stored_image_is_oriented():
+    # stored 100 x 80; EXIF 6: oriented is 80 x 100, (x, y) goes to (80 - y, x)
     obj = boxed("a", (10, 20, 30, 60), bbox=(10, 20, 30, 61))
-    found = turned(record(obj, size=(100, 80)), 6)
+    found = oriented(record(obj, size=(100, 80)), 6)
     assert isinstance(found, ImageRecord)
     assert found.size == (80, 100)
     assert found.objects[0].shapes[0].bounds == (20, 10, 60, 30)
@@ -43,7 +43,7 @@ def test_what_was_drawn_on_the_stored_image_is_turned():
 
 def test_shares_are_of_the_oriented_image():
     obj = boxed("a", (0.25, 0.5, 0.5, 1), bbox=(0.25, 0.5, 0.5, 0.75))
-    found = turned(record(obj, relative=True), 6)
+    found = oriented(record(obj, relative=True), 6)
     assert isinstance(found, ImageRecord)
     assert (found.size, found.relative) == ((80, 100), False)
     assert found.objects[0].shapes[0].bounds == (20, 50, 40, 100)
@@ -54,7 +54,7 @@ def test_shares_are_of_the_oriented_image():
     ("size", "orientation"), [((100, 80), 1), ((100, 80), 3), ((99, 80), 6)]
 )
 def test_what_was_drawn_on_another_image(size, orientation):
-    found = turned(record(boxed("a"), size=size), orientation)
+    found = oriented(record(boxed("a"), size=size), orientation)
     assert isinstance(found, Rejected)
     assert (found.file, found.reason) == ("1.json", "size-mismatch")
     assert found.detail == f"Drawn on {size[0]} x {size[1]} pixels, the image has " + (
@@ -62,13 +62,13 @@ def test_what_was_drawn_on_another_image(size, orientation):
     )
 
 
-def test_a_mask_that_cannot_be_turned():
+def test_a_mask_that_cannot_be_oriented():
     broken = Annotation("a", (Shape.make("mask", [[0, 0], [4, 4]], "abc"),))
-    found = turned(record(broken, size=(100, 80)), 8)
+    found = oriented(record(broken, size=(100, 80)), 8)
     assert isinstance(found, Rejected)
     assert (found.file, found.reason) == ("1.json", "bad-mask")
     whole = Annotation("a", (mask_shape(np.ones((5, 9), bool)),))
-    found = turned(record(whole, size=(100, 80)), 8)
+    found = oriented(record(whole, size=(100, 80)), 8)
     assert isinstance(found, ImageRecord)
     # EXIF 8: (x, y) goes to (y, 100 - x)
     assert found.objects[0].bounds == (0, 91, 5, 100)

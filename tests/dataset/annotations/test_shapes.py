@@ -53,7 +53,7 @@ def area(corners) -> Any:
         ("oriented_rectangle", [[5, 0], [10, 5], [5, 10], [0, 5]], (0, 0, 10, 10)),
         ("circle", [[50, 50], [53, 54]], (45, 45, 55, 55)),
         ("ellipse", [[50, 40], [60, 40], [50, 43]], (40, 37, 60, 43)),
-        # half axes 10 and 5, turned by atan(3/4): sqrt(8² + 3²) and sqrt(6² + 4²)
+        # half axes 10 and 5, rotated by atan(3/4): sqrt(8² + 3²) and sqrt(6² + 4²)
         (
             "ellipse",
             [[0, 0], [8, 6], [-3, 4]],
@@ -115,8 +115,8 @@ def test_outlines_of_what_has_corners():
     assert box.outlines() == [[(5, 20), (10, 20), (10, 30), (5, 30)]]
     corners = [(0.5, 0.5), (9.5, 1), (4, 7.2)]
     assert Shape.make("polygon", corners).outlines() == [corners]
-    turned = [(5, 0), (10, 5), (5, 10), (0, 5)]
-    assert Shape.make("oriented_rectangle", turned).outlines() == [turned]
+    corners = [(5, 0), (10, 5), (5, 10), (0, 5)]
+    assert Shape.make("oriented_rectangle", corners).outlines() == [corners]
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def drawn(shape: Shape, size: tuple[int, int]) -> np.ndarray:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["mask", "rectangle"])
-def test_shapes_turn_as_pillow_turns_the_image(kind, orientation):
+def test_shapes_move_as_pillow_moves_the_image(kind, orientation):
     stored = np.zeros((HEIGHT, WIDTH), bool)
     stored[1:3, 2:8] = True
     shape = rectangle((2, 1, 8, 3))
@@ -298,28 +298,28 @@ def test_shapes_turn_as_pillow_turns_the_image(kind, orientation):
         image = image.transpose(UNDO[orientation])
     expected = ORIENTED[orientation](stored)
     np.testing.assert_array_equal(np.array(image), expected)
-    turned = orient(shape, orientation, (WIDTH, HEIGHT))
-    assert turned.kind == kind
-    np.testing.assert_array_equal(drawn(turned, image.size), expected)
+    oriented = orient(shape, orientation, (WIDTH, HEIGHT))
+    assert oriented.kind == kind
+    np.testing.assert_array_equal(drawn(oriented, image.size), expected)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_points_turn_as_the_pixels_do(orientation):
+def test_points_move_as_the_pixels_do(orientation):
     for x, y in itertools.product((0, 3, WIDTH - 1), (0, 2, HEIGHT - 1)):
         stored = np.zeros((HEIGHT, WIDTH), bool)
         stored[y, x] = True
         ((row, column),) = np.argwhere(ORIENTED[orientation](stored))
         middle = Shape.make("point", [[x + 0.5, y + 0.5]])
-        turned = orient(middle, orientation, (WIDTH, HEIGHT))
-        assert turned.points == ((column + 0.5, row + 0.5),)
+        oriented = orient(middle, orientation, (WIDTH, HEIGHT))
+        assert oriented.points == ((column + 0.5, row + 0.5),)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_round_shapes_keep_their_form(orientation):
     ellipse = Shape.make("ellipse", [[5, 3], [7, 3], [5, 4]])
-    turned = orient(ellipse, orientation, (WIDTH, HEIGHT))
+    oriented = orient(ellipse, orientation, (WIDTH, HEIGHT))
     box = orient(rectangle(ellipse.bounds), orientation, (WIDTH, HEIGHT))
-    assert turned.bounds == box.bounds
+    assert oriented.bounds == box.bounds
     circle = orient(
         Shape.make("circle", [[5, 3], [7, 3]]), orientation, (WIDTH, HEIGHT)
     )

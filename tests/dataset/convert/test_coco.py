@@ -21,7 +21,7 @@ LINE = Shape("line", ((1, 2), (5, 9)))
 
 @pytest.fixture
 def written(tmp_path):
-    """What is written of things on one page, and what is lost."""
+    """What is written of objects on one record, and what is dropped."""
 
     def write(*objects: Annotation, **record):
         image = OutputImage(
@@ -78,7 +78,7 @@ def test_boxes(written):
     assert dropped == []
 
 
-def test_a_told_box(written):
+def test_a_given_box(written):
     content, _ = written(Annotation("cat", (TRIANGLE,), bbox=(3, 7, 15, 30)))
     assert content["annotations"][0]["bbox"] == [3, 7, 12, 23]
 
@@ -153,7 +153,7 @@ def test_attributes(written):
     content, dropped = written(
         Annotation("dog", (TRIANGLE,), attributes=attributes),
         Annotation(
-            "dog", (TRIANGLE,), attributes={"supercategory": "thing", "area": "?"}
+            "dog", (TRIANGLE,), attributes={"supercategory": "object", "area": "?"}
         ),
     )
     one, two = content["annotations"]
@@ -161,7 +161,7 @@ def test_attributes(written):
     assert (one["id"], one["area"], one["iscrowd"], one["difficult"]) == (1, 99.5, 0, 1)
     assert one["keypoints"] == [1, 2, 2]
     assert one["tlkit"] == {"attributes": {"id": "x", "tlkit": 3}}
-    assert (two["supercategory"], two["area"]) == ("thing", 100)
+    assert (two["supercategory"], two["area"]) == ("object", 100)
     assert [field.detail.split(":")[0] for field in dropped] == ["difficult, id, tlkit"]
 
 
@@ -183,15 +183,15 @@ def test_of_the_image(written):
     assert lost(dropped) == [(0, "labels"), (0, "group"), (0, "attributes")]
 
 
-def test_a_file_for_each_side(tmp_path):
+def test_a_file_for_each_split(tmp_path):
     images = [
         OutputImage(
-            ImageRecord(f"{i}.png", objects=(Annotation("cat", (LINE,)),), split=side),
+            ImageRecord(f"{i}.png", objects=(Annotation("cat", (LINE,)),), split=split),
             name,
             9,
             9,
         )
-        for i, (side, name) in enumerate(
+        for i, (split, name) in enumerate(
             [
                 ("train", "0.png"),
                 ("val", "b/1.png"),

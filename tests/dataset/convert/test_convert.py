@@ -166,7 +166,7 @@ def test_files_that_are_only_called_like_those_of_convert(folder, tmp_path):
         assert left == {"dropped_fields.csv", *(["convert.json"] if i < 2 else [])}
 
 
-def test_a_image_inside_a_json(folder, tmp_path):
+def test_an_image_inside_a_json(folder, tmp_path):
     data = folder.image("x.png")
     (folder.root / "x.png").unlink()
     inside = base64.b64encode(data).decode()
@@ -177,7 +177,7 @@ def test_a_image_inside_a_json(folder, tmp_path):
     assert (content["imagePath"], content["imageData"]) == ("1.png", None)
 
 
-def test_a_image_that_is_turned(folder, tmp_path, told):
+def test_an_image_with_an_exif_orientation(folder, tmp_path, told):
     path = folder.root / "1.jpg"
     path.parent.mkdir()
     exif = Image.Exif()
@@ -198,7 +198,7 @@ def test_a_image_that_is_turned(folder, tmp_path, told):
     assert (out / "images" / "1.jpg").read_bytes() == path.read_bytes()
 
 
-def test_a_page_of_another_size(folder, tmp_path):
+def test_a_record_of_another_size(folder, tmp_path):
     folder.both("1", CAT)
     folder.both("2", CAT, imageWidth=640, imageHeight=480)
     converted = convert(folder.root, tmp_path / "out", to="coco", workers=0)
@@ -330,7 +330,7 @@ def test_a_data_set(folder, tmp_path):
     }
     assert found | {"changed.png": ""} == images
     assert {"train", "test"} < set(found.values())
-    # A thing that is no example is still drawn on its image.
+    # A object that is no example is still drawn on its image.
     assert list(converted.objects) == ["cat", "dog", "__ignore__"]
     assert converted.objects["__ignore__"] == 8 - ("0.png" not in found)
     assert {(r.file, r.reason) for r in converted.rejected} >= {
@@ -453,7 +453,7 @@ def test_whole_or_not_at_all(folder, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == [folder.root.name]
 
 
-def test_a_image_that_goes_or_changes_meanwhile(folder, tmp_path, monkeypatch):
+def test_an_image_that_goes_or_changes_meanwhile(folder, tmp_path, monkeypatch):
     for name in ("1", "2", "3"):
         folder.both(name, CAT)
     plain = records.make_images

@@ -21,7 +21,7 @@ ELLIPSE = Shape("ellipse", ((20, 20), (30, 20), (20, 25)))
 
 @pytest.fixture
 def written(tmp_path):
-    """What is written of things on one page, what is lost, and what is read again."""
+    """What is written of one record, what is dropped, and what is read again."""
 
     def write(*objects: Annotation, **record):
         image = OutputImage(
@@ -67,7 +67,7 @@ def test_a_box(written):
     assert again.objects == (Annotation("cat é", (BOX,)),)
 
 
-def test_shapes_of_one_thing_have_one_group(written):
+def test_shapes_of_one_object_have_one_group(written):
     objects = [
         Annotation("cat", (BOX, DOT)),
         Annotation("cat", (DOT,), attributes={"group_id": 4}),

@@ -14,7 +14,7 @@ def info(path: str) -> ImageInfo:
     return ImageInfo(path, "s", "p", 64, 48, "JPEG")
 
 
-def test_pages_about_one_image():
+def test_records_about_one_image():
     one = ImageRecord(
         *("a.jpg", "1.json", ("x", "y"), (Annotation("cat", (BOX,)),)),
         split="train",

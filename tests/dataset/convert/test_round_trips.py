@@ -56,7 +56,7 @@ def open_kind(place: Path, kind: str):
 
 
 def by_image(place: Path, kind: str):
-    """What is said of each image, by its content."""
+    """The records of each image, by its content."""
     source, parsed = open_kind(place, kind)
     found: dict[str, list[ImageRecord]] = {}
     for record in parsed.records:
@@ -71,7 +71,7 @@ def objects(records) -> list[Annotation]:
 
 
 def pairs(before: list[Annotation], after: list[Annotation], tolerance: float):
-    """Each thing with the one that it became."""
+    """Each object with the one that it became."""
     left = list(after)
     for obj in before:
         near = [

@@ -42,7 +42,7 @@ def layout_of(folder: Path) -> None:
 
 @pytest.fixture
 def written(tmp_path):
-    """What is written of some pages, what is lost, and what is read again."""
+    """What is written of some records, what is dropped, and what is read again."""
 
     def write(*records: ImageRecord):
         names = [f"s/{number}.png" for number in range(len(records))]
@@ -144,10 +144,10 @@ def test_other_shapes(written):
     ]
 
 
-def test_sides(written, tmp_path):
-    sides = ("train", "val", "test", None, "train")
-    _, parsed = written(*(record(split=side) for side in sides))
-    assert [p.split for p in parsed.records] == list(sides)
+def test_splits(written, tmp_path):
+    splits = ("train", "val", "test", None, "train")
+    _, parsed = written(*(record(split=split) for split in splits))
+    assert [p.split for p in parsed.records] == list(splits)
     lists = (tmp_path / "ImageSets" / "Main").iterdir()
     assert {path.name: path.read_text().split() for path in lists} == {
         "train.txt": ["s+0", "s+4"],
@@ -157,7 +157,7 @@ def test_sides(written, tmp_path):
     }
 
 
-def test_what_else_is_lost(written):
+def test_what_else_is_dropped(written):
     bad = [{"name": "a", "box": "x"}]
     told = {"confidence": 0.5, "parts": bad, "difficult": [1]}
     obj = Annotation("cat", (BOX,), bbox=(0, 0, 9, 9), attributes=told)

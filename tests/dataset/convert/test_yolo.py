@@ -28,17 +28,17 @@ def layout_of(folder: Path) -> dict[str, int]:
 
     Places in data.yaml are relative to it; the label file of an image has "images"
     replaced by "labels"; lines are a class and 4 numbers or 3 corners and more, within
-    0 and 1, all of a file alike. Returns the number of lines by side.
+    0 and 1, all of a file alike. Returns the number of lines by split.
     """
     content = yaml.safe_load((folder / "data.yaml").read_text(encoding="utf-8"))
     assert {"train", "val", "names"} <= content.keys()
     assert "path" not in content
     assert list(content["names"]) == list(range(len(content["names"])))
     counts = {}
-    for side in content.keys() & {"train", "val", "test"}:
-        place = folder / content[side]
+    for split in content.keys() & {"train", "val", "test"}:
+        place = folder / content[split]
         assert place.is_dir()
-        counts[side] = 0
+        counts[split] = 0
         for image in filter(Path.is_file, place.rglob("*")):
             before, after = str(image).rsplit("/images/", 1)
             label = Path(f"{before}/labels/{after}").with_suffix(".txt")
@@ -48,13 +48,13 @@ def layout_of(folder: Path) -> dict[str, int]:
                 assert 0 <= int(number) < len(content["names"])
                 assert len(shares) == 4 or (len(shares) >= 6 and len(shares) % 2 == 0)
                 assert all(0 <= float(share) <= 1 for share in shares)
-            counts[side] += len(lines)
+            counts[split] += len(lines)
     return counts
 
 
 @pytest.fixture
 def written(tmp_path):
-    """What is written of some pages, what is lost, and what is read again."""
+    """What is written of some records, what is dropped, and what is read again."""
 
     def write(*records: ImageRecord, labels=("cat", "dog")):
         names = [f"s/{number}.png" for number in range(len(records))]
@@ -225,10 +225,10 @@ def test_joined_outlines_of_many_corners():
     assert len(path) == 82
 
 
-def test_sides(written, tmp_path):
-    sides = ("train", "test", None)
+def test_splits(written, tmp_path):
+    splits = ("train", "test", None)
     dropped, parsed = written(
-        *(record(Annotation("cat", (BOX,)), split=s) for s in sides)
+        *(record(Annotation("cat", (BOX,)), split=s) for s in splits)
     )
     content = yaml.safe_load((tmp_path / "data.yaml").read_text())
     del content["names"]
@@ -245,7 +245,7 @@ def test_sides(written, tmp_path):
     }
 
 
-def test_what_else_is_lost(tmp_path):
+def test_what_else_is_dropped(tmp_path):
     obj = Annotation("cat", (BOX,), bbox=(0, 0, 9, 9), attributes={"confidence": 0.5})
     odd = record(obj, labels=("cat",), group="g", attributes={"a": 1}, split="train")
     dropped = yolo.write(tmp_path, [OutputImage(odd, "a.gif", 9, 40)], ["cat"])

@@ -105,7 +105,7 @@ def test_masks_and_crowds(folder):
     assert both[1].bbox is None
 
 
-def test_what_else_is_said_is_kept(folder):
+def test_other_keys_are_kept(folder):
     (obj,) = folder.objects(
         {
             **BOX,
@@ -227,7 +227,7 @@ def test_json_that_cannot_be_used(folder, text, reason):
 
 
 @pytest.mark.parametrize(
-    ("file", "image", "side"),
+    ("file", "image", "split"),
     [
         ("annotations/instances_val2017.json", "val2017/a.png", "val"),
         ("annotations/instances_train.json", "images/a.png", "train"),
@@ -238,11 +238,11 @@ def test_json_that_cannot_be_used(folder, text, reason):
         ("instances_default.json", "images/a.png", None),
     ],
 )
-def test_sides_of_a_split(folder, file, image, side):
+def test_the_split_of_a_file(folder, file, image, split):
     folder.image(image)
     folder.coco([BOX], file)
     (record,) = folder.read().records
-    assert (record.path, record.split) == (image, side)
+    assert (record.path, record.split) == (image, split)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_one_polygon_of_several_is_broken(folder):
     assert reasons(parsed) == [("coco.json", "bad-points")]
 
 
-def test_images_of_the_same_name_on_two_sides(folder):
+def test_images_of_the_same_name_in_two_splits(folder):
     folder.image("train2017/a.png", "val2017/a.png")
     folder.coco([BOX], "annotations/instances_train2017.json")
     folder.coco([BOX, BOX], "annotations/instances_val2017.json")
@@ -289,7 +289,7 @@ def test_images_of_the_same_name_on_two_sides(folder):
     assert reasons(parsed) == [("annotations/other.json", "image-ambiguous")]
 
 
-def test_what_tlkit_wrote_beside(folder):
+def test_what_tlkit_added(folder):
     line = {"shape_type": "line", "points": [[4, 8], [14, 28]]}
     triangle = {"shape_type": "polygon", "points": [[4, 8], [14, 8], [14, 28]]}
     own = {"segmentation": [], "tlkit": {"shapes": [line], "attributes": {"id": "x"}}}
@@ -314,7 +314,7 @@ def test_what_tlkit_wrote_beside(folder):
         assert obj.shapes[0].bounds[3] == (30 if changed.get("segmentation") else 28)
 
 
-def test_of_images_tlkit_wrote_beside(folder):
+def test_of_images_tlkit_added(folder):
     folder.image("a.png")
     own = {"labels": ["wet", 3, "a\nb"], "group": "clip 1"}
     image = {"id": 7, "file_name": "a.png", "width": "64", "height": 64, "tlkit": own}

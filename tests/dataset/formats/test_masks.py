@@ -173,13 +173,13 @@ def test_ids_by_kind_of_png(tmp_path):
     np.testing.assert_array_equal(read_ids(path), IDS)
 
 
-@pytest.mark.parametrize("side", [60_000, 20_000])
-def test_a_header_that_claims_too_much(tmp_path, side):
+@pytest.mark.parametrize("size", [60_000, 20_000])
+def test_a_header_that_claims_too_much(tmp_path, size):
     def chunk(name, data):
         check = struct.pack(">I", zlib.crc32(name + data))
         return struct.pack(">I", len(data)) + name + data + check
 
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", size, size, 8, 0, 0, 0, 0)
     data = chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
     (tmp_path / "m.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data)
     with pytest.raises(Unusable) as caught:
@@ -220,9 +220,9 @@ def test_a_folder_of_masks(root, folder):
 
 
 def test_a_split(root):
-    for side in ("train", "val"):
-        image(root / side / "a.jpg")
-        save(root / side / "a_mask.png", IDS)
+    for split in ("train", "val"):
+        image(root / split / "a.jpg")
+        save(root / split / "a_mask.png", IDS)
     image(root / "b.jpg")
     save(root / "b_mask.png", IDS)
     found = parsed(root)

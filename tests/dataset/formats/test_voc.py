@@ -56,7 +56,7 @@ def folder(tmp_path):
             self.text(name, f"<annotation>{head}{''.join(objects)}</annotation>")
 
         def one(self, *objects, **head):
-            """The scan of one image with this XML."""
+            """What is read of one image with this XML."""
             self.image("a.png")
             self.xml("a.xml", *objects, **head)
             return self.read()
@@ -280,7 +280,7 @@ def test_one_xml_alone(folder):
     assert [record.path for record in folder.read("b.xml").records] == ["b.png"]
 
 
-def sides(parsed):
+def splits(parsed):
     return {record.path.split("/")[-1][:-4]: record.split for record in parsed.records}
 
 
@@ -293,34 +293,39 @@ def test_image_sets(folder):
     folder.text("ImageSets/Main/cat_train.txt", "d -1\n")
     folder.text("ImageSets/Segmentation/val.txt", "a\n")
     parsed = folder.read()
-    assert sides(parsed) == dict(zip("abcd", ("train",) * 3 + ("test",), strict=True))
+    assert splits(parsed) == dict(zip("abcd", ("train",) * 3 + ("test",), strict=True))
     assert len(parsed.annotation_files) == 4
     assert parsed.warnings == (
         "ImageSets/Main/test.txt: 1 of 2 names have no annotation, such as 'zz'.",
     )
     folder.text("ImageSets/Main/val.txt", "b 1\n")
     folder.text("ImageSets/Main/train.txt", "a\n")
-    assert sides(folder.read()) == {"a": "train", "b": "val", "c": "train", "d": "test"}
+    assert splits(folder.read()) == {
+        "a": "train",
+        "b": "val",
+        "c": "train",
+        "d": "test",
+    }
     folder.text("ImageSets/Main/val.txt", "a\nb\n")
     folder.text("ImageSets/Main/trainval.txt", "a\nb\n")
     parsed = folder.read()
-    assert sides(parsed) == {"a": None, "b": "val", "c": None, "d": "test"}
+    assert splits(parsed) == {"a": None, "b": "val", "c": None, "d": "test"}
     assert [line.split(": ")[1].split(", ")[0] for line in parsed.warnings] == [
         "1 of 2 names have no annotation",
         "1 of 4 images are in several splits",
         "1 of 4 images are in no split",
     ]
     shutil.rmtree(folder.root / "ImageSets" / "Main")
-    assert sides(folder.read()) == {"a": "val", "b": None, "c": None, "d": None}
+    assert splits(folder.read()) == {"a": "val", "b": None, "c": None, "d": None}
     folder.place("ImageSets/Segmentation/val.txt").write_bytes(b"\xff")
     assert "cannot be read: Not UTF-8" in folder.read().warnings[0]
 
 
-def test_sides_by_folders(folder):
-    for side in ("train", "valid"):
-        folder.image(f"{side}/{side}.png")
-        folder.xml(f"{side}/{side}.xml")
-    assert sides(folder.read()) == {"train": "train", "valid": "val"}
+def test_split_by_folders(folder):
+    for split in ("train", "valid"):
+        folder.image(f"{split}/{split}.png")
+        folder.xml(f"{split}/{split}.xml")
+    assert splits(folder.read()) == {"train": "train", "valid": "val"}
 
 
 def blocks(**places):
@@ -470,7 +475,7 @@ def test_masks_join_boxes_only_where_it_is_clear():
         mask_shape(~inside)
 
 
-def test_worker_processes_say_the_same(folder):
+def test_worker_processes_read_the_same(folder):
     folder.one(obj())
     folder.mask("SegmentationClass/a.png", KINDS)
     assert read(open_source(folder.root, workers=1)) == folder.read()
@@ -488,7 +493,7 @@ def test_claims(folder):
 def test_shared_bccd(shared_data):
     parsed = read(open_source(shared_data / "bccd"))
     given = [record.split for record in parsed.records]
-    assert [given.count(side) for side in ("train", "val", "test")] == [69, 23, 28]
+    assert [given.count(split) for split in ("train", "val", "test")] == [69, 23, 28]
     labels = [obj.label for record in parsed.records for obj in record.objects]
     counts = {name: labels.count(name) for name in set(labels)}
     assert counts == {"RBC": 1593, "Platelets": 151, "WBC": 126}

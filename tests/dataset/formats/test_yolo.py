@@ -178,22 +178,22 @@ download: |
 
 
 def test_ultralytics(folder):
-    for side in ("train", "val"):
-        folder.image(f"images/{side}/sub/1.png", f"images/{side}/2.png")
-        folder.text(f"labels/{side}/sub/1.txt", BOX)
-        folder.text(f"labels/{side}/2.txt", "0 0.5 0.5 1 1\n")
+    for split in ("train", "val"):
+        folder.image(f"images/{split}/sub/1.png", f"images/{split}/2.png")
+        folder.text(f"labels/{split}/sub/1.txt", BOX)
+        folder.text(f"labels/{split}/2.txt", "0 0.5 0.5 1 1\n")
     folder.text("data.yaml", ULTRALYTICS)
     folder.text("labels/train.cache", "x")
     parsed = folder.read()
     assert drawn(parsed) == {
-        f"images/{side}/{name}": objects
-        for side in ("train", "val")
+        f"images/{split}/{name}": objects
+        for split in ("train", "val")
         for name, objects in (
             ("2.png", [("no", (0, 0, 40, 20))]),
             ("sub/1.png", [("1e3", (10, 7.5, 30, 12.5))]),
         )
     }
-    assert all(side == path.split("/")[1] for path, side in splits(parsed).items())
+    assert all(split == path.split("/")[1] for path, split in splits(parsed).items())
     assert (parsed.warnings, parsed.rejected) == ((), ())
     assert parsed.note == (
         "Read as YOLO labels, 4 files, names from data.yaml, split from data.yaml."
@@ -210,9 +210,9 @@ def test_one_label_file_alone(folder):
 
 
 def test_roboflow_and_lists_in_a_yaml(folder):
-    for side in ("train", "valid"):
-        folder.image(f"{side}/images/1.png")
-        folder.text(f"{side}/labels/1.txt", BOX)
+    for split in ("train", "valid"):
+        folder.image(f"{split}/images/1.png")
+        folder.text(f"{split}/labels/1.txt", BOX)
     places = "train: ../train/images\nval: /home/x/set/valid/images\n"
     folder.text("data.yaml", places + "nc: 2\nnames: ['cat', 'dog']\n")
     parsed = folder.read()
@@ -267,7 +267,7 @@ def test_train_and_val_that_are_the_same(folder):
     assert "1 of 2 images are in several splits" in parsed.warnings[0]
 
 
-def test_the_same_folder_twice_that_is_named_as_a_side(folder):
+def test_the_same_folder_twice_that_is_named_as_a_split(folder):
     folder.image("images/val/1.png", "images/test/2.png")
     folder.text("labels/val/1.txt", BOX)
     folder.text("labels/test/2.txt", BOX)
@@ -395,7 +395,7 @@ def test_which_image_is_meant(folder):
     }
 
 
-def test_a_image_that_is_taken_is_not_given_away(folder):
+def test_an_image_that_is_taken_is_not_given_away(folder):
     folder.image("train/images/1.png")
     folder.text("train/labels/1.txt", BOX)
     folder.text("valid/labels/1.txt", BOX)
@@ -404,7 +404,7 @@ def test_a_image_that_is_taken_is_not_given_away(folder):
     assert reasons(parsed) == {"valid/labels/1.txt": "image-missing"}
 
 
-def test_files_that_are_not_what_their_names_say(folder):
+def test_files_that_are_not_what_their_names_suggest(folder):
     folder.image("valid.png")
     folder.text("valid.txt", BOX)  # labels, and no list
     folder.place("train.txt").write_bytes(b"\xff")
@@ -482,7 +482,7 @@ def test_claims(folder):
     assert claims(open_source(folder.root)) == {}
 
 
-def test_worker_processes_say_the_same(folder):
+def test_worker_processes_read_the_same(folder):
     folder.image("a.png", "b.png")
     folder.text("a.txt", BOX)
     folder.text("b.txt", "x")

@@ -11,7 +11,7 @@ import pytest
 from tlkit import shared_arrays
 from tlkit.errors import TlkitError
 from tlkit.shared_arrays import SharedArrays
-from tlkit.workers import Aside, arrays_in_order, in_order, warm_up
+from tlkit.workers import arrays_in_order, in_order, warm_up
 
 
 def square(x):
@@ -137,29 +137,6 @@ def test_without_room_in_memory_a_file_on_disk_serves(monkeypatch):
 
 def get_ready():
     return None
-
-
-def write(path, text):
-    path.write_text(f"{text} by {os.getpid()}")
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_calls_aside_are_made_before_wait_returns(tmp_path, workers):
-    aside = Aside(get_ready, workers)
-    for i in range(5):
-        aside(write, tmp_path / str(i), i)
-    aside.wait()
-    texts = {(tmp_path / str(i)).read_text() for i in range(5)}
-    here = {f"{i} by {os.getpid()}" for i in range(5)}
-    assert (texts == here) == (workers == 0)
-    assert {text.split()[0] for text in texts} == set("01234")
-
-
-def test_a_death_aside_is_told(tmp_path):
-    aside = Aside(get_ready, 1)
-    aside(die, 1)
-    with pytest.raises(TlkitError, match="memory"):
-        aside.wait()
 
 
 def test_workers_can_be_warmed_up():

@@ -127,41 +127,6 @@ def arrays_in_order(
             yield arrays.array[i % ahead], result
 
 
-class Aside:
-    """Calls made in a process of their own while this one goes on.
-
-    Args:
-        get_ready: Module-level function that imports what they will need.
-        workers: 0 makes every call at once, in this process.
-    """
-
-    def __init__(self, get_ready: Callable[[], None], workers: int | None) -> None:
-        self._pool = None if workers == 0 else _pool(1)
-        self._pending: list[Future[None]] = []
-        if self._pool:
-            self._pending.append(self._pool.submit(get_ready))
-
-    def __call__(self, function: Callable[..., None], *arguments: object) -> None:
-        """Make a call, here or in the other process."""
-        if self._pool:
-            self._pending.append(self._pool.submit(function, *arguments))
-        else:
-            function(*arguments)
-
-    def wait(self) -> None:
-        """Wait until all calls are made.
-
-        Raises:
-            TlkitError: The process was killed.
-        """
-        try:
-            for future in self._pending:
-                future.result()
-        except BrokenProcessPool as error:
-            _discard(1)
-            raise TlkitError(KILLED, hint=KILLED_HINT) from error
-
-
 def _results(
     calls: Iterator[tuple[Any, ...]],
     workers: int,

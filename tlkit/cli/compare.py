@@ -120,11 +120,7 @@ def _print_table(found: Comparison) -> None:
         no_wrap=True,
     )
     for number, entry in shown:
-        marks = [
-            mark
-            for mark, at in (("best", found.best), ("cheapest", found.cheapest))
-            if at == number
-        ]
+        marks = [m for m in ("best", "cheapest") if getattr(found, m) == number]
         made.add_row(*_cells(entry), ", ".join(marks))
     OUT.print(made)
     if len(shown) < len(measured):

@@ -68,15 +68,8 @@ def print_score(metrics: dict[str, Any]) -> None:
     """Print the scores with their intervals, and a warning if they are optimistic."""
     line = _of_labels(metrics) if "map" in metrics else _of_one_label(metrics)
     OUT.print(f"{metrics['split']}: {line}")
-    chosen = [
-        what
-        for key, what in (
-            ("epoch", "the epoch"),
-            ("label thresholds", "the label thresholds"),
-        )
-        if key in metrics["used_for_selection"]
-    ]
-    if chosen:
+    used = ("epoch", "label thresholds")
+    if chosen := [f"the {one}" for one in used if one in metrics["used_for_selection"]]:
         print_warning(
             f"Optimistic: this split selected {' and '.join(chosen)}. Evaluate on a "
             "test split for an unbiased score."

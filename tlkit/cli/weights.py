@@ -64,7 +64,8 @@ def download(
 ) -> None:
     """Download published weights.
 
-    Later nothing needs the network. Weights on this machine are checked, and downloaded again if damaged.
+    Later nothing needs the network. Weights on this machine are checked, and downloaded
+    again if damaged.
     """
     rows = list(dict.fromkeys(_row(name) for name in backbones))
     load_tensorflow()

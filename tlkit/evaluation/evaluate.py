@@ -21,9 +21,7 @@ from tlkit.evaluation.tta import choose_views, compare_views, describe, view_mak
 from tlkit.inputs.batches import grouped
 from tlkit.inputs.views import PLAIN, ViewRequest
 from tlkit.progress import SILENT, Progress
-from tlkit.reports import plots
 from tlkit.runs.result_dir import Run
-from tlkit.workers import Aside
 
 
 def evaluate(
@@ -110,7 +108,7 @@ def evaluate(
         averaged = compare_views(
             postprocessing_of(run), scored, scores, describe(views)
         )
-    return report(run, manifest, scored, Aside(plots.get_ready, workers=0), averaged)
+    return report(run, manifest, scored, averaged)
 
 
 def _scores(

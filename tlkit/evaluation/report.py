@@ -22,14 +22,12 @@ from tlkit.reports import plots
 from tlkit.runs.result_dir import Run
 from tlkit.tasks.postprocessing import Postprocessing
 from tlkit.tasks.prediction import ScoredSplit
-from tlkit.workers import Aside
 
 
 def report(
     run: Run,
     manifest: Manifest,
     scored: ScoredSplit,
-    draw: Aside,
     views: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write metrics, tables and plots of a split to a run.
@@ -38,7 +36,6 @@ def report(
         run: Gets the files that `tlkit.evaluate` names.
         manifest: Its data set.
         scored: From `scored_split`, not empty.
-        draw: Draws the plots.
         views: From `tta.compare_views`, to be reported as well.
 
     Returns:
@@ -60,7 +57,7 @@ def report(
     folder = run.directory / "evaluation" / split
     folder.mkdir(parents=True, exist_ok=True)
     errors = _write_predictions(folder, examples, scored, run.labels, postprocessing)
-    postprocessing.write(scored, metrics, folder, draw)
+    postprocessing.write(scored, metrics, folder)
     shown = errors[: plots.GALLERY]
     captions = [
         f"{postprocessing.caption(scored.truth[i], scored.scores[i])}\n"
@@ -72,7 +69,7 @@ def report(
         maker, [examples[i] for i in shown], len(shown) or 1, workers=0
     )
     images = next(batches, np.empty(0))
-    draw(plots.draw_gallery, images, captions, folder / "errors.png")
+    plots.draw_gallery(images, captions, folder / "errors.png")
     for place in (folder, run.directory):
         files.write_json(place / "metrics.json", metrics)
     return metrics

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,12 +22,6 @@ GALLERY = 24
 MARKERS = "o^sDv<>pX*"
 # Side of an image in the gallery, pixels.
 TILE = 256
-
-
-def get_ready() -> None:
-    """Import what drawing needs, which takes longer than drawing."""
-    importlib.import_module("matplotlib.figure")
-    importlib.import_module("matplotlib.backends.backend_agg")
 
 
 def draw_curves(history: Sequence[dict[str, float]], path: Path, best: int) -> None:

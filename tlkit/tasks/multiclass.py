@@ -17,7 +17,6 @@ from tlkit.metrics.intervals import accuracy
 from tlkit.metrics.multiclass import measure
 from tlkit.reports import plots
 from tlkit.tasks.prediction import Prediction, ScoredSplit
-from tlkit.workers import Aside
 
 UNKNOWN = "unknown"
 
@@ -140,21 +139,19 @@ class Multiclass:
         true, predicted = (self.labels[row.argmax()] for row in (truth, scores))
         return f"{true}, predicted {predicted} ({scores.max():.2f})"
 
-    def write(
-        self, split: ScoredSplit, metrics: dict[str, Any], folder: Path, draw: Aside
-    ) -> None:
+    def write(self, split: ScoredSplit, metrics: dict[str, Any], folder: Path) -> None:
         """Write confusion matrix and coverage curve; see `Postprocessing.write`."""
         matrix, names = np.array(metrics["confusion"]), list(self.labels)
         table = pd.DataFrame(matrix, index=names, columns=names)
         table.index.name = "true \\ predicted"
         files.write_text(folder / "confusion.csv", table.to_csv())
-        draw(plots.draw_confusion, matrix, self.labels, folder / "confusion.png")
+        plots.draw_confusion(matrix, self.labels, folder / "confusion.png")
         curve = coverage_table(
             self.correct(split), self.calibrated(split.scores), split.groups
         )
         files.write_text(folder / "coverage.csv", curve.to_csv(index=False))
         kept = metrics["unknown"] and metrics["unknown"]["coverage"]
-        draw(plots.draw_coverage, curve, kept, folder / "coverage.png")
+        plots.draw_coverage(curve, kept, folder / "coverage.png")
 
     def outputs(self, scores: tf.Tensor) -> dict[str, tf.Tensor]:
         """See `Postprocessing.outputs`."""

@@ -14,7 +14,6 @@ from tlkit import files
 from tlkit.dataset.records import BETWEEN
 from tlkit.metrics.multilabel import measure_labels
 from tlkit.tasks.prediction import Prediction, ScoredSplit
-from tlkit.workers import Aside
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,6 @@ class Multilabel:
         split: ScoredSplit,  # noqa: ARG002 - the metrics have it all
         metrics: dict[str, Any],
         folder: Path,
-        draw: Aside,  # noqa: ARG002
     ) -> None:
         """Write the table of the classes; see `Postprocessing.write`."""
         rows = []

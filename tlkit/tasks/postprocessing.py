@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.tasks.prediction import Prediction, ScoredSplit
-from tlkit.workers import Aside
 
 
 class Postprocessing(Protocol):
@@ -52,9 +51,7 @@ class Postprocessing(Protocol):
         """Return a line about one incorrect prediction, for errors.png."""
         ...
 
-    def write(
-        self, split: ScoredSplit, metrics: dict[str, Any], folder: Path, draw: Aside
-    ) -> None:
+    def write(self, split: ScoredSplit, metrics: dict[str, Any], folder: Path) -> None:
         """Write further tables and plots of a split to a folder."""
         ...
 

@@ -43,7 +43,6 @@ from tlkit.training.network import build_network
 from tlkit.training.policy import plain_suffices
 from tlkit.training.train_network import learn
 from tlkit.training.trainer import Trainer
-from tlkit.workers import Aside
 
 
 def finetune(
@@ -212,7 +211,6 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         run = _note_network(run, network.trained)
         run = run.update(device=device, precision=policy)
         clock.lap("build")
-        draw = Aside(plots.get_ready, config.inputs.workers)
         run, trainer, kept = learn(
             run, manifest, network, budget=budget, clock=clock, progress=progress
         )
@@ -228,12 +226,11 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
         run = _decided(run, trainer)
     side = scored_split(manifest, "val", kept.scores)
     run = select_on_val(run, side)
-    report(run, manifest, side, draw)
+    report(run, manifest, side)
     best = trainer.epoch_of(kept)
-    draw(plots.draw_curves, trainer.history, run.directory / "curves.png", best)
+    plots.draw_curves(trainer.history, run.directory / "curves.png", best)
     clock.lap("evaluate")
     _save(network.reference.model, run.directory / "model.keras")
-    draw.wait()
     clock.lap("save")
     progress.note(clock.line())
     return run.update(

@@ -203,9 +203,7 @@ def _measure(
     with keras.device(device):
         task = Task(len(manifest.labels), manifest.multi_label)
         network = build_network(config, task, device, policy)
-        config, _ = decide(
-            config, manifest, network.reference, device=device, progress=progress
-        )
+        config, _ = decide(config, manifest, network.reference, progress=progress)
         feed = build_feed(
             config,
             manifest,

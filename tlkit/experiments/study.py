@@ -221,9 +221,7 @@ def _with_hflip(
         with keras.device(device):
             task = Task(len(manifest.labels))
             network = build_network(config, task, device, policy)
-            decided, _ = decide(
-                config, manifest, network.reference, device=device, progress=progress
-            )
+            decided, _ = decide(config, manifest, network.reference, progress=progress)
         hflip = decided.inputs.hflip
     study.set_user_attr("hflip", hflip)
     return dataclasses.replace(settings, options={**settings.options, "hflip": hflip})

@@ -21,14 +21,12 @@ from tlkit.dataset.manifest import Manifest
 from tlkit.device import choose_device, choose_precision
 from tlkit.errors import UsageError, WeightsError, unknown_name
 from tlkit.features.engines.base import FrozenNetwork
-from tlkit.features.engines.choose import choose_engine
 from tlkit.features.extractor import FeatureExtractor
 from tlkit.features.latency import milliseconds
 from tlkit.features.layers import build_frozen
 from tlkit.features.machine import Measurements
 from tlkit.features.vectors import Features, as_input
 from tlkit.inputs.views import PLAIN
-from tlkit.model.head import GAP
 from tlkit.progress import Progress
 
 GOOD, ALL = "good", "all"
@@ -119,9 +117,7 @@ def features_at_cuts(
         for together in _passes(names, unfinished(backbone)):
             exact = _prefix(reference, together)
             fast = exact if trained is reference else _prefix(trained, together)
-            found |= _pass(
-                config, together, fast, exact, manifest, splits, device, progress
-            )
+            found |= _pass(config, together, fast, exact, manifest, splits, progress)
         if timed:
             about = f"{config.model.row.identity} {size_of(config)} {device}"
             network = _prefix(reference, names)
@@ -185,28 +181,17 @@ def _prefix(backbone: keras.Model, names: Sequence[str]) -> FrozenNetwork:
 def _pass(
     config: Config,
     names: list[str],
-    fast: FrozenNetwork,
-    exact: FrozenNetwork,
+    trained: FrozenNetwork,
+    reference: FrozenNetwork,
     manifest: Manifest,
     splits: Sequence[str],
-    device: str,
     progress: Progress,
 ) -> dict[str, CutFeatures]:
     """Compute the features at cuts that are computed together."""
-    chosen = choose_engine(config.train.engine, device, progress)
-    if chosen == "openvino":
-        fast = exact  # the engine chooses its precision itself
     found = []
     for split in splits:
-        network, engine = (exact, "keras") if split == "val" else (fast, chosen)
-        extractor = FeatureExtractor.of(
-            config,
-            manifest.source,
-            network,
-            engine=engine,
-            pooling=GAP,
-            device=device,
-            progress=progress,
+        extractor = FeatureExtractor.for_split(
+            split, config, manifest.source, trained, reference, progress
         )
         found.append(
             extractor.require(
@@ -222,7 +207,7 @@ def _pass(
             name,
             extractor.layers[i].shape[-1],
             extractor.layers[i].flops,
-            exact.only([i]).model.count_params(),
+            reference.only([i]).model.count_params(),
             float("nan"),
             tuple(split[i] for split in found),
         )

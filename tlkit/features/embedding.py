@@ -17,7 +17,6 @@ from tlkit.dataset.manifest import Example
 from tlkit.device import choose_device
 from tlkit.errors import TlkitError, UsageError, WeightsError, unknown_name
 from tlkit.features.engines.base import FrozenNetwork
-from tlkit.features.engines.choose import choose_engine
 from tlkit.features.extractor import FeatureExtractor
 from tlkit.features.layers import build_frozen
 from tlkit.features.vectors import as_input
@@ -191,18 +190,9 @@ def features_of(
         RunError: They fit neither into the cache nor into memory.
         WeightsError: The network has none that can be used.
     """
-    device = choose_device(config.train.device)
-    with keras.device(device):
+    with keras.device(choose_device(config.train.device)):
         backbone = build_frozen(config, str(config.model.cut), "float32")
-    extractor = FeatureExtractor.of(
-        config,
-        root,
-        FrozenNetwork(backbone),
-        engine=choose_engine(config.train.engine, device, progress),
-        pooling=POOLING,
-        device=device,
-        progress=progress,
-    )
+    extractor = FeatureExtractor.of(config, root, FrozenNetwork(backbone), progress)
     hint = "Give the cache more room (TLKIT_CACHE_GB)."
     (found,) = extractor.require(examples, [PLAIN], task, hint)
     return as_input(found.view(0), POOLING)

@@ -14,17 +14,18 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from tlkit.cache_root import cache_root, cap_bytes
 from tlkit.config import Config, size_of
 from tlkit.dataset.manifest import Example
+from tlkit.device import choose_device
 from tlkit.errors import RunError
 from tlkit.features.cache import make_room
 from tlkit.features.engines.base import GROUP, Engine, FrozenNetwork
-from tlkit.features.engines.choose import build_engine
+from tlkit.features.engines.choose import build_engine, choose_engine
 from tlkit.features.layers import TOGETHER, LayerSpec, layer_specs, pixel_spec
 from tlkit.features.machine import Measurements, memory_bytes
 from tlkit.features.store import Partition
@@ -32,6 +33,7 @@ from tlkit.features.vectors import Features, Found, pool
 from tlkit.inputs.augment import load_policy
 from tlkit.inputs.batches import grouped
 from tlkit.inputs.views import ViewMaker, ViewRequest
+from tlkit.model.head import GAP
 from tlkit.progress import Progress
 
 # The share of all memory that feature vectors may take which could not be cached.
@@ -55,9 +57,8 @@ class ExtractionCost:
     prefix: float = 0.0
     operations: int = 0
 
-    @property
-    def speed(self) -> dict[str, float]:
-        """The rates of the whole: images are made while the network computes."""
+    def rates(self) -> dict[str, float]:
+        """Return the rates of the whole: images are made while the network computes."""
         if not self.operations:
             return {}
         return {
@@ -65,39 +66,27 @@ class ExtractionCost:
             "gflops": round(self.operations / self.seconds / 1e9, 1),
         }
 
-    def account(self) -> dict[str, Any]:
+    def account(self) -> dict[str, float]:
         """Return all of it for run.json."""
-        seconds = ("seconds", "decode", "augment", "prefix")
-        return {
-            **{name: getattr(self, name) for name in ("cached", "images", "views")},
-            **{name: round(getattr(self, name), 2) for name in seconds},
-            **self.speed,
-        }
+        found = {name: round(value, 2) for name, value in vars(self).items()}
+        del found["operations"]
+        return found | self.rates()
 
 
 @dataclass
 class FeatureExtractor:
     """Finds the feature vectors of frozen layers, or computes them.
 
-    Attributes:
-        maker: Reads and augments the images.
-        layers: What is extracted, from the input up; one layer for training, several
-            to choose among.
-        engine: Computes the maps at all layers; None where nothing is frozen.
-        cache: Root of the cache; None to do without.
-        workers: Number of processes; None is one a processor, 0 none.
-        progress: Receives every view that is computed, and warnings.
-        pooling: One of head.MAP_POOLINGS or "": the form that `inputs` returns.
-        cost: Of all extraction so far.
+    `pooling` is one of head.MAP_POOLINGS where a head begins with it at these layers.
     """
 
     maker: ViewMaker
-    layers: tuple[LayerSpec, ...]
-    engine: Engine | None
-    cache: Path | None
-    workers: int | None
+    layers: tuple[LayerSpec, ...]  # from the input up
+    engine: Engine | None  # computes all layers; None where nothing is frozen
+    cache: Path | None  # root of the cache; None to do without
+    workers: int | None  # None is one process a processor, 0 none
     progress: Progress
-    pooling: str = ""
+    pooling: str = GAP
     cost: ExtractionCost = field(default_factory=ExtractionCost)
 
     @classmethod
@@ -106,11 +95,10 @@ class FeatureExtractor:
         config: Config,
         source: Path,
         network: FrozenNetwork | None,
-        *,
-        engine: str,
-        pooling: str,
-        device: str,
         progress: Progress,
+        *,
+        engine: str = "",
+        pooling: str = GAP,
     ) -> FeatureExtractor:
         """Set an extractor up by a configuration; nothing is computed yet.
 
@@ -119,35 +107,72 @@ class FeatureExtractor:
             source: The root that the paths of examples start from.
             network: The frozen layers, with one output or several; None if nothing is
                 frozen.
-            engine: "openvino" or "keras", from `choose_engine`.
+            progress: Receives every view that is computed, and warnings.
+            engine: "openvino" or "keras"; chosen by the configuration if empty.
             pooling: One of head.MAP_POOLINGS where the head begins with it right at
                 the output of `network`, else "".
-            device: From `device.choose_device`.
-            progress: Receives every view that is computed, and warnings.
 
         Returns:
             The extractor, with no cost so far.
         """
-        size, root = size_of(config), cache_root()
+        size, root, inputs = size_of(config), cache_root(), config.inputs
         built: Engine | None = None
         layers: tuple[LayerSpec, ...] = (pixel_spec(size),)
         if network:
+            device = choose_device(config.train.device)
+            engine = engine or choose_engine(config.train.engine, device, progress)
             built = build_engine(engine, network, Measurements(root), device)
             backbone = config.model.row.identity
             layers = layer_specs(
                 network, built, pooled=bool(pooling), backbone=backbone, size=size
             )
-        inputs, train = config.inputs, config.train
-        policy = load_policy(inputs.augment)
         return cls(
-            ViewMaker(source, size, inputs.resize, policy, train.seed),
+            view_maker(config, source),
             layers,
             built,
-            root if train.cache else None,
+            root if config.train.cache else None,
             inputs.workers,
             progress,
             pooling,
         )
+
+    @classmethod
+    def for_split(
+        cls,
+        split: str,
+        config: Config,
+        source: Path,
+        trained: FrozenNetwork | None,
+        reference: FrozenNetwork | None,
+        progress: Progress,
+        *,
+        pooling: str = GAP,
+    ) -> FeatureExtractor:
+        """Set up the extractor of a split of a data set.
+
+        Validation is scored by the float32 network in Keras, as it will be exported.
+        The other splits take the engine of the configuration.
+
+        Args:
+            split: Such as "val".
+            config: As for `of`.
+            source: Likewise.
+            trained: The frozen layers in the precision of the training.
+            reference: The same in float32.
+            progress: As for `of`.
+            pooling: Likewise.
+
+        Returns:
+            The extractor.
+        """
+        engine = "keras"
+        if split != "val" and reference:
+            device = choose_device(config.train.device)
+            engine = choose_engine(config.train.engine, device, progress)
+        # OpenVINO chooses its precision itself, and starts from float32.
+        exact = split == "val" or engine == "openvino"
+        network = reference if exact else trained
+        return cls.of(config, source, network, progress, engine=engine, pooling=pooling)
 
     @property
     def partitions(self) -> list[Partition | None]:
@@ -162,31 +187,21 @@ class FeatureExtractor:
     def extract(
         self, examples: Sequence[Example], views: Sequence[int], task: str
     ) -> list[Features] | None:
-        """Find or compute the feature vectors of every example in every view.
-
-        Args:
-            examples: Which ones.
-            views: Which views of each.
-            task: What to call the work.
-
-        Returns:
-            For each layer, with views in the order of `views`; None if they fit neither
-            into the cache nor into memory. What is missing anywhere is computed in one
-            pass.
-        """
+        """Find or compute the vectors of each layer; None where they have no room."""
         keys = [[self.maker.key(e, view) for view in views] for e in examples]
         needed = {key for row in keys for key in row}
         found = [p.find(needed) if p else Found(needed) for p in self.partitions]
         present = set.intersection(*(set(one.places) for one in found))
         self.cost.cached += sum(key in present for row in keys for key in row)
         for fill in (self._fill_cache, self._fill_memory):
+            # What any layer lacks is computed in one pass.
             lacking = [number for number, one in enumerate(found) if one.missing]
             if lacking:
                 if TOGETHER in self.layers[-1].about:
                     lacking = list(range(len(found)))
                 present = set.intersection(*(set(found[i].places) for i in lacking))
                 missing = _missing(examples, views, keys, present)
-                fill(missing, lacking, found, task)
+                fill(_Work(missing, lacking, task), found)
         if any(one.missing for one in found):
             return None
         return [one.of(keys) for one in found]
@@ -194,20 +209,7 @@ class FeatureExtractor:
     def require(
         self, examples: Sequence[Example], views: Sequence[int], task: str, hint: str
     ) -> list[Features]:
-        """Find or compute feature vectors that the caller cannot do without.
-
-        Args:
-            examples: As for `extract`.
-            views: Likewise.
-            task: Likewise.
-            hint: What to do where there is no room.
-
-        Returns:
-            For each layer, with views in the order of `views`.
-
-        Raises:
-            RunError: They fit neither into the cache nor into memory.
-        """
+        """Extract vectors that the caller cannot do without; RunError without room."""
         found = self.extract(examples, views, task)
         if found is None:
             count = len(examples) * len(views) * len(self.layers)
@@ -219,17 +221,22 @@ class FeatureExtractor:
         return found
 
     def stream(
-        self, groups: Iterable[np.ndarray]
+        self, groups: Iterable[np.ndarray], layers: Sequence[int] = ()
     ) -> Generator[tuple[np.ndarray, ...], None, None]:
-        """Compute the feature vectors of groups of images, past the cache.
-
-        Args:
-            groups: uint8 [B, S, S, 3] each.
-
-        Yields:
-            [B, *shape] for each layer, group by group.
-        """
-        yield from self._run(groups, range(len(self.layers)))
+        """Compute the vectors of groups of images at layers, past the cache."""
+        if self.engine is None:
+            yield from ((group,) for group in groups)
+            return
+        layers = layers or range(len(self.layers))
+        engine = self.engine
+        if len(layers) < len(self.layers):
+            engine = engine.only(layers)
+        for maps in engine.run(groups):
+            rounded = (one.astype(engine.dtype, copy=False) for one in maps)
+            yield tuple(
+                pool(one) if len(self.layers[number].shape) == 2 else one
+                for one, number in zip(rounded, layers, strict=True)
+            )
 
     def report(self) -> None:
         """Note how fast feature vectors were computed, and where the time went."""
@@ -238,80 +245,64 @@ class FeatureExtractor:
             note(f"Took {cost.cached:,} views from the cache")
         if engine is None or not cost.views:
             return
+        rates = cost.rates()
         note(
             f"Computed {cost.views:,} views of {cost.images:,} images in "
-            f"{cost.seconds:.1f} s: {cost.speed['images_per_s']:.0f} a second by "
-            f"{engine.name} in {engine.compute}, {cost.speed['gflops']:.0f} GFLOP/s"
+            f"{cost.seconds:.1f} s: {rates['images_per_s']:.0f} a second by "
+            f"{engine.name} in {engine.compute}, {rates['gflops']:.0f} GFLOP/s"
         )
         note(
             f"Processor seconds: decode {cost.decode:.1f}, augment {cost.augment:.1f}, "
             f"prefix {cost.prefix:.1f}"
         )
 
-    def _run(
-        self, groups: Iterable[np.ndarray], layers: Sequence[int]
-    ) -> Generator[tuple[np.ndarray, ...], None, None]:
-        if self.engine is None:
-            yield from ((group,) for group in groups)
-            return
-        whole = len(layers) == len(self.layers)
-        engine = self.engine if whole else self.engine.only(layers)
-        specs = [self.layers[number] for number in layers]
-        for maps in engine.run(groups):
-            rounded = (one.astype(engine.dtype, copy=False) for one in maps)
-            yield tuple(
-                pool(one) if len(spec.shape) == 2 else one
-                for one, spec in zip(rounded, specs, strict=True)
-            )
-
     def _compute(
-        self, missing: Sequence[ViewRequest], task: str, layers: Sequence[int]
+        self, work: _Work
     ) -> Iterator[tuple[list[bytes], tuple[np.ndarray, ...]]]:
         """Compute vectors in the order asked for, and count what they cost."""
         began, busy = time.perf_counter(), time.process_time()
-        self.progress.start(task, _count(missing))
-        keys = (self.maker.key(one.example, v) for one in missing for v in one.views)
-        flops_an_image = self.layers[layers[-1]].flops
+        self.progress.start(work.task, work.views)
+        requests, cost = work.missing, self.cost
+        keys = (self.maker.key(one.example, v) for one in requests for v in one.views)
+        flops = self.layers[work.layers[-1]].flops
         try:
-            for vectors in self._run(self._groups(missing), layers):
+            groups = grouped(self._images(requests), GROUP)
+            for vectors in self.stream(groups, work.layers):
                 views = len(vectors[0])
                 self.progress.advance(views)
-                self.cost.views += views
-                self.cost.operations += views * flops_an_image
+                cost.views += views
+                cost.operations += views * flops
                 yield list(itertools.islice(keys, views)), vectors
         finally:
-            self.cost.seconds += time.perf_counter() - began
-            self.cost.prefix += time.process_time() - busy
+            cost.seconds += time.perf_counter() - began
+            cost.prefix += time.process_time() - busy
 
-    def _groups(self, missing: Sequence[ViewRequest]) -> Iterator[np.ndarray]:
-        """Yield the images of all views in groups of GROUP, the last with fewer."""
-        most = max(len(one.views) for one in missing)
-        made = self.maker.stream(missing, most=most, workers=self.workers)
+    def _images(self, requests: Sequence[ViewRequest]) -> Iterator[np.ndarray]:
+        most = max(len(one.views) for one in requests)
+        for pixels, cost in self.maker.stream(
+            requests, most=most, workers=self.workers
+        ):
+            self.cost.images += 1
+            self.cost.decode += cost.decode
+            self.cost.augment += cost.augment
+            yield from pixels
 
-        def images() -> Iterator[np.ndarray]:
-            for pixels, cost in made:
-                self.cost.images += 1
-                self.cost.decode += cost.decode
-                self.cost.augment += cost.augment
-                yield from pixels
-
-        yield from grouped(images(), GROUP)
-
-    def _fill_cache(
-        self,
-        missing: list[ViewRequest],
-        layers: list[int],
-        found: list[Found],
-        task: str,
-    ) -> None:
+    def _fill_cache(self, work: _Work, found: list[Found]) -> None:
         """Compute into the cache, as far as that goes."""
-        partitions = [p for number in layers if (p := self.partitions[number])]
-        if not partitions or not self._has_room(partitions, missing):
+        partitions = [p for number in work.layers if (p := self.partitions[number])]
+        if not partitions:
+            return
+        needed, cap = work.views * sum(p.vector_bytes for p in partitions), cap_bytes()
+        if not make_room(partitions[0].root, needed, cap):
+            self.progress.warn(
+                f"The features need {needed / 1e9:.1f} GB, the cache may hold "
+                f"{cap / 1e9:.1f} GB (TLKIT_CACHE_GB): going on without it"
+            )
             return
         try:
             with contextlib.ExitStack() as opened:
                 writers = [opened.enter_context(one.write()) for one in partitions]
-                for keys, vectors in self._compute(missing, task, layers):
+                for keys, vectors in self._compute(work):
                     for writer, part in zip(writers, vectors, strict=True):
                         writer.append(keys, part)
         except OSError as error:
@@ -319,42 +310,40 @@ class FeatureExtractor:
                 f"The feature cache in {self.cache} cannot be written to "
                 f"({error.strerror or error}): going on without it"
             )
-        for number, partition in zip(layers, partitions, strict=True):
+        for number, partition in zip(work.layers, partitions, strict=True):
             found[number] = partition.find(found[number].keys)
 
-    def _has_room(
-        self, partitions: list[Partition], missing: list[ViewRequest]
-    ) -> bool:
-        needed = _count(missing) * sum(one.vector_bytes for one in partitions)
-        cap = cap_bytes()
-        if make_room(partitions[0].root, needed, cap):
-            return True
-        self.progress.warn(
-            f"The features need {needed / 1e9:.1f} GB, the cache may hold "
-            f"{cap / 1e9:.1f} GB (TLKIT_CACHE_GB): going on without it"
-        )
-        return False
-
-    def _fill_memory(
-        self,
-        missing: list[ViewRequest],
-        layers: list[int],
-        found: list[Found],
-        task: str,
-    ) -> None:
+    def _fill_memory(self, work: _Work, found: list[Found]) -> None:
         """Compute into memory, if there is enough of it."""
         # 4 bytes a number at most, whatever the dtype.
-        vector_bytes = 4 * sum(math.prod(self.layers[i].shape) for i in layers)
-        if _count(missing) * vector_bytes > SHARE_OF_MEMORY * memory_bytes():
+        vector_bytes = 4 * sum(math.prod(self.layers[i].shape) for i in work.layers)
+        if work.views * vector_bytes > SHARE_OF_MEMORY * memory_bytes():
             return
-        held: list[tuple[np.ndarray, ...]] = []
-        order: list[bytes] = []
-        for keys, vectors in self._compute(missing, task, layers):
-            held.append(vectors)
-            order += keys
+        computed = list(self._compute(work))
+        order = itertools.chain.from_iterable(keys for keys, _ in computed)
         places = {key: place for place, key in enumerate(order)}
-        for number, parts in zip(layers, zip(*held, strict=True), strict=True):
+        layers = zip(*(vectors for _, vectors in computed), strict=True)
+        for number, parts in zip(work.layers, layers, strict=True):
             found[number].add(np.concatenate(parts), places)
+
+
+class _Work(NamedTuple):
+    """The views that are missing, at which layers, and a name for the work."""
+
+    missing: list[ViewRequest]
+    layers: list[int]
+    task: str
+
+    @property
+    def views(self) -> int:
+        return sum(len(one.views) for one in self.missing)
+
+
+def view_maker(config: Config, source: Path) -> ViewMaker:
+    """Return the maker of a configuration's views of the images under a root."""
+    inputs = config.inputs
+    policy = load_policy(inputs.augment)
+    return ViewMaker(source, size_of(config), inputs.resize, policy, config.train.seed)
 
 
 def _missing(
@@ -375,7 +364,3 @@ def _missing(
         if lacking:
             missing.append(ViewRequest(example, tuple(lacking)))
     return missing
-
-
-def _count(missing: Sequence[ViewRequest]) -> int:
-    return sum(len(one.views) for one in missing)

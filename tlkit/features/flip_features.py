@@ -10,11 +10,10 @@ from PIL import Image
 from tlkit.config import Config
 from tlkit.dataset.manifest import Example, Manifest
 from tlkit.features.engines.base import FrozenNetwork
-from tlkit.features.engines.choose import choose_engine
-from tlkit.features.extractor import FeatureExtractor
+from tlkit.features.extractor import FeatureExtractor, view_maker
 from tlkit.features.vectors import as_input
 from tlkit.inputs.batches import plain_batches
-from tlkit.inputs.views import HFLIP, PLAIN
+from tlkit.inputs.views import HFLIP, PLAIN, ViewMaker
 from tlkit.model.classifier import Classifier
 from tlkit.model.head import GAP
 from tlkit.progress import Progress
@@ -52,7 +51,6 @@ def flip_features(
     manifest: Manifest,
     examples: Sequence[Example],
     reference: Classifier,
-    device: str,
     progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute the features of images and of their horizontal flips.
@@ -65,7 +63,6 @@ def flip_features(
         manifest: The data set.
         examples: Of it.
         reference: The network in float32.
-        device: From `device.choose_device`.
         progress: Receives what is computed.
 
     Returns:
@@ -74,18 +71,11 @@ def flip_features(
     Raises:
         RunError: They fit neither into the cache nor into memory.
     """
-    random = config.model.weights == "none"
-    extractor = FeatureExtractor.of(
-        config,
-        manifest.source,
-        None if random else FrozenNetwork(reference.base_model),
-        engine="" if random else choose_engine(config.train.engine, device, progress),
-        pooling=GAP,
-        device=device,
-        progress=progress,
-    )
-    if random:
-        return _thumbnails(extractor, examples)
+    if config.model.weights == "none":
+        maker = view_maker(config, manifest.source)
+        return _thumbnails(maker, examples, config.inputs.workers)
+    network = FrozenNetwork(reference.base_model)
+    extractor = FeatureExtractor.of(config, manifest.source, network, progress)
     (found,) = extractor.require(
         examples,
         [PLAIN, HFLIP],
@@ -97,19 +87,11 @@ def flip_features(
 
 
 def _thumbnails(
-    extractor: FeatureExtractor, examples: Sequence[Example]
+    maker: ViewMaker, examples: Sequence[Example], workers: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    batches = plain_batches(extractor.maker, examples, 32, workers=extractor.workers)
-    small = np.stack(
-        [
-            np.asarray(
-                Image.fromarray(pixels).resize(
-                    (THUMBNAIL, THUMBNAIL), Image.Resampling.BOX
-                )
-            )
-            for batch in batches
-            for pixels in batch
-        ]
-    ).astype(np.float32)
+    size, box = (THUMBNAIL, THUMBNAIL), Image.Resampling.BOX
+    batches = plain_batches(maker, examples, 32, workers=workers)
+    images = (Image.fromarray(pixels) for batch in batches for pixels in batch)
+    small = np.stack([np.array(one.resize(size, box), np.float32) for one in images])
     flipped = small[:, :, ::-1]
     return small.reshape(len(small), -1), flipped.reshape(len(small), -1)

@@ -61,7 +61,6 @@ def settle(
     manifest: Manifest,
     reference: Classifier,
     *,
-    device: str,
     progress: Progress,
 ) -> Run:
     """Decide for a run, unless that was done already, and put it on record.
@@ -70,16 +69,13 @@ def settle(
         run: The run.
         manifest: The data set; only its training side is looked at.
         reference: The network in float32.
-        device: From `device.choose_device`.
         progress: Told of the decision and its reason.
 
     Returns:
         The run with its configuration as decided, written to config.yaml, and the
         verdict in run.json.
     """
-    config, verdict = decide(
-        run.config, manifest, reference, device=device, progress=progress
-    )
+    config, verdict = decide(run.config, manifest, reference, progress=progress)
     if verdict is None:
         return run
     files.write_text(run.directory / "config.yaml", config.to_yaml())
@@ -92,7 +88,6 @@ def decide(
     manifest: Manifest,
     reference: Classifier,
     *,
-    device: str,
     progress: Progress,
 ) -> tuple[Config, Verdict | None]:
     """Find out whether horizontal flips are right, unless that is said already.
@@ -101,7 +96,6 @@ def decide(
         config: Resolved.
         manifest: The data set; only its training side is looked at.
         reference: The network in float32.
-        device: From `device.choose_device`.
         progress: Told of the decision and its reason.
 
     Returns:
@@ -117,7 +111,7 @@ def decide(
     elif verdict is None:
         chosen = sample(manifest, config.train.seed)
         groups = np.array([example.group for example in chosen])
-        rows = flip_features(config, manifest, chosen, reference, device, progress)
+        rows = flip_features(config, manifest, chosen, reference, progress)
         verdict = judge_rows(*rows, manifest.targets(chosen), groups)
     said = "yes" if verdict.harmless else "no"
     progress.note(f"Horizontal flips: {said}. {verdict.reason}")

@@ -16,7 +16,6 @@ from tlkit.config import Config
 from tlkit.dataset.manifest import Manifest
 from tlkit.features.agreement import check_agreement
 from tlkit.features.engines.base import FrozenNetwork
-from tlkit.features.engines.choose import choose_engine
 from tlkit.features.extractor import FeatureExtractor
 from tlkit.features.split_features import SplitFeatures, score
 from tlkit.inputs.batches import PixelBatches
@@ -181,21 +180,21 @@ def build_feed(
         Parts(None, "", one.model) if whole else split(one)
         for one in (classifier, reference)
     )
-    engine = choose_engine(train.engine, device, progress) if parts.prefix else ""
     network = FrozenNetwork(exact.prefix) if exact.prefix else None
-    same = classifier is reference or engine == "openvino"
-    computed = network if same or not parts.prefix else FrozenNetwork(parts.prefix)
+    trained = network
+    if parts.prefix and classifier is not reference:
+        trained = FrozenNetwork(parts.prefix)
     val, training = (
-        FeatureExtractor.of(
+        FeatureExtractor.for_split(
+            name,
             config,
             manifest.source,
-            frozen,
-            engine=name,
+            trained,
+            network,
+            progress,
             pooling=parts.pooling,
-            device=device,
-            progress=progress,
         )
-        for frozen, name in ((network, "keras"), (computed, engine))
+        for name in ("val", "train")
     )
     images = manifest.of("train")
     views = range(inputs.views) if isinstance(inputs.views, int) else ()
@@ -221,7 +220,7 @@ def build_feed(
             manifest.targets(images) if inputs.sampling == BALANCED else None,
         ),
         mix=inputs.mix,
-        engine=engine,
+        engine=training.engine.name if training.engine else "",
         smoothing=train.label_smoothing or 0.0,
         weights=_weights(train.class_weights, train_split.shares),
         cosine=check_agreement(training, val, val_split.vectors, val_split.examples),
@@ -243,7 +242,6 @@ def answers(
     split: str,
     reference: Classifier,
     *,
-    device: str,
     progress: Progress,
 ) -> np.ndarray:
     """What the float32 network says of the plain images of a side.
@@ -254,7 +252,6 @@ def answers(
         split: Not empty; neither trained on nor used to choose anything, if it is to
             be a fair test.
         reference: In float32.
-        device: From `device.choose_device`.
         progress: Told of what is computed.
 
     Returns:
@@ -265,10 +262,9 @@ def answers(
         config,
         manifest.source,
         FrozenNetwork(parts.prefix) if parts.prefix else None,
+        progress,
         engine="keras",
         pooling=parts.pooling,
-        device=device,
-        progress=progress,
     )
     features = SplitFeatures.of(
         manifest, split, extractor, [PLAIN], "Computing features"

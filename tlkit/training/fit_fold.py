@@ -83,7 +83,6 @@ def fit_fold(
             fold.manifest,
             "test",
             network.reference,
-            device=network.device,
             progress=progress,
         )
     return FoldResult(probabilities, selected, trainer.epoch_of(selected))

@@ -63,8 +63,7 @@ def learn(
     Raises:
         UsageError: Phases that this network or these data cannot have.
     """
-    device = network.device
-    run = settle(run, manifest, network.reference, device=device, progress=progress)
+    run = settle(run, manifest, network.reference, progress=progress)
     clock.lap("horizontal flips")
     trainer = Trainer(
         run.config,

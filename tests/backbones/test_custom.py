@@ -93,7 +93,7 @@ def test_names():
         find("my.h5")
 
 
-def test_the_row_is_read_off_the_graph(tmp_path, monkeypatch):
+def test_the_backbone_is_described_by_its_graph(tmp_path, monkeypatch):
     save(plain(), tmp_path)
     monkeypatch.chdir(tmp_path)
     row = find("own.keras", preprocessing="torch")
@@ -107,7 +107,7 @@ def test_the_row_is_read_off_the_graph(tmp_path, monkeypatch):
     assert len(row.checksum) == 64
 
 
-def test_it_answers_as_the_file_does(tmp_path):
+def test_it_predicts_as_the_file_does(tmp_path):
     model = plain()
     row = find(save(model, tmp_path), preprocessing="torch")
     built = classifier(row)
@@ -115,13 +115,13 @@ def test_it_answers_as_the_file_does(tmp_path):
     deviation = np.array([0.229, 0.224, 0.225])
     scaled = (x / 255 - np.array([0.485, 0.456, 0.406])) / deviation
     for name in ("norm", "high"):
-        wanted = np.asarray(at(model, name)(scaled.astype("float32")))
+        expected = np.asarray(at(model, name)(scaled.astype("float32")))
         ours = np.asarray(at(built.model, name)(x))
-        np.testing.assert_allclose(ours, wanted, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5)
     assert built.frozen == ("low", "norm", "high")
 
 
-def test_random_weights_are_others_and_of_the_seed(tmp_path):
+def test_random_weights_differ_and_depend_on_the_seed(tmp_path):
     row = find(save(plain(), tmp_path), preprocessing="none")
     brought = classifier(row)
     first, again, other = (
@@ -129,12 +129,12 @@ def test_random_weights_are_others_and_of_the_seed(tmp_path):
         for seed in (1, 1, 2)
     )
     assert first.weights_checksum == again.weights_checksum
-    digests = {brought.weights_checksum, first.weights_checksum, other.weights_checksum}
-    assert len(digests) == 3
+    checksums = {one.weights_checksum for one in (brought, first, other)}
+    assert len(checksums) == 3
     assert first.frozen == ()  # batch normalization included: it has learned nothing
 
 
-def test_a_weights_file_of_it(tmp_path):
+def test_a_weights_file_of_a_custom_backbone(tmp_path):
     model = plain()
     row = find(save(model, tmp_path), preprocessing="none")
     model.save_weights(tmp_path / "w.weights.h5")
@@ -161,8 +161,8 @@ def test_a_network_that_scales_its_pixels_needs_no_preprocessing(tmp_path, kind)
     x = pixels()
     built = classifier(row)
     ours = np.asarray(at(built.model, row.cuts[-1])(x, training=False))
-    wanted = np.asarray(model(x.astype("float32"), training=False))
-    np.testing.assert_allclose(ours, wanted, rtol=1e-4, atol=1e-4)
+    expected = np.asarray(model(x.astype("float32"), training=False))
+    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_normalization_that_has_adapted(tmp_path):
@@ -171,12 +171,12 @@ def test_normalization_that_has_adapted(tmp_path):
     image = keras.Input((32, 32, 3))
     model = keras.Model(image, L.Conv2D(4, 3, name="conv")(scale(image)))
     built = classifier(find(save(model, tmp_path)))
-    wanted = np.asarray(model(pixels().astype("float32")))
+    expected = np.asarray(model(pixels().astype("float32")))
     ours = np.asarray(at(built.model, "conv")(pixels()))
-    np.testing.assert_allclose(ours, wanted, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_what_has_to_be_said_and_what_must_not(tmp_path):
+def test_preprocessing_must_be_given_or_must_not(tmp_path):
     path = save(plain(), tmp_path)
     with pytest.raises(UsageError, match="must be given") as caught:
         find(path)
@@ -207,7 +207,7 @@ def nested() -> keras.Model:
     return keras.Model(image, x)
 
 
-def test_submodels_are_laid_flat(tmp_path):
+def test_submodels_are_flattened(tmp_path):
     model = nested()
     row = find(save(model, tmp_path))
     built = classifier(row, freeze_to="none")
@@ -218,12 +218,12 @@ def test_submodels_are_laid_flat(tmp_path):
     assert not [one for one in built.model.layers if isinstance(one, keras.Model)]
     x = pixels()
     inner = keras.Model(model.inputs[0], model.get_layer("inner").output)
-    wanted = np.asarray(inner(x.astype("float32"), training=False))
-    body = at(built.model, "drop")
-    ours = np.asarray(body(x, training=False))
-    np.testing.assert_allclose(ours, wanted, rtol=1e-5, atol=1e-5)
+    expected = np.asarray(inner(x.astype("float32"), training=False))
+    network = at(built.model, "drop")
+    ours = np.asarray(network(x, training=False))
+    np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
     # Its augmentation is there in training.
-    assert not np.allclose(np.asarray(body(x, training=True)), wanted)
+    assert not np.allclose(np.asarray(network(x, training=True)), expected)
 
 
 def test_layers_without_weights_may_be_shared_others_not(tmp_path):
@@ -234,14 +234,14 @@ def test_layers_without_weights_may_be_shared_others_not(tmp_path):
     row = find(save(model, tmp_path), preprocessing="none")
     assert row.cuts == ("relu_1",)
     ours = np.asarray(at(classifier(row).model, "relu_1")(pixels()))
-    wanted = np.asarray(model(pixels().astype("float32")))
-    np.testing.assert_allclose(ours, wanted, rtol=1e-5, atol=1e-5)
+    expected = np.asarray(model(pixels().astype("float32")))
+    np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
     twice = keras.Model(image, conv(conv(image)))
     with pytest.raises(UsageError, match="uses its layer 'conv' at several places"):
         find(save(twice, tmp_path, "twice.keras"), preprocessing="none")
 
 
-def test_branches_can_be_cut_where_they_meet(tmp_path):
+def test_branches_can_be_cut_where_they_join(tmp_path):
     image = keras.Input((32, 32, 3))
     x = L.Conv2D(4, 3, padding="same", name="stem")(image)
     y = L.Conv2D(4, 3, padding="same", name="branch")(x)
@@ -260,8 +260,8 @@ def test_pixels_come_in_the_dtype_of_the_network(tmp_path):
     model = keras.Model(image, L.Conv2D(2, 3, name="conv")(x))
     row = find(save(model, tmp_path), preprocessing="none")
     ours = np.asarray(at(classifier(row).model, "conv")(pixels()))
-    wanted = np.asarray(model(pixels()))
-    np.testing.assert_allclose(ours, wanted, rtol=1e-5, atol=1e-5)
+    expected = np.asarray(model(pixels()))
+    np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_open_size(tmp_path):
@@ -283,7 +283,7 @@ def test_fixed_size(tmp_path):
             build_backbone(row, size)
 
 
-def test_what_tlkit_has_saved(tmp_path):
+def test_a_model_that_tlkit_has_saved(tmp_path):
     """Its own names do not get in the way, over two generations."""
     first = classifier(
         find("vgg16"),
@@ -301,10 +301,10 @@ def test_what_tlkit_has_saved(tmp_path):
         x = pixels()
         cut = output_of(next(o for o in built.model.operations if o.name == built.cut))
         ours = np.asarray(keras.Model(built.model.inputs[0], cut)(x))
-        wanted = np.asarray(
+        expected = np.asarray(
             keras.Model(previous.inputs[0], previous.get_layer("head1_bn").output)(x)
         )
-        np.testing.assert_allclose(ours, wanted, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
         previous, path = built.model, save(built.model, tmp_path, name)
 
 
@@ -319,7 +319,7 @@ def test_dtype_is_that_of_the_run(tmp_path):
     assert classifier(row).model.get_layer("low").compute_dtype == "float32"
 
 
-def test_the_row_follows_the_file(tmp_path):
+def test_a_changed_file_is_read_again(tmp_path):
     path = save(plain(), tmp_path)
     row = find(path, preprocessing="none")
     assert find(path, preprocessing="none").identity == row.identity
@@ -368,9 +368,9 @@ def test_a_registered_layer_made_of_layers(tmp_path):
     model = awake(keras.Model(image, Pair(name="high")(x)))
     row = find(save(model, tmp_path), preprocessing="none")
     built = classifier(row, freeze_to="low")
-    wanted = np.asarray(model(pixels().astype("float32")))
+    expected = np.asarray(model(pixels().astype("float32")))
     ours = np.asarray(at(built.model, "high")(pixels()))
-    np.testing.assert_allclose(ours, wanted, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
     # Its batch normalization stays in inference mode above the freeze point, too.
     assert [w.name for w in built.model.get_layer("high").trainable_weights] == [
         "kernel",
@@ -447,7 +447,7 @@ def rename(path: Path, old: str, new: str) -> None:
         ("dense", "no layer to cut at"),
     ],
 )
-def test_what_cannot_be_used_is_told(tmp_path, kind: str, words: str):
+def test_unusable_files_are_refused(tmp_path, kind: str, words: str):
     path = broken(tmp_path, kind)
     with pytest.raises(UsageError) as caught:
         find(path, preprocessing="none")
@@ -494,7 +494,7 @@ def test_nan_weights_are_named(tmp_path):
     assert caught.value.hint == "The file is valid up to --cut norm."
 
 
-def test_a_wrong_cut_says_how_they_are_listed(tmp_path):
+def test_an_unknown_cut_lists_the_cut_points(tmp_path):
     row = find(save(plain(), tmp_path, "my own.keras"), preprocessing="none")
     with pytest.raises(UsageError, match="Known: low, norm, half, high"):
         classifier(row, cut="qqq")

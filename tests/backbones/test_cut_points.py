@@ -17,13 +17,13 @@ from tlkit.backbones.registry import find
 from tlkit.errors import UsageError
 
 
-def body(name: str) -> keras.Model:
+def network(name: str) -> keras.Model:
     with symbolic():
         return build_backbone(find(name), 96)
 
 
-def cut_body(name: str, cut: str) -> keras.Model:
-    whole = body(name)
+def cut_network(name: str, cut: str) -> keras.Model:
+    whole = network(name)
     features = output_of(find_cut(whole, cut, whole.name))
     return keras.Model(whole.inputs[0], features, name=whole.name)
 
@@ -55,11 +55,11 @@ def test_cut_points_follow_size():
         cut_points(find("inception"), 64)
 
 
-def test_cuttable_are_what_separates_the_graph():
-    model = body("mobilenet_v2")
+def test_cut_operations_separate_the_graph():
+    model = network("mobilenet_v2")
     points = [point.name for point in cut_operations(model)]
     assert "block_2_add" in points
-    # block_2_expand and its like lie beside the shortcut of their block.
+    # block_2_expand and its like lie parallel to the shortcut of their block.
     assert not [name for name in points if name.startswith("block_2_expand")]
     for point in cut_operations(model):
         below = {id(one) for one in inputs_below(model, point)}
@@ -77,11 +77,11 @@ def test_image_and_preprocessing_are_no_cut_points():
     points = [point.name for point in cut_points(find("vgg16"), 32)]
     assert points[0] == "block1_conv1"
     with pytest.raises(UsageError):
-        find_cut(body("vgg16"), "preprocess", "VGG16")
+        find_cut(network("vgg16"), "preprocess", "VGG16")
 
 
 def test_any_layer_can_be_cut_at_and_only_what_it_needs_is_kept():
-    part = cut_body("inception", "conv2d_5")  # the 1x1 branch of mixed0
+    part = cut_network("inception", "conv2d_5")  # the 1x1 branch of mixed0
     kept = [operation.name for operation in backbone_operations(part)]
     assert kept[-1] == "conv2d_5"
     assert len([name for name in kept if name.startswith("conv2d")]) == 6
@@ -92,49 +92,49 @@ def test_any_layer_can_be_cut_at_and_only_what_it_needs_is_kept():
 )
 def test_unknown_cut_suggests(name: str, suggestion: str):
     with pytest.raises(UsageError, match=f"Unknown layer '{name}'") as caught:
-        find_cut(body("inception"), name, "InceptionV3")
+        find_cut(network("inception"), name, "InceptionV3")
     assert suggestion in caught.value.hint
 
 
-def test_a_layer_like_no_other_is_looked_up():
+def test_an_unknown_layer_like_no_other_refers_to_the_list():
     listed = "List them with: tlkit backbones show InceptionV3"
     with pytest.raises(UsageError, match="Unknown layer 'qqq'") as caught:
-        find_cut(body("inception"), "qqq", "InceptionV3")
+        find_cut(network("inception"), "qqq", "InceptionV3")
     assert caught.value.hint == listed
-    part = cut_body("inception", "mixed7")
+    part = cut_network("inception", "mixed7")
     with pytest.raises(UsageError, match="ends at the cut 'mixed7'") as caught:
         find_freeze(part, "qqq", part.name)
     assert caught.value.hint == listed
 
 
 def test_freeze():
-    part = cut_body("mobilenet_v2", "block_6_expand_relu")
+    part = cut_network("mobilenet_v2", "block_6_expand_relu")
     assert freeze_name(part, None) == "block_6_expand_relu"
     assert find_freeze(part, "none", part.name) is None
     assert freeze_name(part, "block_2_add") == "block_2_add"
 
 
-def test_freeze_beside_a_shortcut_names_the_nearest():
-    part = cut_body("mobilenet_v2", "block_6_expand_relu")
+def test_freezing_inside_a_shortcut_names_the_nearest():
+    part = cut_network("mobilenet_v2", "block_6_expand_relu")
     with pytest.raises(UsageError, match="other paths lead around it") as caught:
         find_freeze(part, "block_2_depthwise", part.name)
     assert caught.value.hint.endswith("block_1_project_BN, block_2_add.")
 
 
 def test_freeze_above_the_cut():
-    part = cut_body("mobilenet_v2", "block_2_add")
+    part = cut_network("mobilenet_v2", "block_2_add")
     with pytest.raises(UsageError, match="backbone ends at the cut 'block_2_add'"):
         find_freeze(part, "block_4_add", part.name)
 
 
-def test_freeze_in_a_branch_that_is_cut_at():
-    part = cut_body("inception", "conv2d_5")
+def test_freezing_in_a_branch_that_ends_at_the_cut():
+    part = cut_network("inception", "conv2d_5")
     assert freeze_name(part, None) == "conv2d_5"
     assert freeze_name(part, "max_pooling2d_1") == "max_pooling2d_1"
 
 
 @pytest.mark.parametrize(
-    ("name", "odd", "fine"),
+    ("name", "poor", "fine"),
     [
         (
             "mobilenetv2",
@@ -146,7 +146,7 @@ def test_freeze_in_a_branch_that_is_cut_at():
         ("nasnetmobile", {"stem_conv1"}, {"normal_concat_12"}),
     ],
 )
-def test_in_the_middle_of_a_step_it_is_odd_to_cut(name, odd, fine):
-    found = unfinished(body(name))
-    assert odd <= found
+def test_unfinished_layers(name, poor, fine):
+    found = unfinished(network(name))
+    assert poor <= found
     assert not fine & found

@@ -1,22 +1,39 @@
+"""Building a graph, and each use of Keras' private interface."""
+
 from __future__ import annotations
 
 import random
 import subprocess
 import sys
+from collections import Counter
 
 import keras
 import numpy as np
 import pytest
 
-from tlkit.backbones.graph import build_backbone, symbolic
+from tlkit.backbones.graph import (
+    automatic_name,
+    build_backbone,
+    functional_graph,
+    initialize_rest,
+    output_of,
+    outputs_of,
+    parents,
+    producer,
+    run_graph,
+    set_value,
+    sublayers,
+    symbolic,
+    unique_name,
+)
 from tlkit.backbones.registry import find
 
 
 def names(name: str) -> list[str]:
     row = find(name)
     with symbolic():
-        body = build_backbone(row, row.min_size)
-    return [operation.name for operation in body.operations]
+        network = build_backbone(row, row.min_size)
+    return [operation.name for operation in network.operations]
 
 
 def test_names_do_not_depend_on_what_was_built_before():
@@ -39,19 +56,19 @@ names = []
 for row in {rows.split()}:
     keras.utils.clear_session()
     with keras.StatelessScope(initialize_variables=False):
-        body = getattr(keras.applications, row)(
+        network = getattr(keras.applications, row)(
             include_top=False, weights=None, input_tensor=keras.Input((75, 75, 3))
         )
-    names.append(" ".join(sorted(one.name for one in body.operations[1:])))
+    names.append(" ".join(sorted(one.name for one in network.operations[1:])))
 print("NAMES" + "|".join(names))
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     fresh = done.stdout.split("NAMES")[1].strip().split("|")
-    for row, wanted in zip(rows.split(), fresh, strict=True):
+    for row, expected in zip(rows.split(), fresh, strict=True):
         ours = [name for name in names(row) if name not in ("image", "preprocess")]
-        assert sorted(ours) == wanted.split()
+        assert sorted(ours) == expected.split()
 
 
 def test_random_weights_come_from_the_seed_alone():
@@ -68,9 +85,100 @@ def test_random_weights_come_from_the_seed_alone():
             assert not np.array_equal(one, different)
 
 
-def test_symbolic_bodies_never_get_memory():
+def test_symbolic_models_never_get_memory():
     with symbolic():
-        body = build_backbone(find("vgg16"), 32)
+        network = build_backbone(find("vgg16"), 32)
     keras.layers.Dense(1)(keras.Input((2,)))  # Keras fills in what is pending
-    assert body.count_params() == 14_714_688
-    assert all(weight._value is None for weight in body.weights)
+    assert network.count_params() == 14_714_688
+    assert all(weight._value is None for weight in network.weights)
+
+
+def two_layers() -> keras.Model:
+    image = keras.Input((4,), name="image")
+    x = keras.layers.Dense(3, name="low")(image)
+    return keras.Model(image, keras.layers.Dense(2, name="high")(x))
+
+
+def test_tensors_and_parents_stay_those_of_the_first_graph():
+    model = two_layers()
+    low, high = model.layers[1:]
+    first = output_of(low)
+    high(keras.Input((3,)))
+    low(keras.Input((4,)))
+    assert parents(high) == [low]
+    assert [one.name for one in parents(low)] == ["image"]
+    assert output_of(low) is first
+    assert outputs_of(low) == [first]
+    assert producer(model.output) is high
+
+
+def test_the_output_of_a_sequential_is_that_in_the_graph_around_it():
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    image = keras.Input((4,))
+    outer = keras.Model(image, inner(image))
+    assert output_of(inner) is outer.outputs[0]
+
+
+def test_a_split_layer_has_several_outputs():
+    x = keras.ops.split(keras.Input((4,)), 2, axis=1)[0]
+    assert len(outputs_of(producer(x))) == 2
+
+
+def test_sublayers_are_found_at_any_depth():
+    inner = keras.Sequential([keras.Input((2,)), keras.layers.Dropout(0.1)])
+    outer = keras.Sequential([keras.Input((2,)), inner])
+    names = [type(one).__name__ for one in sublayers(outer)]
+    assert names.count("Dropout") == 1
+    assert sublayers(outer)[0] is outer
+
+
+def test_the_graph_of_a_model():
+    class Subclassed(keras.Model):  # type: ignore[misc]
+        pass
+
+    model = two_layers()
+    assert functional_graph(model) is model
+    built = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    graph = functional_graph(built)
+    assert graph is not None
+    assert [one.name for one in graph.outputs] == [one.name for one in built.outputs]
+    assert functional_graph(keras.Sequential([keras.layers.Dense(1)])) is None
+    assert functional_graph(Subclassed()) is None
+
+
+def test_a_graph_runs_with_other_layers():
+    model = two_layers()
+    seen = []
+
+    def call(operation):
+        seen.append(operation.name)
+        return type(operation).from_config(operation.get_config() | {"units": 7})
+
+    x = keras.Input((4,))
+    graph = functional_graph(model)
+    assert graph is not None
+    (output,) = run_graph(graph, [x], call)
+    assert seen == ["low", "high"]
+    assert keras.Model(x, output).count_params() == 5 * 7 + 8 * 7
+
+
+def test_variables_without_memory_get_values():
+    with symbolic():
+        x = keras.Input((2,))
+        dense, dropout = keras.layers.Dense(1), keras.layers.Dropout(0.5)
+        model = keras.Model(x, dropout(dense(x)))
+    set_value(dense.kernel, np.array([[1.0], [2.0]]))
+    set_value(dense.kernel, np.array([[3.0], [4.0]]))
+    set_value(dense.bias, np.array([5.0]))
+    initialize_rest(model)
+    np.testing.assert_array_equal(model(np.array([[1.0, 1.0]])), [[12.0]])
+    assert np.isfinite(np.asarray(model(np.ones((2, 2)), training=True))).all()
+
+
+def test_names_as_keras_gives_them():
+    layers = keras.layers
+    for layer in (layers.MaxPooling2D(), layers.Conv2D(1, 1), layers.ReLU()):
+        assert layer.name.startswith(automatic_name(layer))
+    used: Counter[str] = Counter()
+    names = [unique_name(stem, used) for stem in ("conv2d", "conv2d", "add", "conv2d")]
+    assert names == ["conv2d", "conv2d_1", "add", "conv2d_2"]

@@ -30,13 +30,13 @@ def network() -> keras.Model:
 def preset(tmp_path, monkeypatch):
     """A directory, and a library that knows it; `converter` is its image converter."""
     model = network()
-    told = SimpleNamespace(converter=None, loads=[], folder=tmp_path / "preset")
-    told.folder.mkdir()
-    (told.folder / "config.json").write_text(json.dumps({}))
+    state = SimpleNamespace(converter=None, loads=[], folder=tmp_path / "preset")
+    state.folder.mkdir()
+    (state.folder / "config.json").write_text(json.dumps({}))
 
     def from_preset(name: str, load_weights: bool = True) -> keras.Model:
-        told.loads.append(load_weights)
-        if name != str(told.folder):
+        state.loads.append(load_weights)
+        if name != str(state.folder):
             raise FileNotFoundError(f"no preset {name}")
         found = network()
         if load_weights:
@@ -44,9 +44,9 @@ def preset(tmp_path, monkeypatch):
         return found
 
     def converter(name: str) -> Any:
-        if told.converter is None:
+        if state.converter is None:
             raise ValueError("no image_converter.json")
-        return SimpleNamespace(**told.converter)
+        return SimpleNamespace(**state.converter)
 
     library = {
         "models": SimpleNamespace(Backbone=SimpleNamespace(from_preset=from_preset)),
@@ -57,8 +57,8 @@ def preset(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_hub", ModuleType("keras_hub"))
     for name, content in library.items():
         monkeypatch.setitem(sys.modules, f"keras_hub.{name}", content)
-    told.model, told.name = model, f"hub:{told.folder}"
-    return told
+    state.model, state.name = model, f"hub:{state.folder}"
+    return state
 
 
 def test_without_the_library(monkeypatch):
@@ -76,12 +76,12 @@ def test_the_extra_pins_what_the_hint_and_the_checks_install():
     assert all(f'"{pin} ;' in extra for pin in pins)
 
 
-def test_a_preset_that_cannot_be_had(preset):
+def test_a_preset_that_cannot_be_loaded(preset):
     with pytest.raises(UsageError, match=r"'nope' cannot be loaded: no preset nope"):
         find("hub:nope")
 
 
-def test_the_image_converter_tells_size_and_preprocessing(preset):
+def test_the_image_converter_has_size_and_preprocessing(preset):
     preset.converter = {"image_size": (24, 24), "scale": [0.1, 0.2, 0.4], "offset": -1}
     row = find(preset.name)
     assert (row.native, row.fixed) == (24, False)
@@ -101,13 +101,13 @@ def test_a_converter_that_does_not_scale(preset):
         find(preset.name)
 
 
-def test_without_a_converter_it_has_to_be_said(preset):
+def test_without_a_converter_preprocessing_must_be_given(preset):
     with pytest.raises(UsageError, match="must be given"):
         find(preset.name, size=24)
     assert find(preset.name, size=24, preprocessing="caffe").preprocessing.name
 
 
-def test_its_weights_come_along(preset):
+def test_its_weights_are_loaded(preset):
     preset.converter = {"image_size": (24, 24), "scale": 0.5, "offset": None}
     built = build_classifier(
         find(preset.name),
@@ -123,8 +123,8 @@ def test_its_weights_come_along(preset):
     x = np.random.default_rng(0).integers(0, 256, (2, 24, 24, 3)).astype("uint8")
     cut = next(one for one in built.model.operations if one.name == "add")
     ours = np.asarray(keras.Model(built.model.inputs[0], output_of(cut))(x))
-    wanted = np.asarray(preset.model(x.astype("float32") * 0.5))
-    np.testing.assert_allclose(ours, wanted, rtol=1e-5, atol=1e-4)
+    expected = np.asarray(preset.model(x.astype("float32") * 0.5))
+    np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-4)
 
 
 def test_the_real_library(tmp_path):
@@ -156,5 +156,5 @@ def test_the_real_library(tmp_path):
     x = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
     cut = built.model.get_layer(row.cuts[-1])
     ours = np.asarray(keras.Model(built.model.inputs[0], output_of(cut))(x))
-    wanted = np.asarray(theirs(x.astype("float32") / 255, training=False))
-    np.testing.assert_allclose(ours, wanted, rtol=1e-4, atol=1e-4)
+    expected = np.asarray(theirs(x.astype("float32") / 255, training=False))
+    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)

@@ -50,7 +50,7 @@ def test_table_is_keras_applications_and_ours():
     assert sorted(BACKBONES) == sorted([*in_keras(), *ours])
 
 
-def test_networks_from_scratch_stand_in_the_order_of_their_cost():
+def test_networks_from_scratch_are_in_the_order_of_their_cost():
     costs = []
     for row in from_scratch():
         with symbolic():
@@ -62,14 +62,14 @@ def test_networks_from_scratch_stand_in_the_order_of_their_cost():
 @pytest.mark.parametrize("backbone", BACKBONES.values(), ids=lambda row: row.name)
 def test_conformance(backbone: Backbone):
     with symbolic():
-        body = build_backbone(backbone, backbone.min_size)
-    operations = {operation.name: operation for operation in body.operations}
-    points = [point.name for point in cut_operations(body)]
-    assert body.inputs[0].dtype == "uint8"
-    assert body.inputs[0].shape == (None, backbone.min_size, backbone.min_size, 3)
-    assert body.count_params() == backbone.parameters
+        network = build_backbone(backbone, backbone.min_size)
+    operations = {operation.name: operation for operation in network.operations}
+    points = [point.name for point in cut_operations(network)]
+    assert network.inputs[0].dtype == "uint8"
+    assert network.inputs[0].shape == (None, backbone.min_size, backbone.min_size, 3)
+    assert network.count_params() == backbone.parameters
     assert len(backbone.cuts) >= 3
-    assert body.outputs[0] is output_of(operations[backbone.cuts[-1]])
+    assert network.outputs[0] is output_of(operations[backbone.cuts[-1]])
     assert [name for name in points if name in backbone.cuts] == list(backbone.cuts)
     for cut in backbone.cuts:
         assert min(output_of(operations[cut]).shape[1:3]) >= 1
@@ -78,7 +78,7 @@ def test_conformance(backbone: Backbone):
         build_backbone(backbone, backbone.min_size - 1)
 
 
-def test_least_is_what_keras_accepts():
+def test_the_smallest_size_is_that_of_keras():
     for name, least in {"InceptionV3": 75, "Xception": 71, "VGG16": 32}.items():
         assert BACKBONES[name].min_size == least
         build = getattr(keras.applications, name)
@@ -160,8 +160,8 @@ def test_preprocessing_is_that_of_keras(name: str):
     model = keras.Model(image, preprocess(image, BACKBONES[name].preprocessing))
     ours = np.asarray(model(pixels))
     assert ours.dtype == np.float32
-    wanted = module.preprocess_input(pixels.astype("float32"))
-    np.testing.assert_allclose(ours, wanted, atol=2e-5)
+    expected = module.preprocess_input(pixels.astype("float32"))
+    np.testing.assert_allclose(ours, expected, atol=2e-5)
 
 
 def test_preprocessing_by_hand():
@@ -175,7 +175,7 @@ def test_preprocessing_by_hand():
 
 
 def test_published_files_are_those_of_keras(monkeypatch):
-    """Every name, address and digest, as the installed Keras would ask for it."""
+    """Every name, address and checksum, as the installed Keras would ask for it."""
     asked = []
 
     class StopError(Exception):

@@ -20,7 +20,7 @@ def trainable(model: keras.Model) -> int:
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
-def body(name: str, size: int) -> keras.Model:
+def network(name: str, size: int) -> keras.Model:
     with symbolic():
         return build_backbone(find(name), size)
 
@@ -32,28 +32,28 @@ def test_every_network_is_in_the_table():
 def test_small_cnn_sizes():
     # 3x3 kernels: 3*9*24+24, 24*9*48+48, 48*9*96+96, 96*9*128+128.
     assert find("small").parameters == 672 + 10_416 + 41_568 + 110_720
-    assert body("small", 64).outputs[0].shape == (None, 4, 4, 128)
+    assert network("small", 64).outputs[0].shape == (None, 4, 4, 128)
 
 
 def test_lenet():
     # (5*5*3+1)*6 for colors (156 in the paper, for gray); (5*5*6+1)*16 as every map
     # of S2 is seen (1,516 in the paper, by its table I); C5 as in the paper: 48,120.
-    model = body("lenet", 32)
+    model = network("lenet", 32)
     assert trainable(model) == 456 + 2_416 + 48_120
-    sides = {"c1": 28, "s2": 14, "c3": 10, "s4": 5, "c5": 1}
-    assert {name: model.get_layer(name).output.shape[1] for name in sides} == sides
+    widths = {"c1": 28, "s2": 14, "c3": 10, "s4": 5, "c5": 1}
+    assert {name: model.get_layer(name).output.shape[1] for name in widths} == widths
 
 
 def test_alexnet():
     # 25*3*48+48, 25*48*128+128, 9*128*192+192, 9*192*192+192, 9*192*128+128.
-    model = body("alexnet", 64)
+    model = network("alexnet", 64)
     assert trainable(model) == 3_648 + 153_728 + 221_376 + 331_968 + 221_312
     assert model.outputs[0].shape == (None, 3, 3, 128)
 
 
 def test_squeezenet():
     # 1,235,496 in all less the 512*1000+1000 of its classifier.
-    model = body("squeezenet", 224)
+    model = network("squeezenet", 224)
     assert trainable(model) == 1_235_496 - 513_000
     assert model.get_layer("conv1").output.shape[1] == 111
     assert model.outputs[0].shape == (None, 13, 13, 512)
@@ -63,7 +63,7 @@ def test_resnet20():
     # Convolutions: 3*9*16, then 6 of 16, 1 + 5 of 32 and 1 + 5 of 64; a scale and an
     # offset for each of their 7*16 + 6*32 + 6*64 maps. The paper: 0.27 M with 64*10+10.
     convolutions = 432 + 6 * 2_304 + 4_608 + 5 * 9_216 + 18_432 + 5 * 36_864
-    model = body("resnet20", 32)
+    model = network("resnet20", 32)
     assert trainable(model) == convolutions + 2 * (7 * 16 + 6 * 32 + 6 * 64)
     assert round((trainable(model) + 650) / 1e6, 2) == 0.27
     kernels = [one for one in model.layers if isinstance(one, keras.layers.Conv2D)]
@@ -71,7 +71,7 @@ def test_resnet20():
 
 
 def test_resnet20_shortcuts_have_no_weights():
-    """Every second pixel, and eight new maps of zeros on either side."""
+    """Every second pixel, and eight new maps of zeros before and after."""
     model = build_backbone(find("resnet20"), 32)
     before, after = "stage1_block3_out", "stage2_block1_add"
     pad = next(one for one in model.operations if one.name == "pad")
@@ -81,10 +81,10 @@ def test_resnet20_shortcuts_have_no_weights():
     )
     x = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
     maps, padded, summed = (np.asarray(one) for one in both(x))
-    wanted = np.zeros((2, 16, 16, 32), "float32")
-    wanted[..., 8:24] = maps[:, ::2, ::2]
-    np.testing.assert_array_equal(padded, wanted)
-    assert summed.shape == wanted.shape
+    expected = np.zeros((2, 16, 16, 32), "float32")
+    expected[..., 8:24] = maps[:, ::2, ::2]
+    np.testing.assert_array_equal(padded, expected)
+    assert summed.shape == expected.shape
 
 
 def test_densenet():
@@ -96,7 +96,7 @@ def test_densenet():
 
     transitions = (2 * 96 + 96 * 48) + (2 * 120 + 120 * 60)
     whole = 3 * 9 * 24 + block(24) + block(48) + block(60) + transitions + 2 * 132
-    assert trainable(body("densenet40", 32)) == whole
+    assert trainable(network("densenet40", 32)) == whole
 
 
 def test_densenet_of_the_paper():
@@ -108,12 +108,12 @@ def test_densenet_of_the_paper():
 
 
 @pytest.mark.parametrize("row", from_scratch(), ids=lambda row: row.name)
-def test_learns_two_images_by_heart(row):
+def test_two_images_are_learned_by_heart(row):
     """The gradient reaches every layer, and the loss falls."""
-    body = build_backbone(row, 32, seed=1)
-    features = keras.layers.GlobalAveragePooling2D()(body.outputs[0])
-    answer = keras.layers.Dense(2, activation="softmax")(features)
-    model = keras.Model(body.inputs[0], answer)
+    network = build_backbone(row, 32, seed=1)
+    features = keras.layers.GlobalAveragePooling2D()(network.outputs[0])
+    output = keras.layers.Dense(2, activation="softmax")(features)
+    model = keras.Model(network.inputs[0], output)
     before = [np.array(weight) for weight in model.trainable_weights]
     optimizer = keras.optimizers.Adam(1e-3)
     optimizer.build(model.trainable_variables)

@@ -16,7 +16,7 @@ from tlkit.errors import UsageError
 from tlkit.model.classifier import Classifier, build_classifier, split_at_freeze
 from tlkit.model.head import parse_head
 
-# Backbone, size, cut, freeze_to: light bodies, one of each kind of trouble.
+# Backbone, size, cut, freeze_to: light networks, one of each kind of trouble.
 LIGHT = [
     ("MobileNetV2", 32, "block_6_expand_relu", None),
     ("MobileNetV2", 32, "block_6_expand_relu", "block_2_add"),
@@ -25,7 +25,7 @@ LIGHT = [
     ("MobileNetV3Small", 32, "expanded_conv_5_add", "expanded_conv_4_add"),
     ("SmallCNN", 32, None, "block2"),
     ("SmallCNN", 32, None, "none"),
-    ("VGG16", 32, "block2_pool", None),  # channels turned round
+    ("VGG16", 32, "block2_pool", None),  # channels reversed
     ("EfficientNetB0", 32, "block3b_add", "block2b_add"),  # dropout inside
     ("ConvNeXtTiny", 32, "add_1", "add"),  # sums that are no layers
 ]
@@ -73,22 +73,22 @@ def train(classifier: Classifier, x: np.ndarray, steps: int = 2) -> None:
 def test_conformance(tmp_path, name, size, cut, freeze_to):
     """Trains what it should and nothing else; splits, saves and reloads exactly."""
     # A file, because only what was trained before keeps its batch normalization.
-    file = tmp_path / "body.weights.h5"
+    file = tmp_path / "backbone.weights.h5"
     build_backbone(find(name), size).save_weights(file)
     classifier = build(name, size, cut=cut, freeze_to=freeze_to, weights=str(file))
     x = pixels(size)
     before, checksum = variables(classifier.model), classifier.frozen_checksum()
     train(classifier, x)
     assert classifier.frozen_checksum() == checksum
-    assert_trained(classifier, before, body_too=freeze_to is not None)
-    wanted = np.asarray(classifier.model(x))
+    assert_trained(classifier, before, backbone_too=freeze_to is not None)
+    expected = np.asarray(classifier.model(x))
     if freeze_to != "none":
-        assert_splits(classifier, x, wanted)
-    assert_reloads(classifier, tmp_path / "model.keras", x, wanted)
+        assert_splits(classifier, x, expected)
+    assert_reloads(classifier, tmp_path / "model.keras", x, expected)
 
 
 def assert_trained(
-    classifier: Classifier, before: dict[str, np.ndarray], *, body_too: bool
+    classifier: Classifier, before: dict[str, np.ndarray], *, backbone_too: bool
 ) -> None:
     after = variables(classifier.model)
     changed = {
@@ -98,8 +98,8 @@ def assert_trained(
     }
     assert not changed & set(classifier.frozen)
     assert {"head2_bn", "head3_dense", "probabilities"} <= changed
-    in_body = [one for one in changed if not one.startswith(("head", "prob"))]
-    assert bool(in_body) == body_too
+    in_backbone = [one for one in changed if not one.startswith(("head", "prob"))]
+    assert bool(in_backbone) == backbone_too
     norms = {
         layer.name
         for layer in classifier.model.layers
@@ -135,7 +135,7 @@ def test_statistics_of_random_weights_follow_few_steps():
     assert not any(layer.trainable for layer in normalizations(pretrained.base_model))
 
 
-def assert_splits(classifier: Classifier, x: np.ndarray, wanted: np.ndarray) -> None:
+def assert_splits(classifier: Classifier, x: np.ndarray, expected: np.ndarray) -> None:
     prefix, pooling, suffix = split_at_freeze(classifier)
     assert prefix is not None
     assert not prefix.trainable_weights
@@ -144,19 +144,19 @@ def assert_splits(classifier: Classifier, x: np.ndarray, wanted: np.ndarray) -> 
         # What the pooling layers do, in the words of their documentation.
         values = np.asarray(maps)
         pooled = (values.mean if pooling == "gap" else values.max)(axis=(1, 2))
-        answers = np.asarray(suffix(pooled))
-        np.testing.assert_allclose(answers, wanted, rtol=0, atol=1e-6)
+        predictions = np.asarray(suffix(pooled))
+        np.testing.assert_allclose(predictions, expected, rtol=0, atol=1e-6)
     else:
-        np.testing.assert_array_equal(np.asarray(suffix(maps)), wanted)
-    np.testing.assert_array_equal(np.asarray(classifier.model(x)), wanted)
+        np.testing.assert_array_equal(np.asarray(suffix(maps)), expected)
+    np.testing.assert_array_equal(np.asarray(classifier.model(x)), expected)
 
 
 def assert_reloads(
-    classifier: Classifier, path: Path, x: np.ndarray, wanted: np.ndarray
+    classifier: Classifier, path: Path, x: np.ndarray, expected: np.ndarray
 ) -> None:
     classifier.model.save(path)
     loaded = keras.models.load_model(path)
-    np.testing.assert_array_equal(np.asarray(loaded(x)), wanted)
+    np.testing.assert_array_equal(np.asarray(loaded(x)), expected)
     assert [layer.name for layer in loaded.layers] == [
         layer.name for layer in classifier.model.layers
     ]
@@ -230,7 +230,7 @@ def test_frozen_dropout_is_off_and_other_dropout_is_not():
 
 
 def test_mixed_precision():
-    """Half precision in the body; pixels and probabilities stay float32."""
+    """Half precision in the network; pixels and probabilities stay float32."""
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         head = parse_head("flatten,bn,dense:4")
@@ -250,7 +250,7 @@ def test_mixed_precision():
     assert classifier.frozen_checksum() == checksum
 
 
-def test_what_is_told():
+def test_the_parts_of_a_classifier():
     classifier = build(
         "InceptionV3",
         150,
@@ -293,7 +293,7 @@ def test_seed_decides_all():
         np.testing.assert_array_equal(one, same)
 
 
-def test_digest_is_of_the_body_as_loaded():
+def test_the_checksum_is_of_the_backbone_as_loaded():
     classifier = build("SmallCNN", 32, freeze_to="block2")
     assert len(classifier.weights_checksum) == 64
     assert (
@@ -315,7 +315,7 @@ def test_digest_is_of_the_body_as_loaded():
         ({"n_classes": 1}, "at least 2 classes"),
     ],
 )
-def test_wrong_use(options, message: str):
+def test_options_that_cannot_be_used(options, message: str):
     with pytest.raises(UsageError, match=message):
         build("SmallCNN", **{"size": 32, **options})
 

@@ -25,5 +25,5 @@ def test_operations_worked_out_by_hand():
 )
 def test_the_known_networks_cost_what_is_known(name, published):
     with symbolic():
-        body = build_backbone(find(name), 224)
-    assert flops(body) == pytest.approx(published, rel=0.02)
+        network = build_backbone(find(name), 224)
+    assert flops(network) == pytest.approx(published, rel=0.02)

@@ -23,7 +23,7 @@ def test_parse():
     assert parse_head("bn,dropout:0,gmp")[-1] == HeadLayer("gmp")
 
 
-def test_text_survives():
+def test_text_round_trip():
     for text in (DEFAULT_HEAD, "flatten,dense:1024,dropout:0.2", "bn,gmp"):
         assert ",".join(str(layer) for layer in parse_head(text)) == text
 
@@ -82,7 +82,7 @@ def test_layers_in_order():
 
 def test_pooling_by_hand():
     x = np.random.default_rng(0).normal(size=(2, 2, 3, 4)).astype("float32")
-    for text, wanted in {
+    for text, expected in {
         "gap": x.mean((1, 2)),
         "gmp": x.max((1, 2)),
         "gap_gmp": np.hstack([x.mean((1, 2)), x.max((1, 2))]),
@@ -90,7 +90,7 @@ def test_pooling_by_hand():
     }.items():
         model = head_model(text, 2)
         kernel, bias = model.get_layer("probabilities").get_weights()
-        p = 1 / (1 + np.exp(-(wanted @ kernel + bias)))
+        p = 1 / (1 + np.exp(-(expected @ kernel + bias)))
         np.testing.assert_allclose(np.asarray(model(x)), p, atol=1e-6)
 
 
@@ -128,6 +128,6 @@ def test_seed_decides_and_layers_differ():
     )
 
 
-def test_features_must_be_a_map():
+def test_features_must_have_places():
     with pytest.raises(UsageError, match="needs \\(height, width, channels\\)"):
         apply_head(keras.Input((7,)), parse_head("gap"), Task(2), 0)

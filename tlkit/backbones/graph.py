@@ -83,8 +83,8 @@ def seeded(seed: int) -> Iterator[None]:
 def symbolic() -> Iterator[None]:
     """Give layers built inside shapes and names, but no memory for their weights.
 
-    Keras keeps a list of variables to initialize at the next chance. Those made inside
-    are removed from it, or the next layer built would allocate them all.
+    Keras keeps a list of variables to initialize later. Those made inside are
+    removed from it, or the next layer built would allocate them all.
 
     Yields:
         Nothing.
@@ -118,16 +118,15 @@ def initialize_rest(model: keras.Model) -> None:
 def parents(operation: keras.Operation) -> list[keras.Operation]:
     """Return the operations that one takes its inputs from, where it was made.
 
-    Splitting a model calls its layers a second time, after which `layer.input` raises;
-    the first node stays.
+    Keras' `input` and `output` are those of the first call; splitting a model calls its
+    layers again.
     """
-    node = operation._inbound_nodes[0]
-    return [parent.operation for parent in node.parent_nodes]
+    return [producer(tensor) for tensor in keras.tree.flatten(operation.input)]
 
 
 def outputs_of(operation: keras.Operation) -> list[keras.KerasTensor]:
     """Return all outputs of an operation in the graph it was made in."""
-    return operation._inbound_nodes[0].output_tensors  # type: ignore[no-any-return]
+    return keras.tree.flatten(operation.output)  # type: ignore[no-any-return]
 
 
 def output_of(operation: keras.Operation) -> keras.KerasTensor:

@@ -1,4 +1,4 @@
-"""Published weights fetched and added by hand, without a network."""
+"""Published weights downloaded and added by hand, without a network."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def publish(monkeypatch, *, checksum):
-    """SmallCNN's file is known by another digest; None for the true one."""
+    """SmallCNN's file is known by another checksum; None for the true one."""
     if checksum is not None:
         known = dataclasses.replace(PUBLISHED["SmallCNN"], checksum=checksum)
         monkeypatch.setitem(published.PUBLISHED, "SmallCNN", known)
@@ -65,7 +65,7 @@ def brought(tmp_path, monkeypatch):
 
 
 def serve(monkeypatch, content):
-    """A network that answers with this, whatever is asked for."""
+    """A server that sends this, whatever is asked for."""
     asked = []
 
     def get_file(fname, origin, *, cache_dir, cache_subdir):
@@ -88,7 +88,7 @@ def test_without_network(folder):
     assert list(folder.iterdir()) == []
 
 
-def test_the_reason_is_told_without_what_keras_wraps_it_in(folder, monkeypatch):
+def test_the_reason_is_given_without_the_words_of_keras(folder, monkeypatch):
     def get_file(*args, **kwargs):
         try:
             raise urllib.error.URLError(socket.gaierror(-2, "Name not known"))
@@ -102,7 +102,7 @@ def test_the_reason_is_told_without_what_keras_wraps_it_in(folder, monkeypatch):
 
 
 @pytest.mark.parametrize("checksum", [None, ""])
-def test_fetched_into_the_cache(folder, brought, monkeypatch, checksum):
+def test_downloaded_into_the_cache(folder, brought, monkeypatch, checksum):
     publish(monkeypatch, checksum=checksum)
     asked = serve(monkeypatch, brought.read_bytes())
     path = imagenet_file(find("small"))
@@ -115,7 +115,7 @@ def test_fetched_into_the_cache(folder, brought, monkeypatch, checksum):
 
 
 @pytest.mark.parametrize("checksum", [None, ""])
-def test_what_came_instead_is_no_weights(folder, brought, monkeypatch, checksum):
+def test_a_download_that_is_not_weights(folder, brought, monkeypatch, checksum):
     """As of a network that first wants to be logged into."""
     publish(monkeypatch, checksum=checksum)
     serve(monkeypatch, b"<html>Please log in</html>")
@@ -125,7 +125,7 @@ def test_what_came_instead_is_no_weights(folder, brought, monkeypatch, checksum)
 
 
 @pytest.mark.parametrize("checksum", [None, ""])
-def test_a_damaged_file_is_fetched_again(folder, brought, monkeypatch, checksum):
+def test_a_damaged_file_is_downloaded_again(folder, brought, monkeypatch, checksum):
     publish(monkeypatch, checksum=checksum)
     small = find("small")
     path, _ = add(small, brought)
@@ -160,7 +160,7 @@ def test_a_place_that_cannot_be_written_to(brought, monkeypatch):
 
 
 @pytest.mark.parametrize("get", [imagenet_file, download])
-def test_there_is_nothing_to_fetch(get):
+def test_there_is_nothing_to_download(get):
     with pytest.raises(WeightsError, match="SmallCNN has no ImageNet weights"):
         get(find("small"))
 
@@ -196,7 +196,7 @@ def test_another_file_is_not_added(folder, brought, monkeypatch):
     assert not folder.exists()
 
 
-def test_a_folder_in_the_place_of_a_file_is_told(folder, brought, monkeypatch):
+def test_a_folder_in_the_place_of_a_file_is_an_error(folder, brought, monkeypatch):
     publish(monkeypatch, checksum="")
     where = folder / PUBLISHED["SmallCNN"].file
     where.mkdir(parents=True)
@@ -212,21 +212,21 @@ def test_a_folder_in_the_place_of_a_file_is_told(folder, brought, monkeypatch):
     assert [path.name for path in folder.iterdir()] == [where.name]
 
 
-def test_without_a_published_digest_what_fits_is_taken(folder, brought, monkeypatch):
+def test_without_a_published_checksum_a_file_that_fits_is_taken(
+    folder, brought, monkeypatch
+):
     publish(monkeypatch, checksum="")
     path, _ = add(find("small"), brought)
     pixels = keras.Input((32, 32, 3))
-    body = keras.Model(pixels, small_cnn(pixels))
-    body.set_weights([np.full_like(one, np.nan) for one in body.get_weights()])
-    body.save_weights(brought)
+    network = keras.Model(pixels, small_cnn(pixels))
+    network.set_weights([np.full_like(one, np.nan) for one in network.get_weights()])
+    network.save_weights(brought)
     with pytest.raises(WeightsError, match="NaN or infinite"):
         add(find("small"), brought)
     assert path.read_bytes() != brought.read_bytes()
 
 
-def test_a_file_that_could_be_used_is_replaced_only_if_told_to(
-    folder, brought, monkeypatch
-):
+def test_a_usable_file_is_replaced_only_with_overwrite(folder, brought, monkeypatch):
     publish(monkeypatch, checksum="")
     small = find("small")
     path, _ = add(small, brought)
@@ -253,7 +253,7 @@ def test_a_file_that_could_be_used_is_replaced_only_if_told_to(
         ("new.weights.h5", False, "it is in Keras' newer layout"),
     ],
 )
-def test_what_keras_could_not_read_by_the_published_name(
+def test_files_that_keras_could_not_read_by_the_published_name(
     tmp_path, monkeypatch, form, top, fault
 ):
     """Or every other program that shares the cache would fail."""
@@ -272,7 +272,7 @@ def test_what_keras_could_not_read_by_the_published_name(
     assert "--weights PATH" in caught.value.hint
 
 
-def test_digest(tmp_path):
+def test_file_checksum(tmp_path):
     # RFC 1321, appendix A.5; FIPS 180-2, appendix B.1.
     (tmp_path / "abc").write_bytes(b"abc")
     assert (

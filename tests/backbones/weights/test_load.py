@@ -31,16 +31,16 @@ SMALL_LAYERS = [f"block{i}_conv1" for i in (1, 2, 3, 4)]
 def load(
     backbone: Backbone, path: Path | str, cut: str | None = None, size: int = 0
 ) -> keras.Model:
-    """The cut body, loaded onto weights of another seed than those saved here."""
-    body = build_backbone(backbone, size or backbone.min_size, seed=99)
-    operation = find_cut(body, cut or backbone.cuts[-1], backbone.name)
-    part = keras.Model(body.inputs[0], output_of(operation))
-    load_weights(backbone, body, part, str(path))
+    """The cut network, loaded onto weights of another seed than those saved here."""
+    network = build_backbone(backbone, size or backbone.min_size, seed=99)
+    operation = find_cut(network, cut or backbone.cuts[-1], backbone.name)
+    part = keras.Model(network.inputs[0], output_of(operation))
+    load_weights(backbone, network, part, str(path))
     return part
 
 
 def small(seed: int = 1) -> keras.Model:
-    """A SmallCNN body as Keras would have it, without our preprocessing."""
+    """A SmallCNN network as Keras would have it, without our preprocessing."""
     pixels = keras.Input((32, 32, 3))
     keras.utils.set_random_seed(seed)
     return keras.Model(pixels, small_cnn(pixels))
@@ -63,11 +63,11 @@ def layer_arrays(model: keras.Model) -> dict[str, list[np.ndarray]]:
     return {layer.name: layer.get_weights() for layer in model.layers}
 
 
-def assert_same(part: keras.Model, wanted: dict[str, list[np.ndarray]]) -> None:
+def assert_same(part: keras.Model, expected: dict[str, list[np.ndarray]]) -> None:
     compared = 0
     for layer in part.layers:
         for ours, theirs in zip(
-            layer.get_weights(), wanted.get(layer.name, []), strict=False
+            layer.get_weights(), expected.get(layer.name, []), strict=False
         ):
             np.testing.assert_array_equal(ours, theirs)
             compared += 1
@@ -82,7 +82,7 @@ def test_both_layouts(tmp_path):
         assert_same(load(find("small"), path), layer_arrays(model))
 
 
-def test_digest_is_of_the_values_and_not_of_the_file(tmp_path):
+def test_the_checksum_is_of_the_values_not_of_the_file(tmp_path):
     model = small()
     legacy = write_legacy(tmp_path / "w.h5", layer_arrays(model))
     model.save_weights(tmp_path / "w.weights.h5")
@@ -122,7 +122,7 @@ def test_whole_legacy_model_and_top(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["w.h5", "w.weights.h5"])
-def test_file_of_the_cut_body_only(tmp_path, name: str):
+def test_a_file_up_to_the_cut_only(tmp_path, name: str):
     model = small()
     part = keras.Model(model.inputs[0], model.get_layer("block2").output)
     if name == "w.h5":
@@ -136,7 +136,7 @@ def test_file_of_the_cut_body_only(tmp_path, name: str):
 
 @pytest.mark.parametrize("name", ["EfficientNetB0", "ConvNeXtTiny"])
 def test_keras_writes_what_is_read(tmp_path, name: str):
-    """Odd layers: Normalization, nested Sequential, dropout seeds, layer scale."""
+    """Unusual layers: Normalization, nested Sequential, dropout seeds, layer scale."""
     row = find(name)
     theirs = getattr(keras.applications, name)(
         include_top=False, weights=None, input_shape=(32, 32, 3)
@@ -145,30 +145,30 @@ def test_keras_writes_what_is_read(tmp_path, name: str):
     arrays = {layer.name: layer.get_weights() for layer in theirs.layers}
     write_legacy(tmp_path / "w.h5", arrays)
     x = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
-    wanted = np.asarray(theirs(x.astype("float32")))
+    expected = np.asarray(theirs(x.astype("float32")))
     for file in ("w.weights.h5", "w.h5"):
         ours = np.asarray(load(row, tmp_path / file)(x))
-        np.testing.assert_array_equal(ours, wanted)
+        np.testing.assert_array_equal(ours, expected)
 
 
-def test_efficientnet_is_mended_once(tmp_path):
-    """The variance becomes variance * deviation, so that its root divides as wanted."""
+def test_efficientnet_is_fixed_once(tmp_path):
+    """The variance becomes variance * deviation, so that its root divides as meant."""
     row = find("efficientnet")
-    body = build_backbone(row, 32)
-    layer = body.get_layer("normalization")
+    network = build_backbone(row, 32)
+    layer = network.get_layer("normalization")
     mean = np.array([0.485, 0.456, 0.406], "float32")
     deviation = np.array([0.229, 0.224, 0.225], "float32")
     layer.set_weights([mean, deviation**2, np.array(0)])
-    write_legacy(tmp_path / "w.h5", layer_arrays(body))
+    write_legacy(tmp_path / "w.h5", layer_arrays(network))
     x = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3)).astype("uint8")
     part = load(row, tmp_path / "w.h5", "normalization")
     # What Keras' own extra layer for "imagenet" does: divide by sqrt(deviation) again.
-    wanted = (x / 255 - mean) / deviation / np.sqrt(deviation)
-    np.testing.assert_allclose(np.asarray(part(x)), wanted, rtol=1e-4, atol=1e-5)
-    mended = layer_arrays(part)
-    layer.set_weights(mended["normalization"])
-    write_legacy(tmp_path / "mended.h5", layer_arrays(body))
-    again = load(row, tmp_path / "mended.h5", "normalization")
+    expected = (x / 255 - mean) / deviation / np.sqrt(deviation)
+    np.testing.assert_allclose(np.asarray(part(x)), expected, rtol=1e-4, atol=1e-5)
+    fixed = layer_arrays(part)
+    layer.set_weights(fixed["normalization"])
+    write_legacy(tmp_path / "fixed.h5", layer_arrays(network))
+    again = load(row, tmp_path / "fixed.h5", "normalization")
     np.testing.assert_array_equal(np.asarray(again(x)), np.asarray(part(x)))
 
 
@@ -191,9 +191,9 @@ def test_efficientnet_is_that_of_keras_with_imagenet(tmp_path, monkeypatch):
         include_top=False, input_shape=(32, 32, 3)
     )
     x = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
-    wanted = np.asarray(theirs(x.astype("float32")))
+    expected = np.asarray(theirs(x.astype("float32")))
     ours = np.asarray(load(find("efficientnet"), path)(x))
-    np.testing.assert_allclose(ours, wanted, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-6)
 
 
 def test_missing(tmp_path):
@@ -306,13 +306,13 @@ def test_inception_is_as_keras_loads_it(shared_weights):
     theirs.load_weights(shared_weights / INCEPTION)
     x = np.random.default_rng(0).integers(0, 256, (2, 75, 75, 3)).astype("uint8")
     for cut in ("mixed7", "mixed8"):
-        wanted = keras.Model(theirs.inputs[0], theirs.get_layer(cut).output)(
+        expected = keras.Model(theirs.inputs[0], theirs.get_layer(cut).output)(
             x.astype("float32") / 127.5 - 1
         )
         ours = keras.Model(part.inputs[0], part.get_layer(cut).output)(x)
         assert np.isfinite(np.asarray(ours)).all()
         np.testing.assert_allclose(
-            np.asarray(ours), np.asarray(wanted), rtol=1e-3, atol=1e-4
+            np.asarray(ours), np.asarray(expected), rtol=1e-3, atol=1e-4
         )
 
 
@@ -344,9 +344,9 @@ def test_file_of_another_backbone(shared_weights):
         load(find("vgg16"), shared_weights / INCEPTION, "block3_pool")
 
 
-def test_body_operations_hold_all_weights():
-    body = build_backbone(find("small"), 32)
+def test_backbone_operations_hold_all_weights():
+    network = build_backbone(find("small"), 32)
     names = [
-        one.name for one in backbone_operations(body) if getattr(one, "weights", ())
+        one.name for one in backbone_operations(network) if getattr(one, "weights", ())
     ]
     assert names == SMALL_LAYERS

@@ -9,7 +9,7 @@ WIDTHS = (48, 128, 192, 192, 128)
 
 
 def alexnet_small(pixels: keras.KerasTensor) -> keras.KerasTensor:
-    """Five convolutions and three overlapping poolings, at the size of a laptop.
+    """Apply five convolutions and three overlapping poolings, at the size of a laptop.
 
     Changed against the paper: one of its two columns; a first convolution of 5x5 with
     stride 2 for its 11x11 with stride 4, which suits 224 px; no local response

@@ -10,7 +10,7 @@ BLOCKS = 3
 def densenet_bc(
     pixels: keras.KerasTensor, depth: int = 40, growth: int = 12
 ) -> keras.KerasTensor:
-    """Three dense blocks with bottlenecks; transitions halve side and channels."""
+    """Apply three dense blocks with bottlenecks; transitions halve map and channels."""
     x = _convolution(2 * growth, 3, "conv0")(pixels)
     for block in range(1, BLOCKS + 1):
         for layer in range(1, (depth - 4) // (2 * BLOCKS) + 1):

@@ -6,7 +6,7 @@ import keras
 
 
 def lenet5(pixels: keras.KerasTensor) -> keras.KerasTensor:
-    """The convolutional layers C1 to C5, for three channels.
+    """Apply the convolutional layers C1 to C5, for three channels.
 
     Unlike the paper, C3 sees all maps of S2, the subsampling has no weights of its own
     and tanh is not scaled. F6 is the head `flatten,dense:84`.

@@ -9,7 +9,7 @@ BLOCKS = 3
 
 
 def resnet20(pixels: keras.KerasTensor) -> keras.KerasTensor:
-    """Three stages of three residual blocks, with shortcuts that have no weights."""
+    """Apply three stages of three residual blocks, their shortcuts without weights."""
     x = _convolution(WIDTHS[0], 1, "conv1")(pixels)
     x = _normalized(x, "conv1")
     x = keras.layers.ReLU(name="conv1_relu")(x)
@@ -35,7 +35,7 @@ def _block(
 def _shortcut(
     x: keras.KerasTensor, width: int, strides: int, name: str
 ) -> keras.KerasTensor:
-    """Option A of the paper: every second pixel, and zeros for the new channels."""
+    """Apply option A of the paper: every second pixel, zeros for the new channels."""
     if strides == 1:
         return x
     x = keras.layers.MaxPooling2D(1, strides=strides, name=f"{name}_shortcut")(x)

@@ -1,15 +1,15 @@
-"""SmallCNN: a body of our own, small enough to train from scratch on small sets."""
+"""SmallCNN: our own network, small enough to train from scratch on small sets."""
 
 from __future__ import annotations
 
 import keras
 
-# Width of each block; a block ends in a halving of the side.
+# Width of each block; a block ends in a halving of the map.
 WIDTHS = (24, 48, 96, 128)
 
 
 def small_cnn(pixels: keras.KerasTensor) -> keras.KerasTensor:
-    """Four blocks of convolution and pooling, without batch normalization."""
+    """Apply four blocks of convolution and pooling, without batch normalization."""
     x = pixels
     for block, filters in enumerate(WIDTHS, start=1):
         x = keras.layers.Conv2D(

@@ -16,7 +16,7 @@ POOLED = (2, 4, 6)
 
 
 def squeezenet(pixels: keras.KerasTensor) -> keras.KerasTensor:
-    """A convolution and eight fire modules: squeeze to few channels, expand to many."""
+    """Apply a convolution and eight fire modules that squeeze and expand channels."""
     x = _convolution(64, 3, "conv1", strides=2, padding="valid")(pixels)
     for number, (squeeze, expand) in FIRES.items():
         if number in POOLED:

@@ -121,7 +121,6 @@ def compare(
         ]
         found = conclude(rows, subjects, cost, configs[0].inputs.resize, directory)
         found.write(draft)
-        plots.get_ready()
         plots.draw_comparison(found, COSTS, draft / "compare.png")
     return found
 

@@ -33,20 +33,23 @@ def test_the_worst_are_printed_and_the_next_step_works(
     )
     assert shown.out.count("bar/disc_00") == 2
     told = shown.err.replace("\n", "")
-    next_step = f"tlkit annotate {data} --what mistakes --label-issues {out} --out work"
+    next_step = (
+        f"tlkit annotate {data} --select label-issues --label-issues {out} "
+        "--out to-correct"
+    )
     assert next_step in told
     in_test = sum("bar/disc" in e.path for e in tlkit.Manifest.read(data).of("test"))
     assert ("remove none of them" in told) == (in_test > 0)
     work = [
-        "--what",
-        "mistakes",
+        "--select",
+        "label-issues",
         "--label-issues",
         str(out),
         "--out",
         str(tmp_path / "w"),
     ]
     assert run(["annotate", str(data), *work, "--no-start"]) == 0
-    assert "mistakes: 2 images to look at" in capsys.readouterr().out
+    assert "label-issues: 2 images to correct" in capsys.readouterr().out
 
 
 def test_with_a_real_network(data, tmp_path, capsys, own_cache):

@@ -39,6 +39,8 @@ def test_an_annotation_folder_of_errors(finished, tmp_path):
     example = finished.manifest().examples[0]
     write(run, "val", f"{example.id},{example.path},{example.label},other,0.7,0.3")
     data = finished.config.data
-    made = tlkit.annotate(data, tmp_path / "work", what="mistakes", run=run)
+    made = tlkit.annotate(data, tmp_path / "work", select="errors", run=run)
     assert made.images == 1
-    assert example.path in (made.directory / "work.json").read_text(encoding="utf-8")
+    assert example.path in (made.directory / "annotate.json").read_text(
+        encoding="utf-8"
+    )

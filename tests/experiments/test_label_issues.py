@@ -113,22 +113,30 @@ def test_annotate_takes_label_issues(data, tmp_path):
     found = tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS)
     for given in (found, tmp_path / "label_issues"):
         work = tlkit.annotate(
-            data, tmp_path / "work", what="mistakes", label_issues=given, overwrite=True
+            data,
+            tmp_path / "work",
+            select="label-issues",
+            label_issues=given,
+            overwrite=True,
         )
         assert work.images == 2
     table = tmp_path / "label_issues" / "label_issues.csv"
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:2]))
     place = tmp_path / "label_issues"
     work = tlkit.annotate(
-        data, tmp_path / "work", what="mistakes", label_issues=place, overwrite=True
+        data,
+        tmp_path / "work",
+        select="label-issues",
+        label_issues=place,
+        overwrite=True,
     )
     assert work.images == 1
     for options in (
-        {"what": "conflicts", "label_issues": found},
-        {"what": "mistakes", "label_issues": found, "run": "runs/first"},
-        {"what": "mistakes"},
+        {"select": "conflicts", "label_issues": found},
+        {"select": "label-issues", "label_issues": found, "run": "runs/first"},
+        {"select": "label-issues"},
     ):
-        with pytest.raises(UsageError, match="--label-issues FOLDER"):
+        with pytest.raises(UsageError, match="go together"):
             tlkit.annotate(data, tmp_path / "other", **options)
 
 
@@ -136,7 +144,7 @@ def test_label_issues_of_a_data_set_that_has_changed(data, prepared, tmp_path):
     tlkit.label_issues(data, tmp_path / "label_issues", **OPTIONS)
     with pytest.raises(RunError, match="prepared again since"):
         tlkit.annotate(
-            prepared.directory, tmp_path / "work", what="mistakes",
+            prepared.directory, tmp_path / "work", select="label-issues",
             label_issues=tmp_path / "label_issues",
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""tlkit annotate: images to correct in labelme."""
+"""tlkit annotate: labels corrected in labelme."""
 
 from __future__ import annotations
 
@@ -7,61 +7,65 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 import tlkit
-from tlkit.cli.terminal import ERR, OUT, next_step
+from tlkit.cli.options import DATASET
+from tlkit.cli.terminal import ERR, OUT, next_step, print_line, print_warning
 
 if TYPE_CHECKING:
     from tlkit.dataset.records import Rejected
 
-# So many images that cannot be shown are named, and not offered for one reason.
+# Files that are named for one reason.
 NAMED = 10
 
 
 def annotate(
-    data: Path = typer.Argument(..., help="Data set directory."),
-    out: Path = typer.Option(..., help="Work folder to make, outside of the photos."),
-    what: str = typer.Option(
-        "rejected", help="rejected | conflicts | unlabeled | mistakes: which images."
-    ),
-    run: Path = typer.Option(None, help="For mistakes: a run that was evaluated."),
+    data: Path = DATASET,
+    out: Path = typer.Option(..., help="Folder to make, outside of the photos."),
+    select: Literal[
+        "rejected", "conflicts", "unlabeled", "errors", "label-issues"
+    ] = typer.Option("rejected", help="Images to correct."),
+    run: Path = typer.Option(None, help="For errors: an evaluated run."),
     label_issues: Path = typer.Option(
-        None, help="For mistakes instead: the --out folder of tlkit label-issues."
+        None, help="For label-issues: the --out folder of tlkit label-issues."
     ),
     start: bool = typer.Option(True, help="Start labelme, if it is installed."),
     overwrite: bool = typer.Option(
-        False, "--overwrite", help="Replace an earlier work folder with its changes."
+        False, "--overwrite", help="Replace an earlier folder with all changes in it."
     ),
 ) -> None:
     """Correct labels in labelme.
 
-    tlkit prepare --corrections takes the corrections in.
+    tlkit prepare --corrections applies the corrections.
     """
     from tlkit.dataset.annotate.annotate import labelme_command
     from tlkit.dataset.rerun import source_words
 
-    work = tlkit.annotate(
-        data, out, what=what, run=run, label_issues=label_issues, overwrite=overwrite
+    made = tlkit.annotate(
+        data,
+        out,
+        select=select,
+        run=run,
+        label_issues=label_issues,
+        overwrite=overwrite,
     )
-    for image in work.unseen[:NAMED]:
-        _warn(f"warning: {image.file} cannot be shown: {image.detail}")
-    if (more := len(work.unseen) - NAMED) > 0:
-        _warn(f"... and {more} more.")
-    number = "1 image" if work.images == 1 else f"{work.images} images"
-    OUT.print(f"{what}: {number} to look at", highlight=False)
-    _tell_left(work.left)
-    if not work.images:
+    for image in made.unreadable[:NAMED]:
+        print_warning(f"{image.file} cannot be shown: {image.detail}")
+    if (more := len(made.unreadable) - NAMED) > 0:
+        print_warning(f"... and {more} more.")
+    number = "1 image" if made.images == 1 else f"{made.images} images"
+    OUT.print(f"{select}: {number} to correct")
+    _print_left_out(made.left_out)
+    if not made.images:
         return
-    command = labelme_command(work.directory)
+    command = labelme_command(made.directory)
     if command is None:
-        ERR.print(
+        print_line(
             "labelme is not installed. In the folder of tlkit: "
-            '.venv/bin/pip install ".[annotate]"',
-            markup=False,
-            highlight=False,
+            '.venv/bin/pip install ".[annotate]"'
         )
     elif start:
         _start(command)
@@ -70,32 +74,26 @@ def annotate(
     words = source_words(tlkit.Manifest.read(data))
     if words is None:
         line = f"Next: prepare in Python, as before and with corrections={str(out)!r}"
-        ERR.print(line, style="bold", markup=False, highlight=False)
+        ERR.print(line, style="bold")
         return
     source, *options = words
-    taken = ("--out", data, "--corrections", out)
-    next_step("tlkit", "prepare", source, *taken, *options)
+    next_step("tlkit", "prepare", source, "--out", data, "--corrections", out, *options)
 
 
-def _tell_left(left: Sequence[Rejected]) -> None:
-    if not left:
+def _print_left_out(rows: Sequence[Rejected]) -> None:
+    if not rows:
         return
-    ERR.print("Not offered, for labelme mends nothing about them:", highlight=False)
+    print_line("Not selected, because labelme cannot correct them:")
     files: dict[str, list[str]] = defaultdict(list)
-    for rejection in left:
-        files[rejection.reason].append(rejection.file)
+    for row in rows:
+        files[row.reason].append(row.file)
     for reason, names in files.items():
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        line = f"  {len(names)} {reason}: {', '.join(names[:NAMED])}{more}"
-        ERR.print(line, markup=False, highlight=False)
-
-
-def _warn(line: str) -> None:
-    ERR.print(line, style="yellow", markup=False, highlight=False)
+        print_line(f"  {len(names)} {reason}: {', '.join(names[:NAMED])}{more}")
 
 
 def _start(command: list[str]) -> None:
-    ERR.print(f"Running {shlex.join(command)}", markup=False, highlight=False)
+    print_line(f"Running {shlex.join(command)}")
     code = subprocess.run(command, check=False).returncode
     if code:
-        ERR.print(f"labelme ended with code {code}.", style="yellow", highlight=False)
+        print_warning(f"labelme ended with code {code}.")

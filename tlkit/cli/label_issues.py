@@ -64,7 +64,14 @@ def label_issues(
     }
     print_files(out, files)
     if found.rows:
-        words = ("--what", "mistakes", "--label-issues", out, "--out", "work")
+        words = (
+            "--select",
+            "label-issues",
+            "--label-issues",
+            out,
+            "--out",
+            "to-correct",
+        )
         next_step("tlkit", "annotate", dataset, *words)
     else:
         next_step("tlkit", "finetune", dataset)

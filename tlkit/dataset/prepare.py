@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlkit.dataset import formats
-from tlkit.dataset.annotate.corrections import Correction, corrected, gathered, kept
+from tlkit.dataset.annotate.corrections import (
+    Correction,
+    apply,
+    gather,
+    recorded_corrections,
+)
 from tlkit.dataset.annotations.orient import orient_records, unclear_orientation
 from tlkit.dataset.duplicates.find import find_duplicates
 from tlkit.dataset.duplicates.pairs import Pair
@@ -222,10 +227,10 @@ class _Preparation:
         for line in parsed.warnings:
             self.progress.warn(line)
         how = choose_label_by(parsed.records, options.labeling)
-        before = kept(self.existing) if self.existing else {}
+        before = recorded_corrections(self.existing) if self.existing else {}
         place = Path(options.corrections) if options.corrections else None
-        made, lines = gathered(parsed, before, place, self.progress)
-        parsed = corrected(parsed, made, how) if made else parsed
+        made, lines = gather(parsed, before, place, self.progress)
+        parsed = apply(parsed, made, how) if made else parsed
         parsed = dataclasses.replace(parsed, warnings=(*parsed.warnings, *lines))
         shares = fractions(self.source.place, parsed.records, options)
         options = dataclasses.replace(

@@ -1,12 +1,13 @@
-"""A data set, and what is said of its labels, in; a work folder for labelme out."""
+"""The annotation folder of selected images of a data set, a run or label issues."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
 
-from tlkit.dataset.annotate.annotate import Work, write_work
-from tlkit.dataset.annotate.select import WHAT, left_out, paths_of
+from tlkit.dataset.annotate.annotate import AnnotationFolder, write_folder
+from tlkit.dataset.annotate.select import SELECTIONS, not_selected
+from tlkit.dataset.annotate.select import select as select_images
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import UsageError, unknown_name
 from tlkit.evaluation.report import read_errors
@@ -16,51 +17,50 @@ from tlkit.runs.result_dir import Run
 
 def annotate(
     data: Path | str,
-    work: Path | str,
+    out: Path | str,
     *,
-    what: str = "rejected",
+    select: str = "rejected",
     run: Run | Path | str | None = None,
     label_issues: LabelIssues | Path | str | None = None,
     overwrite: bool = False,
-) -> Work:
-    """Make a folder to correct some images in with labelme.
+) -> AnnotationFolder:
+    """Make a folder to correct some images of a data set in with labelme.
 
-    `prepare(..., corrections=work)` takes in what was changed there.
+    `prepare(..., corrections=out)` applies the changes made there.
 
     Args:
-        data: A data set directory.
-        work: The folder to make, outside of the photos.
-        what: "rejected", "conflicts", "unlabeled" or "mistakes".
-        run: For mistakes, a run that was evaluated, or its directory.
-        label_issues: For mistakes instead, what `tlkit.label_issues` found, or its
+        data: A dataset directory.
+        out: The folder to make, outside of the photos.
+        select: "rejected", "conflicts", "unlabeled", "errors" or "label-issues".
+        run: For errors, an evaluated run or its directory.
+        label_issues: For label-issues, the result of `tlkit.label_issues`, or its
             folder.
-        overwrite: Replace an earlier work folder and all that was changed in it.
+        overwrite: Replace an earlier annotation folder with all changes in it.
 
     Returns:
-        What was written.
+        The folder.
 
     Raises:
         DatasetError: The data set cannot be read.
-        RunError: The run was not evaluated, or it or the label issues are of another
-            data set.
-        UsageError: A wrong option, or a place that must not be written to.
+        RunError: The run was not evaluated, or the run or the label issues are of
+            another data set.
+        UsageError: An invalid option, or a place that must not be written to.
 
     Example:
-        annotate("data", "work", what="conflicts")
+        annotate("data", "to_correct", select="conflicts")
     """
-    if what not in WHAT:
-        error = unknown_name("thing to annotate (what)", what, WHAT)
+    if select not in SELECTIONS:
+        error = unknown_name("selection (select)", select, SELECTIONS)
         raise error
-    if (run is not None) + (label_issues is not None) != (what == "mistakes"):
-        given = {"run": run, "label_issues": label_issues}
-        told = [f"{name}={str(v)!r}" for name, v in given.items() if v is not None]
-        raise UsageError(
-            "Mistakes are those of a run or the label issues of a data set, one of "
-            f"both; nothing else takes either. Received: what={what!r}, "
-            f"{', '.join(told) or 'neither'}.",
-            hint="Say --what mistakes --run RUN, or --what mistakes --label-issues "
-            "FOLDER.",
-        )
+    given = {"errors": run, "label-issues": label_issues}
+    for selection, value in given.items():
+        if (value is not None) != (select == selection):
+            option = "run" if selection == "errors" else "label-issues"
+            raise UsageError(
+                f"select={selection} and {option} go together, got select={select} "
+                f"with{'out' if value is None else ''} {option}.",
+                hint=f"Give --select {selection} --{option} FOLDER, or neither.",
+            )
     if run is not None:
         run = run if isinstance(run, Run) else Run.read(run)
         manifest, paths = run.manifest(data), read_errors(run.directory)
@@ -70,7 +70,7 @@ def annotate(
         manifest, paths = label_issues.manifest(data), label_issues.paths
     else:
         manifest = Manifest.read(data)
-        paths = paths_of(manifest, what)
-    made = write_work(manifest, Path(work), paths, overwrite=overwrite)
-    left = left_out(manifest, paths) if what == "rejected" else ()
-    return dataclasses.replace(made, left=tuple(left))
+        paths = select_images(manifest, select)
+    made = write_folder(manifest, Path(out), paths, overwrite=overwrite)
+    left = not_selected(manifest, paths) if select == "rejected" else ()
+    return dataclasses.replace(made, left_out=tuple(left))

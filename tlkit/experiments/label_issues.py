@@ -148,7 +148,9 @@ def label_issues(
 
     Example:
         >>> found = tlkit.label_issues("data", "label_issues")
-        >>> tlkit.annotate("data", "work", what="mistakes", label_issues=found)
+        >>> tlkit.annotate(
+        ...     "data", "to_correct", select="label-issues", label_issues=found
+        ... )
     """
     config = embedding_config(**options)
     manifest = one_label_each(Manifest.read(data))

@@ -18,8 +18,8 @@ from PIL import Image
 
 import tlkit
 from tlkit.dataset.annotate import folder as work
-from tlkit.dataset.annotate.annotate import labelme_command, write_work
-from tlkit.dataset.annotate.select import paths_of
+from tlkit.dataset.annotate.annotate import labelme_command, write_folder
+from tlkit.dataset.annotate.select import select
 from tlkit.dataset.annotations.annotations_file import read_annotations
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError, UsageError
@@ -65,22 +65,25 @@ def mess(photo_folder, draw):
 def test_what_is_chosen(mess, tmp_path):
     manifest = prepare(mess, tmp_path / "data")
     conflict = ["bar/-é.png", "disc/one of two.png"]
-    assert paths_of(manifest, "conflicts") == conflict
-    assert paths_of(manifest, "unlabeled") == ["broken.jpg", "loose.png"]
+    assert select(manifest, "conflicts") == conflict
+    assert select(manifest, "unlabeled") == ["broken.jpg", "loose.png"]
     both = [*conflict, "broken.jpg", "loose.png"]
-    assert sorted(paths_of(manifest, "rejected")) == sorted(both)
+    assert sorted(select(manifest, "rejected")) == sorted(both)
 
 
-def test_a_work_folder(mess, tmp_path):
+def test_an_annotation_folder(mess, tmp_path):
     manifest = prepare(mess, tmp_path / "data")
     before = {p: p.read_bytes() for p in mess.rglob("*") if p.is_file()}
     made = tlkit.annotate(tmp_path / "data", tmp_path / "work")
     assert (made.directory, made.images) == (tmp_path / "work", 3)
-    assert [(r.file, r.reason) for r in made.unseen] == [("broken.jpg", "not-an-image")]
+    assert [(r.file, r.reason) for r in made.unreadable] == [
+        ("broken.jpg", "not-an-image")
+    ]
     names = sorted(path.name for path in made.directory.iterdir())
     assert names == [
         *("0001 -é.json", "0001 -é.png", "0002 one of two.json", "0002 one of two.png"),
-        *("0003 loose.json", "0003 loose.png", "flags.txt", "labels.txt", "work.json"),
+        *("0003 loose.json", "0003 loose.png"),
+        *("annotate.json", "flags.txt", "labels.txt"),
     ]
     record = json.loads((made.directory / "0002 one of two.json").read_text())
     assert record["flags"] == {"bar": False, "disc": True, "__ignore__": False}
@@ -102,7 +105,7 @@ def test_a_work_folder(mess, tmp_path):
 def test_a_conflict_is_settled(mess, tmp_path):
     prepare(mess, tmp_path / "data")
     folder = tmp_path / "work"
-    tlkit.annotate(tmp_path / "data", folder, what="conflicts")
+    tlkit.annotate(tmp_path / "data", folder, select="conflicts")
     edit(folder, "-é", "disc")
     manifest = prepare(mess, tmp_path / "data", corrections=folder)
     found = {e.path: e.label for e in manifest.examples}
@@ -120,7 +123,7 @@ def test_a_conflict_is_settled(mess, tmp_path):
 def test_corrections_hold_ever_after(mess, tmp_path, told):
     prepare(mess, tmp_path / "data")
     folder = tmp_path / "work"
-    tlkit.annotate(tmp_path / "data", folder, what="conflicts")
+    tlkit.annotate(tmp_path / "data", folder, select="conflicts")
     edit(folder, "-é", "disc")
     first = prepare(mess, tmp_path / "data", corrections=folder)
     shutil.rmtree(folder)
@@ -129,7 +132,7 @@ def test_corrections_hold_ever_after(mess, tmp_path, told):
     assert "1 image(s) stay corrected as they were before." in told.notes
 
     # A second round adds to the first.
-    tlkit.annotate(tmp_path / "data", folder, what="unlabeled")
+    tlkit.annotate(tmp_path / "data", folder, select="unlabeled")
     edit(folder, "loose", "bar")
     both = prepare(mess, tmp_path / "data", corrections=folder)
     found = {e.path: e.label for e in both.examples}
@@ -143,14 +146,14 @@ def test_corrections_hold_ever_after(mess, tmp_path, told):
 def test_kept_corrections_that_were_changed(mess, tmp_path):
     prepare(mess, tmp_path / "data")
     (tmp_path / "data" / "corrections.jsonl").write_text('{"page": 3}')
-    with pytest.raises(DatasetError, match=r"corrections\.jsonl is not what"):
+    with pytest.raises(DatasetError, match=r"corrections\.jsonl is damaged"):
         prepare(mess, tmp_path / "data")
 
 
 def test_a_loose_image_gets_a_class(mess, tmp_path):
     prepare(mess, tmp_path / "data")
     folder = tmp_path / "work"
-    tlkit.annotate(tmp_path / "data", folder, what="unlabeled")
+    tlkit.annotate(tmp_path / "data", folder, select="unlabeled")
     edit(folder, "loose", "bar")
     manifest = prepare(mess, tmp_path / "data", corrections=folder)
     assert {e.path: e.label for e in manifest.examples}["loose.png"] == "bar"
@@ -185,7 +188,7 @@ def test_what_is_no_decision_is_told(mess, tmp_path, told):
         f"{folder}/0001 -é.json (bar/-é.png): No flag is set any more; the label "
         "stays. Set __ignore__ to leave it out.",
         f"{folder}/0002 one of two.json (disc/one of two.png): There is no such file. "
-        "It is passed over.",
+        "It is skipped.",
         f"{folder}/0003 loose.json (loose.png): Its flag 'disc' is neither true nor "
         "false; it counts as not set.",
     ]
@@ -195,16 +198,14 @@ def test_what_is_no_decision_is_told(mess, tmp_path, told):
         told.warnings.clear()
         prepare(mess, tmp_path / "data", corrections=folder, progress=told)
         where = f"{folder}/0003 loose.json (loose.png)"
-        line = (
-            f"{where}: Its flags are {said}, as labelme writes none; the label stays."
-        )
+        line = f"{where}: Its flags are {said}, not a labelme mapping; the label stays."
         assert told.warnings[2] == line
     others: list[object] = [[], {}, 3]
     for content in others:
         (folder / "0003 loose.json").write_text(json.dumps(content))
         told.warnings.clear()
         prepare(mess, tmp_path / "data", corrections=folder, progress=told)
-        assert told.warnings[2].endswith("not as labelme writes it. It is passed over.")
+        assert told.warnings[2].endswith("not as labelme writes it. It is skipped.")
 
 
 def test_shapes_on_images_that_are_labeled_as_a_whole(drawn, tmp_path, told):
@@ -221,7 +222,7 @@ def test_shapes_on_images_that_are_labeled_as_a_whole(drawn, tmp_path, told):
     options = {"label_by": "image", "test": 0, "corrections": folder}
     again = prepare(drawn, tmp_path / "data", **options, progress=told)
     assert again.checksum == manifest.checksum
-    assert any("what is drawn changes nothing" in line for line in told.warnings)
+    assert any("shapes change nothing" in line for line in told.warnings)
     assert f"0 image(s) corrected by {folder}." in told.notes
     edit(folder, " 4", "dog")
     again = prepare(drawn, tmp_path / "data", **options, progress=told)
@@ -242,8 +243,8 @@ def test_flags_on_images_whose_shapes_are_labeled(drawn, tmp_path, told):
     assert again.checksum == manifest.checksum
     assert f"0 image(s) corrected by {folder}." in told.notes
     assert [line.partition("): ")[2] for line in told.warnings[:2]] == [
-        "Shapes have the labels here; of flags, __ignore__ alone says anything.",
-        "Its shapes are 7, as labelme writes none; what was drawn stays.",
+        "Shapes have the labels here; of flags only __ignore__ counts.",
+        "Its shapes are 7, not a labelme list; the shapes stay.",
     ]
     edit(folder, " 0", "cat", "__ignore__")
     again = prepare(drawn, tmp_path / "data", **options, progress=told)
@@ -274,9 +275,9 @@ def test_corrections_of_other_photos(mess, tmp_path, photo_folder):
         '{"images": {"../a.json": {"path": "a", "flags": [], "shapes": ""}}}',
     ],
 )
-def test_no_work_folder(mess, tmp_path, text):
-    (tmp_path / "work.json").write_text(text)
-    with pytest.raises(UsageError, match=r"not a work folder"):
+def test_no_annotation_folder(mess, tmp_path, text):
+    (tmp_path / "annotate.json").write_text(text)
+    with pytest.raises(UsageError, match=r"not an annotation folder"):
         prepare(mess, tmp_path / "data", corrections=tmp_path)
 
 
@@ -287,7 +288,7 @@ def test_places_that_must_not_be_written_to(mess, tmp_path):
             tlkit.annotate(tmp_path / "data", place)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").touch()
-    with pytest.raises(UsageError, match="not a work folder"):
+    with pytest.raises(UsageError, match="not a folder of tlkit annotate"):
         tlkit.annotate(tmp_path / "data", tmp_path / "full", overwrite=True)
     tlkit.annotate(tmp_path / "data", tmp_path / "work")
     with pytest.raises(UsageError, match="exists already"):
@@ -304,10 +305,10 @@ def test_nothing_to_do(photo_folder, tmp_path):
 
 def test_options_that_cannot_be_meant(mess, tmp_path):
     with pytest.raises(UsageError, match="conflicts"):
-        tlkit.annotate(tmp_path, tmp_path / "work", what="conflict")
-    with pytest.raises(UsageError, match="--run RUN"):
-        tlkit.annotate(tmp_path, tmp_path / "work", what="mistakes")
-    with pytest.raises(UsageError, match="--run RUN"):
+        tlkit.annotate(tmp_path, tmp_path / "work", select="conflict")
+    with pytest.raises(UsageError, match="--run FOLDER"):
+        tlkit.annotate(tmp_path, tmp_path / "work", select="errors")
+    with pytest.raises(UsageError, match="--run FOLDER"):
         tlkit.annotate(tmp_path, tmp_path / "work", run=tmp_path)
 
 
@@ -343,7 +344,7 @@ def drawn(tmp_path, draw):
 
 def test_shapes_are_corrected(drawn, tmp_path):
     manifest = prepare(drawn, tmp_path / "data", label_by="shapes")
-    assert paths_of(manifest, "rejected") == ["0.jpg", "2.json", "3.jpg"]
+    assert select(manifest, "rejected") == ["0.jpg", "2.json", "3.jpg"]
     folder = tmp_path / "work"
     tlkit.annotate(tmp_path / "data", folder)
     record = json.loads((folder / "0001 0.json").read_text())
@@ -385,17 +386,19 @@ def spoilt(drawn, draw):
 def test_what_is_not_offered_is_told(spoilt, tmp_path):
     manifest = prepare(spoilt, tmp_path / "data", label_by="shapes")
     made = tlkit.annotate(tmp_path / "data", tmp_path / "work")
-    assert paths_of(manifest, "rejected") == [
+    assert select(manifest, "rejected") == [
         *("0.jpg", "2.json", "3.jpg", "6.jpg", "7.json")
     ]
-    assert (made.images, made.unseen) == (5, ())
-    left = {(r.file, r.reason) for r in made.left}
+    assert (made.images, made.unreadable) == (5, ())
+    left = {(r.file, r.reason) for r in made.left_out}
     assert left == {
         *(("4.jpg", "truncated"), ("4.json", "truncated")),
         *(("5.jpg", "empty"), ("5.json", "empty")),
     }
     unlabeled = tmp_path / "unlabeled"
-    assert tlkit.annotate(tmp_path / "data", unlabeled, what="unlabeled").left == ()
+    assert (
+        tlkit.annotate(tmp_path / "data", unlabeled, select="unlabeled").left_out == ()
+    )
 
 
 def test_a_flag_mends_nothing_that_was_drawn_on_other_pixels(spoilt, tmp_path):
@@ -404,9 +407,9 @@ def test_a_flag_mends_nothing_that_was_drawn_on_other_pixels(spoilt, tmp_path):
         content["flags"] = {"cat": i % 2 == 0, "dog": i % 2 == 1}
         (spoilt / f"{i}.json").write_text(json.dumps(content))
     manifest = prepare(spoilt, tmp_path / "data")
-    assert paths_of(manifest, "rejected") == ["2.json"]
+    assert select(manifest, "rejected") == ["2.json"]
     made = tlkit.annotate(tmp_path / "data", tmp_path / "work")
-    assert ("6.jpg", "size-mismatch") in {(r.file, r.reason) for r in made.left}
+    assert ("6.jpg", "size-mismatch") in {(r.file, r.reason) for r in made.left_out}
 
 
 def test_what_was_drawn_on_other_pixels_is_drawn_again(spoilt, tmp_path):
@@ -424,7 +427,7 @@ def test_what_was_drawn_on_other_pixels_is_drawn_again(spoilt, tmp_path):
 
 def test_a_turned_image_is_corrected_upright(drawn, tmp_path):
     manifest = prepare(drawn, tmp_path / "data", label_by="shapes")
-    made = write_work(manifest, tmp_path / "work", ["1.jpg"])
+    made = write_folder(manifest, tmp_path / "work", ["1.jpg"])
     record = json.loads((made.directory / "0001 1.json").read_text())
     assert (record["imageWidth"], record["imageHeight"]) == (48, 64)
     edit(made.directory, " 1", shapes=[shape("cat", [10, 20], [40, 60])])
@@ -443,7 +446,7 @@ def test_boxes_of_yolo_are_corrected_in_pixels(tmp_path, draw):
     (photos / "classes.txt").write_text("cat\ndog\n")
     options = {"label_by": "shapes", "val": 0.25, "test": 0}
     manifest = prepare(photos, tmp_path / "data", **options)
-    made = write_work(manifest, tmp_path / "work", ["1.png"])
+    made = write_folder(manifest, tmp_path / "work", ["1.png"])
     edit(made.directory, " 1", shapes=[shape("cat", [10, 20], [40, 60])])
     again = prepare(photos, tmp_path / "data", **options, corrections=made.directory)
     boxes = {e.path: (e.label, e.box) for e in again.examples}
@@ -459,7 +462,7 @@ def test_flags_where_shapes_had_told_the_label(drawn, tmp_path):
         content["shapes"] = [shape(kind, [4, 4], [30, 20]) for kind in kinds]
         path.write_text(json.dumps(content))
     manifest = prepare(drawn, tmp_path / "data", label_by="image", test=0)
-    assert paths_of(manifest, "rejected") == ["4.jpg"]
+    assert select(manifest, "rejected") == ["4.jpg"]
     folder = tmp_path / "work"
     tlkit.annotate(tmp_path / "data", folder)
     record = json.loads((folder / "0001 4.json").read_text())
@@ -499,11 +502,11 @@ def test_images_labelme_would_show_otherwise_are_converted(mess, tmp_path, draw)
     save(mess / "wrong.jpg", draw(0, 71), format="PNG")
     save(mess / "odd\nname .webp", draw(0, 72), lossless=True)
     manifest = prepare(mess, tmp_path / "data")
-    made = write_work(manifest, tmp_path / "work", ["alpha.png", "wrong.jpg"])
+    made = write_folder(manifest, tmp_path / "work", ["alpha.png", "wrong.jpg"])
     with Image.open(made.directory / "0001 alpha.png") as shown:
         assert shown.mode == "RGB"
     assert not (made.directory / "0002 wrong.png").is_symlink()
-    made = write_work(manifest, tmp_path / "second", ["odd\nname .webp"])
+    made = write_folder(manifest, tmp_path / "second", ["odd\nname .webp"])
     assert (made.directory / "0001 odd_name.png").is_file()
 
 
@@ -513,7 +516,7 @@ def test_where_links_cannot_be_made(mess, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "symlink_to", refuse)
     manifest = prepare(mess, tmp_path / "data")
-    made = write_work(manifest, tmp_path / "work", ["loose.png"])
+    made = write_folder(manifest, tmp_path / "work", ["loose.png"])
     copy = made.directory / "0001 loose.png"
     assert not copy.is_symlink()
     assert copy.read_bytes() == (mess / "loose.png").read_bytes()
@@ -534,7 +537,7 @@ def test_an_annotation_of_several_images_stands_for_none(tmp_path, draw):
     (tmp_path / "photos" / "via.json").write_text(json.dumps(entries))
     manifest = prepare(tmp_path / "photos", tmp_path / "data", label_by="shapes")
     assert ("via.json", "bad-points") in rejected(manifest)
-    assert paths_of(manifest, "rejected") == ["0.png", "5.png"]
+    assert select(manifest, "rejected") == ["0.png", "5.png"]
 
 
 @pytest.mark.parametrize(
@@ -577,5 +580,5 @@ def test_tables_that_were_damaged(mess, tmp_path):
     manifest = prepare(mess, tmp_path / "data")
     (tmp_path / "data" / "rejected.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(DatasetError, match=r"rejected\.csv cannot be read"):
-        paths_of(manifest, "rejected")
+        select(manifest, "rejected")
     assert Manifest.read(tmp_path / "data").checksum == manifest.checksum

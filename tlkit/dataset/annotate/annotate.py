@@ -1,4 +1,4 @@
-"""Images of a data set in, a work folder out, and how labelme opens it."""
+"""The annotation folder of a data set, and the command that opens it in labelme."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from tlkit.dataset.annotate.folder import (
     FLAGS,
     IGNORE,
+    INDEX,
     LABELS,
-    WORK,
     write_images,
     write_index,
 )
@@ -28,39 +28,39 @@ from tlkit.files import replaced_directory
 
 
 @dataclass(frozen=True)
-class Work:
-    """A work folder.
+class AnnotationFolder:
+    """An annotation folder.
 
     Attributes:
-        directory: Where it is; not made where there is nothing to do.
-        images: How many are in it.
-        unseen: Those that should be, but cannot be shown, with the reason.
-        left: What is rejected and not offered, since it is nothing to be mended in
-            labelme; of "rejected" alone.
+        directory: Its place; nothing is written where there are no images.
+        images: Number of images in it.
+        unreadable: Selected images that cannot be shown, with the reason.
+        left_out: Rejected files that are not selected, of "rejected" alone.
     """
 
     directory: Path
     images: int
-    unseen: tuple[Rejected, ...] = ()
-    left: tuple[Rejected, ...] = ()
+    unreadable: tuple[Rejected, ...] = ()
+    left_out: tuple[Rejected, ...] = ()
 
 
-def write_work(
+def write_folder(
     manifest: Manifest, place: Path, paths: Sequence[str], *, overwrite: bool = False
-) -> Work:
-    """Write a work folder.
+) -> AnnotationFolder:
+    """Write an annotation folder.
 
     Args:
         manifest: The data set.
-        place: The folder to make, outside of the photos and of the data set.
-        paths: Its images, relative to the source root.
-        overwrite: Replace an earlier work folder and all that was changed in it.
+        place: The folder to make, outside of the photos and of the dataset directory.
+        paths: Images, relative to the source root.
+        overwrite: Replace an earlier annotation folder with all changes in it.
 
     Returns:
-        What was written; nothing was where there are no images.
+        The folder.
 
     Raises:
-        UsageError: The place must not be written to.
+        UsageError: The place lies within the photos or the dataset directory, or is
+            taken.
     """
     place = place.resolve()
     for other in (manifest.source.resolve(), manifest.directory.resolve()):
@@ -70,14 +70,14 @@ def write_work(
                 "it.",
                 hint="Choose an --out elsewhere.",
             )
-    records = list(_pages(manifest, paths))
+    records = list(_records(manifest, paths))
     if not records:
-        return Work(place, 0)
+        return AnnotationFolder(place, 0)
     flags = (*(() if by_shapes(manifest) else manifest.labels), IGNORE)
     with replaced_directory(
-        place, marker=WORK, overwrite=overwrite, what="work folder"
+        place, marker=INDEX, overwrite=overwrite, what="folder of tlkit annotate"
     ) as draft:
-        entries, unseen = write_images(draft, manifest.source, records, flags=flags)
+        entries, unreadable = write_images(draft, manifest.source, records, flags=flags)
         write_index(
             draft,
             entries,
@@ -87,12 +87,12 @@ def write_work(
             checksum=manifest.checksum,
             label_by="shapes" if by_shapes(manifest) else "image",
         )
-    return Work(place, len(entries), tuple(unseen))
+    return AnnotationFolder(place, len(entries), tuple(unreadable))
 
 
-def _pages(manifest: Manifest, paths: Iterable[str]) -> Iterator[ImageRecord]:
-    """What is known of images, in the order they come in."""
-    # Flags are of whole images, so only one of both is there to be corrected.
+def _records(manifest: Manifest, paths: Iterable[str]) -> Iterator[ImageRecord]:
+    """Yield the annotations of images, in the given order."""
+    # Flags are for whole images, so a folder has either flags or shapes to correct.
     if by_shapes(manifest):
         objects: dict[str, list[Annotation]] = {path: [] for path in paths}
         for record in read_annotations(manifest.directory):
@@ -107,40 +107,44 @@ def _pages(manifest: Manifest, paths: Iterable[str]) -> Iterator[ImageRecord]:
 
 
 def _labels(manifest: Manifest) -> dict[str, dict[str, None]]:
-    """The labels of images, used or not, as far as they were written down."""
+    """Collect the recorded labels of images, used or not."""
     labels: dict[str, dict[str, None]] = defaultdict(dict)
-    of_things: dict[str, dict[str, None]] = defaultdict(dict)
+    of_objects: dict[str, dict[str, None]] = defaultdict(dict)
     for record in read_annotations(manifest.directory):
         labels[record.path] |= dict.fromkeys(record.labels)
         told = (t.label for t in record.objects if t.label and not t.ignored)
-        of_things[record.path] |= dict.fromkeys(told)
+        of_objects[record.path] |= dict.fromkeys(told)
     if not any(labels.values()):
-        labels |= of_things
+        labels |= of_objects
     for example in manifest.examples:
         labels[example.path] |= dict.fromkeys(example.labels)
     for row in rows_of(manifest.directory / DUPLICATES):
-        told_of = (
-            row["label"].split(BETWEEN) if manifest.multi_label else [row["label"]]
-        )
-        labels[row["file"]] |= dict.fromkeys(name for name in told_of if name)
+        own = row["label"].split(BETWEEN) if manifest.multi_label else [row["label"]]
+        labels[row["file"]] |= dict.fromkeys(name for name in own if name)
     return labels
 
 
-def labelme_command(work: Path) -> list[str] | None:
-    """How labelme is started on a work folder.
+def labelme_command(folder: Path) -> list[str] | None:
+    """Return the command that opens an annotation folder in labelme.
 
     Args:
-        work: What `write_work` wrote.
+        folder: Made by `write_folder`.
 
     Returns:
-        Program and arguments; None where labelme is not installed.
+        Program and arguments; None if labelme is not installed.
     """
-    options = [str(work), "--flags", str(work / FLAGS), "--labels", str(work / LABELS)]
+    options = [
+        str(folder),
+        "--flags",
+        str(folder / FLAGS),
+        "--labels",
+        str(folder / LABELS),
+    ]
     if importlib.util.find_spec("labelme") is None:
         program = shutil.which("labelme")
         return [program, *options] if program else None
     version = importlib.metadata.version("labelme")
     if int(version.split(".")[0]) < 6:
-        # What later ones do by themselves; the seventh refuses the words.
+        # Later versions do so by themselves; version 7 refuses the options.
         options += ["--nodata", "--autosave"]
     return [sys.executable, "-m", "labelme", *options]

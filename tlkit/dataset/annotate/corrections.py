@@ -1,11 +1,11 @@
-"""What was changed in a work folder of `tlkit annotate` in, a corrected scan out.
+"""Corrections: the changes made in an annotation folder, applied to a source.
 
-A correction replaces what the source says of an image: its labels by the flags that
-are true, where they were changed and any is; what is drawn, where that was changed. A
-image flagged "__ignore__" is left out. What was not touched stays as it is.
+A correction replaces the labels of an image by the flags that are true, if they were
+changed and any is true; and its shapes, if those were changed. An image flagged
+"__ignore__" is left out. Everything else stays as it is.
 
-A data set keeps the corrections it was made with, in corrections.jsonl, so that they
-hold when it is prepared again.
+A dataset directory keeps its corrections in corrections.jsonl, so that they hold when
+it is prepared again.
 """
 
 from __future__ import annotations
@@ -25,18 +25,14 @@ from tlkit.errors import DatasetError
 from tlkit.imaging.safe_read import Unusable, read_json
 from tlkit.progress import Progress
 
-KEPT = "corrections.jsonl"
+CORRECTIONS = "corrections.jsonl"
 
 
 @dataclass(frozen=True)
 class Correction:
-    """What was changed of an image.
+    """The changes of an image: its record as corrected, and which parts were changed.
 
-    Attributes:
-        record: What its JSON says now, its path that in the source.
-        labels: Whether the flags were changed.
-        shapes: Whether what is drawn was.
-        rejected: Shapes that cannot be used.
+    `rejected` are shapes that cannot be used.
     """
 
     record: ImageRecord
@@ -46,11 +42,11 @@ class Correction:
 
     @property
     def ignored(self) -> bool:
-        """Whether the image is to be left out."""
+        """True if the image is to be left out."""
         return self.labels and IGNORE in self.record.labels
 
     def after(self, earlier: Correction | None) -> Correction:
-        """Add what was corrected before and is not corrected again."""
+        """Add an earlier correction of the parts that are not corrected again."""
         if earlier is None:
             return self
         flags = self if self.labels else earlier
@@ -70,12 +66,9 @@ class Correction:
 
 @dataclass(frozen=True)
 class Corrections:
-    """The corrections of a work folder.
+    """The corrections of an annotation folder, by the image's path in the source.
 
-    Attributes:
-        place: The folder.
-        made: By the image's path in the source.
-        broken: What is no correction, though a person may have meant it as one.
+    `broken` are changes that a person may mean as corrections, and that are not.
     """
 
     place: Path
@@ -84,14 +77,14 @@ class Corrections:
 
 
 def read_corrections(place: Path) -> Corrections:
-    """Read a work folder."""
+    """Read an annotation folder."""
     made = {}
     broken: list[Rejected] = []
     for entry in read_index(place):
         shown = f"{entry.name} ({entry.path})"
         parsed = parse_file(place, entry.name)
         if isinstance(parsed, Rejected):
-            detail = f"{parsed.detail} It is passed over."
+            detail = f"{parsed.detail} It is skipped."
             broken.append(Rejected(shown, parsed.reason, detail))
             continue
         content = read_json(place / entry.name)
@@ -104,11 +97,11 @@ def read_corrections(place: Path) -> Corrections:
     return Corrections(place, made, tuple(broken))
 
 
-def keep(directory: Path, made: Mapping[str, Correction]) -> None:
-    """Write corrections into a data set directory, if there are any."""
+def write_corrections(directory: Path, made: Mapping[str, Correction]) -> None:
+    """Write corrections into a dataset directory, if there are any."""
     if not made:
         return
-    with (directory / KEPT).open("w", encoding="utf-8", newline="\n") as file:
+    with (directory / CORRECTIONS).open("w", encoding="utf-8", newline="\n") as file:
         for correction in made.values():
             faults = [(r.file, r.reason, r.detail) for r in correction.rejected]
             content = {
@@ -120,9 +113,9 @@ def keep(directory: Path, made: Mapping[str, Correction]) -> None:
             file.write(json.dumps(content) + "\n")
 
 
-def kept(directory: Path) -> dict[str, Correction]:
-    """Read the corrections that a data set was made with."""
-    path = directory / KEPT
+def recorded_corrections(directory: Path) -> dict[str, Correction]:
+    """Read the corrections of a dataset directory."""
+    path = directory / CORRECTIONS
     if not path.is_file():
         return {}
     made = {}
@@ -136,19 +129,19 @@ def kept(directory: Path) -> dict[str, Correction]:
             )
     except (OSError, ValueError, KeyError, TypeError, Unusable) as error:
         raise DatasetError(
-            f"{path} is not what prepare wrote: {error!r}.",
+            f"{path} is damaged: {error!r}.",
             hint="Run tlkit prepare again with --overwrite, and --corrections again.",
         ) from error
     return made
 
 
-def gathered(
+def gather(
     parsed: ParsedSource,
     earlier: Mapping[str, Correction],
     place: Path | None,
     progress: Progress,
 ) -> tuple[dict[str, Correction], list[str]]:
-    """Gather the corrections that hold, and tell of them."""
+    """Combine earlier and new corrections, and report them."""
     known = {*parsed.files, *(record.path for record in parsed.records)}
     made = {path: each for path, each in earlier.items() if path in known}
     if made:
@@ -173,24 +166,24 @@ def gathered(
     return made, lines
 
 
-def corrected(
+def apply(
     parsed: ParsedSource, made: Mapping[str, Correction], how: Labeling
 ) -> ParsedSource:
-    """Replace what a source says of images."""
+    """Apply corrections to a source."""
     records = list(parsed.records)
     own = any(record.labels for record in records)
     if how.label_by == "image" and not own and any(c.labels for c in made.values()):
-        # From now on images have labels of their own: let all of them have some.
+        # From now on images have labels of their own, so all of them get theirs.
         records = [_labeled(record) for record in records]
     about: dict[str, list[ImageRecord]] = defaultdict(list)
     for record in records:
         about[record.path].append(record)
-    mended: set[str] = set()
+    replaced: set[str] = set()
     rejected: list[Rejected] = []
     kept = [record for record in records if record.path not in made]
     for path, correction in made.items():
-        record = _merged(path, about[path], _side(path, records))
-        mended |= {path, record.shown} if correction.shapes else {path}
+        record = _merged(path, about[path], _split(path, records))
+        replaced |= {path, record.shown} if correction.shapes else {path}
         if correction.ignored:
             detail = f"Marked as {IGNORE} in the corrections."
             rejected.append(Rejected(record.shown, "ignored", detail))
@@ -200,7 +193,7 @@ def corrected(
             for fault in correction.rejected
         ]
         kept.append(_corrected(record, correction))
-    left = [each for each in parsed.rejected if each.file not in mended]
+    left = [each for each in parsed.rejected if each.file not in replaced]
     return replace(parsed, records=tuple(kept), rejected=(*left, *rejected))
 
 
@@ -209,7 +202,7 @@ def _labeled(record: ImageRecord) -> ImageRecord:
     return replace(record, labels=tuple(labels))
 
 
-def _side(path: str, records: Iterable[ImageRecord]) -> str | None:
+def _split(path: str, records: Iterable[ImageRecord]) -> str | None:
     above, _, name = path.partition("/")
     given = any(record.split for record in records)
     return SPLIT_NAMES.get(above.lower()) if given and name else None
@@ -218,7 +211,7 @@ def _side(path: str, records: Iterable[ImageRecord]) -> str | None:
 def _merged(
     path: str, records: Sequence[ImageRecord], split: str | None
 ) -> ImageRecord:
-    """What all pages say of an image."""
+    """Merge all records of an image."""
     if not records:
         return ImageRecord(path, split=split)
     labels = dict.fromkeys(label for record in records for label in record.labels)

@@ -1,14 +1,13 @@
-"""The work folder of `tlkit annotate`: images and their labelme JSON, and back.
+"""The annotation folder of `tlkit annotate`: images with labelme JSON files.
 
-    WORK/0001 photo.jpg     a link to the image, or a copy where labelme or the system
-                            could not do with one
-    WORK/0001 photo.json    what is known of it, to be corrected in labelme
-    WORK/flags.txt          what an image may be, for labelme's --flags
-    WORK/labels.txt         the classes, for labelme's --labels
-    WORK/work.json          which image of the source each JSON is about, and as what
-                            it was written, so that what was changed can be told
+    FOLDER/0001 photo.jpg   a link to the image, or a copy where labelme or the system
+                            needs one
+    FOLDER/0001 photo.json  its annotation, to be corrected in labelme
+    FOLDER/flags.txt        the labels of whole images, for labelme's --flags
+    FOLDER/labels.txt       the classes, for labelme's --labels
+    FOLDER/annotate.json    the image of the source and the written state of each JSON
 
-labelme lists the images of a folder, not its JSON, so that they have to be there.
+labelme lists the images of a folder, not its JSON files, so the images must be there.
 """
 
 from __future__ import annotations
@@ -32,40 +31,35 @@ from tlkit.files import write_json, write_text
 from tlkit.imaging.decode import DecodedImage, decode
 from tlkit.imaging.safe_read import Unusable, read_bytes, read_json
 
-WORK = "work.json"
+INDEX = "annotate.json"
 FLAGS, LABELS = "flags.txt", "labels.txt"
 IGNORE = "__ignore__"
 FORMAT = 1
-# What labelme opens under which suffix, where nothing else is odd about an image.
+# Suffixes under which labelme opens an image as it is.
 PLAIN = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",)}
 LONGEST = 80
-# So much is quoted of what makes no sense.
+# Characters quoted of an invalid value.
 BRIEF = 30
 
 
 @dataclass(frozen=True)
 class State:
-    """What a JSON says, as far as a correction may change it.
+    """The part of a labelme JSON that a correction may change."""
 
-    Attributes:
-        flags: Those that are true.
-        shapes: A digest of what is drawn.
-    """
-
-    flags: tuple[str, ...]
-    shapes: str
+    flags: tuple[str, ...]  # Those that are true.
+    shapes: str  # A checksum of the shapes.
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An image of a work folder.
+    """An image of an annotation folder.
 
     Attributes:
-        name: Of its JSON.
-        path: Of the image, relative to the source root.
-        state: As it was written.
-        label_by: What has the labels, "image" or "shapes", and is alone shown to be
-            corrected; "" where that was not written down.
+        name: Name of its JSON.
+        path: Path of the image, relative to the source root.
+        state: The state that was written.
+        label_by: "image" or "shapes": which of them have labels and may be corrected;
+            "" if that was not recorded.
     """
 
     name: str
@@ -75,7 +69,7 @@ class Entry:
 
 
 def state_of(content: Any) -> State:
-    """Take from a labelme JSON what a correction may change."""
+    """Read the part of a labelme JSON that a correction may change."""
     content = content if isinstance(content, Mapping) else {}
     shapes = content.get("shapes")
     shapes = shapes if isinstance(shapes, list) else []
@@ -85,7 +79,7 @@ def state_of(content: Any) -> State:
 
 
 def changed(content: Mapping[str, Any], entry: Entry) -> tuple[bool, bool]:
-    """Find out what was corrected."""
+    """Return whether flags and shapes were corrected."""
     now = state_of(content)
     flags = now.flags != entry.state.flags and bool(now.flags)
     shapes = now.shapes != entry.state.shapes and isinstance(
@@ -96,23 +90,25 @@ def changed(content: Mapping[str, Any], entry: Entry) -> tuple[bool, bool]:
 
 
 def faults_of(content: Mapping[str, Any], entry: Entry) -> Iterator[str]:
-    """Find what a person may have meant as a correction, and is none."""
+    """Describe changes that a person may mean as corrections, and that are not."""
     flags, shapes = content.get("flags"), content.get("shapes")
     now, before = state_of(content), entry.state
     if not isinstance(flags, Mapping):
         what = json.dumps(flags)[:BRIEF]
-        yield f"Its flags are {what}, as labelme writes none; the label stays."
-    elif odd := [name for name, value in flags.items() if not isinstance(value, bool)]:
-        yield f"Its flag {odd[0]!r} is neither true nor false; it counts as not set."
+        yield f"Its flags are {what}, not a labelme mapping; the label stays."
+    elif others := [
+        name for name, value in flags.items() if not isinstance(value, bool)
+    ]:
+        yield f"Its flag {others[0]!r} is neither true nor false; it counts as not set."
     elif before.flags and not now.flags:
         yield f"No flag is set any more; the label stays. Set {IGNORE} to leave it out."
     if entry.label_by == "shapes" and set(now.flags) - {*before.flags, IGNORE}:
-        yield f"Shapes have the labels here; of flags, {IGNORE} alone says anything."
+        yield f"Shapes have the labels here; of flags only {IGNORE} counts."
     if not isinstance(shapes, list):
         what = json.dumps(shapes)[:BRIEF]
-        yield f"Its shapes are {what}, as labelme writes none; what was drawn stays."
+        yield f"Its shapes are {what}, not a labelme list; the shapes stay."
     elif entry.label_by == "image" and now.shapes != before.shapes:
-        yield "Images have the labels here; what is drawn changes nothing: set flags."
+        yield "Images have the labels here; shapes change nothing. Set flags instead."
 
 
 def _true(flags: Any) -> tuple[str, ...]:
@@ -127,8 +123,8 @@ def _drawn(shape: Any) -> Any:
         points: Any = [[round(x, 1) + 0.0 for x in point] for point in shape["points"]]
     except (KeyError, TypeError, ValueError, OverflowError):
         points = repr(shape.get("points"))
-    told = [shape.get(name) for name in ("label", "shape_type", "group_id")]
-    return [*told, _true(shape.get("flags")), points]
+    names = [shape.get(name) for name in ("label", "shape_type", "group_id")]
+    return [*names, _true(shape.get("flags")), points]
 
 
 def write_images(
@@ -136,15 +132,15 @@ def write_images(
 ) -> tuple[list[Entry], list[Rejected]]:
     """Write images and their JSON."""
     entries: list[Entry] = []
-    unseen = []
+    unreadable = []
     for record in records:
         try:
             data = read_bytes(root / record.path)
             image = decode(data)
         except Unusable as error:
-            unseen.append(Rejected(record.path, error.reason, error.detail))
+            unreadable.append(Rejected(record.path, error.reason, error.detail))
             continue
-        stem = f"{len(entries) + 1:04d} {_tame(record.path)}"
+        stem = f"{len(entries) + 1:04d} {_safe_stem(record.path)}"
         name = _show(folder, stem, root / record.path, data, image)
         chosen = dict.fromkeys((*flags, *record.labels), False)
         chosen |= dict.fromkeys(record.labels, True)
@@ -160,24 +156,24 @@ def write_images(
         labelme.write(folder, [output], ())
         state = state_of(read_json(folder / f"{stem}.json"))
         entries.append(Entry(f"{stem}.json", record.path, state))
-    return entries, unseen
+    return entries, unreadable
 
 
-def _tame(path: str) -> str:
+def _safe_stem(path: str) -> str:
     stem = posixpath.splitext(posixpath.basename(path))[0]
     plain = "".join(
         c if c.isprintable() and c not in '<>:"\\|?*' else "_" for c in stem
     )
-    # A dot or a space at the end of a name does not last on Windows.
+    # Windows drops a dot or a space at the end of a name.
     return plain[:LONGEST].rstrip(". ") or "_"
 
 
 def _show(folder: Path, stem: str, path: Path, data: bytes, image: DecodedImage) -> str:
     suffixes = PLAIN.get(image.format, ())
-    odd = [note for note in image.notes if not note.startswith("exif-orientation")]
+    notes = [note for note in image.notes if not note.startswith("exif-orientation")]
     embedded = path.suffix.lower() == ".json"
-    if odd or not (embedded or path.suffix.lower() in suffixes) or not suffixes:
-        # labelme would show it otherwise than it is read here, or not at all.
+    if notes or not (embedded or path.suffix.lower() in suffixes) or not suffixes:
+        # labelme would show another image than tlkit reads, or none.
         buffer = io.BytesIO()
         Image.fromarray(image.pixels).save(buffer, "PNG")
         (folder / f"{stem}.png").write_bytes(buffer.getvalue())
@@ -188,7 +184,7 @@ def _show(folder: Path, stem: str, path: Path, data: bytes, image: DecodedImage)
             place.write_bytes(data)
         else:
             place.symlink_to(path.resolve())
-    except OSError:  # not every system lets everybody make links
+    except OSError:  # not every system allows links
         place.write_bytes(data)
     return place.name
 
@@ -201,7 +197,7 @@ def write_index(
     flags: Sequence[str],
     **about: str,
 ) -> None:
-    """Write what labelme is started with, and work.json."""
+    """Write the files for labelme, and annotate.json."""
     write_text(folder / LABELS, "".join(f"{name}\n" for name in labels))
     write_text(folder / FLAGS, "".join(f"{name}\n" for name in flags))
     images = {
@@ -212,30 +208,30 @@ def write_index(
         }
         for entry in entries
     }
-    write_json(folder / WORK, {"format": FORMAT, **about, "images": images})
+    write_json(folder / INDEX, {"format": FORMAT, **about, "images": images})
 
 
 def read_index(folder: Path) -> list[Entry]:
-    """Read work.json."""
+    """Read annotate.json."""
     try:
-        content = read_json(folder / WORK)
+        content = read_json(folder / INDEX)
         entries = [
             Entry(
                 name,
-                told["path"],
-                State(tuple(told["flags"]), told["shapes"]),
+                row["path"],
+                State(tuple(row["flags"]), row["shapes"]),
                 str(content.get("label_by", "")),
             )
-            for name, told in content["images"].items()
+            for name, row in content["images"].items()
         ]
-        # Only what lies in the folder itself is ever read.
+        # Only files of the folder itself are ever read.
         names = [e.name for e in entries if Path(e.name).name != e.name]
         fault = f"it names {names[0]!r}" if names else ""
     except (Unusable, KeyError, TypeError, AttributeError) as error:
         fault = error.detail if isinstance(error, Unusable) else repr(error)
     if fault:
         raise UsageError(
-            f"{folder} is not a work folder, for its {WORK}: {fault}",
+            f"{folder} is not an annotation folder; {INDEX}: {fault}",
             hint="Make one with tlkit annotate.",
         )
     return entries

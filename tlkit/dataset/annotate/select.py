@@ -1,9 +1,10 @@
-"""The tables of a data set in, the images that are offered to a person out.
+"""The selections of `tlkit annotate` that a dataset directory alone decides.
 
-rejected     what a label or a better shape may bring back in: see MENDABLE
-conflicts    the same image under two labels
-unlabeled   images without label
-mistakes     the wrong answers of a run, or doubtful labels, told by the caller
+rejected      rejected images that a label or another shape can bring back: FIXABLE
+conflicts     the same image under two labels
+unlabeled     images without a label
+errors        misclassified images of a run, given by the caller
+label-issues  probably wrong labels, given by the caller
 """
 
 from __future__ import annotations
@@ -19,69 +20,69 @@ from tlkit.dataset.records import Rejected
 from tlkit.dataset.sources.image_paths import SUFFIXES
 from tlkit.errors import DatasetError
 
-WHAT = ("rejected", "conflicts", "unlabeled", "mistakes")
-STRANGE = {"no-class-folder", "unlabeled"}
-UNLABELED = STRANGE | {"no-label", "no-shape"}
-# Not those that no annotation helps: copies, leaks, images that cannot be read.
-MENDABLE = UNLABELED | {
+SELECTIONS = ("rejected", "conflicts", "unlabeled", "errors", "label-issues")
+# Files without an annotation may be anything.
+UNANNOTATED = {"no-class-folder", "unlabeled"}
+UNLABELED = UNANNOTATED | {"no-label", "no-shape"}
+# Not duplicates, leaks and unreadable images, which no annotation helps.
+FIXABLE = UNLABELED | {
     *("conflict", "several-labels", "ignored", "bad-label", "bad-shape", "bad-points"),
     *("unknown-shape", "bad-mask", "no-area", "unknown-id", "crowd"),
 }
-# Drawing again helps these, a flag does not.
+# A new shape helps these, a flag does not.
 REDRAWN = {"size-mismatch"}
 
 
-def paths_of(manifest: Manifest, what: str) -> list[str]:
-    """The images that something is to be done about.
+def select(manifest: Manifest, selection: str) -> list[str]:
+    """Select images to correct.
 
     Args:
         manifest: The data set.
-        what: One of WHAT but "mistakes".
+        selection: "rejected", "conflicts" or "unlabeled".
 
     Returns:
         Paths relative to the source root, each once.
     """
-    if what == "conflicts":
+    if selection == "conflicts":
         rows = rows_of(manifest.directory / DUPLICATES)
         return list(dict.fromkeys(r["file"] for r in rows if r["kind"] == "conflict"))
     reasons = UNLABELED
-    if what == "rejected":
-        reasons = MENDABLE | REDRAWN if by_shapes(manifest) else MENDABLE
+    if selection == "rejected":
+        reasons = FIXABLE | REDRAWN if by_shapes(manifest) else FIXABLE
     paths: dict[str, None] = {}
-    for row, meant in _rejected(manifest):
-        # Files that nothing speaks of may be anything.
-        strange = row.reason in STRANGE and not row.file.lower().endswith(SUFFIXES)
+    for row, images in _rejected(manifest):
+        other = row.reason in UNANNOTATED and not row.file.lower().endswith(SUFFIXES)
         # An annotation of one image stands for it; one of several for none.
-        if row.reason in reasons and len(meant) == 1 and not strange:
-            paths |= dict.fromkeys(meant)
+        if row.reason in reasons and len(images) == 1 and not other:
+            paths |= dict.fromkeys(images)
     return list(paths)
 
 
-def left_out(manifest: Manifest, paths: Collection[str]) -> list[Rejected]:
-    """What is rejected and not offered.
+def not_selected(manifest: Manifest, paths: Collection[str]) -> list[Rejected]:
+    """List the rejected files that are not selected.
 
     Args:
         manifest: The data set.
-        paths: What is offered.
+        paths: The selected images.
 
     Returns:
-        A rejection for each other file and reason.
+        One row for each file and reason.
     """
-    offered = set(paths)
+    selected = set(paths)
     left: dict[tuple[str, str], Rejected] = {}
-    for row, meant in _rejected(manifest):
-        if not offered & meant:
+    for row, images in _rejected(manifest):
+        if not selected & images:
             left.setdefault((row.file, row.reason), row)
     return list(left.values())
 
 
 def by_shapes(manifest: Manifest) -> bool:
-    """Whether shapes became the examples."""
+    """Return True if the examples are shapes."""
     return bool(manifest.info["options"]["labeling"]["label_by"] == "shapes")
 
 
 def _rejected(manifest: Manifest) -> Iterator[tuple[Rejected, set[str]]]:
-    """The rows of rejected.csv, and the images that each is about."""
+    """Yield the rows of rejected.csv, each with the images it is about."""
     about: dict[str, set[str]] = defaultdict(set)
     for record in read_annotations(manifest.directory):
         about[record.file].add(record.path)
@@ -93,7 +94,6 @@ def _rejected(manifest: Manifest) -> Iterator[tuple[Rejected, set[str]]]:
         )
         for row in rows_of(manifest.directory / REJECTED)
     ]
-    # Images may be known by their annotation's fault alone.
     for row in rows:
         if row.annotation:
             about[row.annotation].add(row.file)
@@ -102,7 +102,7 @@ def _rejected(manifest: Manifest) -> Iterator[tuple[Rejected, set[str]]]:
 
 
 def rows_of(path: Path) -> Iterator[dict[str, str]]:
-    """Read a table of a data set."""
+    """Read a table of a dataset directory."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             yield from csv.DictReader(file)

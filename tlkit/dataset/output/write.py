@@ -15,7 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.annotate.corrections import KEPT, Correction, keep
+from tlkit.dataset.annotate.corrections import (
+    CORRECTIONS,
+    Correction,
+    write_corrections,
+)
 from tlkit.dataset.annotations.annotations_file import ANNOTATIONS, write_annotations
 from tlkit.dataset.duplicates.resolve import GROUP_DIGITS, DedupResult
 from tlkit.dataset.manifest import (
@@ -53,7 +57,7 @@ from tlkit.errors import DatasetError, UsageError
 IMAGES = "images"
 OURS = {
     *(MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, ANNOTATIONS, REPORT, IMAGES),
-    KEPT,
+    CORRECTIONS,
 }
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 # Longer explanations are of no use to anybody; they quote what came.
@@ -208,7 +212,7 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
     text = json.dumps(_info(place, root, prepared), indent=2)
     (draft / INFO).write_text(text + "\n", encoding="utf-8")
     write_annotations(draft, prepared.records)
-    keep(draft, prepared.corrections)
+    write_corrections(draft, prepared.corrections)
 
 
 def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:

@@ -209,7 +209,7 @@ def table(found: dict[str, Any]) -> list[dict[str, Any]]:
             row[way] = common.mean_of(scores)
         seconds = [cell["tlkit"]["seconds"] for cell in those]
         row["tlkit, s"] = f"{statistics.median(seconds):.0f}"
-        row["kept"] = " ".join(cell["tlkit"]["kept"] for cell in those)
+        row["kept"] = " ".join(cell["tlkit"]["selected"] for cell in those)
         rows.append(row)
     last: dict[str, Any] = {"set": "mean", "a class": "", "seeds": ""}
     for way in WAYS:

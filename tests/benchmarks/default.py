@@ -16,12 +16,12 @@ from tlkit.evaluation.predict import predict_pixels
 from tlkit.inputs.batches import plain_batches
 from tlkit.inputs.views import ViewMaker
 from tlkit.progress import Silent
+from tlkit.runs.result_dir import Run
 from tlkit.runs.timing import Clock
 from tlkit.tasks.task import Task
 from tlkit.training.callbacks import Budget
 from tlkit.training.network import build_network
-from tlkit.training.policy import follow
-from tlkit.training.trainer import Trainer
+from tlkit.training.train import train as train_network
 
 
 def train(
@@ -38,8 +38,8 @@ def train(
         **more: Options beside these, none for the default.
 
     Returns:
-        scores [T, n], the candidate that was `kept`, all `candidates`, and what folds
-        `held_out` said of them if these chose.
+        scores [T, n], the candidate that was `selected`, all `candidates`, and those
+        `held_out` by folds if these selected.
     """
     os.environ["TLKIT_CACHE"] = str(work / "cache")
     options = {
@@ -50,26 +50,20 @@ def train(
     task = Task(len(manifest.labels), manifest.multi_label)
     network = build_network(config, task, "cpu:0", "float32")
     with tempfile.TemporaryDirectory(dir=work) as place, keras.device("cpu:0"):
-        trainer = Trainer(
-            config,
+        _, trainer, selected = train_network(
+            Run.begin(Path(place), config, manifest),
             manifest,
             network,
-            Path(place),
             budget=Budget(config.train.minutes),
             clock=Clock(),
             progress=Silent(),
         )
-        if config.train.probe:
-            trainer.probe()
-        follow(trainer)
-        kept = trainer.best()
-        trainer.put_back(kept)
         maker = ViewMaker(manifest.source, size, config.inputs.resize)
         held = list(plain_batches(maker, manifest.of("test"), 64, workers=0))
         scores = predict_pixels(network.reference.model, np.concatenate(held))
     return {
         "scores": scores,
-        "kept": kept.name,
+        "selected": selected.name,
         "candidates": [one.account() for one in trainer.candidates],
         "held_out": [one.account() for one in trainer.held_out],
     }

@@ -101,8 +101,7 @@ def scored(cut, correct, ms, targets, pooling="gap"):
 def subjects():
     manifest = Manifest(Path("ants"), Path(), ("a", "b"), (), "", {})
     targets = np.tile([0, 1], 50)
-    ids = tuple(map(str, range(100)))
-    return Subjects(manifest, ("train",), ids, targets, np.arange(100), 5, 0)
+    return Subjects(manifest, ("train",), targets, np.arange(100), 5, 0)
 
 
 def compared(subjects, probes, cost="ms"):

@@ -18,7 +18,7 @@ from tlkit.experiments import cross_validate as cross
 from tlkit.experiments.cv_result import CVResult, summarize
 from tlkit.training import network
 from tlkit.training.fit_fold import fit_fold
-from tlkit.training.splits import outer_rounds
+from tlkit.training.splits import outer_folds
 
 # With dropout and batch normalization in the head: all that has a memory.
 OPTIONS = {
@@ -82,7 +82,7 @@ def test_nothing_but_its_files_is_left(folds):
 
 def test_a_fold_is_the_run_that_a_user_would_get(folds, prepared, tmp_path):
     """The last one, so that nothing of the folds before has stayed in the network."""
-    one = outer_rounds(prepared, 3, 1, seed=0)[-1]
+    one = outer_folds(prepared, 3, 1, seed=0)[-1]
     shutil.copytree(prepared.directory, tmp_path / "data")
     write_contents(tmp_path / "data", prepared.labels, one.manifest.examples)
     info = json.loads((tmp_path / "data" / "dataset.json").read_text())

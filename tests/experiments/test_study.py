@@ -23,7 +23,7 @@ from tlkit.experiments.study import (
 )
 from tlkit.progress import Silent
 from tlkit.tasks.task import Task
-from tlkit.training.candidates import judge
+from tlkit.training.candidates import score_candidate
 
 CONFIG = build_config(options={"backbone": "smallcnn", "weights": "none"})
 SPLITS: Any = [SimpleNamespace(manifest=SimpleNamespace(labels=("a", "b")))] * 4
@@ -43,7 +43,7 @@ def folds(monkeypatch):
 
 
 def scored(value):
-    return SimpleNamespace(tempered=value, loss=value, accuracy=1 - value)
+    return SimpleNamespace(scaled_loss=value, loss=value, accuracy=1 - value)
 
 
 def run(trial):
@@ -82,7 +82,11 @@ def test_trials_are_ranked_by_a_loss_that_label_smoothing_alone_does_not_change(
     study, scores = open_study(tmp_path, CONFIG), []
     for p in (0.999, 0.9):
         probabilities = np.where(predicted > 0.5, p, 1 - p)
-        folds[:] = [judge(Task(2), truth, "one", "none", probabilities)] * 4
+        folds[:] = [
+            score_candidate(
+                Task(2), truth, np.arange(len(truth)), "one", "none", probabilities
+            )
+        ] * 4
         scores.append(run(study.ask()))
     sharp, smooth = scores
     assert sharp.loss > 1.5 * smooth.loss

@@ -8,7 +8,7 @@ import tlkit
 from tests.conftest import SMALL
 from tlkit.errors import DatasetError, UsageError
 from tlkit.progress import Silent
-from tlkit.runs.leakage import check_folds, check_sides
+from tlkit.runs.leakage import check_folds, check_splits
 
 
 class Warned(Silent):
@@ -25,7 +25,7 @@ def backbone(finished):
 
 
 def swapped(manifest, one, other):
-    """The same images with two sides changed over."""
+    """The same images with two splits swapped."""
     names = {one: other, other: one}
     examples = tuple(
         dataclasses.replace(e, split=names.get(e.split, e.split))
@@ -34,43 +34,43 @@ def swapped(manifest, one, other):
     return dataclasses.replace(manifest, examples=examples)
 
 
-def test_the_same_sides_once_more_are_warned_of(prepared, backbone):
+def test_the_same_splits_again_are_warned_of(prepared, backbone):
     told = Warned()
-    check_sides(prepared, backbone, told)
+    check_splits(prepared, backbone, told)
     count = len(prepared.of("train"))
-    assert told.warnings[0].startswith(f"{count} images of the training side")
+    assert f"on {count} images of the training split" in told.warnings[0]
 
 
 @pytest.mark.parametrize(
-    "sides", [("train", "val"), ("train", "test"), ("val", "test")]
+    "splits", [("train", "val"), ("train", "test"), ("val", "test")]
 )
-def test_sides_that_it_knows_are_refused(prepared, backbone, sides):
+def test_splits_that_it_knows_are_refused(prepared, backbone, splits):
     with pytest.raises(UsageError, match="far too good"):
-        check_sides(swapped(prepared, *sides), backbone, Silent())
+        check_splits(swapped(prepared, *splits), backbone, Silent())
 
 
 def test_folds_of_what_it_knows_are_refused(prepared, backbone):
-    for side in ("train", "val"):
+    for split in ("train", "val"):
         with pytest.raises(UsageError, match="far too good"):
-            check_folds(prepared.of(side), backbone, Silent())
+            check_folds(prepared.of(split), backbone, Silent())
     check_folds(prepared.of("test"), backbone, Silent())
 
 
 def test_other_backbones_know_nothing(prepared):
     told = Warned()
     check_folds(prepared.examples, "MobileNetV2", told)
-    check_sides(prepared, "MobileNetV2", told)
+    check_splits(prepared, "MobileNetV2", told)
     assert not told.warnings
 
 
-def test_where_it_cannot_be_told_that_is_told(prepared, backbone, monkeypatch):
+def test_an_earlier_data_set_that_is_gone_is_warned_of(prepared, backbone, monkeypatch):
     def gone(_):
         raise DatasetError("There is no data set.")
 
     monkeypatch.setattr("tlkit.runs.result_dir.Manifest.read", gone)
     told = Warned()
     check_folds(prepared.examples, backbone, told)
-    assert "cannot be told" in told.warnings[0]
+    assert "cannot be determined" in told.warnings[0]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_the_cut_is_chosen_by_the_training_side_as_ruled(
     wilson = np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2) / (1 + z**2 / n)
     assert account["standard_error"] == pytest.approx(wilson, rel=0.01)
     assert account["best"] == names[int(np.argmax(shares))]
-    assert f"Kept: {cut}" in told.notes[-1]
+    assert f"Selected: {cut}" in told.notes[-1]
 
 
 def test_it_is_written_down_and_the_run_can_be_repeated(prepared, own_cache, tmp_path):
@@ -99,7 +99,7 @@ def test_each_fold_finds_its_own_cut(prepared, own_cache, tmp_path):
     found = tlkit.cross_validate(
         prepared.directory, tmp_path / "folds", folds=3, **options
     )
-    cuts = [one["cut"] for one in found.info["rounds"]]
+    cuts = [one["cut"] for one in found.info["splits"]]
     assert len(cuts) == 3
     assert set(cuts) <= set(CUTS)
 

@@ -9,10 +9,11 @@ import pytest
 
 from tlkit.progress import Silent
 from tlkit.training.callbacks import Annealing, Budget
+from tlkit.training.checkpoint import State
 
 
 def made(steps, minutes=None, each=5):
-    one = Annealing(0.4, steps, Budget(minutes), Silent())
+    one = Annealing(0.4, steps, Budget(minutes), State(), Silent())
     one.set_params({"steps": each})
     optimizer = SimpleNamespace(iterations=0, learning_rate=0.0)
     one.set_model(SimpleNamespace(optimizer=optimizer, stop_training=False))

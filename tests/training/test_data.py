@@ -8,7 +8,7 @@ import tlkit
 from tests.conftest import SMALL
 from tlkit.features import agreement, extractor
 from tlkit.features.cache import contents
-from tlkit.training import data as feed
+from tlkit.training import data as pipeline
 from tlkit.training.finetune import resume
 
 # Frozen up to block2, so that there is something to keep.
@@ -184,14 +184,7 @@ def test_a_feed_has_every_example_once_an_epoch(prepared, tmp_path, own_cache):
     from tlkit.training.network import build_network
 
     network = build_network(run.config, run.task, "cpu:0", "float32")
-    made = feed.build_feed(
-        run.config,
-        prepared,
-        network.trained,
-        network.reference,
-        device="cpu:0",
-        progress=Silent(),
-    )
+    made = pipeline.build_pipeline(run.config, prepared, network, Silent())
     steps = made.schedule.steps
     taken = list(itertools.islice(made.training(0), 2 * steps))
     for epoch in (taken[:steps], taken[steps:]):
@@ -215,9 +208,9 @@ def test_balanced_sampling_shows_classes_equally_often_and_resumes(
             drawn.append(np.array(targets))
             yield inputs, targets
 
-    whole_training = feed.Feed.training
+    whole_training = pipeline.DataPipeline.training
     with monkeypatch.context() as patch:
-        patch.setattr(feed.Feed, "training", training)
+        patch.setattr(pipeline.DataPipeline, "training", training)
         whole = finetune(data, tmp_path / "whole", **settings)
     images = len(data.of("train"))
     shown = np.concatenate(drawn[: -(-images // SMALL["batch"])])

@@ -14,6 +14,7 @@ from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, UsageError
 from tlkit.progress import Silent
 from tlkit.training import finetune as train
+from tlkit.training.callbacks import EpochLines
 from tlkit.training.checkpoint import Checkpoint, read_state
 from tlkit.training.finetune import finetune, free_place, resume
 
@@ -50,6 +51,19 @@ def test_the_config_alone_repeats_the_run_to_the_byte(finished, tmp_path):
     again = finetune(recipe=finished.directory / "config.yaml", out=tmp_path / "again")
     for a, b in zip(weights_of(finished), weights_of(again), strict=True):
         assert a.tobytes() == b.tobytes()
+
+
+def test_steps_are_exactly_so_many_batches(prepared, tmp_path, small, monkeypatch):
+    """30 images in batches of 8 are 4 an epoch: 6 end within the second one."""
+    taken = []
+    monkeypatch.setattr(
+        EpochLines, "on_train_batch_end", lambda self, batch, logs=None: taken.append(1)
+    )
+    settings = {**small, "epochs": None, "steps": 6}
+    run = finetune(prepared.directory, tmp_path / "run", **settings)
+    assert len(taken) == 6
+    assert run.info["epochs"] == 2
+    assert not run.info["stopped_early"]
 
 
 class Stop(BaseException):

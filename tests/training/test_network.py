@@ -41,7 +41,7 @@ def test_statistics_and_dropout_go_back_too():
     built = state(network)
     network.freeze(HEAD)
     train(network)
-    reached, kept = state(network), network.weights()
+    reached, kept = state(network), network.copy_weights()
     assert not all(same(built, reached))
     names = [
         v.path for layer in network.reference.model.layers for v in layer.variables
@@ -56,9 +56,9 @@ def test_statistics_and_dropout_go_back_too():
     network.freeze(ALL)
     train(network)
     assert not all(same(reached, state(network)))
-    network.put_back(kept)
+    network.restore_weights(kept)
     assert all(same(reached, state(network)))
-    network.put_back({})
+    network.restore_weights({})
     assert all(same(built, state(network)))
 
 
@@ -67,16 +67,27 @@ def test_half_way_leaves_the_state_of_dropout_whole():
         resolve(build_config(options=OPTIONS)), Task(3), "cpu:0", "float32"
     )
     network.freeze(HEAD)
-    before = network.weights()
+    before = network.copy_weights()
     train(network)
-    after = network.weights()
-    mean = network.mean(before, after)
+    after = network.copy_weights()
+    mean = network.average_weights(before, after)
     for place, value in mean.items():
         if value.dtype.kind == "u":
             assert (value == before[place]).all()
         else:
             np.testing.assert_allclose(value, (before[place] + after[place]) / 2)
-    network.put_back(mean)
+    network.restore_weights(mean)
+
+
+def test_frozen_layers_do_not_change():
+    network = build_network(
+        resolve(build_config(options=OPTIONS)), Task(3), "cpu:0", "float32"
+    )
+    for above in ("block2", HEAD):
+        network.freeze(above)
+        before = network.trained.frozen_checksum()
+        train(network)
+        assert network.trained.frozen_checksum() == before
 
 
 def test_the_same_parts_come_out_for_the_same_freeze_point():

@@ -9,17 +9,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.training.test_candidates import scored
 from tests.training.test_finetune import weights_of
 from tlkit.backbones import registry
 from tlkit.backbones.graph import build_backbone
 from tlkit.backbones.weights.load import load_weights
+from tlkit.config import build_config, resolve
 from tlkit.errors import UsageError
 from tlkit.progress import Silent
 from tlkit.runs.result_dir import Run
 from tlkit.training import policy
-from tlkit.training.callbacks import Budget
+from tlkit.training.callbacks import Budget, EpochLines
 from tlkit.training.checkpoint import Checkpoint
 from tlkit.training.finetune import finetune, resume
+from tlkit.training.policy import select_tuned
 from tlkit.training.probe import fit_probe
 from tlkit.training.trainer import Trainer
 
@@ -34,7 +37,7 @@ PRETRAINED: dict[str, Any] = {
 def judged():
     """As if the validation side were large enough to judge by."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(policy, "LEAST_JUDGES", 1)
+        patch.setattr(policy, "LEAST_IMAGES", 1)
         yield
 
 
@@ -43,20 +46,20 @@ def found(prepared, tmp_path_factory):
     """A run that has found out by itself how deep to tune."""
     place = tmp_path_factory.mktemp("found") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(policy, "LEAST_JUDGES", 1)
+        patch.setattr(policy, "LEAST_IMAGES", 1)
         return finetune(prepared.directory, place, epochs=4, **PRETRAINED)
 
 
 def test_what_was_found_out_is_told_and_can_be_repeated(found, tmp_path):
     names = [one["name"] for one in found.info["candidates"]]
     # 36 images: 60 steps of 8 are 12 passes
-    assert names[:4] == ["probe", "head", "top", "top/2"]
+    assert names[:4] == ["probe", "head", "top", "top-averaged"]
     phases = found.config.train.phases
     assert phases.startswith("head:4@0.001,top:")
     assert Run.read(found.directory).config.train.phases == phases
     named = {one["name"]: one for one in found.info["candidates"]}
-    kept = min(named, key=lambda name: named[name]["tempered"])
-    assert found.info["kept"] == kept
+    kept = min(named, key=lambda name: named[name]["scaled_loss"])
+    assert found.info["selected"] == kept
     assert found.metrics()["loss"] == pytest.approx(named[kept]["loss"], abs=1e-4)
     again = finetune(recipe=found.directory / "config.yaml", out=tmp_path / "again")
     for a, b in zip(weights_of(found), weights_of(again), strict=True):
@@ -119,7 +122,7 @@ def test_the_probe_is_the_output_layer_when_nothing_beats_it(prepared, tmp_path)
     )  # fmt: skip
     losses = [one["loss"] for one in run.info["candidates"]]
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
-    assert run.info["choice"]["against"] in ("", "probe")
+    assert run.info["choice"]["baseline"] in ("", "probe")
 
 
 def test_a_head_that_is_not_linear_does_not_start_from_the_probe(prepared, tmp_path):
@@ -150,9 +153,8 @@ def test_no_time_no_tuning(judged, prepared, tmp_path):
         ({"phases": "probe", "augment": "strong"}, "augment, .*would do nothing"),
         ({"phases": "probe", "lr": 1e-3}, "would do nothing"),
         ({"phases": "probe", "probe": False}, "leaves nothing to train"),
-        ({"phases": "probe", "head": "gap,dense:4"}, "is not. Use --head gap"),
-        ({"phases": "deep/2:3"}, "are judged there anyway"),
-        ({"phases": "head/2:3", "monitor": "last"}, "ABOVE:EPOCHS"),
+        ({"phases": "probe", "head": "gap,dense:4"}, "is not"),
+        ({"phases": "deep:3", "average_weights": True}, "a candidate there anyway"),
         (
             {"phases": "head:3", "freeze_to": "stage1_block2"},
             "both decide what is frozen",
@@ -168,12 +170,9 @@ def test_no_time_no_tuning(judged, prepared, tmp_path):
         ),
     ],
 )
-def test_phases_that_cannot_be_meant(prepared, tmp_path, options, word):
+def test_phases_that_contradict_other_options(options, word):
     with pytest.raises(UsageError, match=word):
-        finetune(
-            prepared.directory, tmp_path / "run",
-            **{**PRETRAINED, **options},
-        )  # fmt: skip
+        resolve(build_config(options={**PRETRAINED, **options}))
 
 
 @pytest.fixture(scope="module")
@@ -185,12 +184,14 @@ def judged_by_folds(prepared, tmp_path_factory):
 
 def test_folds_of_the_training_side_judge_where_val_is_small(judged_by_folds, prepared):
     run = judged_by_folds
-    assert len(prepared.of("val")) < policy.LEAST_JUDGES
+    assert len(prepared.of("val")) < policy.LEAST_IMAGES
     held = {one["name"]: one for one in run.info["held_out"]}
-    assert list(held) == ["probe", "deep", "deep/2"]
-    least = min(held, key=lambda name: held[name]["tempered"])
-    chosen_by = run.info["choice"]["chosen_by"]
-    assert chosen_by.startswith("folds" if run.info["kept"] == least else "the default")
+    assert list(held) == ["probe", "deep", "deep-averaged"]
+    least = min(held, key=lambda name: held[name]["scaled_loss"])
+    chosen_by = run.info["choice"]["selected_by"]
+    assert chosen_by.startswith(
+        "folds" if run.info["selected"] == least else "the default"
+    )
     # Each image of the training side is held out once.
     mistakes = (1 - held["probe"]["accuracy"]) * len(prepared.of("train"))
     assert mistakes == pytest.approx(round(mistakes))
@@ -198,20 +199,32 @@ def test_folds_of_the_training_side_judge_where_val_is_small(judged_by_folds, pr
 
 
 @pytest.mark.parametrize("most", [{"steps": 6}, {"epochs": 2}], ids=str)
-def test_what_is_said_of_the_length_is_the_most_of_every_phase(
+def test_a_given_length_is_the_most_of_every_phase(
     prepared, tmp_path, monkeypatch, most
 ):
-    """29 images in batches of 8: 6 steps are 2 epochs, begun ones counted."""
-    monkeypatch.setattr(policy, "choose", lambda candidates, *_: candidates[1])
+    """29 images in batches of 8: 6 steps are an epoch of 4 and one of 2."""
+    monkeypatch.setattr(policy, "select_tuned", lambda candidates, *_: candidates[1])
+    taken = []
+    monkeypatch.setattr(
+        EpochLines, "on_train_batch_end", lambda self, batch, logs=None: taken.append(1)
+    )
     run = finetune(prepared.directory, tmp_path / "run", **PRETRAINED, **most)
-    assert str(run.config.train.phases).startswith("deep:2@")
+    # Three folds of 20 images, then the whole training split.
+    each = {"steps": 6, "epochs": 2 * 3}
+    last = {"steps": 6, "epochs": 2 * 4}
+    name = next(iter(most))
+    assert len(taken) == 3 * each[name] + last[name]
+    assert str(run.config.train.phases).startswith("deep:")
+    again = finetune(recipe=run.directory / "config.yaml", out=tmp_path / "again")
+    for a, b in zip(weights_of(run), weights_of(again), strict=True):
+        assert a.tobytes() == b.tobytes()
 
 
 @pytest.mark.parametrize("kept", [0, 1])
 def test_what_only_a_head_takes_is_told_of_where_folds_judge(
     prepared, tmp_path, monkeypatch, kept
 ):
-    monkeypatch.setattr(policy, "choose", lambda candidates, *_: candidates[kept])
+    monkeypatch.setattr(policy, "select_tuned", lambda candidates, *_: candidates[kept])
     warnings: list[str] = []
 
     class Listener(Silent):
@@ -236,7 +249,7 @@ def test_what_folds_have_chosen_is_repeated_to_the_byte(judged_by_folds, tmp_pat
     again = finetune(
         recipe=judged_by_folds.directory / "config.yaml", out=tmp_path / "again"
     )
-    assert again.info["kept"] == judged_by_folds.info["kept"]
+    assert again.info["selected"] == judged_by_folds.info["selected"]
     assert not again.info["held_out"]
     for a, b in zip(weights_of(judged_by_folds), weights_of(again), strict=True):
         assert a.tobytes() == b.tobytes()
@@ -254,7 +267,7 @@ def test_a_run_that_is_resumed_does_not_train_its_folds_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoint, "on_epoch_begin", dying, raising=False)
-        patch.setattr(policy, "choose", lambda candidates, *_: candidates[-1])
+        patch.setattr(policy, "select_tuned", lambda candidates, *_: candidates[-1])
         with pytest.raises(Stop):
             finetune(prepared.directory, tmp_path / "run", **PRETRAINED)
     trained = []
@@ -264,43 +277,44 @@ def test_a_run_that_is_resumed_does_not_train_its_folds_again(
             lambda self, epoch, logs=None: trained.append(str(self.directory)),
             raising=False,
         )  # fmt: skip
-        patch.setattr(policy, "choose", lambda candidates, *_: candidates[-1])
+        patch.setattr(policy, "select_tuned", lambda candidates, *_: candidates[-1])
         run = resume(tmp_path / "run")
     assert trained
     assert not any("folds" in place for place in trained)
-    assert run.info["kept"] == "deep/2"
+    assert run.info["selected"] == "deep-averaged"
     ours, theirs = ({c["name"]: c["loss"] for c in one.info["held_out"]}
                     for one in (run, judged_by_folds))  # fmt: skip
     assert ours == theirs
     assert not (run.directory / "folds").exists()
 
 
-@pytest.mark.parametrize("chosen", ["probe", "deep", "deep/2"])
+@pytest.mark.parametrize("chosen", ["probe", "deep", "deep-averaged"])
 def test_what_folds_choose_is_what_comes_out(prepared, tmp_path, monkeypatch, chosen):
-    def told(trainer, tune, least):
-        fold = trainer.beside(trainer.manifest, tmp_path / "fold", 9.0, Silent())
+    def told(trainer, tune):
+        fold = trainer.for_fold(trainer.manifest, tmp_path / "fold", 9.0, Silent())
         fold.probe()
         tune(fold)
-        trainer.network.put_back({})
+        trainer.network.restore_weights({})
         return [
             dataclasses.replace(
                 one,
-                tempered=float(one.name != chosen),
+                scaled_loss=float(one.name != chosen),
                 losses=np.full_like(one.losses, one.name != chosen),
             )
             for one in fold.candidates
         ]
 
-    monkeypatch.setattr(policy, "held_out", told)
+    monkeypatch.setattr(policy, "score_on_folds", told)
     run = finetune(prepared.directory, tmp_path / "run", **PRETRAINED)
-    assert run.info["kept"] == chosen
+    assert run.info["selected"] == chosen
     # 29 images in batches of 8: 32 times each is 116 steps, 12 times less than 60.
     if chosen != "probe":
         epochs = {one["name"]: one["epochs"] for one in run.info["candidates"]}
         assert epochs["deep"] * 4 == pytest.approx(116, abs=4)
         assert run.config.train.monitor == "last"
     phases = str(run.config.train.phases)
-    assert phases.startswith(f"{chosen}:" if chosen != "probe" else "probe")
+    assert phases.startswith("deep:" if chosen != "probe" else "probe")
+    assert run.config.train.average_weights == (chosen == "deep-averaged")
     again = finetune(recipe=run.directory / "config.yaml", out=tmp_path / "again")
     for a, b in zip(weights_of(run), weights_of(again), strict=True):
         assert a.tobytes() == b.tobytes()
@@ -308,12 +322,14 @@ def test_what_folds_choose_is_what_comes_out(prepared, tmp_path, monkeypatch, ch
 
 def test_too_few_for_folds_keep_the_mean(prepared, tmp_path, monkeypatch):
     """Half way between the probe's network and the tuned one, whatever val says."""
-    monkeypatch.setattr("tlkit.training.fold_selection.FOLDS", 1)
+    monkeypatch.setattr(policy, "FOLDS", 1)
     run = finetune(prepared.directory, tmp_path / "run", **PRETRAINED)
     names = [one["name"] for one in run.info["candidates"]]
-    assert names == ["probe", "deep", "deep/2"]
-    assert run.info["kept"] == "deep/2"
-    assert str(run.config.train.phases).startswith("deep/2:")
+    assert names == ["probe", "deep", "deep-averaged"]
+    assert run.info["selected"] == "deep-averaged"
+    assert str(run.config.train.phases).startswith("deep:")
+    assert run.config.train.average_weights
+    assert run.info["selected_weights"].startswith("the mean of the weights before")
     assert run.info["best_epoch"] == run.info["epochs"]
 
 
@@ -322,7 +338,7 @@ def test_a_probe_alone(prepared, tmp_path):
         prepared.directory, tmp_path / "run", phases="probe",
         **{**PRETRAINED, "batch": None, "views": None, "augment": None},
     )  # fmt: skip
-    assert run.info["kept"] == "probe"
+    assert run.info["selected"] == "probe"
     assert "epoch" not in run.metrics()["used_for_selection"]
     assert run.info["best_epoch"] == 0
     assert run.metrics()["n"] == len(prepared.of("val"))
@@ -373,7 +389,7 @@ def test_a_place_that_is_none_is_refused_before_anything_slow(
         )  # fmt: skip
 
 
-def test_a_run_whose_time_was_up_is_repeated_to_the_byte(
+def test_a_run_whose_time_was_up_records_the_epochs_it_has_done(
     prepared, tmp_path, monkeypatch
 ):
     """The clock stands still until the 14th step, and is then over."""
@@ -384,20 +400,107 @@ def test_a_run_whose_time_was_up_is_repeated_to_the_byte(
         steps += 1
 
     with monkeypatch.context() as patch:
-        patch.setattr(policy, "LEAST_JUDGES", 1)
+        patch.setattr(policy, "LEAST_IMAGES", 1)
         patch.setattr("tlkit.training.callbacks.EpochLines.on_train_batch_end", count)
         patch.setattr(Budget, "left", property(lambda _: 100.0 if steps < 14 else -1.0))
         run = finetune(prepared.directory, tmp_path / "run", **PRETRAINED)
-    assert "#" in str(run.config.train.phases)
+    assert steps == 15
+    # 4 steps an epoch: the fourth is begun.
+    assert run.info["epochs"] == 4
+    assert run.config.train.phases == "head:4@0.001"
     again = finetune(recipe=run.directory / "config.yaml", out=tmp_path / "again")
-    assert again.info["kept"] == run.info["kept"]
-    for a, b in zip(weights_of(run), weights_of(again), strict=True):
-        assert a.tobytes() == b.tobytes()
+    assert again.info["epochs"] == 4
+
+
+def test_two_phases_of_one_kind(prepared, tmp_path):
+    run = finetune(
+        prepared.directory, tmp_path / "run", phases="top:2,top:3@1e-3", **PRETRAINED
+    )
+    names = [one["name"] for one in run.info["candidates"]]
+    assert names == ["probe", "top", "top-averaged", "top-2", "top-2-averaged"]
+    history = pd.read_csv(run.directory / "history.csv")
+    assert history["phase"].tolist() == ["top"] * 2 + ["top-2"] * 3
+
+
+def test_what_cannot_be_tuned_is_not_tried(judged, prepared, tmp_path, monkeypatch):
+    """As of a cut so low that the backbone comes apart nowhere below it."""
+
+    def nowhere(backbone, above):
+        raise UsageError("it comes apart nowhere between")
+
+    monkeypatch.setattr(policy, "freeze_point", nowhere)
+    notes: list[str] = []
+
+    class Listener(Silent):
+        def note(self, message: str) -> None:
+            notes.append(message)
+
+    run = finetune(
+        prepared.directory, tmp_path / "run", epochs=1, progress=Listener(),
+        **PRETRAINED,
+    )  # fmt: skip
+    assert [one["name"] for one in run.info["candidates"]] == ["probe", "head"]
+    assert sum("comes apart nowhere" in note for note in notes) == 2
 
 
 def test_a_mean_needs_something_before_it(prepared, tmp_path):
     with pytest.raises(UsageError, match="no trained network before it"):
         finetune(
-            prepared.directory, tmp_path / "run", phases="deep/2:1",
-            probe=False, monitor="last", **PRETRAINED,
+            prepared.directory, tmp_path / "run", phases="deep:1", probe=False,
+            monitor="last", average_weights=True, **PRETRAINED,
         )  # fmt: skip
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.said.append(message)
+
+
+def with_losses(name, *losses):
+    found = np.array(losses)
+    return dataclasses.replace(
+        scored(name, 0.9, 0.8, 0.7, 0.6), losses=found, scaled_loss=float(found.mean())
+    )
+
+
+PROBE = with_losses("probe", 0.1, 0.1, 0.1, 0.1)
+# Behind the probe by 0.2 with a standard error of 0.1; by 0.075 with 0.175.
+WORSE = with_losses("deep", 0.2, 0.2, 0.2, 0.6)
+HARDLY = with_losses("deep", 0.0, 0.0, 0.0, 0.7)
+BETTER = with_losses("deep", 0.1, 0.1, 0.1, 0.0)
+# Ahead of WORSE by 0.25 with 0.12; of HARDLY by 0.125 with 0.1931.
+MEAN = with_losses("deep-averaged", 0.1, 0.1, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "kept", "said"),
+    [
+        ([PROBE, WORSE], "probe", []),
+        ([PROBE, HARDLY], "deep", ["probe is better", "0.0750 ± 0.1750"]),
+        ([PROBE, BETTER, HARDLY], "deep", []),
+        ([PROBE, WORSE, MEAN], "deep-averaged", []),
+        ([PROBE, HARDLY, MEAN], "deep", ["deep-averaged is better", "0.1250 ± 0.1931"]),
+        ([PROBE], "probe", []),
+    ],
+)
+def test_what_has_changed_less_has_to_be_ahead_by_more_than_chance(
+    held_out, kept, said
+):
+    told = Notes()
+    assert select_tuned(held_out, "val_loss", told).name == kept
+    assert len(told.said) == bool(said)
+    for part in said:
+        assert part in told.said[0]
+
+
+def test_a_probe_that_is_ahead_in_accuracy_only():
+    """Right once more, but with more loss: that is no gain, and none is claimed."""
+    held = [dataclasses.replace(PROBE, accuracy=1.0),
+            dataclasses.replace(BETTER, accuracy=0.75)]  # fmt: skip
+    told = Notes()
+    assert select_tuned(held, "val_accuracy", told).name == "deep"
+    assert "gain in temperature-scaled log loss, -0.0250" in told.said[0]
+    assert "not significant" in told.said[0]

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from tlkit.errors import RunError, UsageError
-from tlkit.training.splits import inner_rounds, outer_rounds
+from tlkit.training.splits import inner_folds, outer_folds
 
 
 def in_groups(manifest, size):
@@ -27,7 +27,7 @@ def ids(manifest, side):
 def test_every_image_is_tested_once_a_repeat_and_the_test_side_never(prepared):
     manifest = in_groups(prepared, 2)
     pool = ids(manifest, "train") | ids(manifest, "val")
-    rounds = outer_rounds(manifest, 3, 2, seed=5)
+    rounds = outer_folds(manifest, 3, 2, seed=5)
     assert [(r.repeat, r.fold) for r in rounds] == [
         (1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3),
     ]  # fmt: skip
@@ -52,14 +52,14 @@ def test_every_image_is_tested_once_a_repeat_and_the_test_side_never(prepared):
 def test_as_large_a_share_chooses_the_epoch_as_in_the_data_set(prepared):
     # Of 36 images 6 choose; so do a sixth of 24, 8 a class: 1 of each.
     assert (len(prepared.of("train")), len(prepared.of("val"))) == (30, 6)
-    for one in outer_rounds(prepared, 3, 1, seed=0):
+    for one in outer_folds(prepared, 3, 1, seed=0):
         assert len(one.manifest.of("test")) == 12
         assert len(one.manifest.of("val")) == 3
 
 
 def test_inner_folds_leave_validation_and_test_alone(prepared):
     train = ids(prepared, "train")
-    rounds = inner_rounds(prepared, 5, seed=0)
+    rounds = inner_folds(prepared, 5, seed=0)
     held = [ids(one.manifest, "val") for one in rounds]
     assert sum(map(len, held)) == 30
     assert set.union(*held) == train
@@ -69,15 +69,15 @@ def test_inner_folds_leave_validation_and_test_alone(prepared):
 
 
 def test_the_same_seed_draws_the_same(prepared):
-    first, again = (outer_rounds(prepared, 3, 1, seed=7) for _ in range(2))
-    other = outer_rounds(prepared, 3, 1, seed=8)
+    first, again = (outer_folds(prepared, 3, 1, seed=7) for _ in range(2))
+    other = outer_folds(prepared, 3, 1, seed=8)
     assert [r.manifest.examples for r in first] == [r.manifest.examples for r in again]
     assert [r.manifest.examples for r in first] != [r.manifest.examples for r in other]
 
 
 def test_what_cannot_be_drawn_is_an_error(prepared):
     with pytest.raises(UsageError, match="2 to 12 folds"):
-        outer_rounds(prepared, 13, 1, seed=0)
+        outer_folds(prepared, 13, 1, seed=0)
     few = prepared.of("val")[:0] + tuple(
         e for label in prepared.labels
         for e in [x for x in prepared.examples if x.label == label][:2]
@@ -87,9 +87,9 @@ def test_what_cannot_be_drawn_is_an_error(prepared):
         for i, e in enumerate(few)
     )
     with pytest.raises(UsageError, match="too little to choose the epoch by"):
-        outer_rounds(dataclasses.replace(prepared, examples=few), 2, 1, seed=0)
+        outer_folds(dataclasses.replace(prepared, examples=few), 2, 1, seed=0)
     several = dataclasses.replace(prepared, info={**prepared.info, "multi_label": True})
     with pytest.raises(RunError, match="several labels"):
-        outer_rounds(several, 2, 1, seed=0)
+        outer_folds(several, 2, 1, seed=0)
     with pytest.raises(RunError, match="several labels"):
-        inner_rounds(several, 2, seed=0)
+        inner_folds(several, 2, seed=0)

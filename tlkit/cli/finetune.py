@@ -68,9 +68,10 @@ def finetune(
                 progress=progress,
                 **chosen,
             )
-    best, epochs = run.info["best_epoch"], run.info["epochs"]
-    selected = f"Kept epoch {best} of {epochs}" if best else "Kept the linear probe"
     early = " (stopped early)" if run.info["stopped_early"] else ""
-    print_line(f"{selected}{early}, {run.info['seconds']['total']:.0f} s in all")
+    seconds = run.info["seconds"]["total"]
+    print_line(
+        f"Selected {run.info['selected_weights']}{early}, {seconds:.0f} s in all"
+    )
     print_score(run.metrics())
     next_step("tlkit", "evaluate", run.directory)

@@ -184,7 +184,11 @@ def _conflicts(config: Config) -> Iterator[str]:
             warmup=train.warmup or 0.0,
         ),
         lambda: phases.check(
-            train.phases, epochs=train.epochs, steps=train.steps, monitor=train.monitor
+            train.phases,
+            epochs=train.epochs,
+            steps=train.steps,
+            average_weights=train.average_weights,
+            monitor=train.monitor,
         ),
     )
     for check in checks:

@@ -169,7 +169,8 @@ class TrainConfig:
         bounds=(1, 100_000), scope=STEPS | COURSE
     )
     steps: int | None = option(
-        None, "Most batches to train on, instead of epochs.", bounds=(1, 10_000_000),
+        None, "Number of batches to train on, instead of epochs; of several phases, "
+        "the most of each.", bounds=(1, 10_000_000),
         scope=STEPS | COURSE
     )
     label_smoothing: float | None = option(
@@ -183,6 +184,11 @@ class TrainConfig:
     ema: float | None = option(
         None, "Evaluate and keep a running mean of the weights, with this momentum, "
         "such as 0.99.", bounds=(0.5, 0.9999), scope=STEPS | COURSE
+    )
+    average_weights: bool = option(
+        False, "With --monitor last, end a phase that tunes pretrained layers with the "
+        "mean of the weights before and after it.", usual="no-average-weights",
+        scope=STEPS | COURSE
     )
     monitor: str = option(
         "val_loss", "Selects the epoch to keep. For several labels, val_accuracy is "

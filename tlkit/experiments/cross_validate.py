@@ -37,7 +37,7 @@ from tlkit.training.auto_cut import with_cut
 from tlkit.training.finetune import check_splits, free_place
 from tlkit.training.fit_fold import fit_fold
 from tlkit.training.network import Network, build_network
-from tlkit.training.splits import Round, outer_rounds
+from tlkit.training.splits import CVFold, outer_folds
 
 FOLDS = 5
 WORK = "work"
@@ -120,7 +120,7 @@ def cross_validate(
     repeats = 1 if repeats is None else repeats
     if repeats < 1:
         raise UsageError(f"repeats must be 1 or more, got {repeats}.")
-    splits = outer_rounds(manifest, folds, repeats, seed=config.train.seed)
+    splits = outer_folds(manifest, folds, repeats, seed=config.train.seed)
     place = Path(out) if out is not None else free_place(config, "folds")
     with CVResult.create(place, overwrite=overwrite, progress=progress) as directory:
         found = CVResult.begin(
@@ -157,7 +157,7 @@ def _resume(
         _write_metrics(found, other)
         return found
     manifest = found.manifest(data)
-    splits = outer_rounds(
+    splits = outer_folds(
         manifest,
         found.info["folds"],
         found.info["repeats"],
@@ -169,7 +169,7 @@ def _resume(
 def _work(
     found: CVResult,
     manifest: Manifest,
-    splits: Sequence[Round],
+    splits: Sequence[CVFold],
     baseline: CVResult | None,
     progress: Progress,
 ) -> CVResult:
@@ -194,7 +194,7 @@ def _write_metrics(found: CVResult, baseline: CVResult | None) -> None:
 
 
 def _train(
-    found: CVResult, manifest: Manifest, splits: Sequence[Round], progress: Progress
+    found: CVResult, manifest: Manifest, splits: Sequence[CVFold], progress: Progress
 ) -> CVResult:
     config = found.config
     if config.train.cache:
@@ -229,7 +229,7 @@ def _train(
 
 
 def _describe(
-    manifest: Manifest, splits: Sequence[Round], config: Config, progress: Progress
+    manifest: Manifest, splits: Sequence[CVFold], config: Config, progress: Progress
 ) -> None:
     tested = len(manifest.of("test"))
     unused = f"; the {tested} of the test split are not used" if tested else ""

@@ -22,7 +22,7 @@ from tlkit.metrics.bootstrap import Bootstrap
 from tlkit.metrics.intervals import accuracy, spread
 from tlkit.metrics.multiclass import measure
 from tlkit.runs.result_dir import ResultDir
-from tlkit.training.splits import Round
+from tlkit.training.splits import CVFold
 
 PREDICTIONS = "oof_predictions.csv"
 SAVED_METRICS = ("n", "accuracy", "macro_f1", "loss")
@@ -84,7 +84,7 @@ class CVResult(ResultDir):
         """
         return table["label"].map(self.labels.index).to_numpy(int)
 
-    def add(self, split: Round, probabilities: np.ndarray, **more: Any) -> CVResult:
+    def add(self, split: CVFold, probabilities: np.ndarray, **more: Any) -> CVResult:
         """Record the predictions float32 [N, n] of a split, and more about it."""
         examples = split.manifest.of("test")
         table = pd.DataFrame(

@@ -38,7 +38,7 @@ from tlkit.reports import plots
 from tlkit.tasks.task import Task
 from tlkit.training.augmentation_check import decide
 from tlkit.training.auto_cut import with_cut
-from tlkit.training.data import build_feed
+from tlkit.training.data import build_pipeline
 from tlkit.training.finetune import check_labels, check_splits
 from tlkit.training.fit import close, compile_model
 from tlkit.training.network import build_network
@@ -204,23 +204,16 @@ def _measure(
         task = Task(len(manifest.labels), manifest.multi_label)
         network = build_network(config, task, device, policy)
         config, _ = decide(config, manifest, network.reference, progress=progress)
-        feed = build_feed(
-            config,
-            manifest,
-            network.trained,
-            network.reference,
-            device=device,
-            progress=progress,
-        )
-        compile_model(feed, config.train, device)
-        stream = feed.training(0)
+        pipeline = build_pipeline(config, manifest, network, progress)
+        compile_model(pipeline, config.train, device)
+        stream = pipeline.training(0)
         rates, losses = [], []
         planned = np.geomspace(LOWEST, HIGHEST, STEPS).tolist()
         try:
             for rate in track(planned, progress, "Trying learning rates", STEPS):
-                feed.model.optimizer.learning_rate = rate
-                feed.model.reset_metrics()
-                logs = feed.model.train_on_batch(*next(stream), return_dict=True)
+                pipeline.model.optimizer.learning_rate = rate
+                pipeline.model.reset_metrics()
+                logs = pipeline.model.train_on_batch(*next(stream), return_dict=True)
                 loss = float(logs["loss"])
                 if not math.isfinite(loss):
                     break

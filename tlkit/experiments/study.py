@@ -31,7 +31,7 @@ from tlkit.tasks.task import Task
 from tlkit.training.augmentation_check import decide
 from tlkit.training.fit_fold import fit_fold
 from tlkit.training.network import build_network
-from tlkit.training.splits import Round, inner_rounds
+from tlkit.training.splits import CVFold, inner_folds
 
 JOURNAL = "trials.log"
 FOLDS = 5
@@ -202,11 +202,11 @@ def _drop_partial_line(path: Path) -> None:
         path.write_bytes(text[: text.rindex(b"\n") + 1])
 
 
-def _splits(manifest: Manifest, folds: int | None, seed: int) -> list[Round]:
+def _splits(manifest: Manifest, folds: int | None, seed: int) -> list[CVFold]:
     examples = manifest.of("train")
     groups = np.array([example.group for example in examples])
     most = most_folds(manifest.targets(examples), groups)
-    return inner_rounds(manifest, folds or max(2, min(FOLDS, most)), seed=seed)
+    return inner_folds(manifest, folds or max(2, min(FOLDS, most)), seed=seed)
 
 
 def _with_hflip(
@@ -231,7 +231,7 @@ def _try(
     study: optuna.Study,
     trial: optuna.Trial,
     settings: Settings,
-    splits: Sequence[Round],
+    splits: Sequence[CVFold],
     work: Path,
     until: float,
     progress: Progress,
@@ -265,7 +265,7 @@ def _try(
 def run_trial(
     trial: optuna.Trial,
     config: Config,
-    splits: Sequence[Round],
+    splits: Sequence[CVFold],
     work: Path,
     *,
     until: float,
@@ -287,7 +287,9 @@ def run_trial(
                 progress=Quiet(progress, f"Fold {fold + 1} of {len(splits)}: "),
                 callbacks=[Deadline(until)],
             ).selected
-            scores.append(Scores(selected.tempered, selected.loss, selected.accuracy))
+            scores.append(
+                Scores(selected.scaled_loss, selected.loss, selected.accuracy)
+            )
             trial.report(getattr(scores[-1], objective_of(config)), fold)
             if fold + 1 < len(splits) and trial.should_prune():
                 raise optuna.TrialPruned

@@ -1,4 +1,4 @@
-"""What this machine has for tlkit: versions, devices, caches, weights."""
+"""The examination of a machine: versions, devices, caches and weights."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tlkit.features.cache import contents
 from tlkit.runs import result_dir
 from tlkit.workers import cpu_count
 
-# Where Keras publishes its weights; only a connection is opened, nothing is fetched.
+# The host of Keras' weights; only a connection is opened, nothing is downloaded.
 WEIGHTS_HOST = ("storage.googleapis.com", 443)
 CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd")
-# What tlkit can do without, and what that means.
+# Packages that are optional, and the effect of their lack.
 OPTIONAL = {
     "openvino": "Keras computes the frozen layers instead, more slowly; pip install "
     "openvino where it has a wheel for this system.",
@@ -34,7 +34,7 @@ LEAST_FREE_GB = 2.0
 
 @dataclass(frozen=True)
 class Check:
-    """One finding; `needed` where tlkit cannot work if it is not `fine`."""
+    """One finding; without a `needed` one that is `fine`, tlkit does not work."""
 
     name: str
     found: str
@@ -44,10 +44,10 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Look at this machine.
+    """Examine this machine.
 
     Returns:
-        The findings, in the order in which one would read them.
+        The findings, in reading order.
     """
     return [
         *_packages(),
@@ -114,12 +114,10 @@ def _disk(folder: Path, name: str) -> Check:
 
 def _features() -> Check:
     root = cache.cache_root()
-    wrong = cache.fault(root)
-    if wrong:
-        advice = (
-            "Runs go on without it. Mend that, or set TLKIT_CACHE to another folder."
-        )
-        return Check("Feature cache", wrong, False, advice)
+    fault = cache.fault(root)
+    if fault:
+        advice = "Runs work without it. Fix that, or set TLKIT_CACHE to another folder."
+        return Check("Feature cache", fault, False, advice)
     held = sum(content.bytes for content in contents(root))
     most = cache.cap_bytes() / 1e9
     return Check("Feature cache", f"{held / 1e9:.2f} GB of at most {most:g} in {root}")

@@ -1,7 +1,6 @@
-"""A backbone that an earlier run has trained in, the images it must not judge by out.
+"""Leakage from an earlier run: images that a custom backbone was trained on.
 
-A network answers images that it was trained on too well, also when only a new head is
-trained on it.
+Predictions of such images are too good, even if only a new head is trained.
 """
 
 from __future__ import annotations
@@ -14,83 +13,81 @@ from tlkit.errors import TlkitError, UsageError
 from tlkit.progress import Progress
 from tlkit.runs.result_dir import Run
 
-TRAINED, DECIDED = ("train",), ("train", "val")
+TRAINED, USED = ("train",), ("train", "val")
 
 
-def check_sides(manifest: Manifest, backbone: str, progress: Progress) -> None:
-    """Refuse sides that a backbone has been trained on elsewhere.
+def check_splits(manifest: Manifest, backbone: str, progress: Progress) -> None:
+    """Refuse splits that a backbone was trained or selected on.
 
     Args:
-        manifest: A data set with sides.
+        manifest: A data set with splits.
         backbone: As in the configuration.
-        progress: Told if images of the training side are known, or nothing can be
-            told.
+        progress: Receives a warning if training images are known, or if the earlier
+            data set cannot be read.
 
     Raises:
-        UsageError: Images of the validation side have trained it, or images of the
-            test side trained it or chose anything of it.
+        UsageError: The backbone was trained on validation images, or trained or
+            selected on test images.
     """
     earlier = _earlier(backbone, progress)
     if earlier is None:
         return
     _refuse(manifest.of("val"), earlier, TRAINED, backbone)
-    _refuse(manifest.of("test"), earlier, DECIDED, backbone)
-    if known := _known(manifest.of("train"), earlier, DECIDED):
+    _refuse(manifest.of("test"), earlier, USED, backbone)
+    if known := _known(manifest.of("train"), earlier, USED):
         progress.warn(
-            f"{known} images of the training side have trained or chosen {backbone} "
-            "before: what cross-validation says of them here is too good"
+            f"{backbone} was trained or selected on {known} images of the training "
+            "split before: cross-validation here is too optimistic"
         )
 
 
 def check_folds(examples: Sequence[Example], backbone: str, progress: Progress) -> None:
-    """Refuse images to be held out that a backbone knows.
+    """Refuse images to be held out that a backbone was trained or selected on.
 
     Args:
         examples: All that folds will hold out.
         backbone: As in the configuration.
-        progress: Told if nothing can be told.
+        progress: Receives a warning if the earlier data set cannot be read.
 
     Raises:
-        UsageError: Some have trained it or chosen anything of it.
+        UsageError: Some of the images are known.
     """
     earlier = _earlier(backbone, progress)
     if earlier is not None:
-        _refuse(examples, earlier, DECIDED, backbone)
+        _refuse(examples, earlier, USED, backbone)
 
 
 def _earlier(backbone: str, progress: Progress) -> Manifest | None:
-    """What the run has learned from that a backbone's file lies in, if it does."""
+    """Read the data set of the run that a backbone file belongs to, if any."""
     place = Path(backbone).parent
-    if not (backbone.endswith(".keras") and (place / "run.json").is_file()):
+    if not (backbone.endswith(".keras") and (place / Run.MARKER).is_file()):
         return None
     try:
         return Run.read(place, finished=False).manifest()
     except TlkitError as error:
         progress.warn(
-            f"{backbone} is of an earlier run, and whether that has seen images that "
-            f"are scored here cannot be told: {error.message}"
+            f"{backbone} is from an earlier run, and whether that used images that are "
+            f"scored here cannot be determined: {error.message}"
         )
         return None
 
 
 def _known(
-    examples: Sequence[Example], earlier: Manifest, sides: tuple[str, ...]
+    examples: Sequence[Example], earlier: Manifest, splits: tuple[str, ...]
 ) -> int:
-    seen = {one.sha256 for side in sides for one in earlier.of(side)}
-    return sum(one.sha256 in seen for one in examples)
+    known = {one.sha256 for split in splits for one in earlier.of(split)}
+    return sum(one.sha256 in known for one in examples)
 
 
 def _refuse(
     examples: Sequence[Example],
     earlier: Manifest,
-    sides: tuple[str, ...],
+    splits: tuple[str, ...],
     backbone: str,
 ) -> None:
-    known = _known(examples, earlier, sides)
-    if known:
+    if known := _known(examples, earlier, splits):
         raise UsageError(
-            f"{known} of {len(examples)} images that would be scored have trained or "
-            f"chosen the backbone {backbone}: the score would be far too good.",
-            hint="Use the backbone that run began with, or images that it has not "
-            "seen.",
+            f"The backbone {backbone} was trained or selected on {known} of the "
+            f"{len(examples)} images to be scored: the score would be far too good.",
+            hint="Use the backbone that run began with, or images it has not used.",
         )

@@ -10,7 +10,7 @@ import platform
 import shlex
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -99,7 +99,7 @@ class ResultDir:
             raise RunError(
                 f"{directory / LABELS} is not the one this was trained with: "
                 f"expected {info['labels']}, found {list(found.labels)}.",
-                hint="Restore it: in another order, all class names would be wrong.",
+                hint="Restore it: the order of the class names matters.",
             )
         if finished and found.state != "finished":
             raise RunError(
@@ -142,15 +142,28 @@ class ResultDir:
         Raises:
             UsageError: It exists and must not be replaced, or cannot be made.
         """
-        with run_place(
-            path,
-            overwrite=overwrite,
-            progress=progress,
-            marker=cls.MARKER,
-            what=cls.KIND,
-            resumable=cls.is_resumable,
-        ) as place:
-            yield place
+        old: Path | None = None
+        if files.is_taken(path):
+            files.refuse_existing(
+                path, marker=cls.MARKER, overwrite=overwrite, what=cls.KIND
+            )
+            old = files.aside(path)
+            path.replace(old)
+        try:
+            files.make_directory(path)
+            yield path
+        except BaseException:
+            if not cls.is_resumable(path):
+                shutil.rmtree(path, ignore_errors=True)
+                if old:
+                    old.replace(path)
+            elif old:
+                kept = path.with_name(f"{path.name}{old.suffix}.previous")
+                old.replace(kept)
+                progress.note(f"The earlier {cls.KIND} is kept in {kept}")
+            raise
+        if old:
+            shutil.rmtree(old, ignore_errors=True)
 
     @classmethod
     def is_resumable(cls, directory: Path) -> bool:
@@ -172,7 +185,24 @@ class ResultDir:
         Returns:
             The directory, in state "training".
         """
-        known = settle_in(directory, config, manifest)
+        files.write_text(directory / CONFIG, config.to_yaml())
+        text = "".join(f"{label}\n" for label in manifest.labels)
+        files.write_text(directory / LABELS, text)
+        counts = {split: len(manifest.of(split)) for split in ("train", "val", "test")}
+        known = {
+            "state": "training",
+            "seed": config.train.seed,
+            "labels": list(manifest.labels),
+            "data": {
+                "directory": str(manifest.directory.resolve()),
+                "checksum": manifest.checksum,
+                "images": counts,
+                "multi_label": manifest.multi_label,
+                "crops": any(example.box for example in manifest.examples),
+            },
+            "versions": versions(),
+            "seconds": {},
+        }
         return cls(directory, config, manifest.labels, {}).update(**known, **more)
 
     @contextlib.contextmanager
@@ -202,7 +232,7 @@ class ResultDir:
         self._record_state("finished")
 
     def _record_state(self, state: str) -> None:
-        """Write a state beside what the work has recorded in the meantime."""
+        """Add the state to what the work has recorded in the meantime."""
         type(self).read(self.directory, finished=False).update(state=state)
 
     def update(self, **values: Any) -> Self:
@@ -233,7 +263,7 @@ class ResultDir:
 
     @property
     def state(self) -> str:
-        """State of the run: "training", "interrupted", "failed" or "finished"."""
+        """The state of the work: "training", "interrupted", "failed" or "finished"."""
         return str(self.info["state"])
 
     @property
@@ -372,61 +402,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[package] = "not installed"
     return found
-
-
-@contextlib.contextmanager
-def run_place(
-    path: Path,
-    *,
-    overwrite: bool,
-    progress: Progress,
-    marker: str,
-    what: str,
-    resumable: Callable[[Path], bool],
-) -> Iterator[Path]:
-    """Make a directory as `ResultDir.create` does."""
-    old: Path | None = None
-    if files.is_taken(path):
-        files.refuse_existing(path, marker=marker, overwrite=overwrite, what=what)
-        old = files.aside(path)
-        path.replace(old)
-    try:
-        files.make_directory(path)
-        yield path
-    except BaseException:
-        if not resumable(path):
-            shutil.rmtree(path, ignore_errors=True)
-            if old:
-                old.replace(path)
-        elif old:
-            kept = path.with_name(f"{path.name}{old.suffix}.previous")
-            old.replace(kept)
-            progress.note(f"The earlier {what} is kept in {kept}")
-        raise
-    if old:
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def settle_in(directory: Path, config: Config, manifest: Manifest) -> dict[str, Any]:
-    """Write the settings and the class order, as `ResultDir.begin` does."""
-    files.write_text(directory / CONFIG, config.to_yaml())
-    labels = "".join(f"{label}\n" for label in manifest.labels)
-    files.write_text(directory / LABELS, labels)
-    counts = {split: len(manifest.of(split)) for split in ("train", "val", "test")}
-    return {
-        "state": "training",
-        "seed": config.train.seed,
-        "labels": list(manifest.labels),
-        "data": {
-            "directory": str(manifest.directory.resolve()),
-            "checksum": manifest.checksum,
-            "images": counts,
-            "multi_label": manifest.multi_label,
-            "crops": any(example.box for example in manifest.examples),
-        },
-        "versions": versions(),
-        "seconds": {},
-    }
-
-
-MARKER, begin = Run.MARKER, Run.begin

@@ -1,9 +1,8 @@
 """The decision whether horizontally flipped images keep their class.
 
-Photos may be flipped; writing, digits, arrows and hands may not. Class names tell some
-of it. For the rest, a linear probe learns from the images as they are and answers for
-others of them, both as they are and flipped: where flipping changes no answer, it is
-right as often on both.
+Photos may be flipped; writing, digits, arrows and hands may not. Class names decide
+some cases. For the rest, a linear probe is fitted on plain images and predicts other
+images, both plain and flipped: where flips do no harm, it is correct as often on both.
 """
 
 from __future__ import annotations
@@ -19,68 +18,45 @@ from sklearn.linear_model import RidgeClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tlkit import files
 from tlkit.config import Config, inputs_without_flips
 from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.splitting.folds import most_folds, stratified_folds
 from tlkit.features.flip_features import flip_features, sample
 from tlkit.model.classifier import Classifier
 from tlkit.progress import Progress
-from tlkit.runs.result_dir import Run
 
 FOLDS = 5
-# How seldom the test may be wrong about data that flipping does nothing to.
+# The rate of false alarms on data that flips do no harm to.
 LEVEL = 0.01
 SEVERAL = (
-    "Images of several labels are not tried out, and photos may be flipped; "
+    "Images of several labels are not tested, and photos may be flipped; set "
     "--no-hflip for writing, arrows and the like."
 )
-# Strengths of the probe's regularisation, in features: it chooses among them.
+TOO_FEW = (
+    "There are too few images to test, and photos may be flipped; set --no-hflip for "
+    "writing, arrows and the like."
+)
+# A test of predictions sees harm only where flips change these.
+BOTH_WAYS = (
+    "A class that is recognized both ways may still be wrong when flipped, as writing "
+    "is: set --no-hflip then."
+)
+# Regularization strengths of the probe, in numbers of features.
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)
-SIDES = {"left": "right", "right": "left", "l": "r", "r": "l"}
+MIRRORED_WORDS = {"left": "right", "right": "left", "l": "r", "r": "l"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """The verdict on horizontal flips, with its reason.
+    """The verdict on horizontal flips, with a sentence for the user.
 
-    Attributes:
-        harmless: Whether a flipped image still belongs to its class.
-        reason: A sentence for the user.
-        numbers: What was measured: images, folds, accuracy and flipped_accuracy of
-            the probe, lost and gained answers, p; empty where names decided.
+    `numbers` has the images and folds, accuracy and flipped_accuracy of the probe, the
+    lost and gained predictions, p, and per_class; it is empty where names decided.
     """
 
     harmless: bool
     reason: str
     numbers: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-
-def settle(
-    run: Run,
-    manifest: Manifest,
-    reference: Classifier,
-    *,
-    progress: Progress,
-) -> Run:
-    """Decide for a run, unless that was done already, and put it on record.
-
-    Args:
-        run: The run.
-        manifest: The data set; only its training side is looked at.
-        reference: The network in float32.
-        progress: Told of the decision and its reason.
-
-    Returns:
-        The run with its configuration as decided, written to config.yaml, and the
-        verdict in run.json.
-    """
-    config, verdict = decide(run.config, manifest, reference, progress=progress)
-    if verdict is None:
-        return run
-    files.write_text(run.directory / "config.yaml", config.to_yaml())
-    run = dataclasses.replace(run, config=config)
-    return run.update(hflip=dataclasses.asdict(verdict))
 
 
 def decide(
@@ -90,17 +66,17 @@ def decide(
     *,
     progress: Progress,
 ) -> tuple[Config, Verdict | None]:
-    """Find out whether horizontal flips are right, unless that is said already.
+    """Decide about horizontal flips, where the configuration leaves that open.
 
     Args:
         config: Resolved.
-        manifest: The data set; only its training side is looked at.
+        manifest: The data set; only its training split is used.
         reference: The network in float32.
-        progress: Told of the decision and its reason.
+        progress: Receives the decision and its reason.
 
     Returns:
-        The configuration with `hflip` and augmentation as decided, and why; None
-        where there was nothing to decide.
+        The configuration with `hflip` and augmentation as decided, and the verdict;
+        None where the configuration says it.
     """
     inputs = config.inputs
     if inputs.hflip is not None:
@@ -112,9 +88,10 @@ def decide(
         chosen = sample(manifest, config.train.seed)
         groups = np.array([example.group for example in chosen])
         rows = flip_features(config, manifest, chosen, reference, progress)
-        verdict = judge_rows(*rows, manifest.targets(chosen), groups)
-    said = "yes" if verdict.harmless else "no"
-    progress.note(f"Horizontal flips: {said}. {verdict.reason}")
+        targets = manifest.targets(chosen)
+        verdict = judge_features(*rows, targets, groups, manifest.labels)
+    answer = "yes" if verdict.harmless else "no"
+    progress.note(f"Horizontal flips: {answer}. {verdict.reason}")
     decided = dataclasses.replace(inputs, hflip=True)
     if not verdict.harmless:
         decided = inputs_without_flips(inputs)
@@ -122,10 +99,10 @@ def decide(
 
 
 def judge_names(labels: Sequence[str]) -> Verdict | None:
-    """What the class names say."""
+    """Return a verdict where the class names allow one."""
     words = {tuple(_words(label)): label for label in labels}
     for parts, label in words.items():
-        other = words.get(tuple(SIDES.get(part, part) for part in parts))
+        other = words.get(tuple(MIRRORED_WORDS.get(part, part) for part in parts))
         if other is not None and other != label:
             return Verdict(False, f"{label!r} flipped would be {other!r}.")
     if len(labels) >= 3:
@@ -134,66 +111,80 @@ def judge_names(labels: Sequence[str]) -> Verdict | None:
                 return Verdict(
                     False,
                     f"All classes are named by {what}, so the images are taken for "
-                    "writing; --hflip if they are not.",
+                    "writing; set --hflip if they are not.",
                 )
     return None
 
 
-def judge_rows(
-    plain: np.ndarray, flipped: np.ndarray, targets: np.ndarray, groups: np.ndarray
+def judge_features(
+    plain: np.ndarray,
+    flipped: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    labels: Sequence[str],
 ) -> Verdict:
-    """What a probe that learns from plain images says of flipped ones.
+    """Return a verdict by the predictions of a probe for plain and flipped images.
 
-    Each image is answered for by a linear probe that has seen neither it nor others
-    of its group, once plain and once flipped. Harm is a flipped image that is
-    wrong where the plain one was right, more often than the reverse (McNemar's exact
-    test, one-sided).
-
-    Args:
-        plain: float32 [N, C], features.
-        flipped: float32 [N, C], of the flipped images.
-        targets: int [N], the class of each.
-        groups: [N], what must not be parted.
+    Features are float32 [N, C], targets int [N], groups [N]. No probe has seen the
+    image or its group. Harm is a loss (plain correct, flipped incorrect) that is more
+    frequent than the reverse, by McNemar's exact test, one-sided.
 
     Returns:
         The verdict; harmless where nothing speaks against it.
     """
     folds = min(FOLDS, most_folds(targets, groups))
     if folds < 2 or len(np.unique(targets)) < 2:
-        return Verdict(
-            True,
-            "There are too few images to find out, and photos may be flipped; "
-            "--no-hflip for writing, arrows and the like.",
-        )
-    right = np.zeros((2, len(targets)), bool)
-    for learned, held in stratified_folds(targets, groups, folds, seed=0):
-        probe = _probe(plain.shape[1]).fit(plain[learned], targets[learned])
-        for row, features in zip(right, (plain, flipped), strict=True):
-            row[held] = probe.predict(features[held]) == targets[held]
-    lost, gained = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+        return Verdict(True, TOO_FEW)
+    correct = np.zeros((2, len(targets)), bool)
+    for fold in stratified_folds(targets, groups, folds, seed=0):
+        probe = _probe(plain.shape[1]).fit(plain[fold.train], targets[fold.train])
+        for row, features in zip(correct, (plain, flipped), strict=True):
+            row[fold.held] = probe.predict(features[fold.held]) == targets[fold.held]
+    outcomes = {
+        "both_correct": correct[0] & correct[1],
+        "lost": correct[0] & ~correct[1],
+        "gained": correct[1] & ~correct[0],
+    }
+    counts = {
+        name: np.bincount(targets[where], minlength=len(labels))
+        for name, where in outcomes.items()
+    }
+    images = np.bincount(targets, minlength=len(labels))
+    lost, gained = int(counts["lost"].sum()), int(counts["gained"].sum())
     p = 1.0
     if lost + gained:
         p = float(binomtest(lost, lost + gained, alternative="greater").pvalue)
-    accuracy, flipped_accuracy = (float(share) for share in right.mean(axis=1))
-    return Verdict(
-        p >= LEVEL,
-        f"Of {len(targets)} training images, a probe that learned from others is "
-        f"right on {accuracy:.1%} as they are and on {flipped_accuracy:.1%} flipped "
-        f"({lost} lost, {gained} gained, p = {p:.2g}).",
-        {
-            "images": len(targets),
-            "folds": folds,
-            "accuracy": accuracy,
-            "flipped_accuracy": flipped_accuracy,
-            "lost": lost,
-            "gained": gained,
-            "p": p,
-        },
+    accuracy, flipped_accuracy = (float(share) for share in correct.mean(axis=1))
+    reason = (
+        f"Of {len(targets)} training images, a probe fitted on others is correct on "
+        f"{accuracy:.1%} as they are and on {flipped_accuracy:.1%} flipped ({lost} "
+        f"lost, {gained} gained, p = {p:.2g})."
     )
+    worst = int(np.argmax(counts["lost"]))
+    if lost:
+        reason += f" Most are lost in {labels[worst]!r}: {counts['lost'][worst]} of "
+        reason += f"{images[worst]}."
+    if p >= LEVEL:
+        reason += f" {BOTH_WAYS}"
+    per_class = {
+        label: {"images": int(images[i])} | {k: int(v[i]) for k, v in counts.items()}
+        for i, label in enumerate(labels)
+    }
+    numbers = {
+        "images": len(targets),
+        "folds": folds,
+        "accuracy": accuracy,
+        "flipped_accuracy": flipped_accuracy,
+        "lost": lost,
+        "gained": gained,
+        "p": p,
+        "per_class": per_class,
+    }
+    return Verdict(p >= LEVEL, reason, numbers)
 
 
 def _probe(features: int) -> Any:
-    # On few images it is as good as logistic regression, and a hundred times as fast.
+    # On few images as good as logistic regression, and a hundred times as fast.
     strengths = [strength * features for strength in STRENGTHS]
     return make_pipeline(StandardScaler(), RidgeClassifierCV(strengths))
 

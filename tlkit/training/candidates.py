@@ -1,8 +1,7 @@
-"""Candidates in, which of them won on the validation side, and by how much, out."""
+"""The candidates of a training, and the account of which one was selected and why."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,122 +11,77 @@ import numpy as np
 
 from tlkit.metrics.bootstrap import Bootstrap
 from tlkit.metrics.calibration import scaled_losses
+from tlkit.metrics.intervals import Estimate
 from tlkit.model.phases import LAST
 from tlkit.tasks.task import Task
 
-# Who chose: folds, or what is kept where they see no difference but chance.
-FOLDS = "folds of the training side"
-BY_DEFAULT = "the default, as nothing was ahead of it by more than chance"
+# Behind the name of a phase: the mean of the weights before and after it.
+AVERAGED = "-averaged"
+BY_FOLDS = "folds of the training split"
+BY_VAL = "the validation split"
+BY_DEFAULT = "the default, as nothing was significantly better"
 
 
-def account_for(
-    candidates: Sequence[Candidate],
-    kept: Candidate,
-    *,
-    held_out: Sequence[Candidate] = (),
-    monitor: str,
-) -> dict[str, Any]:
-    """Hold the candidate that was kept against the first one."""
-    judged = held_out or candidates
-    best = next(c for c in judged if c.name == kept.name)
-    if held_out:
-        by = FOLDS if best_of(held_out, monitor) is best else BY_DEFAULT
-    elif monitor == LAST or len(candidates) == 1:
-        by = ""
-    else:
-        by = "the validation side"
-    line = ", ".join(f"{c.name} {c.tempered:.4f} ({c.accuracy:.3f})" for c in judged)
-    title = "Held out by folds, tempered loss" if held_out else "Tempered val loss"
-    said = f"{title} (accuracy): {line}. Kept: {kept.name}"
-    account: dict[str, Any] = {"kept": kept.name, "against": "", "chosen_by": by}
-    first = judged[0]
-    if best is not first:
-        gain, low, high = gain_interval(best.right, first.right)
-        said += (
-            f", {gain:+.3f} [{low:+.3f}, {high:+.3f}] in accuracy against the "
-            f"{first.name}"
-        )
-        account |= {"against": first.name, "gain": gain, "gain_ci95": [low, high]}
-    if by == BY_DEFAULT:
-        said += ", by default: in the folds nothing was ahead of it by more than chance"
-    elif by:
-        said += f"; {by} chose it"
-    elif len(candidates) > 1:
-        said += ", as it came last: nothing chose it"
-    return {**account, "said": said}
-
-
-def gain_interval(
-    one: np.ndarray, other: np.ndarray, *, seed: int = 0
-) -> tuple[float, float, float]:
-    """How much more often one is right than the other, on the same images."""
-    gain = Bootstrap(np.arange(len(one)), seed=seed).difference(one, other)
-    return gain.value, gain.low, gain.high
-
-
-@dataclass(frozen=True)
+# Compared by identity: two phases of one kind are two candidates, and arrays have no
+# single truth value.
+@dataclass(frozen=True, eq=False)
 class Candidate:
-    """What the network was at some point, and how it answers the validation side.
+    """The network at one point of the training, and its predictions of some images."""
 
-    Attributes:
-        name: "probe", or what its phase has trained, as in Phase.
-        freeze_to: The layer it was frozen up to, or "none".
-        scores: float32 [N, n], class probabilities of the validation side.
-        right: float [N], how right they are; see `Task.correctness`.
-        losses: float [N], the log losses at the temperature that suits the scores best,
-            which is what candidates are compared by; see `scaled_losses`. Of several
-            labels an image the losses as they are.
-        loss: The mean log loss, as it is.
-        tempered: The mean of `losses`.
-        accuracy: The mean of `right`.
-        never: Classes that occur among the images and are never answered; of one
-            label an image only.
-        epochs: How many epochs the phase has run.
-        best_epoch: Which of them was kept, counted from 1; 0 for a probe.
-        stopped: Whether the phase has ended before its time.
-        seconds: What it has taken.
-        of: For a mean of weights before and after a phase, the name of the phase.
-    """
-
-    name: str
-    freeze_to: str
-    scores: np.ndarray = field(repr=False)
-    right: np.ndarray = field(repr=False)
+    name: str  # "probe", or the phase it comes from
+    freeze_to: str  # the layer it was frozen up to, or "none"
+    scores: np.ndarray = field(repr=False)  # float32 [N, n], class probabilities
+    correct: np.ndarray = field(repr=False)  # float [N], see `Task.correctness`
+    # float [N], log losses at the temperature that suits the scores best, by which
+    # candidates are compared; of several labels an image at temperature 1.
     losses: np.ndarray = field(repr=False)
-    loss: float
-    tempered: float
-    accuracy: float
-    never: tuple[int, ...] = ()
-    epochs: int = 0
-    best_epoch: int = 0
-    stopped: bool = False
+    groups: np.ndarray = field(repr=False)  # [N], images of one group count together
+    loss: float  # mean log loss at temperature 1
+    scaled_loss: float  # mean of `losses`
+    accuracy: float  # mean of `correct`
+    never_predicted: tuple[int, ...] = ()  # classes that occur; single label only
+    epochs: int = 0  # how many its phase has run
+    best_epoch: int = 0  # which of them was selected, from 1; 0 for the probe
+    stopped: bool = False  # before the phase had run all its epochs
     seconds: float = 0.0
-    of: str = ""
+    averaged: str = ""  # of averaged weights, the name of the phase
 
     def account(self) -> dict[str, Any]:
-        """All but what there is of each image, for records."""
-        values = dataclasses.asdict(self)
-        del values["scores"], values["right"], values["losses"]
-        return {**values, "never": list(self.never)}
+        """Return all but the values of single images, for records."""
+        arrays = ("scores", "correct", "losses", "groups")
+        values = {k: v for k, v in vars(self).items() if k not in arrays}
+        return {**values, "never_predicted": list(self.never_predicted)}
 
     def gain(self, other: Candidate) -> tuple[float, float]:
-        """How much less loss it has than another."""
+        """Return how much lower the scaled loss is than another's, and the error.
+
+        The standard error is that of a mean over groups, as images of one group are
+        not independent.
+        """
         gains = other.losses - self.losses
-        if len(gains) == 1:
-            return float(gains[0]), math.inf
-        return float(gains.mean()), float(gains.std(ddof=1) / len(gains) ** 0.5)
+        sums = _group_sums(gains - gains.mean(), self.groups)
+        n = len(sums)
+        error = math.inf
+        if n > 1:
+            error = math.sqrt(n / (n - 1) * float((sums**2).sum())) / len(gains)
+        return float(gains.mean()), error
 
 
-def judge(
+def _group_sums(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    return np.bincount(np.unique(groups, return_inverse=True)[1], weights=values)
+
+
+def score_candidate(
     task: Task,
     truth: np.ndarray,
+    groups: np.ndarray,
     name: str,
-    point: str,
+    freeze_to: str,
     scores: np.ndarray,
     **more: Any,
 ) -> Candidate:
-    """What answers are worth."""
-    right = task.correctness(truth, scores)
+    """Score predictions, truth being float32 [N, n] class shares."""
+    correct = task.correctness(truth, scores)
     losses = task.losses(truth, scores)
     loss = float(losses.mean())
     never: tuple[int, ...] = ()
@@ -137,22 +91,74 @@ def judge(
         never = tuple(np.setdiff1d(classes, scores.argmax(axis=1)).tolist())
     return Candidate(
         name,
-        point,
+        freeze_to,
         scores,
-        right,
+        correct,
         losses,
-        loss,
-        float(losses.mean()),
-        float(right.mean()),
-        never,
+        groups,
+        loss=loss,
+        scaled_loss=float(losses.mean()),
+        accuracy=float(correct.mean()),
+        never_predicted=never,
         **more,
     )
 
 
-def best_of(candidates: Sequence[Candidate], monitor: str) -> Candidate:
-    """The one to keep."""
+def select_best(candidates: Sequence[Candidate], monitor: str) -> Candidate:
+    """Return the best candidate by the monitor; the first of equals, or the last."""
     if monitor == LAST:
         return candidates[-1]
     if monitor.endswith("accuracy"):
         return max(candidates, key=lambda one: one.accuracy)
-    return min(candidates, key=lambda one: one.tempered)
+    return min(candidates, key=lambda one: one.scaled_loss)
+
+
+def accuracy_gain(one: Candidate, other: Candidate) -> Estimate:
+    """Return how much higher the accuracy of one is, on the same images."""
+    return Bootstrap(one.groups).difference(one.correct, other.correct)
+
+
+def account_for(
+    candidates: Sequence[Candidate],
+    selected: Candidate,
+    *,
+    held_out: Sequence[Candidate] = (),
+    monitor: str,
+) -> dict[str, Any]:
+    """Compare the selected candidate with the first one, for run.json and a message."""
+    compared = held_out or candidates
+    best = next(c for c in compared if c.name == selected.name)
+    by = BY_VAL
+    if held_out:
+        by = BY_FOLDS if select_best(held_out, monitor) is best else BY_DEFAULT
+    elif monitor == LAST or len(candidates) == 1:
+        by = ""
+    listed = ", ".join(
+        f"{c.name} {c.scaled_loss:.4f} ({c.accuracy:.3f})" for c in compared
+    )
+    where = "held out by folds" if held_out else "on the validation split"
+    summary = (
+        f"Temperature-scaled log loss (accuracy) {where}: {listed}. Selected: "
+        f"{selected.name}"
+    )
+    account: dict[str, Any] = {
+        "selected": selected.name,
+        "baseline": "",
+        "selected_by": by,
+    }
+    first = compared[0]
+    if best is not first:
+        gain = accuracy_gain(best, first)
+        summary += (
+            f", {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] in accuracy "
+            f"against the {first.name}"
+        )
+        interval = [gain.low, gain.high]
+        account |= {"baseline": first.name, "gain": gain.value, "gain_ci95": interval}
+    if by == BY_DEFAULT:
+        summary += ", by default: in the folds nothing was significantly better"
+    elif by:
+        summary += f", on {by}"
+    elif len(candidates) > 1:
+        summary += ", as it came last: nothing was compared"
+    return {**account, "summary": summary}

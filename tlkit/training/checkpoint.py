@@ -1,7 +1,9 @@
-"""Training state on disk: of whole epochs, whole or not at all.
+"""The checkpoint of a phase: the state of training after whole epochs, on disk.
 
-state.json is written last, in one step, and names the arrays that belong to it; so a
-kill at any moment leaves the state of an epoch before or of this one.
+state.json is written last, in one step, and names the arrays that belong to it. So a
+kill at any moment leaves the state of this epoch or of an earlier one. Keras'
+BackupAndRestore and CSVLogger do not: their files are written one after the other, and
+what EarlyStopping and ReduceLROnPlateau have counted is lost.
 """
 
 from __future__ import annotations
@@ -22,11 +24,11 @@ from tlkit import files
 from tlkit.errors import RunError
 from tlkit.model.phases import LAST
 
-# Writing a network can take longer than the epoch that it saves: of the time, at most
-# one part in so many is for saving.
+# Writing a network can take longer than the epoch that it saves: at most one part in so
+# many of the time is for saving.
 SHARE = 10
 
-# What callbacks forget between two fits.
+# The counters of callbacks, which Keras resets when `fit` begins.
 MEMORY = {
     "EarlyStopping": ("wait", "best", "best_epoch"),
     "ReduceLROnPlateau": ("wait", "best", "cooldown_counter"),
@@ -36,10 +38,7 @@ MEMORY = {
 
 @dataclass
 class State:
-    """Where training stands after `epochs` epochs.
-
-    All are whole but for the last one, where time was up behind `ended` steps.
-    """
+    """The state of training after `epochs` epochs; all whole, but perhaps the last."""
 
     epochs: int = 0
     arrays: str = ""
@@ -47,13 +46,13 @@ class State:
     best_value: float | None = None
     best_arrays: str = ""
     stopped: bool = False
-    ended: int | None = None
+    out_of_time: bool = False
     callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
 
 
 def read_state(directory: Path) -> State:
-    """The state that a checkpoint directory holds."""
+    """Read the state of a checkpoint directory, a new one where there is none."""
     try:
         text = (directory / "state.json").read_text(encoding="utf-8")
         return State(**json.loads(text))
@@ -64,23 +63,12 @@ def read_state(directory: Path) -> State:
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the best epoch, saves where training stands, and puts a saved state back.
+    """Selects the best epoch, saves the state of training, and restores it.
 
-    Saves after every epoch, but after the next one if the last saving is less than
-    SHARE times as long ago as it took. Belongs behind the callbacks whose memory it
-    keeps. Frozen weights are not saved: they are in the pretrained file, and do not
-    change.
-
-    Args:
-        directory: RUN/checkpoint, existing.
-        state: Where training stands; from `read_state`.
-        monitor: Name of the logged value that decides which epoch is best; "last" for
-            always the last one.
-        frozen: Names of the layers that are not saved.
-        watched: Callbacks of the kinds in MEMORY.
-        history_csv: Where the table of epochs goes.
-        phase: What is trained, for that table.
-        earlier: Its rows from the phases before.
+    Saves after every epoch; but later if the last saving is less than SHARE times as
+    long ago as it took. Belongs behind the callbacks in `watched`, whose counters it
+    saves. The layers in `frozen` are not saved, as they do not change. `earlier` are
+    the rows that the phases before have left in `history_csv`.
     """
 
     def __init__(
@@ -109,7 +97,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self._saved = state.epochs
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Put the saved state back, where there is one."""
+        """Restore the saved state, where there is one."""
         if not self.state.arrays:
             return
         load_arrays(self.directory / self.state.arrays, self._all_variables())
@@ -131,7 +119,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.state.history.append({"epoch": epoch + 1, **row})
         self.state.epochs = epoch + 1
         self.state.stopped = bool(self.model.stop_training)
-        self._keep_if_best(epoch, row.get(self.monitor, row["val_loss"]))
+        self._note_if_best(epoch, row)
         began = time.monotonic()
         if began >= self._due:
             self._save(self._all_variables())
@@ -139,7 +127,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             self._due = done + SHARE * (done - began)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Keep what it has come to, and leave the whole table of epochs."""
+        """Save the last epoch, and the whole table of epochs."""
         if self.monitor == LAST and self.state.history:
             self._best = self._now()
         if self._saved < self.state.epochs:
@@ -147,7 +135,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self._write_history()
 
     def restore_best(self, model: keras.Model) -> None:
-        """Put the best epoch's weights into the model."""
+        """Give a model the weights of the best epoch."""
         variables = self._network_variables(model)
         if self._best:
             assign_arrays(variables, self._best, "the best epoch")
@@ -155,7 +143,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             load_arrays(self.directory / self.state.best_arrays, variables)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The table of epochs so far."""
+        """Return the table of epochs, those of earlier phases first."""
         first = len(self.earlier)
         own = [
             {"phase": self.phase, **row, "epoch": first + int(row["epoch"])}
@@ -163,18 +151,19 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         ]
         return [*map(dict, self.earlier), *own]
 
-    def _keep_if_best(self, epoch: int, value: float) -> None:
-        best = None if self.monitor == LAST else self.state.best_value
-        higher_is_better = self.monitor.endswith("accuracy")
-        if best is not None and (value <= best if higher_is_better else value >= best):
+    def _note_if_best(self, epoch: int, row: dict[str, float]) -> None:
+        if self.monitor == LAST:
+            # Copied only when it is needed.
+            self._best, self.state.best_epoch = [], epoch + 1
             return
-        self.state.best_epoch = epoch + 1
-        self.state.best_value = value
-        # Where nothing judges, it is looked for when it is needed.
-        self._best = [] if self.monitor == LAST else self._now()
+        value, best = row[self.monitor], self.state.best_value
+        higher = self.monitor.endswith("accuracy")
+        if best is None or (value > best if higher else value < best):
+            self.state.best_epoch, self.state.best_value = epoch + 1, value
+            self._best = self._now()
 
     def _now(self) -> list[np.ndarray]:
-        """The weights by which this epoch was scored."""
+        """Copy the weights that this epoch was scored with."""
         # Keras hands out copies: the optimizer goes on in memory of its own.
         means = self._running_means()
         return [
@@ -182,7 +171,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         ]
 
     def _running_means(self) -> dict[int, keras.Variable]:
-        """What stood in for trainable variables while the epoch was scored."""
+        """Return the EMA that replaced each trainable variable when it was scored."""
         optimizer = self.model.optimizer
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         if not optimizer.use_ema:
@@ -215,7 +204,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         files.write_text(self.history_csv, table)
 
     def _network_variables(self, model: keras.Model) -> list[keras.Variable]:
-        """All that training can change, the seeds of Dropout among them."""
+        """Return all variables that training can change, the seeds of Dropout too."""
         held = {
             id(variable)
             for layer in model.layers
@@ -250,9 +239,12 @@ def load_arrays(path: Path, variables: list[keras.Variable]) -> None:
 def assign_arrays(
     variables: list[keras.Variable], values: list[np.ndarray], source: str
 ) -> None:
-    """Put values into variables."""
+    """Assign values to variables of the same shapes."""
     if [v.shape for v in values] != [tuple(v.shape) for v in variables]:
-        raise RunError(f"What {source} holds belongs to another network.")
+        raise RunError(
+            f"The weights of {source} have the shapes of another network.",
+            hint="Restore the checkpoint, or train again.",
+        )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 

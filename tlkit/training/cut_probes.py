@@ -1,4 +1,4 @@
-"""A backbone and images in, how a linear probe at each cut answers them, out."""
+"""Linear probes at the cuts of a backbone, scored by nested cross-validation."""
 
 from __future__ import annotations
 
@@ -15,28 +15,20 @@ from tlkit.dataset.splitting.folds import most_folds
 from tlkit.errors import RunError, UsageError
 from tlkit.features.cut_features import CutFeatures, features_at_cuts
 from tlkit.progress import Progress, track
-from tlkit.training.nested import nested_scores
-from tlkit.training.probe import FOLDS
+from tlkit.training.probe import FOLDS, nested_scores
 from tlkit.workers import in_order
 
 
 @dataclass(frozen=True)
 class Subjects:
-    """The images that something is measured on.
+    """The images that probes are measured on, split after split.
 
-    Attributes:
-        manifest: Of the data set.
-        splits: Which sides of it.
-        ids: Of the examples, side after side.
-        targets: int [N], side after side.
-        groups: int [N], which stay together.
-        folds: Of the outer cross-validation.
-        seed: Of the folds.
+    `targets` (int) and `groups` (int, kept together) have length N. `folds` is
+    the number of outer folds, drawn by `seed`.
     """
 
     manifest: Manifest
     splits: tuple[str, ...]
-    ids: tuple[str, ...]
     targets: np.ndarray
     groups: np.ndarray
     folds: int
@@ -46,17 +38,17 @@ class Subjects:
     def of(
         cls, manifest: Manifest, splits: Sequence[str], *, folds: int | None, seed: int
     ) -> Subjects:
-        """Take some sides of a data set.
+        """Collect the images of some splits.
 
         Args:
             manifest: The data set.
-            splits: Which sides; those without images are left out.
-            folds: How many; None for FOLDS, or fewer if a class has not so many
+            splits: Names of splits; those without images are left out.
+            folds: Number of folds; None for FOLDS, or fewer where a class has fewer
                 images or groups.
             seed: Of the folds.
 
         Returns:
-            The subjects.
+            The images.
 
         Raises:
             RunError: They have several labels each, or some class cannot be held out.
@@ -87,14 +79,13 @@ class Subjects:
                 f"images or groups of them in {names}; got {folds}.",
                 hint="Use fewer folds, or more images of that class.",
             )
-        ids = tuple(example.id for example in examples)
         return cls(
-            manifest, filled, ids, targets, groups[1], folds or min(FOLDS, most), seed
+            manifest, filled, targets, groups[1], folds or min(FOLDS, most), seed
         )
 
 
 class Probed(NamedTuple):
-    """A cut, how its map was pooled, and float32 [N, n] out-of-fold probabilities."""
+    """A cut, its pooling, and out-of-fold probabilities, float32 [N, n]."""
 
     at: CutFeatures
     pooling: str
@@ -116,12 +107,16 @@ def probe_cuts(
         config: Resolved but for the cut.
         cuts: As for `features_at_cuts`.
         poolings: Of head.MAP_POOLINGS.
-        subjects: On what.
-        progress: Told of the work.
-        timed: Whether to measure how long an image takes.
+        subjects: The images to measure on.
+        progress: Receives notes, warnings and progress.
+        timed: Whether to measure the time an image takes.
 
     Returns:
-        Cut by cut, each in every pooling; and why cuts are not among them.
+        The probes, cut by cut in every pooling; and the reason for each cut without.
+
+    Raises:
+        RunError: The features fit neither into the cache nor into memory.
+        UsageError: An unknown layer, or one that other paths bypass.
     """
     found, failed = features_at_cuts(
         config,

@@ -1,4 +1,4 @@
-"""What the trainable part is fed with: rows that are kept, or images made again."""
+"""The data pipeline of a training: cached features, or images computed every epoch."""
 
 from __future__ import annotations
 
@@ -21,74 +21,69 @@ from tlkit.features.split_features import SplitFeatures, score
 from tlkit.inputs.batches import PixelBatches
 from tlkit.inputs.sampler import BALANCED, Schedule
 from tlkit.inputs.views import PLAIN
-from tlkit.model.classifier import Classifier, Parts, split_at_freeze
+from tlkit.model.classifier import Parts, split_at_freeze
 from tlkit.progress import Progress
 from tlkit.tasks.task import Task
+from tlkit.training.network import Network
 
 # Inputs and targets, and the weight of each example where they have any.
 Batches = Generator[tuple[np.ndarray, ...], None, None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Feed:
-    """The batches of a training run.
+class DataPipeline:
+    """The batches of a phase, and the model that is trained on them."""
 
-    Attributes:
-        model: What is trained on them; shares its layers with the classifier.
-        exact: The same in float32, sharing its layers with the reference.
-        task: What the network is asked, and so the form of the targets.
-        train: The training side.
-        val: The validation side, from the float32 network.
-        schedule: Which examples and views make up each batch.
-        mix: One of mix.MIXES.
-        engine: Name of the engine that computes the training side, "" where the
-            whole network is trained on pixels.
-        smoothing: See `Task.smoothed`.
-        weights: float32 [n], of the classes in the loss; None for all the same.
-        cosine: Between its rows and those of the float32 network, of the image for
-            which it is the least; None where both are the same or none were compared.
-    """
-
-    model: keras.Model
-    exact: keras.Model
+    model: keras.Model  # shares its layers with the trained classifier
+    exact: keras.Model  # the same in float32, of the reference
     task: Task
     train: SplitFeatures
-    val: SplitFeatures
-    schedule: Schedule
+    val: SplitFeatures  # by the float32 network
+    schedule: Schedule  # the examples and views of each batch
     mix: str
-    engine: str
+    engine: str  # that computes the training split; "" if all is trained on pixels
     smoothing: float
-    weights: np.ndarray | None
+    class_weights: np.ndarray | None  # float32 [n], None for equal ones
+    # The least cosine between training features and those of the float32 network;
+    # None where these are the same or none were compared.
     cosine: float | None
 
     def training(self, first_epoch: int) -> Batches:
-        """Training batches without end, epoch after epoch."""
+        """Yield training batches without end, epoch after epoch.
+
+        Args:
+            first_epoch: Counted from 0.
+
+        Yields:
+            Inputs [batch, ...], targets, and weights of the examples if there are any.
+        """
         if self.train.vectors is None:
             yield from self._streamed(first_epoch)
         for epoch in itertools.count(first_epoch):
             for batch in self.schedule.batches(epoch):
                 shares = self.train.shares[batch.examples]
-                yield self.train.inputs(*batch), *self._wanted(shares)
+                yield self.train.inputs(*batch), *self._targets(shares)
 
-    def _wanted(self, shares: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Targets, smoothed, and weights where there are any."""
+    def _targets(self, shares: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return targets, smoothed, and weights where there are any."""
         targets = self.task.targets(self.task.smoothed(shares, self.smoothing))
-        if self.weights is None:
+        if self.class_weights is None:
             return (targets,)
-        return targets, shares @ self.weights
+        return targets, shares @ self.class_weights
 
     def dataset(self, stream: Batches) -> tf.data.Dataset:
-        """Batches for Keras' fit, two of them ready ahead and no more."""
-        return self._batches(lambda: stream, self.weights is not None).prefetch(2)
+        """Return batches for Keras' fit, two of them ready ahead and no more."""
+        weighted = self.class_weights is not None
+        return self._dataset(lambda: stream, weighted).prefetch(2)
 
     def validation(self) -> tf.data.Dataset:
-        """The validation side, once each time it is iterated over."""
-        batches = self._batches(self._validation, weighted=False)
-        # Keras warns at the end of a data set that does not tell its length.
+        """Return the validation split, once each time it is iterated over."""
+        batches = self._dataset(self._validation, weighted=False)
+        # Keras warns at the end of a data set of unknown length.
         steps = -(-len(self.val.examples) // self.val.chunk)
         return batches.apply(tf.data.experimental.assert_cardinality(steps))
 
-    def _batches(
+    def _dataset(
         self, stream: Callable[[], Batches], weighted: bool
     ) -> tf.data.Dataset:
         inputs, outputs = self.model.inputs[0], self.model.outputs[0]
@@ -113,17 +108,17 @@ class Feed:
             start += len(inputs)
 
     def account(self) -> dict[str, Any]:
-        """What the rows are, where they are, and what computing them has cost."""
-        sides = {"train": self.train, "val": self.val}
+        """Return the shape, place and cost of the features, for run.json."""
         return {
             "engine": self.engine,
             "worst_cosine": self.cosine,
             "shape": list(self.train.extractor.layers[-1].shape),
-            **{name: side.account() for name, side in sides.items()},
+            "train": self.train.account(),
+            "val": self.val.account(),
         }
 
     def _streamed(self, first_epoch: int) -> Batches:
-        """Images made again, through the frozen part where there is one."""
+        """Yield batches of images computed anew, through the frozen part if any."""
         extractor = self.train.extractor
         pixels = PixelBatches(
             extractor.maker,
@@ -142,55 +137,43 @@ class Feed:
 
         try:
             for inputs in self.train.streamed(groups()):
-                yield inputs, *self._wanted(mixed.popleft())
+                yield inputs, *self._targets(mixed.popleft())
         finally:
             pixels.close()
 
 
-def build_feed(
-    config: Config,
-    manifest: Manifest,
-    classifier: Classifier,
-    reference: Classifier,
-    *,
-    device: str,
-    progress: Progress,
-    split: Callable[[Classifier], Parts] = split_at_freeze,
-) -> Feed:
-    """Decide what is fed to what, and have the rows computed that will be kept.
+def build_pipeline(
+    config: Config, manifest: Manifest, network: Network, progress: Progress
+) -> DataPipeline:
+    """Build the data pipeline of a phase, and compute the features to be cached.
 
     Args:
         config: Resolved.
         manifest: The data set.
-        classifier: In the precision of the training.
-        reference: The same network in float32; it may be the same one.
-        device: From `device.choose_device`.
-        progress: Told of what is computed.
-        split: Takes a classifier apart; it may remember what came of it.
+        network: Frozen as in the phase.
+        progress: Receives notes, warnings and progress.
 
     Returns:
-        The feed.
+        The pipeline.
     """
     inputs, train = config.inputs, config.train
-    fresh = isinstance(inputs.views, str)
-    # On a GPU it costs less to compute frozen layers there again than to bring their
-    # answers back and forth.
-    whole = fresh and device.startswith("gpu")
+    # On a GPU, frozen layers are faster than moving their features back and forth.
+    whole = isinstance(inputs.views, str) and network.device.startswith("gpu")
     parts, exact = (
-        Parts(None, "", one.model) if whole else split(one)
-        for one in (classifier, reference)
+        Parts(None, "", one.model) if whole else network.split(one)
+        for one in (network.trained, network.reference)
     )
-    network = FrozenNetwork(exact.prefix) if exact.prefix else None
-    trained = network
-    if parts.prefix and classifier is not reference:
+    reference = FrozenNetwork(exact.prefix) if exact.prefix else None
+    trained = reference
+    if parts.prefix and network.trained is not network.reference:
         trained = FrozenNetwork(parts.prefix)
-    val, training = (
+    for_val, for_train = (
         FeatureExtractor.for_split(
             name,
             config,
             manifest.source,
             trained,
-            network,
+            reference,
             progress,
             pooling=parts.pooling,
         )
@@ -199,17 +182,17 @@ def build_feed(
     images = manifest.of("train")
     views = range(inputs.views) if isinstance(inputs.views, int) else ()
     train_split = SplitFeatures.of(
-        manifest, "train", training, views, "Computing training features"
+        manifest, "train", for_train, views, "Computing training features"
     )
     if views:
-        training.report()
+        for_train.report()
     val_split = SplitFeatures.of(
-        manifest, "val", val, [PLAIN], "Computing validation features"
+        manifest, "val", for_val, [PLAIN], "Computing validation features"
     )
-    return Feed(
+    return DataPipeline(
         model=parts.suffix,
         exact=exact.suffix,
-        task=classifier.task,
+        task=network.trained.task,
         train=train_split,
         val=val_split,
         schedule=Schedule(
@@ -220,15 +203,17 @@ def build_feed(
             manifest.targets(images) if inputs.sampling == BALANCED else None,
         ),
         mix=inputs.mix,
-        engine=training.engine.name if training.engine else "",
+        engine=for_train.engine.name if for_train.engine else "",
         smoothing=train.label_smoothing or 0.0,
-        weights=_weights(train.class_weights, train_split.shares),
-        cosine=check_agreement(training, val, val_split.vectors, val_split.examples),
+        class_weights=_class_weights(train.class_weights, train_split.shares),
+        cosine=check_agreement(
+            for_train, for_val, val_split.vectors, val_split.examples
+        ),
     )
 
 
-def _weights(way: str, shares: np.ndarray) -> np.ndarray | None:
-    """Of each class: the rarer, the more, so that all count the same in total."""
+def _class_weights(way: str, shares: np.ndarray) -> np.ndarray | None:
+    """Return weights with which all classes count the same in total, or None."""
     if way == "none":
         return None
     counts = shares.sum(axis=0)
@@ -236,28 +221,22 @@ def _weights(way: str, shares: np.ndarray) -> np.ndarray | None:
     return np.asarray(weights, np.float32)
 
 
-def answers(
-    config: Config,
-    manifest: Manifest,
-    split: str,
-    reference: Classifier,
-    *,
-    progress: Progress,
+def predict_split(
+    config: Config, manifest: Manifest, split: str, network: Network, progress: Progress
 ) -> np.ndarray:
-    """What the float32 network says of the plain images of a side.
+    """Predict the plain images of a split by the float32 network.
 
     Args:
         config: Resolved.
         manifest: The data set.
-        split: Not empty; neither trained on nor used to choose anything, if it is to
-            be a fair test.
-        reference: In float32.
-        progress: Told of what is computed.
+        split: Its name; it is not empty.
+        network: Frozen as in a phase that came before, so cached features serve.
+        progress: Receives notes, warnings and progress.
 
     Returns:
         float32 [N, n], class probabilities in the order of the manifest.
     """
-    parts = split_at_freeze(reference)
+    parts = split_at_freeze(network.reference)
     extractor = FeatureExtractor.of(
         config,
         manifest.source,

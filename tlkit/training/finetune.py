@@ -1,4 +1,4 @@
-"""A data set and a configuration in, a finished run directory out."""
+"""Fine-tuning: from a data set and a configuration to a finished run directory."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from tlkit.model.classifier import Classifier
 from tlkit.model.phases import AUTO, HEAD, ONE, PROBE
 from tlkit.progress import SILENT, Progress
 from tlkit.reports import plots
-from tlkit.runs.leakage import check_sides
+from tlkit.runs import leakage
 from tlkit.runs.result_dir import Run
 from tlkit.runs.timing import Clock
-from tlkit.training import fold_selection
-from tlkit.training.auto_cut import settle_cut
+from tlkit.training.auto_cut import with_cut
 from tlkit.training.callbacks import Budget
-from tlkit.training.candidates import Candidate, account_for
+from tlkit.training.candidates import account_for
 from tlkit.training.network import build_network
-from tlkit.training.policy import plain_suffices
-from tlkit.training.train_network import learn
+from tlkit.training.plan import plain_suffices
+from tlkit.training.policy import FOLDS_DIR
+from tlkit.training.train import TrainResult, train
 from tlkit.training.trainer import Trainer
 
 
@@ -58,20 +58,21 @@ def finetune(
     """Train a classifier on a data set directory.
 
     Args:
-        data: What `prepare` wrote; may come from the recipe.
+        data: A data set directory from `prepare`; may come from the recipe.
         out: The run directory to make; runs/DATA-BACKBONE-N where not given.
         recipe: Name or path of a recipe, such as RUN/config.yaml.
-        overrides: Texts "section.option=value", laid over everything else.
+        overrides: Texts "section.option=value", which override all else.
         overwrite: Whether an earlier run in `out` may be replaced.
-        progress: Told of all long work.
+        progress: Receives notes, warnings and progress.
         **options: Any option of the configuration, such as backbone="inception",
             cut="mixed7", epochs=20; see tlkit.config for all of them.
 
     Returns:
-        The finished run: the best epoch's network, float32, in `model.keras`.
+        The finished run; `model.keras` holds the selected weights, in float32.
 
     Raises:
-        UsageError: No data set was named, or an option cannot be meant.
+        UsageError: No data set was named, or an option has no meaning.
+        RunError: The data set lacks a split, or the training diverged.
 
     Example:
         >>> run = tlkit.finetune("ants", "runs/first", backbone="mobilenet_v2")
@@ -87,7 +88,7 @@ def finetune(
         cap_bytes()
     manifest = check_splits(Manifest.read(config.data))
     check_labels(manifest, config)
-    check_sides(manifest, config.model.backbone, progress)
+    leakage.check_splits(manifest, config.model.backbone, progress)
     place = Path(out) if out is not None else free_place(config)
     with Run.create(place, overwrite=overwrite, progress=progress) as directory:
         return _work(Run.begin(directory, config, manifest), manifest, progress)
@@ -99,29 +100,27 @@ def resume(
     data: str | Path | None = None,
     progress: Progress = SILENT,
 ) -> Run:
-    """Go on with an interrupted run as if it had not been interrupted.
+    """Continue an interrupted run, to the same result as if it had not been.
 
     Args:
         directory: The run directory.
-        data: Where its data set lies now, if it was moved.
-        progress: Told of all long work.
+        data: The place of its data set, if that was moved.
+        progress: Receives notes, warnings and progress.
 
     Returns:
         The finished run.
 
     Raises:
-        RunError: It is finished already, or its data set has changed.
+        RunError: The run is finished already, or its data set has changed.
     """
     run = Run.read(directory, finished=False)
     if run.state == "finished":
+        longer = " --epochs N" if run.config.train.phases == ONE else " --phases LONGER"
+        recipe = str(Path(directory) / "config.yaml")
+        command = shlex.join(("tlkit", "finetune", "--recipe", recipe))
         raise RunError(
-            f"The run in {directory} is finished; there is nothing to go on with.",
-            hint="Train longer with: "
-            + shlex.join(
-                ("tlkit", "finetune", "--recipe", str(Path(directory) / "config.yaml"))
-            )
-            + (" --epochs N" if run.config.train.phases == ONE else " --phases LONGER")
-            + " --out ANOTHER",
+            f"The run in {directory} is finished: nothing is left to resume.",
+            hint=f"Train longer with: {command}{longer} --out ANOTHER",
         )
     return _work(run, run.manifest(data), progress)
 
@@ -130,13 +129,13 @@ def check_splits(manifest: Manifest) -> Manifest:
     """Refuse a data set that cannot be trained on.
 
     Args:
-        manifest: Any.
+        manifest: The data set.
 
     Returns:
         The same.
 
     Raises:
-        RunError: It lacks a training or a validation side.
+        RunError: It lacks a training or a validation split.
     """
     for split in ("train", "val"):
         if not manifest.of(split):
@@ -165,12 +164,20 @@ def check_labels(manifest: Manifest, config: Config) -> None:
         raise UsageError(
             f"{' and '.join(named)}: balanced goes by the one class of an image, and "
             f"those of {manifest.directory} have several labels.",
-            hint="Leave it away: thresholds of their own make up for rare labels.",
+            hint="Remove it: each label has a threshold, which makes up for rarity.",
         )
 
 
 def free_place(config: Config, kind: str = "") -> Path:
-    """The first free runs/DATA-BACKBONE-KIND-N below the current folder."""
+    """Return the first free runs/DATA-BACKBONE-KIND-N below the current folder.
+
+    Args:
+        config: Names data set and backbone.
+        kind: Of the result, empty for a run.
+
+    Returns:
+        A path where nothing is.
+    """
     words = (Path(config.data).name, short_name(config.model.backbone), kind)
     stem = "-".join(word for word in words if word)
     number = 1
@@ -193,114 +200,117 @@ def _work(run: Run, manifest: Manifest, progress: Progress) -> Run:
         raise
     for path in (run.directory / "checkpoint").glob("*/*.npz"):
         path.unlink()
-    shutil.rmtree(run.directory / fold_selection.WORK, ignore_errors=True)
+    shutil.rmtree(run.directory / FOLDS_DIR, ignore_errors=True)
     return Run.read(run.directory)
 
 
-def _train(run: Run, manifest: Manifest, progress: Progress) -> Run:
+def _train(run: Run, manifest: Manifest, progress: Progress) -> None:
     clock = Clock()
-    run = settle_cut(run, manifest, progress)
+    config, account = with_cut(run.config, manifest, progress)
+    if account:
+        run = run.with_config(config, cut_choice=account)
     clock.lap("cut")
-    config = run.config
     budget = Budget(config.train.minutes)
     device = choose_device(config.train.device)
     policy = choose_precision(config.train.precision, device)
     with keras.device(device):
         network = build_network(config, run.task, device, policy)
-        _describe(network.trained, manifest, config, device, policy, progress)
-        run = _note_network(run, network.trained)
-        run = run.update(device=device, precision=policy)
+        _describe(network.trained, manifest, config, f"{device}, {policy}", progress)
+        weights = _check_weights(run, network.trained)
+        run = run.update(weights=weights, device=device, precision=policy)
         clock.lap("build")
-        run, trainer, kept = learn(
+        result = train(
             run, manifest, network, budget=budget, clock=clock, progress=progress
         )
+    run, trainer, selected = result
     choice = account_for(
         trainer.candidates,
-        kept,
+        selected,
         held_out=trainer.held_out,
         monitor=(config if trainer.held_out else trainer.config).train.monitor,
     )
-    progress.note(choice["said"])
-    _warn_of_silence(trainer, kept, progress)
+    progress.note(choice["summary"])
+    _warn_of_unpredicted(result, progress)
     if config.train.phases == AUTO:
-        run = _decided(run, trainer)
-    side = scored_split(manifest, "val", kept.scores)
-    run = select_on_val(run, side)
-    report(run, manifest, side)
-    best = trainer.epoch_of(kept)
+        run = run.with_config(_repeating(run.config, trainer))
+    split = scored_split(manifest, "val", selected.scores)
+    run = select_on_val(run, split)
+    report(run, manifest, split)
+    best = trainer.epoch_of(selected)
     plots.draw_curves(trainer.history, run.directory / "curves.png", best)
     clock.lap("evaluate")
     _save(network.reference.model, run.directory / "model.keras")
     clock.lap("save")
     progress.note(clock.line())
-    return run.update(
+    run.update(
         epochs=len(trainer.history),
         best_epoch=best,
-        stopped_early=kept.stopped,
-        kept=kept.name,
+        stopped_early=selected.stopped,
+        selected=selected.name,
+        selected_weights=trainer.describe(selected),
         candidates=[one.account() for one in trainer.candidates],
         held_out=[one.account() for one in trainer.held_out],
         choice=choice,
         frozen_checksum=network.trained.frozen_checksum(),
-        features=trainer.account(),
+        features=trainer.pipeline.account(),
         seconds=clock.seconds(),
     )
 
 
-def _warn_of_silence(trainer: Trainer, kept: Candidate, progress: Progress) -> None:
-    """Warn of classes that the network does not seem to know."""
-    judged = trainer.held_out or trainer.candidates
-    found = next(one for one in judged if one.name == kept.name)
-    if found.never:
-        names = ", ".join(trainer.manifest.labels[i] for i in found.never)
+def _warn_of_unpredicted(result: TrainResult, progress: Progress) -> None:
+    """Warn of classes that the selected candidate never predicts."""
+    trainer = result.trainer
+    compared = trainer.held_out or trainer.candidates
+    found = next(one for one in compared if one.name == result.selected.name)
+    if found.never_predicted:
+        labels = trainer.manifest.labels
+        names = ", ".join(labels[i] for i in found.never_predicted)
         progress.warn(
-            f"{names}: none of {len(found.right)} images that it was judged by is "
-            "answered so, though some are. More images of it help most; "
+            f"{names}: predicted for none of the {len(found.correct)} images that "
+            "selected the weights, though some show it. More images of it help most; "
             "--class-weights balanced counts rare classes more"
         )
 
 
-def _note_network(run: Run, classifier: Classifier) -> Run:
-    """Record what the run starts from, and refuse to go on from anything else."""
+def _check_weights(run: Run, classifier: Classifier) -> dict[str, Any]:
+    """Return what the run starts from; refuse to resume it from anything else."""
     weights = {
         "source": run.config.model.weights,
         "network": classifier.backbone.identity,
         "checksum": classifier.weights_checksum,
     }
-    earlier = run.info.get("weights", {})
-    changed = [key for key in earlier if earlier[key] != weights[key]]
-    if changed:
-        was, now = (str(one[changed[0]])[-16:] for one in (earlier, weights))
-        raise RunError(
-            f"The network of this run is not what it was: the {changed[0]} of "
-            f"{classifier.backbone.name} with weights {weights['source']} was "
-            f"...{was}, and is ...{now} now.",
-            hint="Put back the file it began with, or begin again.",
-        )
-    return run.update(weights=weights)
+    earlier = run.info.get("weights", weights)
+    for key, value in weights.items():
+        if earlier[key] != value:
+            raise RunError(
+                f"The network of this run has changed: the {key} of "
+                f"{classifier.backbone.name} with weights {weights['source']} was "
+                f"...{str(earlier[key])[-16:]}, and is ...{str(value)[-16:]} now.",
+                hint="Restore the file it began with, or begin again.",
+            )
+    return weights
 
 
-def _decided(run: Run, trainer: Trainer) -> Run:
-    """Record automatic choices in config.yaml, so that it repeats them."""
+def _repeating(config: Config, trainer: Trainer) -> Config:
+    """Return the configuration that repeats what was chosen automatically."""
     listed = ",".join(map(str, trainer.phases)) or PROBE
+    heads = [phase.above == HEAD for phase in trainer.phases]
+    averages = any(one.averaged for one in trainer.candidates)
     train = dataclasses.replace(
         trainer.config.train,
         phases=listed,
         lr=None,
         epochs=None,
-        steps=None,
         minutes=None,
+        average_weights=averages and not trainer.selects,
     )
-    if not any(phase.above == HEAD for phase in trainer.phases):
+    if not any(heads):
         train = without_head_options(train)
-    inputs = run.config.inputs
-    if plain_suffices(run.config) and all(p.above == HEAD for p in trainer.phases):
+    inputs = config.inputs
+    if plain_suffices(config) and all(heads):
         inputs = dataclasses.replace(inputs, views=1)
-    config = dataclasses.replace(run.config, train=train, inputs=inputs)
-    if listed == PROBE:
-        config = without_steps(config)
-    files.write_text(run.directory / "config.yaml", config.to_yaml())
-    return dataclasses.replace(run, config=config)
+    config = dataclasses.replace(config, train=train, inputs=inputs)
+    return without_steps(config) if listed == PROBE else config
 
 
 def _save(model: keras.Model, path: Path) -> None:
@@ -313,11 +323,10 @@ def _describe(
     classifier: Classifier,
     manifest: Manifest,
     config: Config,
-    device: str,
-    policy: str,
+    computing: str,
     progress: Progress,
 ) -> None:
-    """Tell what will be trained, and what about it should give pause."""
+    """Note what will be trained, and warn of what is unlikely to work."""
     images = len(manifest.of("train"))
     shape = "x".join(str(n) for n in classifier.feature_shape)
     inputs, train = config.inputs, config.train
@@ -326,17 +335,17 @@ def _describe(
     if classifier.freeze_to == "none":
         frozen = "nothing frozen"
     if train.phases == AUTO:
-        frozen = "as deep as pays will be tuned"
+        frozen = "fine-tuning depth: automatic"
     elif train.phases != ONE:
         frozen = f"phases {train.phases}"
     progress.note(
-        f"Data: {images} images to train on, {len(manifest.of('val'))} to validate "
-        f"on, {len(manifest.of('test'))} held back for the test"
+        f"Data: {images} training, {len(manifest.of('val'))} validation and "
+        f"{len(manifest.of('test'))} test images; the test images are not used"
     )
     progress.note(
         f"Network: {classifier.backbone.name} (weights: {weights}) up to "
         f"{classifier.cut} ({shape}), {frozen}; head of "
-        f"{classifier.head_parameters:,} weights; {device}, {policy}"
+        f"{classifier.head_parameters:,} weights; {computing}"
     )
     _describe_pixels(classifier.backbone, progress)
     if train.minutes:
@@ -348,17 +357,17 @@ def _describe(
     counts = manifest.counts().values()
     if doubt := caution(inputs.mix, min(count["train"] for count in counts)):
         progress.warn(doubt)
-    # More weights than all the numbers they are fitted to.
+    # More weights than numbers to fit them to.
     if classifier.head_parameters > classifier.head_inputs * images:
         progress.warn(
             f"The head has {classifier.head_parameters:,} weights for {images} "
-            f"images of {classifier.head_inputs:,} features each: it can learn them "
-            "by heart. A head that starts with gap is far smaller."
+            f"images of {classifier.head_inputs:,} features each: it can memorize "
+            "them. A head that starts with gap is far smaller."
         )
 
 
 def _describe_pixels(backbone: Backbone, progress: Progress) -> None:
-    """Tell what a network of the user's own gets, and why."""
+    """Note how the pixels for a custom backbone are scaled, and why."""
     if not backbone.custom:
         return
     name, scaler = backbone.preprocessing.name, backbone.scaler

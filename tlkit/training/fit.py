@@ -1,4 +1,4 @@
-"""A feed and the settings of a phase in, trained weights in a checkpoint out."""
+"""The fitting of one phase: compiling, and Keras' fit from the last checkpoint on."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import keras
 from tlkit.config import TrainConfig
 from tlkit.model import optimizers
 from tlkit.progress import Progress
-from tlkit.training.callbacks import Budget, Place, callbacks
+from tlkit.training.callbacks import Budget, PhaseDir, build_callbacks
 from tlkit.training.checkpoint import Checkpoint, read_state
-from tlkit.training.data import Feed
+from tlkit.training.data import DataPipeline
 
 CLOSING_SECONDS = 60
-# From so many weights on, the optimizer's passes over memory cost more than compiling
-# the step into one saves; tests/benchmarks/head.py.
+# From so many weights on, one compiled step saves more in passes over memory than
+# compiling costs; tests/benchmarks/head.py.
 LARGE_HEAD = 2_000_000
 DENSE = (
     keras.layers.InputLayer,
@@ -28,46 +28,46 @@ DENSE = (
 
 
 def fit(
-    feed: Feed,
+    pipeline: DataPipeline,
     train: TrainConfig,
-    place: Place,
+    place: PhaseDir,
     *,
-    ended: int | None = None,
     earlier: Sequence[Mapping[str, Any]] = (),
     frozen: tuple[str, ...],
     device: str,
     budget: Budget,
     progress: Progress,
-    watching: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Checkpoint:
     """Run the epochs of a phase that are still to be run."""
     place.checkpoint.mkdir(parents=True, exist_ok=True)
     state = read_state(place.checkpoint)
-    epochs = epochs_of(train, feed.schedule.steps)
-    called, checkpoint = callbacks(
+    steps = pipeline.schedule.steps
+    total = total_steps(train, steps)
+    own, checkpoint = build_callbacks(
         train,
         place=place,
         state=state,
         earlier=earlier,
         frozen=frozen,
-        epochs=epochs,
-        steps=feed.schedule.steps,
-        ended=ended,
+        total=total,
+        steps=steps,
         budget=budget,
         progress=progress,
     )
+    epochs = epochs_of(train, steps)
     if state.stopped or state.epochs >= epochs:
         return checkpoint
-    compile_model(feed, train, device)
-    stream = feed.training(state.epochs)
+    compile_model(pipeline, train, device)
+    stream = pipeline.training(state.epochs)
     try:
-        feed.model.fit(
-            feed.dataset(stream),
-            steps_per_epoch=feed.schedule.steps,
+        pipeline.model.fit(
+            pipeline.dataset(stream),
+            steps_per_epoch=steps,
             epochs=epochs,
             initial_epoch=state.epochs,
-            validation_data=feed.validation(),
-            callbacks=[*called, *watching],
+            validation_data=pipeline.validation(),
+            callbacks=[*own, *callbacks],
             shuffle=False,
             verbose=0,
         )
@@ -76,24 +76,30 @@ def fit(
     return checkpoint
 
 
+def total_steps(train: TrainConfig, steps: int) -> int:
+    """Return the batches of a phase, `steps` an epoch: `train.steps` at most."""
+    most = train.epochs * steps if train.epochs else train.steps or steps
+    return min(most, train.steps or most)
+
+
 def epochs_of(train: TrainConfig, steps: int) -> int:
-    """How many passes over the images."""
-    return train.epochs or -(-(train.steps or 1) // steps)
+    """Return the epochs of a phase, the last of which may be begun only."""
+    return -(-total_steps(train, steps) // steps)
 
 
-def compile_model(feed: Feed, train: TrainConfig, device: str) -> None:
-    """Give the network of a feed its loss and optimizer.
+def compile_model(pipeline: DataPipeline, train: TrainConfig, device: str) -> None:
+    """Give the model of a data pipeline its loss and optimizer.
 
     Args:
-        feed: Has what is trained, and says how many steps one pass takes.
-        train: How.
+        pipeline: Holds the model, and the number of steps an epoch.
+        train: The settings of the phase.
         device: From `device.choose_device`.
     """
-    model, steps = feed.model, feed.schedule.steps
+    model = pipeline.model
     optimizer = optimizers.build(
         train.optimizer,
         lr=train.lr or 0.0,
-        steps=train.steps or steps * epochs_of(train, steps),
+        steps=total_steps(train, pipeline.schedule.steps),
         momentum=train.momentum,
         nesterov=train.nesterov,
         weight_decay=train.weight_decay,
@@ -101,25 +107,26 @@ def compile_model(feed: Feed, train: TrainConfig, device: str) -> None:
         warmup=train.warmup or 0.0,
         ema=train.ema,
     )
-    # Else the training step is traced once more when it meets the new variables.
+    # Otherwise the training step is traced again when it meets the new variables.
     optimizer.build(model.trainable_variables)
     if model.compiled and _alike(model.optimizer, optimizer):
-        # What was traced for an earlier fold is as good for this one.
+        # The step that was traced for an earlier fold serves this one as well.
         for old, new in zip(
             model.optimizer.variables, optimizer.variables, strict=True
         ):
             old.assign(new)
         return
+    accuracy = keras.metrics.MeanMetricWrapper(pipeline.task.correct, name="accuracy")
     model.compile(
         optimizer=optimizer,
-        loss=feed.task.loss,
-        metrics=[keras.metrics.MeanMetricWrapper(feed.task.correct, name="accuracy")],
+        loss=pipeline.task.loss,
+        metrics=[accuracy],
         jit_compile=_pays_to_compile(model, device),
     )
 
 
 def _alike(one: keras.Optimizer, other: keras.Optimizer) -> bool:
-    """Whether two optimizers do the same, but for rates that are variables."""
+    """Return whether two optimizers differ at most in rates, which are variables."""
     settings = []
     for optimizer in (one, other):
         setting = {**optimizer.get_config(), "name": ""}
@@ -130,7 +137,7 @@ def _alike(one: keras.Optimizer, other: keras.Optimizer) -> bool:
 
 
 def _pays_to_compile(model: keras.Model, device: str) -> str | bool:
-    """Whether XLA makes the training step faster."""
+    """Return whether XLA makes the training step faster."""
     if device.startswith("gpu"):
         return "auto"
     large = model.count_params() >= LARGE_HEAD
@@ -138,7 +145,11 @@ def _pays_to_compile(model: keras.Model, device: str) -> str | bool:
 
 
 def close(stream: Generator[Any, None, None]) -> None:
-    """End the stream and its workers, once Keras' prefetching thread has left it."""
+    """End the stream and its workers, once Keras' prefetching thread has left it.
+
+    Args:
+        stream: Batches, from `training`.
+    """
     for _ in range(CLOSING_SECONDS * 20):
         try:
             return stream.close()

@@ -16,10 +16,10 @@ from tlkit.runs.result_dir import Run
 from tlkit.runs.timing import Clock
 from tlkit.training.callbacks import Budget
 from tlkit.training.candidates import Candidate
-from tlkit.training.data import answers
+from tlkit.training.data import predict_split
 from tlkit.training.network import Network
-from tlkit.training.splits import Round
-from tlkit.training.train_network import learn
+from tlkit.training.splits import CVFold
+from tlkit.training.train import train
 
 
 class FoldResult(NamedTuple):
@@ -38,7 +38,7 @@ class FoldResult(NamedTuple):
 
 def fit_fold(
     config: Config,
-    fold: Round,
+    fold: CVFold,
     network: Network,
     work: Path,
     *,
@@ -64,25 +64,21 @@ def fit_fold(
         UsageError: Phases that this network or these data cannot have.
         RunError: The training diverged.
     """
-    network.put_back({})
+    network.restore_weights({})
     with files.passing_directory(work) as directory:
-        run, trainer, selected = learn(
+        run, trainer, selected = train(
             Run.begin(directory, config, fold.manifest),
             fold.manifest,
             network,
             budget=Budget(config.train.minutes),
             clock=Clock(),
             progress=progress,
-            watching=callbacks,
+            callbacks=callbacks,
         )
     probabilities = selected.scores
     if fold.manifest.of("test"):
         network.freeze(selected.freeze_to)
-        probabilities = answers(
-            run.config,
-            fold.manifest,
-            "test",
-            network.reference,
-            progress=progress,
+        probabilities = predict_split(
+            run.config, fold.manifest, "test", network, progress
         )
     return FoldResult(probabilities, selected, trainer.epoch_of(selected))

@@ -1,4 +1,4 @@
-"""The network of a run: as it is trained, and in float32 as it will be exported."""
+"""The network of a run: as it is trained, and in float32 as it is exported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from tlkit.backbones.spec import OUTPUT
 from tlkit.config import Config, size_of
 from tlkit.device import dtype_policy
-from tlkit.errors import RunError
 from tlkit.model.classifier import (
     Classifier,
     Parts,
@@ -33,28 +32,28 @@ class Network:
 
     Attributes:
         trained: In the precision of the training.
-        reference: In float32; the same one where that is the precision.
+        reference: In float32; the same object where that is the precision.
         device: From `device.choose_device`.
         policy: From `device.choose_precision`.
-        untouched: Of all that a phase was allowed to change, what it was before: the
-            weights, and where dropout stands in its random numbers.
+        initial: Initial values of all that some phase was allowed to change: weights,
+            and the random state of dropout.
     """
 
     trained: Classifier
     reference: Classifier
     device: str
     policy: str
-    untouched: Weights = field(default_factory=dict)
+    initial: Weights = field(default_factory=dict)
     _parts: dict[tuple[int, str], Parts] = field(default_factory=dict)
 
     def freeze(self, above: str) -> str:
-        """Let only what lies above a place train.
+        """Make trainable what lies above a place.
 
         Args:
             above: As in Phase.
 
         Returns:
-            The layer it is frozen up to now, or "none".
+            The layer that the network is frozen up to now, or "none".
 
         Raises:
             UsageError: There is no such place.
@@ -67,18 +66,18 @@ class Network:
         frozen = [model.get_layer(name) for name in self.reference.frozen]
         held = {id(v) for layer in frozen for v in layer.variables}
         for place, variable in enumerate(_variables(self.reference)):
-            if id(variable) not in held and place not in self.untouched:
-                self.untouched[place] = np.array(variable)
+            if id(variable) not in held and place not in self.initial:
+                self.initial[place] = np.array(variable)
         return self.trained.freeze_to
 
     def split(self, classifier: Classifier) -> Parts:
-        """The frozen and the trainable part, the same ones whenever asked again.
+        """Split at the freeze point, with the same parts for the same point.
 
         Args:
-            classifier: One of this network's, as it is frozen now.
+            classifier: `trained` or `reference`.
 
         Returns:
-            As `split_at_freeze`; what Keras has traced of them can be used again.
+            As `split_at_freeze`; functions traced for the parts can be used again.
         """
         key = id(classifier.model), classifier.freeze_to
         if key not in self._parts:
@@ -86,7 +85,7 @@ class Network:
         return self._parts[key]
 
     def start_from(self, probe: Probe) -> bool:
-        """Give the output layer the weights of a probe, where it has their shape."""
+        """Give a linear head the weights of a probe; return whether it is one."""
         if not is_linear(self.trained.head):
             return False
         kernel, bias = probe.kernel, probe.bias
@@ -100,51 +99,38 @@ class Network:
                 output.bias.assign(bias)
         return True
 
-    def weights(self) -> Weights:
-        """Copies of all that any phase was allowed to change."""
+    def copy_weights(self) -> Weights:
+        """Copy all that any phase was allowed to change."""
         variables = _variables(self.reference)
-        return {place: np.array(variables[place]) for place in self.untouched}
+        return {place: np.array(variables[place]) for place in self.initial}
 
-    def mean(self, one: Weights, other: Weights) -> Weights:
-        """Half way between two sets of weights.
-
-        Args:
-            one: From `weights`.
-            other: Likewise.
-
-        Returns:
-            Their mean; what only one of them has is held against what it was before.
-        """
-        first, second = self.untouched | one, self.untouched | other
+    def average_weights(self, one: Weights, other: Weights) -> Weights:
+        """Return the mean of two copies; what one lacks has its initial value there."""
+        first, second = self.initial | one, self.initial | other
         return {
-            place: _halfway(first[place], second[place])
+            place: _mean(first[place], second[place])
             for place in one.keys() | other.keys()
         }
 
-    def put_back(self, weights: Weights) -> None:
-        """Make the network what it was when these weights were copied.
+    def restore_weights(self, weights: Weights) -> None:
+        """Restore the network to when its weights were copied.
 
         Args:
-            weights: From `weights`; what only later phases have changed becomes what
-                it was before them. With none at all it is as it was built.
+            weights: From `copy_weights`; what only later phases have changed becomes
+                what it was before them. Empty for the network as it was built.
         """
         for one in (self.reference, self.trained):
             variables = _variables(one)
-            for place, value in (self.untouched | weights).items():
+            for place, value in (self.initial | weights).items():
                 variables[place].assign(value)
-
-    def check_frozen(self, before: str) -> None:
-        """Make sure that what is frozen has not changed."""
-        if self.trained.frozen_checksum() != before:
-            raise RunError("Frozen weights have changed; this is a fault of tlkit.")
 
 
 def build_network(config: Config, task: Task, device: str, policy: str) -> Network:
-    """Build what a configuration describes, with its pretrained weights.
+    """Build the network of a configuration, with its pretrained weights.
 
     Args:
         config: Resolved.
-        task: What the network is asked.
+        task: The kind of labels to predict.
         device: From `device.choose_device`.
         policy: From `device.choose_precision`.
 
@@ -175,11 +161,11 @@ def _build(config: Config, task: Task) -> Classifier:
     )
 
 
-def _halfway(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The mean; where dropout stands in its random numbers has none."""
+def _mean(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    # The random state of dropout, unsigned integers, has no mean.
     return one if one.dtype.kind == "u" else (one + other) / 2
 
 
 def _variables(classifier: Classifier) -> list[keras.Variable]:
-    """All of a network's own: not those that compiling it adds."""
+    """Return the variables of the layers, without those that compiling adds."""
     return [v for layer in classifier.model.layers for v in layer.variables]

@@ -1,232 +1,221 @@
-"""Which phases a training has: as listed, or found out while it goes on."""
+"""The automatic choice of phases: the head first, then tuning as long as it pays.
+
+Where the validation split is too small to select on, folds of the training split show
+whether tuning pays: the same tuning on each fold, scored on the images held out.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 
-from tlkit.config import Config, TrainConfig, given_for_head
+import numpy as np
+
+from tlkit.config import given_for_head
+from tlkit.dataset.splitting.folds import most_folds
 from tlkit.errors import UsageError
-from tlkit.model.head import is_linear, parse_head
-from tlkit.model.phases import (
-    ALL,
-    AUTO,
-    DEEP,
-    HALF,
-    HEAD,
-    HEAD_EPOCHS,
-    HEAD_RATE,
-    LAST,
-    ONE,
-    SMOOTHING,
-    TOP,
-    TUNE_RATE,
-    Phase,
-    parse_phases,
+from tlkit.model.freezing import freeze_point
+from tlkit.model.phases import DEEP, HEAD, HEAD_EPOCHS, LAST, TOP, TUNE_RATE, Phase
+from tlkit.progress import Progress, Quiet
+from tlkit.training.candidates import (
+    AVERAGED,
+    Candidate,
+    score_candidate,
+    select_best,
 )
 from tlkit.training.fit import epochs_of
-from tlkit.training.fold_selection import choose, held_out
-from tlkit.training.trainer import Planned, Trainer
+from tlkit.training.plan import PlannedPhase, plan, plan_tuning
+from tlkit.training.splits import inner_folds
+from tlkit.training.trainer import Trainer
 
-TRIED = {TOP: "the upper third", DEEP: "the upper two thirds"}
-# With fewer images to judge by, chance is more than what tuning usually gains.
-LEAST_JUDGES = 50
-# With less time than this a phase would hardly have begun.
+TUNED = {TOP: "the upper third", DEEP: "the upper two thirds"}
+# On fewer images, chance differences exceed what tuning usually gains.
+LEAST_IMAGES = 50
+# With less time a phase would hardly begin.
 LEAST_SECONDS = 15.0
 # A tuning phase sees every image so many times, within these numbers of steps: BiT's
-# 500 (Kolesnikov et al. 2020, arXiv 1912.11370) at most. To see whether it pays it need
-# not be as long as what is kept.
-TRIED_EPOCHS, KEPT_EPOCHS, LEAST_STEPS, MOST_STEPS = 12, 32, 60, 500
+# 500 (Kolesnikov et al. 2020, arXiv 1912.11370) at most. A trial of whether it pays
+# need not be as long as the final phase.
+TRIED_EPOCHS, FINAL_EPOCHS, LEAST_STEPS, MOST_STEPS = 12, 32, 60, 500
+# Each fold costs as much as the tuning itself; the final phase gets so many shares of
+# the time of one fold.
+FOLDS, FINAL_SHARES = 3, 2
+FOLDS_DIR = "folds"
 
 
-def check(trainer: Trainer) -> None:
-    """Refuse listed phases that cannot be, before anything slow."""
-    train = trainer.config.train
-    if train.phases in (ONE, AUTO):
-        return
-    phases = parse_phases(str(train.phases))
-    network = trainer.network
-    several = network.trained.task.multi_label
-    if not phases and several:
-        raise UsageError(
-            "phases: 'probe' is for one label an image, and these have several.",
-            hint="Use other phases, such as head:15.",
-        )
-    for phase in phases:
-        network.freeze(phase.above)
-    probed = train.probe and not several and is_linear(network.trained.head)
-    if phases and phases[0].half and not probed:
-        raise UsageError(
-            f"phases: {phases[0]} has no trained network before it to take the mean "
-            "with.",
-            hint="Let a probe or a head come first.",
-        )
-
-
-def follow(trainer: Trainer) -> None:
-    """Run the listed phases, or choose them automatically."""
-    config = trainer.config
-    if config.train.phases == ONE:
-        run(trainer, single(config))
-    elif config.train.phases == AUTO:
-        find_out(trainer)
-    else:
-        for phase in parse_phases(str(config.train.phases)):
-            run(trainer, listed(phase, config))
-
-
-def find_out(trainer: Trainer) -> None:
-    """Train the head, then tune as deep as pays, and while there is time."""
+def choose_phases(trainer: Trainer) -> None:
+    """Train the head, then tune deeper as long as that pays and there is time."""
     config, progress = trainer.config, trainer.progress
-    judges = len(trainer.truth)
-    if judges < LEAST_JUDGES and trainer.judges:
-        if trainer.candidates:
-            return _tune_as_folds_say(trainer)
-        progress.warn(
-            f"{judges} images choose how deep to tune, which is few: chance has a "
-            "part in it. Folds of the training side could judge instead if there were "
-            "one label an image, a probe, and a head that can start from it"
-        )
+    images = len(trainer.truth)
+    tunable = {above: name for above, name in TUNED.items() if _tunes(trainer, above)}
+    if images < LEAST_IMAGES and trainer.selects:
+        if trainer.candidates and DEEP in tunable:
+            return _tune_by_folds(trainer)
+        if tunable:
+            progress.warn(
+                f"{images} images select how deep to tune, which is few: chance has a "
+                "part in it. Folds of the training split could select instead, given "
+                "one label an image, a probe, and a head that can start from it"
+            )
     epochs = HEAD_EPOCHS
     if config.train.epochs or config.train.steps:
-        images, batch = len(trainer.manifest.of("train")), config.inputs.batch
-        epochs = epochs_of(config.train, -(-images // batch))
-    run(trainer, listed(Phase(HEAD, epochs), config))
-    for above, name in TRIED.items():
+        epochs = epochs_of(config.train, _steps(trainer))
+    trainer.run(plan(Phase(HEAD, epochs), config))
+    for above, name in tunable.items():
         before = trainer.best()
         if before.accuracy == 1:
-            return progress.note("No mistake is left on the validation side to mend")
+            return progress.note("No error is left on the validation split to fix")
         if trainer.budget.left < LEAST_SECONDS:
             return progress.note(f"No time is left to tune {name}")
-        run(trainer, _keyed(above, trainer))
+        trainer.run(_tuning(above, trainer))
         after = trainer.best()
         if after is before:
             return progress.note(f"Tuning {name} gains nothing: no deeper then")
         gain, error = after.gain(before)
-        said = f"Tuning {name} gains {gain:.4f} ± {error:.4f} in tempered loss"
+        gained = (
+            f"Tuning {name} gains {gain:.4f} ± {error:.4f} in temperature-scaled log "
+            "loss"
+        )
         if gain <= error:
-            return progress.note(f"{said}, no more than chance does: no deeper then")
-        progress.note(said)
+            return progress.note(f"{gained}, which is not significant: no deeper then")
+        progress.note(gained)
     return None
 
 
-def _tune_as_folds_say(trainer: Trainer) -> None:
-    """Keep the probe, the tuned network or their mean, as folds of the training say."""
+def _tunes(trainer: Trainer, above: str) -> bool:
+    """Return whether a phase would tune pretrained layers; note where it would not."""
+    try:
+        freeze_point(trainer.network.reference.base_model, above)
+    except UsageError as error:
+        trainer.progress.note(f"Without tuning {TUNED[above]}: {error.message}")
+        return False
+    return True
 
-    def tune(one: Trainer, epochs: int = TRIED_EPOCHS) -> None:
-        run(one, dataclasses.replace(_keyed(DEEP, one, epochs), half=True))
+
+def _tune_by_folds(trainer: Trainer) -> None:
+    """Select the probe, the tuned network or their mean by folds of the training."""
+
+    def tune(one: Trainer, epochs: int = TRIED_EPOCHS, *, average: bool = True) -> None:
+        planned = _tuning(DEEP, one, epochs)
+        one.run(dataclasses.replace(planned, average=average))
 
     monitor = trainer.config.train.monitor
     train = dataclasses.replace(trainer.config.train, monitor=LAST)
     trainer.config = dataclasses.replace(trainer.config, train=train)
-    probe, judges = trainer.candidates[0], len(trainer.truth)
+    probe = trainer.candidates[0]
     trainer.progress.note(
-        f"{judges} images on the validation side are too few to tell by whether "
-        "tuning pays"
+        f"{len(trainer.truth)} validation images are too few to tell whether tuning "
+        "pays"
     )
-    if given := given_for_head(trainer.config.train):
-        said = ", ".join(f"{name} {value:g}" for name, value in given.items())
+    if given := given_for_head(train):
+        listed = ", ".join(f"{name} {value:g}" for name, value in given.items())
         trainer.progress.warn(
-            f"{said}: of no effect here, for there is no phase that trains a head "
-            "alone; with --phases you list phases yourself, as head:15,deep:30@1e-4"
+            f"{listed}: of no effect here, as no phase trains a head alone. List the "
+            "phases with --phases, such as head:15,deep:30@1e-4"
         )
-    trainer.held_out = held_out(trainer, tune, LEAST_SECONDS)
+    trainer.held_out = score_on_folds(trainer, tune)
     trainer.clock.lap("folds")
-    trainer.put_back(probe)
+    trainer.restore(probe)
     if not trainer.held_out:
-        return tune(trainer, KEPT_EPOCHS)
-    best = choose(trainer.held_out, monitor, trainer.progress)
+        return tune(trainer, FINAL_EPOCHS)
+    best = select_tuned(trainer.held_out, monitor, trainer.progress)
     if best.name != probe.name:
-        half = best.name.endswith(HALF)
-        longer = _keyed(DEEP, trainer, KEPT_EPOCHS)
-        run(trainer, dataclasses.replace(longer, half=half))
+        tune(trainer, FINAL_EPOCHS, average=best.name.endswith(AVERAGED))
     return None
 
 
-def _keyed(above: str, trainer: Trainer, epochs: int = TRIED_EPOCHS) -> Planned:
-    """A tuning phase as long as the data want: so many steps, not so many epochs."""
+def _steps(trainer: Trainer) -> int:
+    """Return the batches of an epoch."""
+    return -(-len(trainer.manifest.of("train")) // trainer.config.inputs.batch)
+
+
+def _tuning(above: str, trainer: Trainer, epochs: int = TRIED_EPOCHS) -> PlannedPhase:
+    """Plan a tuning phase as long as the data need: so many steps, in whole epochs."""
     images, batch = len(trainer.manifest.of("train")), trainer.config.inputs.batch
     steps = min(max(epochs * images // batch, LEAST_STEPS), MOST_STEPS)
     train = trainer.config.train
-    if train.epochs or train.steps:
-        most = train.steps or (train.epochs or 0) * -(-images // batch)
-        steps = min(steps, most)
-    train = dataclasses.replace(train, epochs=None, steps=steps)
-    return _tuning(above, train, TUNE_RATE)
+    passes = -(-steps // _steps(trainer))
+    if train.epochs:
+        passes = min(passes, train.epochs)
+    return plan_tuning(above, dataclasses.replace(train, epochs=passes), TUNE_RATE)
 
 
-def run(trainer: Trainer, planned: Planned) -> None:
-    """Run a phase from the best so far.
+def score_on_folds(
+    trainer: Trainer, tune: Callable[[Trainer], None]
+) -> list[Candidate]:
+    """Tune on folds of the training split, and score what each holds out.
 
-    Of one that tunes pretrained layers, the mean of before and after is a candidate
-    as well, where it is asked for, or there is something to judge it by.
-
-    Args:
-        trainer: As for `follow`.
-        planned: The phase.
-    """
-    before = trainer.best() if trainer.candidates else None
-    if before:
-        trainer.put_back(before)
-    after = trainer.run(planned)
-    if before and planned.above != HEAD and (planned.half or trainer.judges):
-        trainer.meet(before, after)
-
-
-def single(config: Config) -> Planned:
-    """The one phase of a configuration that names its freeze point."""
-    above = config.model.freeze_to
-    if above == config.model.cut:
-        return Planned(HEAD, config.train)
-    return Planned(ALL if above == "none" else str(above), config.train)
-
-
-def listed(phase: Phase, config: Config) -> Planned:
-    """A phase with the settings that it has by its kind."""
-    train = dataclasses.replace(config.train, epochs=phase.epochs, steps=None)
-    if phase.above != HEAD:
-        planned = _tuning(phase.above, train, phase.lr or TUNE_RATE)
-        return dataclasses.replace(planned, half=phase.half, ended=phase.ended)
-    train = dataclasses.replace(
-        train,
-        lr=phase.lr or train.lr or HEAD_RATE,
-        # What is new has no start to be careful with.
-        schedule="constant" if train.schedule == "auto" else train.schedule,
-    )
-    views = 1 if plain_suffices(config) else None
-    return Planned(HEAD, train, ended=phase.ended, views=views)
-
-
-def plain_suffices(config: Config) -> bool:
-    """Whether the kept views of a run are for the phases that tune, not for its head.
-
-    A linear classifier on pooled features gains nothing from augmented views.
-
-    Args:
-        config: Resolved.
+    The time left is shared out evenly between the folds and the final phase. What the
+    folds leave in FOLDS_DIR is used again by a run that is resumed. The network is as
+    it was built when this returns.
 
     Returns:
-        Whether its head trains on the plain images; not if nothing else trains.
+        The probe and all candidates of the tuning, each with its predictions of all
+        folds; empty where a class is too small for folds, or the time too short.
     """
-    phases = str(config.train.phases)
-    tunes = phases == AUTO or any(p.above != HEAD for p in parse_phases(phases))
-    linear = is_linear(parse_head(config.model.head))
-    return tunes and linear and isinstance(config.inputs.views, int)
+    manifest, seed = trainer.manifest, trainer.config.train.seed
+    examples = manifest.of("train")
+    groups = np.array([one.group for one in examples])
+    possible = most_folds(manifest.targets(examples), groups)
+    fitting = int(min(FOLDS, trainer.budget.left / LEAST_SECONDS - FINAL_SHARES))
+    folds = min(fitting, possible)
+    if folds < 2:
+        needed = (2 + FINAL_SHARES) * LEAST_SECONDS
+        lacking = (
+            "some class has a single image or group"
+            if possible < 2
+            else f"two and the final phase need {needed:.0f} s, and "
+            f"{max(trainer.budget.left, 0):.0f} s are left"
+        )
+        trainer.progress.note(
+            f"No folds of the training split either: {lacking}. The mean of the "
+            "weights before and after tuning is selected"
+        )
+        return []
+    trainer.progress.note(f"{folds} folds of the training split select instead")
+    work = trainer.directory / FOLDS_DIR
+    trained = []
+    for number, one in enumerate(inner_folds(manifest, folds, seed=seed)):
+        share = trainer.budget.left / (folds - number + FINAL_SHARES) / 60
+        quiet = Quiet(trainer.progress, f"Fold {one.fold}/{folds}: ")
+        fold = trainer.for_fold(one.manifest, work / str(one.fold), share, quiet)
+        fold.probe()
+        tune(fold)
+        trained.append(fold)
+        line = ", ".join(f"{c.name} {c.accuracy:.3f}" for c in fold.candidates)
+        trainer.progress.note(f"Fold {one.fold}/{folds}, accuracy: {line}")
+    trainer.network.restore_weights({})
+    return [
+        score_candidate(
+            trainer.network.trained.task,
+            np.concatenate([one.truth for one in trained]),
+            np.concatenate([one.groups for one in trained]),
+            first.name,
+            first.freeze_to,
+            np.concatenate([one.candidates[place].scores for one in trained]),
+            seconds=sum(one.candidates[place].seconds for one in trained),
+            averaged=first.averaged,
+        )
+        for place, first in enumerate(trained[0].candidates)
+    ]
 
 
-def _tuning(above: str, train: TrainConfig, lr: float) -> Planned:
-    """A phase that tunes pretrained layers.
-
-    Its rate falls over its whole length, so that nothing ends it before its time.
-
-    Returns:
-        The phase.
-    """
-    smoothing = train.label_smoothing
-    train = dataclasses.replace(
-        train,
-        lr=lr,
-        label_smoothing=SMOOTHING if smoothing is None else smoothing,
-        patience=0,
-        lr_patience=0,
+def select_tuned(
+    held_out: Sequence[Candidate], monitor: str, progress: Progress
+) -> Candidate:
+    """Select by folds; in doubt the tuned network, which has changed the most."""
+    # A fold learns from fewer images than there are, and mostly for fewer steps, of
+    # which tuning suffers most. So the probe and the mean of the weights have to be
+    # better by more than the standard error.
+    best, tuned = select_best(held_out, monitor), held_out[:2][-1]
+    if best is tuned:
+        return best
+    gain, error = best.gain(tuned)
+    if gain > error:
+        return best
+    progress.note(
+        f"{best.name} is better than {tuned.name}, but its gain in temperature-scaled "
+        f"log loss, {gain:.4f} ± {error:.4f}, is not significant: {tuned.name} then, "
+        "as the folds had fewer images"
     )
-    return Planned(above, train)
+    return tuned

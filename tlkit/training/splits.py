@@ -1,4 +1,4 @@
-"""A data set in, the same images on other sides of the split out, fold by fold."""
+"""Folds of a data set: the same images in other splits, fold by fold."""
 
 from __future__ import annotations
 
@@ -15,14 +15,11 @@ from tlkit.errors import DatasetError, RunError, UsageError
 
 
 @dataclass(frozen=True)
-class Round:
-    """One fold of one repeat.
+class CVFold:
+    """One fold of a cross-validation, as a data set of its own.
 
-    Attributes:
-        repeat: Counted from 1.
-        fold: Counted from 1.
-        manifest: The data set; its test side is what this fold holds out, or empty
-            where its validation side is.
+    `repeat` and `fold` count from 1. The images held out are the test split of
+    `manifest`, or its validation split where there is no test split.
     """
 
     repeat: int
@@ -30,21 +27,20 @@ class Round:
     manifest: Manifest
 
 
-def outer_rounds(
+def outer_folds(
     manifest: Manifest, folds: int, repeats: int, *, seed: int
-) -> list[Round]:
-    """Hold every image out once a repeat, as a test side that chooses nothing.
+) -> list[CVFold]:
+    """Hold every image out once a repeat, as a test split that selects nothing.
 
     Args:
-        manifest: Its training and validation sides are used; its test side is in no
-            fold.
-        folds: How many a repeat.
-        repeats: How many times they are drawn.
+        manifest: Its training and validation split are used, its test split is not.
+        folds: Number of folds a repeat.
+        repeats: Number of times that folds are drawn.
         seed: Of the draws.
 
     Returns:
-        The rounds. Of what a fold does not hold out, about as large a share chooses
-        the epoch as in the data set.
+        The folds. Of the images that a fold learns from, the share of its validation
+        split is that of the data set.
 
     Raises:
         UsageError: A class is too small for so many folds.
@@ -54,14 +50,14 @@ def outer_rounds(
     share = len(manifest.of("val")) / len(pool)
     groups = np.array([e.group for e in pool])
     targets = _classes(manifest, pool)
-    rounds = []
+    found = []
     for repeat in range(1, repeats + 1):
         drawn = int(np.random.default_rng([seed, repeat]).integers(2**31))
         parts = stratified_folds(targets, groups, folds, seed=drawn)
         for fold, part in enumerate(parts, start=1):
             rest = [pool[i] for i in part.train]
             try:
-                sides = assign(
+                splits = assign(
                     [[e.label] for e in rest],
                     [e.group for e in rest],
                     {"val": share},
@@ -69,27 +65,27 @@ def outer_rounds(
                 )
             except DatasetError as error:
                 raise UsageError(
-                    f"{folds} folds leave too little to choose the epoch by. "
+                    f"{folds} folds leave too little to select the epoch on. "
                     f"{error.message}",
                     hint="Get more images of these, or leave these classes out: each "
-                    "needs some in three places, two of them beside what is held out.",
+                    "needs some in three places, two of them besides those held out.",
                 ) from error
-            placed = {e.id: side for e, side in zip(rest, sides, strict=True)}
+            placed = {e.id: split for e, split in zip(rest, splits, strict=True)}
             placed |= {pool[i].id: "test" for i in part.held}
-            rounds.append(Round(repeat, fold, _placed(manifest, placed)))
-    return rounds
+            found.append(CVFold(repeat, fold, _placed(manifest, placed)))
+    return found
 
 
-def inner_rounds(manifest: Manifest, folds: int, *, seed: int) -> list[Round]:
-    """Hold every image of the training side out once, to choose a setting by.
+def inner_folds(manifest: Manifest, folds: int, *, seed: int) -> list[CVFold]:
+    """Hold every training image out once, as a validation split to select on.
 
     Args:
-        manifest: Only its training side is used.
-        folds: How many.
+        manifest: Only its training split is used.
+        folds: Number of folds.
         seed: Of the draw.
 
     Returns:
-        The rounds; what each holds out is its validation side.
+        The folds, without test split.
 
     Raises:
         UsageError: A class is too small for so many folds.
@@ -97,29 +93,28 @@ def inner_rounds(manifest: Manifest, folds: int, *, seed: int) -> list[Round]:
     """
     pool = manifest.of("train")
     groups = np.array([e.group for e in pool])
-    targets = _classes(manifest, pool)
-    rounds = []
-    parts = stratified_folds(targets, groups, folds, seed=seed)
+    parts = stratified_folds(_classes(manifest, pool), groups, folds, seed=seed)
+    found = []
     for fold, part in enumerate(parts, start=1):
         placed = {pool[i].id: "train" for i in part.train}
         placed |= {pool[i].id: "val" for i in part.held}
-        rounds.append(Round(1, fold, _placed(manifest, placed)))
-    return rounds
+        found.append(CVFold(1, fold, _placed(manifest, placed)))
+    return found
 
 
 def _classes(manifest: Manifest, pool: Sequence[Example]) -> np.ndarray:
-    """The class of each example, to draw folds by."""
+    """Return the class of each example, for stratified folds."""
     if manifest.multi_label:
         raise RunError(
             f"The examples of {manifest.directory} have several labels each: expected "
-            "one, as folds are drawn class by class.",
+            "one, as folds are stratified by class.",
             hint="Prepare it without --multi-label.",
         )
     return manifest.targets(pool)
 
 
 def _placed(manifest: Manifest, placed: Mapping[str, str]) -> Manifest:
-    """Only these examples, on these sides."""
+    """Keep only these examples, in these splits."""
     examples = tuple(
         dataclasses.replace(example, split=placed[example.id])
         for example in manifest.examples

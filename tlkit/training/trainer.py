@@ -1,7 +1,6 @@
-"""A configuration and a data set in, a trained network out, phase by phase.
+"""The trainer: a probe and phases on one network, each result of which is a candidate.
 
-First a linear probe on the frozen features; then phases, each from where the one before
-has come to. All of them are candidates, judged by the validation side.
+A phase begins with the weights of the best candidate so far.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,49 +20,36 @@ from tlkit.config import Config, TrainConfig
 from tlkit.dataset.manifest import Manifest
 from tlkit.features.split_features import SplitFeatures, score
 from tlkit.inputs.sampler import BALANCED
-from tlkit.model.phases import HALF, HEAD, LAST, PROBE, Phase
+from tlkit.model.phases import HEAD, LAST, PROBE, Phase
 from tlkit.progress import Progress
 from tlkit.runs.timing import Clock
-from tlkit.training.callbacks import Budget, Place
-from tlkit.training.candidates import Candidate, best_of, judge
-from tlkit.training.data import Feed, build_feed
+from tlkit.training.callbacks import Budget, PhaseDir
+from tlkit.training.candidates import (
+    AVERAGED,
+    Candidate,
+    score_candidate,
+    select_best,
+)
+from tlkit.training.checkpoint import State
+from tlkit.training.data import DataPipeline, build_pipeline
 from tlkit.training.fit import epochs_of, fit
 from tlkit.training.network import Network, Weights
+from tlkit.training.plan import PlannedPhase
 from tlkit.training.probe import Probe, fit_probe
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A phase with all its settings.
-
-    Attributes:
-        above: What trains, as in Phase.
-        train: `epochs`, `steps`, `lr`, `schedule`, `patience`, `lr_patience` are those
-            of this phase.
-        half: Whether what comes of it is the mean of the weights before and after.
-        ended: Behind how many steps to end, as in Phase.
-        views: As in the configuration, None for just that.
-    """
-
-    above: str
-    train: TrainConfig
-    half: bool = False
-    ended: int | None = None
-    views: int | str | None = None
-
-
 class Trainer:
-    """Runs phases on a network, and remembers what each has reached.
+    """Runs phases on a network, and remembers the weights of each candidate.
 
     Args:
         config: Resolved.
-        manifest: Its test side is not looked at.
+        manifest: Its test split is not used.
         network: Trained in place.
-        directory: Where checkpoints go, and the history; what is there is gone on with.
-        budget: When to end at the latest.
-        clock: Told of features and training.
-        progress: Told of all long work.
-        watching: More callbacks for every phase.
+        directory: Of checkpoints and history; what is there is resumed.
+        budget: The time for the training.
+        clock: Receives the seconds of features and training.
+        progress: Receives notes, warnings and progress.
+        callbacks: Added to those of every phase.
     """
 
     def __init__(
@@ -77,7 +62,7 @@ class Trainer:
         budget: Budget,
         clock: Clock,
         progress: Progress,
-        watching: Sequence[keras.callbacks.Callback] = (),
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
         self.config = config
         self.manifest = manifest
@@ -86,122 +71,125 @@ class Trainer:
         self.budget = budget
         self.clock = clock
         self.progress = progress
-        self.watching = watching
-        self.truth = manifest.multi_hot("val")
+        self.callbacks = callbacks
+        self.truth = manifest.shares("val")
+        self.groups = np.array([example.group for example in manifest.of("val")])
         self.candidates: list[Candidate] = []
         self.held_out: list[Candidate] = []
         self.phases: list[Phase] = []
         self.history: list[dict[str, Any]] = []
-        self.feed: Feed
-        self._reached: list[Weights] = []
+        self.pipeline: DataPipeline
+        self._weights: dict[str, Weights] = {}
 
-    def probe(self) -> Probe:
-        """Learn a linear probe on the frozen features, and start from it if one can."""
+    def probe(self) -> None:
+        """Fit a linear probe on the frozen features, and start from it if possible."""
         began = time.perf_counter()
-        point = self.network.freeze(HEAD)
-        feed = self._feed(self.config.train, views=1)
+        train = self.config.train
+        freeze_to = self.network.freeze(HEAD)
+        pipeline = self._build_pipeline(train, views=1)
         self.clock.lap("features")
-        groups = [example.group for example in feed.train.examples]
+        groups = [example.group for example in pipeline.train.examples]
         probe = fit_probe(
-            features(feed.train),
+            _features(pipeline.train),
             self.manifest.targets("train"),
             np.unique(groups, return_inverse=True)[1],
             classes=len(self.manifest.labels),
-            seed=self.config.train.seed,
-            balanced=(
-                self.config.train.class_weights == BALANCED
-                or self.config.inputs.sampling == BALANCED
-            ),
+            seed=train.seed,
+            balanced=BALANCED in (train.class_weights, self.config.inputs.sampling),
         )
-        scores = probe(features(feed.val))
         taken = self.network.start_from(probe)
-        if taken:
-            # As the network computes it, in float32.
-            scores = score(feed.exact, feed.val)
+        # As the network computes it, in float32, where it takes the probe.
+        scores = (
+            score(pipeline.exact, pipeline.val)
+            if taken
+            else probe(_features(pipeline.val))
+        )
         self.clock.lap("probe")
-        found = self._candidate(PROBE, point, scores, began)
-        self._tell_probe(probe, found, taken)
+        found = self._score(PROBE, freeze_to, scores, began)
+        self._note_probe(probe, found, taken)
         if taken:
-            self._keep(found)
-        return probe
+            self._add(found)
 
-    def run(self, planned: Planned) -> Candidate:
-        """Run a phase."""
+    def run(self, planned: PlannedPhase) -> None:
+        """Run a phase, starting from the best candidate so far.
+
+        Where pretrained layers are tuned, the mean of the weights before and after is
+        a candidate as well, if it is asked for or candidates are selected among.
+        """
+        before = self.best() if self.candidates else None
+        if before:
+            self.restore(before)
+        after = self._fit(planned)
+        if before and planned.above != HEAD and (planned.average or self.selects):
+            self._average(before, after)
+
+    def _fit(self, planned: PlannedPhase) -> Candidate:
+        """Train a phase to its end."""
         began = time.perf_counter()
         network = self.network
-        point = network.freeze(planned.above)
-        frozen = network.trained.frozen_checksum()
-        feed = self._feed(planned.train, planned.views)
+        freeze_to = network.freeze(planned.above)
+        pipeline = self._build_pipeline(planned.train, planned.views)
         self.clock.lap("features")
-        number = len(self.phases) + 1
+        earlier = sum(phase.above == planned.above for phase in self.phases)
+        name = f"{planned.above}-{earlier + 1}" if earlier else planned.above
+        self._note_frozen(freeze_to)
         checkpoint = fit(
-            feed,
+            pipeline,
             planned.train,
-            Place(self.directory, f"{number}-{planned.above}", planned.above),
-            ended=planned.ended,
+            PhaseDir(self.directory, len(self.phases) + 1, name),
             earlier=self.history,
             frozen=network.trained.frozen,
             device=network.device,
             budget=self.budget,
             progress=self.progress,
-            watching=self.watching,
+            callbacks=self.callbacks,
         )
         self.clock.lap("train")
-        network.check_frozen(frozen)
-        self._tell_frozen(point)
-        checkpoint.restore_best(feed.model)
-        if feed.exact is not feed.model:
-            checkpoint.restore_best(feed.exact)
-        state = checkpoint.state
+        for model in {id(m): m for m in (pipeline.model, pipeline.exact)}.values():
+            checkpoint.restore_best(model)
         self.history = checkpoint.rows()
-        epochs = epochs_of(planned.train, feed.schedule.steps)
-        fitted = state.callbacks.get("Annealing", {}).get("total")
-        if fitted:
-            epochs = math.ceil(fitted / feed.schedule.steps)  # as the time allowed
-        self.phases.append(
-            Phase(planned.above, epochs, planned.train.lr, planned.half, state.ended)
-        )
-        found = self._candidate(
-            planned.above, point, score(feed.exact, feed.val), began
-        )
-        found = dataclasses.replace(
-            found,
+        state = checkpoint.state
+        epochs = _epochs_planned(state, planned.train, pipeline.schedule.steps)
+        # Where the time ran out, config.yaml repeats what was done.
+        done = state.epochs if state.out_of_time else epochs
+        self.phases.append(Phase(planned.above, done, planned.train.lr))
+        found = self._score(
+            name,
+            freeze_to,
+            score(pipeline.exact, pipeline.val),
+            began,
             epochs=state.epochs,
             best_epoch=state.best_epoch,
             stopped=state.stopped and state.epochs < epochs,
         )
-        self._keep(found)
+        self._add(found)
         return found
 
-    def meet(self, before: Candidate, after: Candidate) -> Candidate:
-        """Go half way back from what a phase has reached to what it began with.
+    def _average(self, before: Candidate, after: Candidate) -> None:
+        """Add the mean of the weights before and after a phase as a candidate.
 
-        The mean of the weights before and after tuning is often better than either,
-        and hardly ever worse than both (WiSE-FT, Wortsman et al. 2022, arXiv
-        2109.01903), for no cost at all.
-
-        Args:
-            before: What the phase has begun with.
-            after: What it has reached.
-
-        Returns:
-            The candidate between; the network has its weights.
+        It is often better than either, and hardly ever worse than both (WiSE-FT,
+        Wortsman et al. 2022, arXiv 2109.01903), at no cost.
         """
-        ends = [self._reached[self.candidates.index(one)] for one in (before, after)]
-        self.network.put_back(self.network.mean(*ends))
         began = time.perf_counter()
-        scores = score(self.feed.exact, self.feed.val)
-        name = after.name + HALF
-        found = self._candidate(name, after.freeze_to, scores, began)
-        found = dataclasses.replace(found, best_epoch=after.best_epoch, of=after.name)
-        self._keep(found)
-        return found
+        ends = (self._weights[one.name] for one in (before, after))
+        self.network.restore_weights(self.network.average_weights(*ends))
+        self._add(
+            self._score(
+                after.name + AVERAGED,
+                after.freeze_to,
+                score(self.pipeline.exact, self.pipeline.val),
+                began,
+                best_epoch=after.best_epoch,
+                averaged=after.name,
+            )
+        )
 
-    def beside(
+    def for_fold(
         self, manifest: Manifest, directory: Path, minutes: float, progress: Progress
     ) -> Trainer:
-        """Another trainer of the same network, which is as it was built again."""
-        self.network.put_back({})
+        """Return a trainer for a fold, with the network as it was built."""
+        self.network.restore_weights({})
         return Trainer(
             self.config,
             manifest,
@@ -213,85 +201,92 @@ class Trainer:
         )
 
     @property
-    def judges(self) -> bool:
-        """Whether the validation side judges."""
+    def selects(self) -> bool:
+        """Whether candidates are selected on the validation split."""
         return self.config.train.monitor != LAST
 
     def best(self) -> Candidate:
-        """The candidate with the best validation score by the monitor."""
-        return best_of(self.candidates, self.config.train.monitor)
+        """Return the best candidate by the monitor."""
+        return select_best(self.candidates, self.config.train.monitor)
+
+    def restore(self, candidate: Candidate) -> None:
+        """Give the network the weights of a candidate."""
+        self.network.restore_weights(self._weights[candidate.name])
 
     def epoch_of(self, candidate: Candidate) -> int:
-        """The epoch of a candidate, counted over all phases; 0 for the probe."""
-        names = [one.name for one in self.candidates]
-        before = self.candidates[: names.index(candidate.of or candidate.name)]
-        return sum(one.epochs for one in before) + candidate.best_epoch
+        """Return the epoch of a candidate, over all phases; 0 for the probe."""
+        phase = candidate.averaged or candidate.name
+        epochs = {one.name: one.epochs for one in self.candidates}
+        before = list(epochs)[: list(epochs).index(phase)]
+        return sum(epochs[name] for name in before) + candidate.best_epoch
 
-    def account(self) -> dict[str, Any]:
-        """What the rows of the last phase were, and what computing them has cost."""
-        return self.feed.account()
+    def describe(self, candidate: Candidate) -> str:
+        """Return which weights a candidate has, for messages."""
+        if candidate.averaged:
+            return f"the mean of the weights before and after {candidate.averaged}"
+        if not candidate.best_epoch:
+            return "the linear probe"
+        return f"epoch {self.epoch_of(candidate)} of {len(self.history)}"
 
-    def put_back(self, candidate: Candidate) -> None:
-        """Give the network the weights it had when it was this candidate."""
-        self.network.put_back(self._reached[self.candidates.index(candidate)])
-
-    def _feed(self, train: TrainConfig, views: int | str | None) -> Feed:
+    def _build_pipeline(
+        self, train: TrainConfig, views: int | str | None
+    ) -> DataPipeline:
         inputs = self.config.inputs
         if views is not None:
             inputs = dataclasses.replace(inputs, views=views)
         config = dataclasses.replace(self.config, inputs=inputs, train=train)
-        self.feed = build_feed(
-            config,
-            self.manifest,
-            self.network.trained,
-            self.network.reference,
-            device=self.network.device,
-            progress=self.progress,
-            split=self.network.split,
+        self.pipeline = build_pipeline(
+            config, self.manifest, self.network, self.progress
         )
-        return self.feed
+        return self.pipeline
 
-    def _candidate(
-        self, name: str, point: str, scores: np.ndarray, began: float
+    def _score(
+        self, name: str, freeze_to: str, scores: np.ndarray, began: float, **more: Any
     ) -> Candidate:
-        seconds = time.perf_counter() - began
-        task = self.network.trained.task
-        return judge(task, self.truth, name, point, scores, seconds=seconds)
+        task, seconds = self.network.trained.task, time.perf_counter() - began
+        more["seconds"] = seconds
+        return score_candidate(
+            task, self.truth, self.groups, name, freeze_to, scores, **more
+        )
 
-    def _keep(self, candidate: Candidate) -> None:
+    def _add(self, candidate: Candidate) -> None:
         self.candidates.append(candidate)
-        self._reached.append(self.network.weights())
+        self._weights[candidate.name] = self.network.copy_weights()
 
-    def _tell_probe(self, probe: Probe, found: Candidate, taken: bool) -> None:
-        chosen = f"strength {probe.strength:g}"
+    def _note_probe(self, probe: Probe, found: Candidate, taken: bool) -> None:
+        how = "as a class has too few images for cross-validation"
         if probe.folds:
-            right = probe.held_out.argmax(axis=1) == self.manifest.targets("train")
-            chosen += (
-                f" by {probe.folds} folds of the training side, where it is right in "
-                f"{right.mean():.3f}"
+            correct = probe.held_out.argmax(axis=1) == self.manifest.targets("train")
+            how = (
+                f"selected by {probe.folds} folds of the training split, with accuracy "
+                f"{correct.mean():.3f} there"
             )
-        else:
-            chosen += ", as a class has too few images to choose it by"
-        start = "" if taken else "; the head that was asked for cannot start from it"
+        start = "" if taken else "; the configured head cannot start from it"
         self.progress.note(
             f"Linear probe: val loss {found.loss:.4f}  val acc {found.accuracy:.3f}; "
-            f"{chosen}{start}"
+            f"C = {probe.strength:g}, {how}{start}"
         )
 
-    def _tell_frozen(self, point: str) -> None:
+    def _note_frozen(self, freeze_to: str) -> None:
         frozen = self.network.trained.frozen
         if not frozen:
             return
         layers = [self.network.trained.model.get_layer(name) for name in frozen]
         norms = sum(isinstance(x, keras.layers.BatchNormalization) for x in layers)
-        which = "" if point == NOTHING else f" up to {point}"
+        which = "" if freeze_to == NOTHING else f" up to {freeze_to}"
         self.progress.note(
-            f"Frozen layers are unchanged to the byte: {len(frozen)}{which}, "
-            f"all {norms} batch normalizations among them"
+            f"Frozen: {len(frozen)} layers{which}, all {norms} batch normalizations "
+            "among them"
         )
 
 
-def features(side: SplitFeatures) -> np.ndarray:
-    """What the frozen part says of the plain images of a side, pooled."""
-    rows = np.concatenate(list(side.plain()))
+def _epochs_planned(state: State, train: TrainConfig, steps: int) -> int:
+    """Return the epochs of a phase, of which Annealing may have made fewer."""
+    fitted = state.callbacks.get("Annealing", {}).get("total")
+    return math.ceil(fitted / steps) if fitted else epochs_of(train, steps)
+
+
+def _features(split: SplitFeatures) -> np.ndarray:
+    """Return the pooled features of the plain images of a split."""
+    rows = np.concatenate(list(split.plain()))
     return rows.mean(axis=(1, 2)) if rows.ndim == 4 else rows

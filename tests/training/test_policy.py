@@ -425,10 +425,7 @@ def test_two_phases_of_one_kind(prepared, tmp_path):
 def test_what_cannot_be_tuned_is_not_tried(judged, prepared, tmp_path, monkeypatch):
     """As of a cut so low that the backbone comes apart nowhere below it."""
 
-    def nowhere(backbone, above):
-        raise UsageError("it comes apart nowhere between")
-
-    monkeypatch.setattr(policy, "freeze_point", nowhere)
+    monkeypatch.setattr(policy, "tunable", lambda backbone, above: False)
     notes: list[str] = []
 
     class Listener(Silent):
@@ -440,7 +437,7 @@ def test_what_cannot_be_tuned_is_not_tried(judged, prepared, tmp_path, monkeypat
         **PRETRAINED,
     )  # fmt: skip
     assert [one["name"] for one in run.info["candidates"]] == ["probe", "head"]
-    assert sum("comes apart nowhere" in note for note in notes) == 2
+    assert sum("No layer to freeze up to" in note for note in notes) == 2
 
 
 def test_a_mean_needs_something_before_it(prepared, tmp_path):

@@ -13,8 +13,7 @@ import numpy as np
 
 from tlkit.config import given_for_head
 from tlkit.dataset.splitting.folds import most_folds
-from tlkit.errors import UsageError
-from tlkit.model.freezing import freeze_point
+from tlkit.model.freezing import tunable
 from tlkit.model.phases import DEEP, HEAD, HEAD_EPOCHS, LAST, TOP, TUNE_RATE, Phase
 from tlkit.progress import Progress, Quiet
 from tlkit.training.candidates import (
@@ -47,11 +46,14 @@ def choose_phases(trainer: Trainer) -> None:
     """Train the head, then tune deeper as long as that pays and there is time."""
     config, progress = trainer.config, trainer.progress
     images = len(trainer.truth)
-    tunable = {above: name for above, name in TUNED.items() if _tunes(trainer, above)}
+    base_model = trainer.network.reference.base_model
+    depths = {k: name for k, name in TUNED.items() if tunable(base_model, k)}
+    for name in [name for k, name in TUNED.items() if k not in depths]:
+        progress.note(f"No layer to freeze up to leaves {name} to tune")
     if images < LEAST_IMAGES and trainer.selects:
-        if trainer.candidates and DEEP in tunable:
+        if trainer.candidates and DEEP in depths:
             return _tune_by_folds(trainer)
-        if tunable:
+        if depths:
             progress.warn(
                 f"{images} images select how deep to tune, which is few: chance has a "
                 "part in it. Folds of the training split could select instead, given "
@@ -61,7 +63,7 @@ def choose_phases(trainer: Trainer) -> None:
     if config.train.epochs or config.train.steps:
         epochs = epochs_of(config.train, _steps(trainer))
     trainer.run(plan(Phase(HEAD, epochs), config))
-    for above, name in tunable.items():
+    for above, name in depths.items():
         before = trainer.best()
         if before.accuracy == 1:
             return progress.note("No error is left on the validation split to fix")
@@ -80,16 +82,6 @@ def choose_phases(trainer: Trainer) -> None:
             return progress.note(f"{gained}, which is not significant: no deeper then")
         progress.note(gained)
     return None
-
-
-def _tunes(trainer: Trainer, above: str) -> bool:
-    """Return whether a phase would tune pretrained layers; note where it would not."""
-    try:
-        freeze_point(trainer.network.reference.base_model, above)
-    except UsageError as error:
-        trainer.progress.note(f"Without tuning {TUNED[above]}: {error.message}")
-        return False
-    return True
 
 
 def _tune_by_folds(trainer: Trainer) -> None:

@@ -72,7 +72,7 @@ class Trainer:
         self.clock = clock
         self.progress = progress
         self.callbacks = callbacks
-        self.truth = manifest.shares("val")
+        self.truth = manifest.multi_hot("val")
         self.groups = np.array([example.group for example in manifest.of("val")])
         self.candidates: list[Candidate] = []
         self.held_out: list[Candidate] = []

@@ -43,9 +43,7 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> TrainResult:
     """Train a network in place, and give it the weights of the best candidate."""
-    config, verdict = decide(
-        run.config, manifest, network.reference, progress=progress
-    )
+    config, verdict = decide(run.config, manifest, network.reference, progress=progress)
     if verdict:
         run = run.with_config(config, hflip=dataclasses.asdict(verdict))
     clock.lap("flips")

@@ -318,7 +318,7 @@ def test_many_rows(tmp_path):
     write(tmp_path, "path,label,group,more\n" + rows)
     files = tuple(f"a/{i}.jpg" for i in range(10_000))
     opened = open_source(tmp_path)
-    object.__setattr__(opened, "found", type(opened.found)(files, ()))
+    object.__setattr__(opened, "files", files)
     object.__setattr__(opened, "only", "labels.csv")
     start = time.process_time()
     found = table.read(opened)

@@ -6,17 +6,13 @@ import io
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import (
-    Callable,
     Collection,
     Iterable,
-    Iterator,
     Mapping,
-    Sequence,
 )
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -27,13 +23,10 @@ from tlkit.dataset.records import (
     Rejected,
     in_natural_order,
 )
-from tlkit.dataset.sources.open import Source
 from tlkit.dataset.sources.walk import folders
 from tlkit.errors import DatasetError
 from tlkit.imaging.decode import MAX_PIXELS
 from tlkit.imaging.safe_read import Unusable, read_bytes
-from tlkit.progress import track
-from tlkit.workers import in_order
 
 
 class NoLabels(DatasetError):
@@ -166,24 +159,6 @@ def read_values(path: Path) -> np.ndarray:
         except (OSError, SyntaxError, ValueError) as error:
             raise Unusable("damaged", f"{error}.") from error
     return values.astype(np.uint8) if values.dtype == bool else values
-
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-def parse_all(
-    source: Source,
-    parse: Callable[[Item], Result],
-    items: Sequence[Item],
-    *,
-    few: int = 256,
-) -> Iterator[Result]:
-    """Parse annotation files in order; in this process where they are few."""
-    # So many are read sooner than processes are started.
-    workers = 0 if source.workers is None and len(items) < few else source.workers
-    results = in_order(parse, items, workers=workers)
-    yield from track(results, source.progress, "Reading annotations", len(items))
 
 
 # Of each kind of fault, so many are listed for a file, and the number of the others.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from tlkit.dataset.formats import (
     coco,
@@ -45,21 +45,24 @@ def _occurrences(key: bytes, path: Path) -> int:
     return number
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(NamedTuple):
     """Files that are recognized by their suffix and by words near their ends."""
 
     suffix: str
-    holds: tuple[tuple[bytes, ...], ...]  # of each group one word must be there
-    without: bytes = b"\0\0"  # a word that must not be there
+    # Of each text, one of the words that are separated by "|" must be there.
+    holds: tuple[str, ...]
+    without: str = ""  # a word that must not be there
     header: bool = False  # look at the first line only
     count: Callable[[Path], int] = lambda _: 1  # the images that a file is about
 
     def matches(self, ends: bytes) -> bool:
         """Return whether the two ends of a file look like the format."""
         text = ends.split(b"\n", 1)[0] if self.header else ends
-        found = all(any(word in text for word in words) for words in self.holds)
-        return found and self.without not in text
+        found = all(
+            any(word.encode() in text for word in words.split("|"))
+            for words in self.holds
+        )
+        return found and not (self.without and self.without.encode() in text)
 
 
 @dataclass(frozen=True)
@@ -77,62 +80,45 @@ class Format:
 
 # The key of a list may stand in the middle of a large COCO file, too far from both ends
 # to be found: two of its three lists are enough.
-_IMAGES = (b'"images"', b'"file_name"')
-_ANNOTATIONS = (b'"annotations"', b'"category_id"')
-_CATEGORIES = (b'"categories"', b'"supercategory"')
-_VIA = (b'"_via_', b'"shape_attributes"')
+_IMAGES = '"images"|"file_name"'
+_ANNOTATIONS = '"annotations"|"category_id"'
+_CATEGORIES = '"categories"|"supercategory"'
+
+LABELME = Signature(".json", ('"imagePath"|"imageData"', '"shapes"|"flags"'))
+VOC = Signature(".xml", ("<annotation", "<object|<filename|<size"))
+COCO = Signature(
+    ".json",
+    (
+        f"{_IMAGES}|{_ANNOTATIONS}",
+        f"{_IMAGES}|{_CATEGORIES}",
+        f"{_ANNOTATIONS}|{_CATEGORIES}",
+    ),
+    without='"imagePath"',
+    count=lambda path: max(_occurrences(b'"file_name"', path), 1),
+)
+VIA_JSON = Signature(
+    ".json",
+    (
+        '"_via_|"shape_attributes"|"file_attributes"',
+        '"_via_|"shape_attributes"|"regions"',
+    ),
+    count=lambda path: _occurrences(b'"filename"', path),
+)
+VIA_CSV = Signature(
+    ".csv", via_files.COLUMNS, header=True, count=via_files.count_csv_images
+)
+QUICKDRAW = Signature(".ndjson", ('"drawing"', '"word"'), count=count_lines)
 
 FORMATS = {
     "folders": Format(folders.read, "class folders (SRC/<class>/photo.jpg)"),
-    "labelme": Format(
-        labelme.read,
-        "labelme JSON files",
-        (
-            Signature(
-                ".json",
-                ((b'"imagePath"', b'"imageData"'), (b'"shapes"', b'"flags"')),
-            ),
-        ),
-    ),
+    "labelme": Format(labelme.read, "labelme JSON files", (LABELME,)),
     "yolo": Format(yolo.read, "YOLO label files", count=yolo.count_images),
-    "voc": Format(
-        voc.read,
-        "Pascal VOC annotations",
-        (Signature(".xml", ((b"<annotation",), (b"<object", b"<filename", b"<size"))),),
-        count=voc.count_mask_only,
-    ),
-    "coco": Format(
-        coco.read,
-        "COCO JSON files",
-        (
-            Signature(
-                ".json",
-                (
-                    _IMAGES + _ANNOTATIONS,
-                    _IMAGES + _CATEGORIES,
-                    _ANNOTATIONS + _CATEGORIES,
-                ),
-                without=b'"imagePath"',
-                count=lambda path: max(_occurrences(b'"file_name"', path), 1),
-            ),
-        ),
-    ),
+    "voc": Format(voc.read, "Pascal VOC annotations", (VOC,), voc.count_mask_only),
+    "coco": Format(coco.read, "COCO JSON files", (COCO,)),
     "via": Format(
         via.read,
         "VGG Image Annotator files (JSON or CSV)",
-        (
-            Signature(
-                ".json",
-                ((*_VIA, b'"file_attributes"'), (*_VIA, b'"regions"')),
-                count=functools.partial(_occurrences, b'"filename"'),
-            ),
-            Signature(
-                ".csv",
-                tuple((name.encode(),) for name in via_files.COLUMNS),
-                header=True,
-                count=via_files.count_csv_images,
-            ),
-        ),
+        (VIA_JSON, VIA_CSV),
         options=("attribute",),
     ),
     "masks": Format(
@@ -147,7 +133,7 @@ FORMATS = {
     "quickdraw": Format(
         quickdraw.read,
         "Quick, Draw! drawings",
-        (Signature(".ndjson", ((b'"drawing"',), (b'"word"',)), count=count_lines),),
+        (QUICKDRAW,),
         options=("limit",),
         hint="Put the .ndjson files of two words or more into one folder.",
     ),

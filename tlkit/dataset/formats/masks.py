@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from tlkit.dataset.annotations.shapes import mask_shape
-from tlkit.dataset.formats.common import parse_all, read_ids, split_by_folders
+from tlkit.dataset.formats.common import read_ids, split_by_folders
 from tlkit.dataset.formats.mask_pairs import count_named_masks, pair_masks
 from tlkit.dataset.records import (
     Annotation,
@@ -63,7 +63,7 @@ def read(source: Source) -> ParsedSource:
     records: list[ImageRecord] = []
     rejected = [*source.rejected, *unfit, *astray]
     parse = functools.partial(_parse, source.root, names)
-    for found in parse_all(source, parse, list(image_of.items()), few=FEW):
+    for found in source.map(parse, list(image_of.items()), few=FEW):
         for each in found:
             if isinstance(each, ImageRecord):
                 records.append(each)

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tlkit.dataset.formats.common import parse_all, split_by_lists
+from tlkit.dataset.formats.common import split_by_lists
 from tlkit.dataset.formats.voc_masks import (
     NAME_FILES,
     Classes,
@@ -70,7 +70,7 @@ def read(source: Source) -> ParsedSource:
     } - {""}
     records: dict[Key, ImageRecord] = {}
     parse = functools.partial(read_image, source.root)
-    images = parse_all(source, parse, list(files.values()))
+    images = source.map(parse, list(files.values()))
     for key, image in zip(files, images, strict=True):
         rejected += image.rejected
         if image.record is None:

@@ -17,7 +17,7 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tlkit.dataset.formats.common import parse_all, split_by_lists
+from tlkit.dataset.formats.common import split_by_lists
 from tlkit.dataset.formats.yolo_config import Config, is_config, read_config
 from tlkit.dataset.formats.yolo_labels import (
     looks_like_label,
@@ -135,7 +135,7 @@ def _records(
         (file, config.keypoints if config else None)
         for file, config in zip(pairs.values(), configs, strict=True)
     ]
-    parsed = parse_all(source, functools.partial(read_labels, source.root), tasks)
+    parsed = source.map(functools.partial(read_labels, source.root), tasks)
     records: list[ImageRecord] = []
     rejected: list[Rejected] = []
     for (image, file), config, (lines, unfit) in zip(

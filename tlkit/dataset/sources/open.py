@@ -54,7 +54,8 @@ class Source:
     """A source, walked once; paths are relative to its root."""
 
     root: Path
-    found: Found
+    files: tuple[str, ...]  # in natural order, annotation files and images
+    rejected: tuple[Rejected, ...] = ()  # by the walk
     only: str = ""  # the one annotation file that was named; "" for all of them
     options: ReaderOptions = field(default_factory=ReaderOptions)
     workers: int | None = None  # processes; None decides by the amount
@@ -68,16 +69,6 @@ class Source:
     def place(self) -> Path:
         """The path that the user named: the folder, the file in it, the archive."""
         return self.named or self.root / self.only
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """POSIX paths relative to the root, in natural order."""
-        return self.found.files
-
-    @property
-    def rejected(self) -> tuple[Rejected, ...]:
-        """Files that the walk could not use."""
-        return self.found.rejected
 
     def ending(self, *suffixes: str) -> list[str]:
         """Return the annotation files that end with one of some suffixes."""
@@ -128,10 +119,10 @@ def open_source(
     else:
         found = walk(root, allow_outside=options.allow_outside, leave=leave)
     own = own_files(root, found.files) - {only}
-    files = tuple(file for file in found.files if file not in own)
     return Source(
         root=root,
-        found=Found(files, (*found.rejected, *left)),
+        files=tuple(file for file in found.files if file not in own),
+        rejected=(*found.rejected, *left),
         only=only,
         options=options,
         workers=workers,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tlkit.dataset.records import Rejected, natural_key
 
@@ -15,8 +15,7 @@ JUNK_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information
 JUNK_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """The files below a folder."""
 
     files: tuple[str, ...]  # POSIX paths relative to the folder, in natural order

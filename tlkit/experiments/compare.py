@@ -121,7 +121,12 @@ def compare(
         ]
         found = conclude(rows, subjects, cost, configs[0].inputs.resize, directory)
         found.write(draft)
-        plots.draw_comparison(found, COSTS, draft / "compare.png")
+        plots.draw_comparison(
+            [entry.account() for entry in found.entries if not entry.failed],
+            {"best": found.best, "cheapest within one standard error": found.cheapest},
+            COSTS,
+            draft / "compare.png",
+        )
     return found
 
 

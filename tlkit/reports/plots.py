@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from tlkit.experiments.comparison import Comparison, Entry
 
 GALLERY = 24
 MARKERS = "o^sDv<>pX*"
@@ -213,77 +213,63 @@ def draw_coverage(curve: pd.DataFrame, kept: float | None, path: Path) -> None:
     _save(figure, path)
 
 
-def draw_comparison(found: Comparison, costs: Mapping[str, str], path: Path) -> None:
-    """Accuracy with its interval against each cost, the two that are named marked.
+def draw_comparison(
+    rows: Sequence[Mapping[str, Any]],
+    marked: Mapping[str, int],
+    costs: Mapping[str, str],
+    path: Path,
+) -> None:
+    """Draw accuracy with its interval against each cost, and mark two rows.
 
     Args:
-        found: What was compared.
-        costs: Which ones, with what they are called.
+        rows: Measured networks, with backbone, size, cut, pooling, accuracy,
+            accuracy_low, accuracy_high and the costs.
+        marked: The indices of two rows by their labels, the best first.
+        costs: Names of the costs, with the labels of their axes.
         path: The PNG file.
     """
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-    shown = [entry for entry in found.entries if not entry.failed]
-    networks = list(dict.fromkeys(map(_network, shown)))
-    ways = list(dict.fromkeys(map(_way, shown)))
+    networks = [f"{row['backbone']}, {row['size']} px" for row in rows]
+    poolings = [row["pooling"] for row in rows]
+    colors = {name: f"C{i % 10}" for i, name in enumerate(dict.fromkeys(networks))}
+    markers = dict(zip(dict.fromkeys(poolings), itertools.cycle(MARKERS), strict=False))
+    rings = list(zip(marked.items(), ("red", "black"), (260, 140), strict=True))
     figure = Figure(figsize=(15, 5.5), layout="constrained")
     panels = figure.subplots(1, len(costs), sharey=True)
     for axes, (cost, label) in zip(panels, costs.items(), strict=True):
-        for entry in shown:
-            share = entry.accuracy
+        for row, network in zip(rows, networks, strict=True):
+            value = row["accuracy"]
             axes.errorbar(
-                entry.cost(cost),
-                share.value,
-                yerr=[[share.value - share.low], [share.high - share.value]],
-                fmt=MARKERS[ways.index(_way(entry)) % len(MARKERS)],
-                color=f"C{networks.index(_network(entry)) % 10}",
+                row[cost],
+                value,
+                yerr=[[value - row["accuracy_low"]], [row["accuracy_high"] - value]],
+                fmt=markers[row["pooling"]],
+                color=colors[network],
                 alpha=0.7,
                 capsize=2,
             )
-        for number, color in ((found.best, "red"), (found.cheapest, "black")):
-            entry = found.entries[number]
-            place = entry.cost(cost), entry.accuracy.value
-            side = 260 if color == "red" else 140
-            axes.scatter(*place, s=side, facecolors="none", edgecolors=color, zorder=3)
+        for (_, i), color, area in rings:
+            place = rows[i][cost], rows[i]["accuracy"]
+            axes.scatter(*place, s=area, facecolors="none", edgecolors=color, zorder=3)
         axes.set(xlabel=label, xscale="log")
         for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
             axis("{x:g}")
         axes.tick_params(axis="x", which="both", labelsize=8, rotation=45)
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("accuracy out of fold, 95 % interval")
-    _comparison_legend(figure, found, networks, ways)
-    _save(figure, path)
-
-
-def _network(entry: Entry) -> str:
-    return f"{entry.backbone}, {entry.size} px"
-
-
-def _way(entry: Entry) -> str:
-    return entry.pooling
-
-
-def _comparison_legend(
-    figure: Figure, found: Comparison, networks: list[str], ways: list[str]
-) -> None:
-    from matplotlib.lines import Line2D
-
-    handles = [
-        Line2D([], [], color=f"C{i % 10}", marker="o", ls="", label=name)
-        for i, name in enumerate(networks)
+    styles: list[tuple[dict[str, Any], str]] = [
+        ({"color": color, "marker": "o"}, name) for name, color in colors.items()
     ]
-    handles += [
-        Line2D([], [], color="gray", marker=MARKERS[i % len(MARKERS)], ls="", label=way)
-        for i, way in enumerate(ways)
+    styles += [({"color": "gray", "marker": m}, name) for name, m in markers.items()]
+    styles += [
+        ({"color": color, "marker": "o", "mfc": "none"}, f"{name}: {rows[i]['cut']}")
+        for (name, i), color, _ in rings
     ]
-    for number, color, what in (
-        (found.best, "red", "best"),
-        (found.cheapest, "black", "cheapest within one standard error"),
-    ):
-        label = f"{what}: {found.entries[number].cut}"
-        ring = Line2D([], [], color=color, marker="o", mfc="none", ls="", label=label)
-        handles.append(ring)
+    handles = [Line2D([], [], ls="", label=label, **style) for style, label in styles]
     figure.legend(handles=handles, loc="outside lower left", ncols=6)
+    _save(figure, path)
 
 
 def draw_gallery(images: np.ndarray, captions: Sequence[str], path: Path) -> None:

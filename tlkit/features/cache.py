@@ -48,19 +48,12 @@ class Part:
 
 @dataclass(frozen=True)
 class CachedFeatures:
-    """The cached feature vectors of one network, layer and engine.
+    """The cached feature vectors of one network, layer and engine."""
 
-    Attributes:
-        about: What the vectors depend on; empty if that cannot be read.
-        vectors: How many there are.
-        bytes: Their size on disk.
-        used: Time of the last use, seconds since 1970.
-    """
-
-    about: dict[str, Any]
+    about: dict[str, Any]  # what they depend on; empty if that cannot be read
     vectors: int
-    bytes: int
-    used: float
+    bytes: int  # on disk
+    used: float  # seconds since 1970
 
 
 def parts(root: Path) -> list[Part]:
@@ -76,14 +69,7 @@ def parts(root: Path) -> list[Part]:
 
 
 def contents(root: Path) -> list[CachedFeatures]:
-    """Return the contents of a cache.
-
-    Args:
-        root: Folder of the cache.
-
-    Returns:
-        One entry a network, layer and engine, the most recently used first.
-    """
+    """Return what a cache holds, the most recently used first."""
     partitions: dict[Path, list[Part]] = {}
     for part in parts(root):
         partitions.setdefault(part.data.parent, []).append(part)
@@ -100,13 +86,7 @@ def contents(root: Path) -> list[CachedFeatures]:
 
 
 def holds(root: Path, backbone: str, size: int | None) -> bool:
-    """Return whether there are features of a network, of whatever images.
-
-    Args:
-        root: Folder of the cache.
-        backbone: `identity` of the backbone.
-        size: Input size, pixels.
-    """
+    """Return whether there are features of a backbone at a size, of any images."""
     return any(
         (one.about.get("backbone"), one.about.get("size")) == (backbone, size)
         for one in contents(root)
@@ -114,14 +94,7 @@ def holds(root: Path, backbone: str, size: int | None) -> bool:
 
 
 def clear(root: Path) -> int:
-    """Remove all cached features and the image caches.
-
-    Args:
-        root: Folder of the cache.
-
-    Returns:
-        The number of bytes removed.
-    """
+    """Remove all cached features and the image caches; return the number of bytes."""
     caches = image_caches(root)
     for image_cache in caches:
         image_cache.remove()

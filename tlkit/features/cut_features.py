@@ -53,14 +53,7 @@ class CutFeatures:
     splits: tuple[Features, ...]
 
     def features(self, pooling: str) -> np.ndarray:
-        """Return the features of all splits, split after split.
-
-        Args:
-            pooling: One of head.MAP_POOLINGS.
-
-        Returns:
-            float32 [N, C], or [N, 2 C] for both poolings.
-        """
+        """Return the features of all splits as `as_input`, split after split."""
         return as_input(np.concatenate([one.view(0) for one in self.splits]), pooling)
 
 

@@ -96,19 +96,7 @@ class Embedder:
         return self.config.model.weights or ""
 
     def __call__(self, root: Path, paths: Sequence[str]) -> np.ndarray:
-        """Compute the feature vectors of images.
-
-        Args:
-            root: What the paths are relative to.
-            paths: Of the image files.
-
-        Returns:
-            float32 [N, C].
-
-        Raises:
-            RunError: They fit neither into the cache nor into memory.
-            WeightsError: The network has none that can be used.
-        """
+        """Compute the feature vectors of images under a root, float32 [N, C]."""
         workers = self.config.inputs.workers
         sums = in_order(functools.partial(sha256_of, root), paths, workers=workers)
         examples = [_example(p, s) for p, s in zip(paths, sums, strict=True)]

@@ -27,17 +27,7 @@ def milliseconds(
     about: str,
     measurements: Measurements,
 ) -> dict[str, float]:
-    """Measure how long one image takes, one at a time, on the current Keras device.
-
-    Args:
-        network: In the precision of the exported one.
-        names: Of its outputs, each below the next.
-        about: What else decides the time: network, size, device.
-        measurements: Remembers the result for this machine.
-
-    Returns:
-        Milliseconds up to each output.
-    """
+    """Measure the milliseconds of one image up to each output, on this device."""
     keys = {name: f"ms {about} {name} tensorflow {tf.__version__}" for name in names}
     known = {name: measurements.get(key) for name, key in keys.items()}
     if any(ms is None for ms in known.values()):

@@ -67,47 +67,23 @@ class SplitFeatures:
 
     @property
     def chunk(self) -> int:
-        """Images at a time when it is scored, at most CHUNK.
-
-        Evenly, as a step is compiled for each number of them.
-        """
+        """Images at a time when it is scored, at most CHUNK."""
+        # Evenly, as a step is compiled for each number of them.
         return -(-len(self.examples) // -(-len(self.examples) // CHUNK))
 
     def inputs(self, examples: np.ndarray, views: np.ndarray | int) -> np.ndarray:
-        """Return kept features as the trainable layers take them.
-
-        Args:
-            examples: int [B], numbers of examples.
-            views: int [B], numbers of views; or one for all.
-
-        Returns:
-            As `as_input`.
-
-        Raises:
-            ValueError: They are not kept.
-        """
+        """Return kept features [B, ...] as the trainable layers take them."""
         if self.vectors is None:
             raise ValueError("the features of this split are not kept")
         return as_input(self.vectors.take(examples, views), self.extractor.pooling)
 
     def streamed(self, groups: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Compute features as the trainable layers take them.
-
-        Args:
-            groups: uint8 [B, S, S, 3] each.
-
-        Yields:
-            As `as_input`, group by group.
-        """
+        """Compute features of groups of images as the trainable layers take them."""
         for (vectors,) in self.extractor.stream(groups):
             yield as_input(vectors, self.extractor.pooling)
 
     def plain(self) -> Iterator[np.ndarray]:
-        """Yield the plain images as the trainable layers take them, in order.
-
-        Yields:
-            [chunk, ...], the last with fewer.
-        """
+        """Yield the plain images as the trainable layers take them, in chunks."""
         if self.vectors is None:
             maker, workers = self.extractor.maker, self.extractor.workers
             yield from self.streamed(
@@ -120,14 +96,6 @@ class SplitFeatures:
 
 
 def score(model: keras.Model, split: SplitFeatures) -> np.ndarray:
-    """Compute class probabilities for the plain images of a split.
-
-    Args:
-        model: The trainable layers.
-        split: What they see.
-
-    Returns:
-        float32 [N, n].
-    """
+    """Compute class probabilities of the plain images of a split, float32 [N, n]."""
     predictions = [np.asarray(model(x, training=False)) for x in split.plain()]
     return probabilities(np.concatenate(predictions))

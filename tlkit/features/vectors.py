@@ -15,26 +15,13 @@ POOLED = {GAP: [0], GMP: [1], BOTH: [0, 1]}
 
 @dataclass(frozen=True)
 class Features:
-    """The feature vectors of examples and views.
+    """The feature vectors of examples and views."""
 
-    Attributes:
-        parts: [n, *shape] each, memory-mapped or in memory.
-        places: int [examples, views], the number of a vector, counted over all parts.
-    """
-
-    parts: tuple[np.ndarray, ...]
-    places: np.ndarray
+    parts: tuple[np.ndarray, ...]  # [n, *shape] each, memory-mapped or in memory
+    places: np.ndarray  # int [examples, views], numbers counted over all parts
 
     def take(self, examples: np.ndarray, views: np.ndarray | int) -> np.ndarray:
-        """Copy feature vectors out.
-
-        Args:
-            examples: int [B], numbers of examples.
-            views: int [B], numbers of views; or one for all.
-
-        Returns:
-            [B, *shape].
-        """
+        """Copy the vectors of examples and views out, [B, *shape]."""
         places = self.places[examples, views]
         out = np.empty((len(places), *self.parts[0].shape[1:]), self.parts[0].dtype)
         first = 0
@@ -51,17 +38,11 @@ class Features:
 
 @dataclass
 class Found:
-    """The feature vectors found or computed so far, by key.
+    """The feature vectors found or computed so far, by key."""
 
-    Attributes:
-        keys: Keys of all that are to be there.
-        parts: [n, *shape] each, memory-mapped or in memory.
-        places: Number of the vector of each key, counted over all parts.
-    """
-
-    keys: Collection[bytes]
+    keys: Collection[bytes]  # all that are to be there
     parts: list[np.ndarray] = field(default_factory=list)
-    places: dict[bytes, int] = field(default_factory=dict)
+    places: dict[bytes, int] = field(default_factory=dict)  # over all parts
 
     @property
     def missing(self) -> set[bytes]:
@@ -87,15 +68,7 @@ def pool(maps: np.ndarray) -> np.ndarray:
 
 
 def as_input(vectors: np.ndarray, pooling: str) -> np.ndarray:
-    """Return feature vectors in the form that the trainable layers take.
-
-    Args:
-        vectors: [B, *shape].
-        pooling: One of head.MAP_POOLINGS, or "".
-
-    Returns:
-        float32 [B, C], [B, 2 C] for both poolings, or [B, H, W, C]; pixels stay uint8.
-    """
+    """Return vectors as trainable layers take them: pooled, float32 unless pixels."""
     if pooling:
         vectors = vectors[:, POOLED[pooling]].reshape(len(vectors), -1)
     pixels = vectors.dtype == np.uint8

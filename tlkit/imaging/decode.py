@@ -163,7 +163,10 @@ def _faults_named(max_pixels: int) -> Iterator[None]:
         except MemoryError as error:
             raise Unusable("no-memory", "Too large for the memory.") from error
         except Exception as error:
-            raise Unusable(*_damage(error)) from error
+            text = " ".join(str(error).split()) or type(error).__name__
+            cut_off = "truncated" in text.lower() or isinstance(error, EOFError)
+            reason = "truncated" if cut_off else "damaged"
+            raise Unusable(reason, f"{text}.") from error
 
 
 def _open(data: bytes) -> Image.Image:
@@ -208,12 +211,6 @@ def _unidentified(data: bytes) -> Unusable:
     return Unusable("not-an-image", "The content is no image of a known type.")
 
 
-def _damage(error: Exception) -> tuple[str, str]:
-    text = " ".join(str(error).split()) or type(error).__name__
-    cut_off = "truncated" in text.lower() or isinstance(error, EOFError)
-    return ("truncated" if cut_off else "damaged"), f"{text}."
-
-
 def _check_pixels(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
@@ -232,8 +229,9 @@ def _image(image: Image.Image) -> DecodedImage:
     pixels, notes = to_rgb(oriented)
     orientations = {before, after} - {1}
     notes = (*(f"exif-orientation-{value}" for value in orientations), *notes)
-    if _is_animated(image):
-        notes += ("first-frame",)
+    with contextlib.suppress(Exception):  # the first frame is good: that counts
+        if getattr(image, "is_animated", False):
+            notes += ("first-frame",)
     camera, taken = _origin(image)
     # That of a TIFF stands in `before`, see above.
     return DecodedImage(pixels, name, notes, max(before, after), camera, taken)
@@ -257,15 +255,8 @@ def _origin(image: Image.Image) -> tuple[str, str]:
         inner = exif.get_ifd(EXIF_IFD) if isinstance(exif, Image.Exif) else {}
     except Exception:  # noqa: BLE001 - as above
         inner = {}
-    make, model, taken, part = (
-        _line(value)
-        for value in (
-            exif.get(MAKE_TAG),
-            exif.get(MODEL_TAG),
-            inner.get(TAKEN_TAG),
-            inner.get(SUBSECOND_TAG),
-        )
-    )
+    make, model = (_line(exif.get(tag)) for tag in (MAKE_TAG, MODEL_TAG))
+    taken, part = (_line(inner.get(tag)) for tag in (TAKEN_TAG, SUBSECOND_TAG))
     camera = model if model.startswith(make) else f"{make} {model}".strip()
     return camera, f"{taken}.{part}" if taken and part else taken
 
@@ -273,13 +264,6 @@ def _origin(image: Image.Image) -> tuple[str, str]:
 def _line(value: Any) -> str:
     text = value.split("\0")[0] if isinstance(value, str) else ""
     return "".join(c for c in text if c.isprintable()).strip()[:MAX_LINE]
-
-
-def _is_animated(image: Image.Image) -> bool:
-    try:
-        return bool(getattr(image, "is_animated", False))
-    except Exception:  # noqa: BLE001 - the first frame is good, that is what counts
-        return False
 
 
 def to_rgb(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:

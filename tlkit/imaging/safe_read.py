@@ -146,15 +146,13 @@ def read_limited(path: Path, limit: int) -> bytes:
             detail = f"{info.st_size:,} bytes, of which {limit:,} are allowed."
             raise Unusable("too-big", detail, file=str(path))
         return path.read_bytes()
-    except PermissionError as error:
-        detail = "There is no permission to read it."
-        raise Unusable("no-permission", detail, file=str(path)) from error
-    except (FileNotFoundError, NotADirectoryError) as error:
-        detail = "There is no such file."
-        raise Unusable("missing", detail, file=str(path)) from error
     except OSError as error:
-        detail = f"It cannot be read: {error.strerror}."
-        raise Unusable("unreadable", detail, file=str(path)) from error
+        reason, detail = "unreadable", f"It cannot be read: {error.strerror}."
+        if isinstance(error, PermissionError):
+            reason, detail = "no-permission", "There is no permission to read it."
+        if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            reason, detail = "missing", "There is no such file."
+        raise Unusable(reason, detail, file=str(path)) from error
 
 
 def embedded_image(content: Any, file: str) -> bytes:

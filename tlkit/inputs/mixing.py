@@ -9,6 +9,10 @@ from typing import Any
 
 import numpy as np
 
+# mixup blends images and targets in pairs (Zhang et al. 2018, alpha 0.2), cutmix
+# pastes patches (Yun et al. 2019), randaugment distorts each image by 2 operations at
+# magnitude 0.3 (Cubuk et al. 2020), augmix blends each with 3 chains of distortions of
+# itself (Hendrycks et al. 2020). None of them flips.
 MIXES = ("none", "mixup", "cutmix", "randaugment", "augmix")
 # Those that put two images together.
 PAIRED = ("mixup", "cutmix")
@@ -20,23 +24,7 @@ FEW = 50
 def mix_batch(
     pixels: np.ndarray, targets: np.ndarray, *, mix: str, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mix or distort the images of one batch.
-
-    A pure function of its arguments: the same seed gives the same batch.
-
-    Args:
-        pixels: uint8 [B, S, S, 3].
-        targets: float32 [B, n], the class shares of each.
-        mix: One of MIXES. "mixup" blends images and targets in pairs (Zhang et al.
-            2018, alpha 0.2), "cutmix" pastes patches (Yun et al. 2019), "randaugment"
-            distorts each image by 2 operations at magnitude 0.3 (Cubuk et al. 2020),
-            "augmix" blends each with 3 chains of distortions of itself (Hendrycks et
-            al. 2020). None of them flips.
-        seed: Any whole number; another batch wants another one.
-
-    Returns:
-        uint8 [B, S, S, 3] and float32 [B, n].
-    """
+    """Mix or distort the images of a batch; a pure function of its arguments."""
     if mix == "none" or (len(pixels) < 2 and mix in PAIRED):
         return pixels, targets
     import keras
@@ -76,12 +64,15 @@ def caution(mix: str, images: int) -> str:
 def _layer(mix: str, seed: int) -> Any:
     import keras_cv.layers as kcv
 
-    if mix == "mixup":
-        return kcv.MixUp(alpha=0.2, seed=seed)
-    if mix == "cutmix":
-        return kcv.CutMix(seed=seed)
-    if mix == "augmix":
-        return kcv.AugMix(value_range=(0, 255), seed=seed)
-    return kcv.RandAugment(
-        value_range=(0, 255), augmentations_per_image=2, magnitude=0.3, seed=seed
-    )
+    levels: dict[str, Any] = {"value_range": (0, 255)}
+    kinds: dict[str, tuple[Any, dict[str, Any]]] = {
+        "mixup": (kcv.MixUp, {"alpha": 0.2}),
+        "cutmix": (kcv.CutMix, {}),
+        "augmix": (kcv.AugMix, levels),
+        "randaugment": (
+            kcv.RandAugment,
+            {**levels, "augmentations_per_image": 2, "magnitude": 0.3},
+        ),
+    }
+    kind, options = kinds[mix]
+    return kind(**options, seed=seed)

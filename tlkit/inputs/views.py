@@ -98,18 +98,7 @@ class ViewMaker:
         return json.dumps([self.policy, self.seed, *versions])
 
     def make(self, request: ViewRequest, out: np.ndarray) -> ViewCost:
-        """Read an image once and make views of it; runs in a worker.
-
-        Args:
-            request: What to make.
-            out: uint8 [K, size, size, 3], K as many as views or more; written to.
-
-        Returns:
-            What it cost.
-
-        Raises:
-            Unusable: The file is gone, changed or damaged since it was prepared.
-        """
+        """Read an image once and write views of it to `out`; runs in a worker."""
         began = time.thread_time()
         example = request.example
         plain = read_example(self.source, example, size=self.size, resize=self.resize)

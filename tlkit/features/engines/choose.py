@@ -17,20 +17,7 @@ from tlkit.progress import Progress
 
 
 def choose_engine(engine: str, device: str, progress: Progress) -> str:
-    """Return the name of the engine that a run uses.
-
-    Args:
-        engine: "auto" is OpenVINO on a processor where it is installed; "openvino"
-            and "keras" insist.
-        device: From `device.choose_device`.
-        progress: Receives a note if a faster engine is not installed.
-
-    Returns:
-        "openvino" or "keras".
-
-    Raises:
-        RunError: OpenVINO was asked for and is not installed.
-    """
+    """Return the engine for a device: "auto" is OpenVINO on processors that have it."""
     installed = importlib.util.find_spec("openvino") is not None
     if engine == "openvino" and not installed:
         raise RunError(

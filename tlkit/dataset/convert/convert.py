@@ -11,10 +11,10 @@ from pathlib import Path
 from tlkit.dataset.annotations.orient import orient_records, unclear_orientation
 from tlkit.dataset.convert.converted import Converted, check_own
 from tlkit.dataset.convert.dropped import IGNORED_FIELD
-from tlkit.dataset.convert.records import OutputImage, make_images
+from tlkit.dataset.convert.inputs import AnnotatedImages, read_dataset, read_source
+from tlkit.dataset.convert.records import DroppedField, OutputImage, make_images
 from tlkit.dataset.convert.writers import WRITERS
 from tlkit.dataset.formats import FORMATS, ReaderOptions, Rejected
-from tlkit.dataset.formats.dataset_dir import Collection, of_dataset, of_source
 from tlkit.dataset.inspection.cache import open_image_cache
 from tlkit.dataset.inspection.run import inspect_images
 from tlkit.dataset.manifest import INFO
@@ -93,42 +93,55 @@ def convert(
         # Images in an archive, or drawn, are needed only until they are copied.
         with tempfile.TemporaryDirectory(prefix=".", dir=draft) as unpacked:
             if (root / INFO).is_file():
-                found = of_dataset(root)
+                found = read_dataset(root)
                 _check_apart(found.root, place, root)
             else:
-                found = of_source(
-                    root, format, options, Path(unpacked), workers, progress
-                )
+                made = Path(unpacked)
+                found = read_source(root, format, options, made, workers, progress)
             info, rejected = _inspect(found, workers, progress)
-            known = [record for record in found.records if record.path in info]
             _report_orientation(found, info, progress)
+            known = [record for record in found.records if record.path in info]
             records, unfit = orient_records(known, info, ())
-            made, dropped, unusable = make_images(records, info)
+            written, dropped, unusable = make_images(records, info)
             rejected += [*unfit, *unusable]
             if images == "copy":
-                made, gone = _copy(made, info, found.root, draft, to, progress)
+                written, gone = _copy(written, info, found.root, draft, to, progress)
                 rejected += gone
-        writer, labels = WRITERS[to], _labels(made, found.classes)
-        written = writer.write(draft, made, labels)
-        names = {image.name for image in made}
-        written += [field for field in dropped if field.file in names]
-        counts = Counter(obj.label for each in made for obj in each.record.objects)
-        converted = Converted(
-            directory=place,
-            format=to,
-            images=len(made),
-            objects={name: counts[name] for name in labels},
-            names={image.record.path: writer.image_path(image) for image in made},
-            label_by=_label_by(made, info, to),
-            task=writer.task(made),
-            dropped=tuple(sorted(written, key=lambda d: (natural_key(d.file), d.obj))),
-            rejected=tuple(
-                sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
-            ),
-        )
-        _warn(made, converted, progress)
+        labels = _labels(written, found.classes)
+        names = {image.name for image in written}
+        dropped = [each for each in dropped if each.file in names]
+        dropped += WRITERS[to].write(draft, written, labels)
+        label_by = _label_by(written, info, to)
+        converted = _summary(place, to, written, labels, label_by, dropped, rejected)
+        _warn(written, converted, progress)
         converted.write(draft, root)
     return converted
+
+
+def _summary(
+    place: Path,
+    to: str,
+    images: Sequence[OutputImage],
+    labels: Sequence[str],
+    label_by: str,
+    dropped: Sequence[DroppedField],
+    rejected: Sequence[Rejected],
+) -> Converted:
+    writer = WRITERS[to]
+    counts = Counter(obj.label for image in images for obj in image.record.objects)
+    return Converted(
+        directory=place,
+        format=to,
+        images=len(images),
+        objects={name: counts[name] for name in labels},
+        names={image.record.path: writer.image_path(image) for image in images},
+        label_by=label_by,
+        task=writer.task(images),
+        dropped=tuple(sorted(dropped, key=lambda d: (natural_key(d.file), d.obj))),
+        rejected=tuple(
+            sorted(set(rejected), key=lambda r: (natural_key(r.file), r.detail))
+        ),
+    )
 
 
 def _check_names(to: str, format: str, images: str) -> None:
@@ -164,7 +177,7 @@ def _check_apart(root: Path, place: Path, source: Path) -> None:
 
 
 def _inspect(
-    found: Collection, workers: int | None, progress: Progress
+    found: AnnotatedImages, workers: int | None, progress: Progress
 ) -> tuple[dict[str, ImageInfo], list[Rejected]]:
     paths = in_natural_order({record.path for record in found.records})
     with open_image_cache(found.origin or found.root) as image_cache:
@@ -174,7 +187,7 @@ def _inspect(
     rejected += found.rejected
     info = {}
     for image in images:
-        if found.digests.get(image.path, image.sha256) != image.sha256:
+        if found.checksums.get(image.path, image.sha256) != image.sha256:
             rejected.append(_changed(image.path))
         else:
             info[image.path] = image
@@ -186,7 +199,7 @@ def _changed(path: str) -> Rejected:
 
 
 def _report_orientation(
-    found: Collection, info: Mapping[str, ImageInfo], progress: Progress
+    found: AnnotatedImages, info: Mapping[str, ImageInfo], progress: Progress
 ) -> None:
     # Records of a data set are oriented already; only a source has an origin.
     if found.origin and (line := unclear_orientation(found.records, info)):

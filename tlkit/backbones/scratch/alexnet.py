@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import keras
 
-# Of one of the two columns that the paper spread over two GPUs.
-WIDTHS = (48, 128, 192, 192, 128)
+# Width and kernel, of one of the two columns that the paper spread over two GPUs.
+CONVOLUTIONS = ((48, 5), (128, 5), (192, 3), (192, 3), (128, 3))
+POOLED = (1, 2, 5)
 
 
 def alexnet_small(pixels: keras.KerasTensor) -> keras.KerasTensor:
@@ -22,26 +23,17 @@ def alexnet_small(pixels: keras.KerasTensor) -> keras.KerasTensor:
     Returns:
         float32 [B, h, h, 128], h = 3 at 64 px.
     """
-    x = _convolution(1, 5, strides=2)(pixels)
-    x = _pooling(1)(x)
-    x = _convolution(2, 5)(x)
-    x = _pooling(2)(x)
-    for i in (3, 4, 5):
-        x = _convolution(i, 3)(x)
-    return _pooling(5)(x)
-
-
-def _convolution(number: int, kernel: int, strides: int = 1) -> keras.layers.Layer:
-    return keras.layers.Conv2D(
-        WIDTHS[number - 1],
-        kernel,
-        strides=strides,
-        padding="same",
-        activation="relu",
-        kernel_initializer="he_normal",
-        name=f"conv{number}",
-    )
-
-
-def _pooling(number: int) -> keras.layers.Layer:
-    return keras.layers.MaxPooling2D(3, strides=2, name=f"pool{number}")
+    x = pixels
+    for number, (width, kernel) in enumerate(CONVOLUTIONS, start=1):
+        x = keras.layers.Conv2D(
+            width,
+            kernel,
+            strides=2 if number == 1 else 1,
+            padding="same",
+            activation="relu",
+            kernel_initializer="he_normal",
+            name=f"conv{number}",
+        )(x)
+        if number in POOLED:
+            x = keras.layers.MaxPooling2D(3, strides=2, name=f"pool{number}")(x)
+    return x

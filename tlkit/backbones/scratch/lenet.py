@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 import keras
+
+_convolution = functools.partial(keras.layers.Conv2D, kernel_size=5, activation="tanh")
 
 
 def lenet5(pixels: keras.KerasTensor) -> keras.KerasTensor:
@@ -17,12 +21,8 @@ def lenet5(pixels: keras.KerasTensor) -> keras.KerasTensor:
     Returns:
         float32 [B, h, h, 120], h = 1 at 32 px.
     """
-    x = _convolution(6, "c1")(pixels)
+    x = _convolution(6, name="c1")(pixels)
     x = keras.layers.AveragePooling2D(2, name="s2")(x)
-    x = _convolution(16, "c3")(x)
+    x = _convolution(16, name="c3")(x)
     x = keras.layers.AveragePooling2D(2, name="s4")(x)
-    return _convolution(120, "c5")(x)
-
-
-def _convolution(filters: int, name: str) -> keras.layers.Layer:
-    return keras.layers.Conv2D(filters, 5, activation="tanh", name=name)
+    return _convolution(120, name="c5")(x)

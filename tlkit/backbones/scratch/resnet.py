@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+
 import keras
 
 WIDTHS = (16, 32, 64)
 BLOCKS = 3
+_convolution = functools.partial(
+    keras.layers.Conv2D,
+    kernel_size=3,
+    padding="same",
+    use_bias=False,
+    kernel_initializer="he_normal",
+)
 
 
 def resnet20(pixels: keras.KerasTensor) -> keras.KerasTensor:
     """Apply three stages of three residual blocks, their shortcuts without weights."""
-    x = _convolution(WIDTHS[0], 1, "conv1")(pixels)
+    x = _convolution(WIDTHS[0], name="conv1")(pixels)
     x = _normalized(x, "conv1")
     x = keras.layers.ReLU(name="conv1_relu")(x)
     for stage, width in enumerate(WIDTHS, start=1):
@@ -23,10 +32,10 @@ def resnet20(pixels: keras.KerasTensor) -> keras.KerasTensor:
 def _block(
     x: keras.KerasTensor, width: int, strides: int, name: str
 ) -> keras.KerasTensor:
-    y = _convolution(width, strides, f"{name}_1_conv")(x)
+    y = _convolution(width, strides=strides, name=f"{name}_1_conv")(x)
     y = _normalized(y, f"{name}_1")
     y = keras.layers.ReLU(name=f"{name}_1_relu")(y)
-    y = _convolution(width, 1, f"{name}_2_conv")(y)
+    y = _convolution(width, name=f"{name}_2_conv")(y)
     y = _normalized(y, f"{name}_2")
     y = keras.layers.Add(name=f"{name}_add")([_shortcut(x, width, strides, name), y])
     return keras.layers.ReLU(name=f"{name}_out")(y)
@@ -45,15 +54,3 @@ def _shortcut(
 
 def _normalized(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return keras.layers.BatchNormalization(epsilon=1e-5, name=f"{name}_bn")(x)
-
-
-def _convolution(filters: int, strides: int, name: str) -> keras.layers.Layer:
-    return keras.layers.Conv2D(
-        filters,
-        3,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=name,
-    )

@@ -206,7 +206,7 @@ def _phases(train: TrainConfig, model: ModelConfig, pretrained: bool, cut: str) 
 
 def _check_listed(train: TrainConfig, listed: Sequence[phases.Phase]) -> None:
     """Refuse options that none of the phases takes."""
-    heads = [phase for phase in listed if phase.above == phases.HEAD]
+    heads = [phase for phase in listed if phase.trainable_from == phases.HEAD]
     given = given_for_head(train)
     if heads and all(phase.lr for phase in heads):
         given = {name: value for name, value in given.items() if name == "lr"}

@@ -1,1 +1,1 @@
-"""STAGE 3: names and sizes in, a keras.Model out. Knows neither files nor config."""
+"""Classifiers: backbone, cut, head and freezing. No files, no configuration."""

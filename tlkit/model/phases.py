@@ -1,4 +1,4 @@
-"""A line like "head:15,top:10@1e-5" in, the phases of a training out.
+"""The phases of a training, as text and as objects.
 
 Importing this module and reading phases do not import Keras.
 """
@@ -10,57 +10,51 @@ from dataclasses import dataclass
 
 from tlkit.errors import UsageError
 
-# What a phase may train besides what lies above a layer that is named.
+# What a phase trains: all above the cut; the upper third or two thirds of the computing
+# as well; everything. Any other word is the name of a layer, above which all trains.
 HEAD, TOP, DEEP, ALL = "head", "top", "deep", "all"
-# Not phases but how they come about: found out from the data; or a single one that
-# trains all above the freeze point of the configuration.
-AUTO, ONE = "auto", "one"
-# No phase at all.
-PROBE = "probe"
-# A monitor that does not judge.
+# In place of phases: chosen automatically; one that trains all above `freeze_to`; none.
+AUTO, ONE, PROBE = "auto", "one", "probe"
+# A monitor that keeps the last weights instead of selecting.
 LAST = "last"
 HEAD_RATE, HEAD_EPOCHS = 1e-3, 30
-# For layers that are pretrained: slowly, and all alike. Twice this, falling to a tenth
-# for the lowest layer, gained nothing; see tests/benchmarks/RESULTS.md.
+# Low, for pretrained layers, and the same for all of them. Twice this, falling to a
+# tenth for the lowest layer, gained nothing; see tests/benchmarks/RESULTS.md.
 TUNE_RATE = 2.5e-4
-# Tuned without it, a network soon answers its few images with a certainty that it
-# does not have on others.
+# Without it, tuning soon makes a network more confident about its few training images
+# than it can be about others.
 SMOOTHING = 0.1
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a training.
+    """One phase of a training, of at most so many epochs.
 
-    Attributes:
-        above: What trains: "head" all above the cut, "top" and "deep" the upper third
-            and two thirds of the computing as well, "all" everything; or all above
-            the layer of this name.
-        epochs: Passes over the images, at most.
-        lr: Learning rate; None for that of the training.
+    `trainable_from` is HEAD, TOP, DEEP, ALL or the name of a layer. `lr` None stands
+    for the learning rate of the training.
     """
 
-    above: str
+    trainable_from: str
     epochs: int
     lr: float | None = None
 
     def __str__(self) -> str:
         rate = "" if self.lr is None else f"@{self.lr:g}"
-        return f"{self.above}:{self.epochs}{rate}"
+        return f"{self.trainable_from}:{self.epochs}{rate}"
 
 
 def parse_phases(text: str) -> tuple[Phase, ...]:
-    """Read phases as a person writes them.
+    """Read phases as typed.
 
     Args:
-        text: ABOVE:EPOCHS or ABOVE:EPOCHS@RATE, separated by commas; for ABOVE see
-            Phase. Or "probe".
+        text: ABOVE:EPOCHS or ABOVE:EPOCHS@RATE, separated by commas, with ABOVE as
+            `Phase.trainable_from`. Or "probe".
 
     Returns:
-        The phases in order, none of them for "probe".
+        The phases in order, none for "probe".
 
     Raises:
-        UsageError: Something else stands there.
+        UsageError: The text is neither.
 
     Example:
         >>> [phase.lr for phase in parse_phases("head:15,top:10@1e-5")]
@@ -71,6 +65,24 @@ def parse_phases(text: str) -> tuple[Phase, ...]:
     return tuple(_parse_phase(part.strip(), text) for part in text.split(","))
 
 
+def _parse_phase(part: str, text: str) -> Phase:
+    name, _, length = (piece.strip() for piece in part.partition(":"))
+    count, at, rate = (piece.strip() for piece in length.partition("@"))
+    try:
+        phase = Phase(name, int(count), float(rate) if at else None)
+    except ValueError:
+        phase = Phase("", 0)
+    lr = 1.0 if phase.lr is None else phase.lr
+    if not phase.trainable_from or phase.epochs < 1 or not 0 < lr < math.inf:
+        raise UsageError(
+            f"phases: expected ABOVE:EPOCHS or ABOVE:EPOCHS@RATE, got {part!r} in "
+            f"{text!r}.",
+            hint='For example "head:15,top:10@1e-5"; ABOVE is head, top, deep, all or '
+            "a layer of tlkit backbones show.",
+        )
+    return phase
+
+
 def check(
     text: str | None,
     *,
@@ -79,20 +91,20 @@ def check(
     average_weights: bool,
     monitor: str,
 ) -> None:
-    """Refuse phases that cannot be read, and what contradicts them.
+    """Refuse phases that cannot be read, and options that contradict them.
 
     Args:
         text: As for `parse_phases`, "auto", "one" or None.
-        epochs: Length of the training where it is given.
-        steps: Likewise; of several phases, the most batches of each.
+        epochs: Length of the training if given.
+        steps: As epochs; of several phases, the most batches of each.
         average_weights: Whether tuning ends with the mean of the weights.
         monitor: What selects among candidates.
 
     Raises:
-        UsageError: Says what is wrong.
+        UsageError: They cannot be read, or an option has no effect or contradicts them.
     """
     if epochs is not None and steps is not None:
-        raise UsageError(f"epochs {epochs} and steps {steps}: give one of both.")
+        raise UsageError(f"epochs {epochs} and steps {steps}: give only one of them.")
     if average_weights and monitor != LAST:
         raise UsageError(
             f"average_weights would do nothing with monitor {monitor}: the mean of the "
@@ -104,25 +116,7 @@ def check(
     length = f"epochs {epochs}" if steps is None else f"steps {steps}"
     if epochs is not None or (steps is not None and not listed):
         raise UsageError(
-            f"phases: {text!r} with {length}: the phases say themselves how long each "
-            "is, and a probe takes no steps. Leave one of both away; a recipe may have "
-            "brought the other."
+            f"phases: {text!r} with {length}: each phase has its own length, and a "
+            "probe takes no steps. Remove one of the two; a recipe may have set the "
+            "other."
         )
-
-
-def _parse_phase(part: str, text: str) -> Phase:
-    above, colon, length = (piece.strip() for piece in part.partition(":"))
-    count, at, rate = (piece.strip() for piece in length.partition("@"))
-    try:
-        phase = Phase(above, int(count), float(rate) if at else None)
-    except ValueError:
-        phase = Phase("", 0)
-    lr = 1.0 if phase.lr is None else phase.lr
-    if not (colon and phase.above) or phase.epochs < 1 or not 0 < lr < math.inf:
-        raise UsageError(
-            f"phases: expected ABOVE:EPOCHS or ABOVE:EPOCHS@RATE, got {part!r} in "
-            f"{text!r}.",
-            hint='For example "head:15,top:10@1e-5"; ABOVE is head, top, deep, all or '
-            "a layer of tlkit backbones show.",
-        )
-    return phase

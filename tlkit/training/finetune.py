@@ -294,7 +294,7 @@ def _check_weights(run: Run, classifier: Classifier) -> dict[str, Any]:
 def _repeating(config: Config, trainer: Trainer) -> Config:
     """Return the configuration that repeats what was chosen automatically."""
     listed = ",".join(map(str, trainer.phases)) or PROBE
-    heads = [phase.above == HEAD for phase in trainer.phases]
+    heads = [phase.trainable_from == HEAD for phase in trainer.phases]
     averages = any(one.averaged for one in trainer.candidates)
     train = dataclasses.replace(
         trainer.config.train,

@@ -46,11 +46,11 @@ class Network:
     initial: Weights = field(default_factory=dict)
     _parts: dict[tuple[int, str], Parts] = field(default_factory=dict)
 
-    def freeze(self, above: str) -> str:
+    def freeze(self, trainable_from: str) -> str:
         """Make trainable what lies above a place.
 
         Args:
-            above: As in Phase.
+            trainable_from: As in Phase.
 
         Returns:
             The layer that the network is frozen up to now, or "none".
@@ -58,7 +58,7 @@ class Network:
         Raises:
             UsageError: There is no such place.
         """
-        point = freeze_point(self.reference.base_model, above)
+        point = freeze_point(self.reference.base_model, trainable_from)
         same = self.trained is self.reference
         self.trained = refreeze(self.trained, point)
         self.reference = self.trained if same else refreeze(self.reference, point)

@@ -28,7 +28,7 @@ class PlannedPhase:
     the weights before and after it. `views` replaces that of the configuration.
     """
 
-    above: str  # what trains, as in Phase
+    trainable_from: str  # as in Phase
     train: TrainConfig
     average: bool = False
     views: int | str | None = None
@@ -48,8 +48,8 @@ def plan_phases(config: Config) -> list[PlannedPhase]:
 def plan(phase: Phase, config: Config) -> PlannedPhase:
     """Give a phase the settings of its kind, for at most `train.steps` batches."""
     train = dataclasses.replace(config.train, epochs=phase.epochs)
-    if phase.above != HEAD:
-        return plan_tuning(phase.above, train, phase.lr or TUNE_RATE)
+    if phase.trainable_from != HEAD:
+        return plan_tuning(phase.trainable_from, train, phase.lr or TUNE_RATE)
     train = dataclasses.replace(
         train,
         lr=phase.lr or train.lr or HEAD_RATE,
@@ -78,6 +78,8 @@ def plain_suffices(config: Config) -> bool:
     # A linear classifier on pooled features gains nothing from augmented views; they
     # are used all the same where nothing but the head trains.
     phases = str(config.train.phases)
-    tunes = phases == AUTO or any(p.above != HEAD for p in parse_phases(phases))
+    tunes = phases == AUTO or any(
+        p.trainable_from != HEAD for p in parse_phases(phases)
+    )
     linear = is_linear(parse_head(config.model.head))
     return tunes and linear and isinstance(config.inputs.views, int)

@@ -86,11 +86,13 @@ def check_phases(trainer: Trainer) -> None:
     phases = plan_phases(trainer.config)
     if train.phases != ONE:
         for phase in phases:
-            network.freeze(phase.above)
+            network.freeze(phase.trainable_from)
     if not train.average_weights:
         return
     probed = train.probe and not multi_label and is_linear(network.trained.head)
-    tuning = [place for place, phase in enumerate(phases) if phase.above != HEAD]
+    tuning = [
+        place for place, phase in enumerate(phases) if phase.trainable_from != HEAD
+    ]
     if not tuning or (tuning[0] == 0 and not probed):
         raise UsageError(
             f"average_weights: phases {train.phases} have no trained network before "

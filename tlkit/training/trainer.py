@@ -120,18 +120,20 @@ class Trainer:
         if before:
             self.restore(before)
         after = self._fit(planned)
-        if before and planned.above != HEAD and (planned.average or self.selects):
+        tunes = planned.trainable_from != HEAD
+        if before and tunes and (planned.average or self.selects):
             self._average(before, after)
 
     def _fit(self, planned: PlannedPhase) -> Candidate:
         """Train a phase to its end."""
         began = time.perf_counter()
         network = self.network
-        freeze_to = network.freeze(planned.above)
+        freeze_to = network.freeze(planned.trainable_from)
         pipeline = self._build_pipeline(planned.train, planned.views)
         self.clock.lap("features")
-        earlier = sum(phase.above == planned.above for phase in self.phases)
-        name = f"{planned.above}-{earlier + 1}" if earlier else planned.above
+        name = planned.trainable_from
+        earlier = sum(phase.trainable_from == name for phase in self.phases)
+        name = f"{name}-{earlier + 1}" if earlier else name
         self._note_frozen(freeze_to)
         checkpoint = fit(
             pipeline,
@@ -152,7 +154,7 @@ class Trainer:
         epochs = _epochs_planned(state, planned.train, pipeline.schedule.steps)
         # Where the time ran out, config.yaml repeats what was done.
         done = state.epochs if state.out_of_time else epochs
-        self.phases.append(Phase(planned.above, done, planned.train.lr))
+        self.phases.append(Phase(planned.trainable_from, done, planned.train.lr))
         found = self._score(
             name,
             freeze_to,

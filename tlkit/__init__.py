@@ -27,7 +27,7 @@ _HOMES = {
     "Manifest": "tlkit.dataset.manifest",
     "Prediction": "tlkit.tasks.prediction",
     "Progress": "tlkit.progress",
-    "Run": "tlkit.runs.result_dir",
+    "Run": "tlkit.runs.run",
     "SearchResult": "tlkit.experiments.search",
     "TlkitError": "tlkit.errors",
     "annotate": "tlkit.experiments.annotate",
@@ -76,7 +76,7 @@ if TYPE_CHECKING:
     from tlkit.exporting.savedmodel import export as export
     from tlkit.features.embedding import embedder as embedder
     from tlkit.progress import Progress as Progress
-    from tlkit.runs.result_dir import Run as Run
+    from tlkit.runs.run import Run as Run
     from tlkit.tasks.prediction import Prediction as Prediction
     from tlkit.training.finetune import finetune as finetune
     from tlkit.training.finetune import resume as resume

@@ -16,7 +16,7 @@ from tlkit.evaluation.predict import predict_pixels
 from tlkit.inputs.batches import plain_batches
 from tlkit.inputs.views import ViewMaker
 from tlkit.progress import Silent
-from tlkit.runs.result_dir import Run
+from tlkit.runs.run import Run
 from tlkit.runs.timing import Clock
 from tlkit.tasks.task import Task
 from tlkit.training.callbacks import Budget

@@ -5,7 +5,8 @@ import pytest
 
 from tlkit.errors import RunError, UsageError
 from tlkit.progress import Silent
-from tlkit.runs.result_dir import Run, versions
+from tlkit.runs.result_dir import versions
+from tlkit.runs.run import Run
 
 
 @pytest.fixture

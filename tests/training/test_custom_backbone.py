@@ -138,7 +138,7 @@ def test_a_run_goes_on_with_the_same_network_only(prepared, tmp_path, monkeypatc
     other.get_layer("low").set_weights(network(seed=4).get_layer("low").get_weights())
     for changed, what in ((other, "checksum"), (network("tanh"), "network")):
         changed.save(path)
-        with pytest.raises(RunError, match=f"not what it was: the {what} of"):
+        with pytest.raises(RunError, match=f"this run has changed: the {what} of"):
             resume(tmp_path / "run")
     shutil.copy(tmp_path / "kept.keras", path)
     assert resume(tmp_path / "run").state == "finished"

@@ -246,7 +246,9 @@ def test_two_classes_that_do_not_exclude_each_other(tmp_path, draw, small):
     settings = {**small, "epochs": 1, "mix": "mixup"}
     run = tlkit.finetune(manifest.directory, tmp_path / "run", **settings)
     assert run.model().output_shape == (None, 2)
-    assert {row["by"] for row in run.info["decision"]["thresholds"]} == {"default"}
+    assert {row["by"] for row in run.info["postprocessing"]["thresholds"]} == {
+        "default"
+    }
 
 
 def test_mixing_few_images_is_warned_of_and_done(prepared, tmp_path, small):

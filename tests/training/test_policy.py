@@ -17,7 +17,7 @@ from tlkit.backbones.weights.load import load_weights
 from tlkit.config import build_config, resolve
 from tlkit.errors import UsageError
 from tlkit.progress import Silent
-from tlkit.runs.result_dir import Run
+from tlkit.runs.run import Run
 from tlkit.training import policy
 from tlkit.training.callbacks import Budget, EpochLines
 from tlkit.training.checkpoint import Checkpoint
@@ -441,7 +441,7 @@ def test_what_cannot_be_tuned_is_not_tried(judged, prepared, tmp_path, monkeypat
 
 
 def test_a_mean_needs_something_before_it(prepared, tmp_path):
-    with pytest.raises(UsageError, match="no trained network before it"):
+    with pytest.raises(UsageError, match="no trained network before tuning"):
         finetune(
             prepared.directory, tmp_path / "run", phases="deep:1", probe=False,
             monitor="last", average_weights=True, **PRETRAINED,

@@ -21,7 +21,7 @@ from tlkit.evaluation.tta import choose_views, compare_views, describe, view_mak
 from tlkit.inputs.batches import grouped
 from tlkit.inputs.views import PLAIN, ViewRequest
 from tlkit.progress import SILENT, Progress
-from tlkit.runs.result_dir import Run
+from tlkit.runs.run import Run
 
 
 def evaluate(

@@ -8,7 +8,7 @@ from tlkit.errors import RunError, UsageError
 from tlkit.metrics.calibration import fit_temperature
 from tlkit.metrics.coverage import choose_threshold, coverage_table, parse_rule
 from tlkit.metrics.thresholds import choose_thresholds
-from tlkit.runs.result_dir import Run
+from tlkit.runs.run import Run
 from tlkit.tasks.multiclass import UNKNOWN, Multiclass, Rejection
 from tlkit.tasks.multilabel import Multilabel
 from tlkit.tasks.postprocessing import Postprocessing

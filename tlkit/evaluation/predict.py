@@ -18,7 +18,7 @@ from tlkit.errors import UsageError
 from tlkit.evaluation.postprocessing import postprocessing_of
 from tlkit.evaluation.tta import choose_views, describe, view_maker
 from tlkit.progress import SILENT, Progress, track
-from tlkit.runs.result_dir import Run
+from tlkit.runs.run import Run
 from tlkit.tasks.postprocessing import Postprocessing
 from tlkit.tasks.prediction import Prediction
 from tlkit.tasks.task import probabilities

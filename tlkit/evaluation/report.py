@@ -19,7 +19,7 @@ from tlkit.evaluation.postprocessing import postprocessing_of
 from tlkit.evaluation.tta import view_maker
 from tlkit.inputs.batches import plain_batches
 from tlkit.reports import plots
-from tlkit.runs.result_dir import Run
+from tlkit.runs.run import Run
 from tlkit.tasks.postprocessing import Postprocessing
 from tlkit.tasks.prediction import ScoredSplit
 

@@ -16,7 +16,7 @@ import numpy as np
 from tlkit.errors import UsageError
 from tlkit.inputs.augment import POLICIES, without_flips
 from tlkit.inputs.views import HFLIP, PLAIN, ViewMaker
-from tlkit.runs.result_dir import Run
+from tlkit.runs.run import Run
 from tlkit.tasks.postprocessing import Postprocessing
 from tlkit.tasks.prediction import ScoredSplit
 

@@ -12,7 +12,7 @@ from tlkit.dataset.manifest import Manifest
 from tlkit.errors import UsageError, unknown_name
 from tlkit.evaluation.report import read_errors
 from tlkit.experiments.label_issues import LabelIssues
-from tlkit.runs.result_dir import Run
+from tlkit.runs.run import Run
 
 
 def annotate(

@@ -43,7 +43,8 @@ from tlkit.progress import SILENT, Progress
 from tlkit.recipe import read_recipe
 from tlkit.reports import plots
 from tlkit.runs.leakage import check_folds
-from tlkit.runs.result_dir import METRICS, ResultDir, Run
+from tlkit.runs.result_dir import METRICS, ResultDir
+from tlkit.runs.run import Run
 from tlkit.training.finetune import check_splits, finetune, free_place
 
 BEST, RECIPE = "best.yaml", "recipe.yaml"

@@ -26,7 +26,8 @@ from tlkit.imaging.decode import ORIENTATION_TAG, decode
 from tlkit.imaging.resize import fit
 from tlkit.imaging.safe_read import Unusable, read_bytes
 from tlkit.progress import SILENT, Progress
-from tlkit.runs.result_dir import Run, versions
+from tlkit.runs.result_dir import versions
+from tlkit.runs.run import Run
 
 FORMATS = ("savedmodel",)
 SAMPLES = 12

@@ -11,7 +11,7 @@ from pathlib import Path
 from tlkit.dataset.manifest import Example, Manifest
 from tlkit.errors import TlkitError, UsageError
 from tlkit.progress import Progress
-from tlkit.runs.result_dir import Run
+from tlkit.runs.run import Run
 
 TRAINED, USED = ("train",), ("train", "val")
 

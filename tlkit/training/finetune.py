@@ -33,7 +33,7 @@ from tlkit.model.phases import AUTO, HEAD, ONE, PROBE
 from tlkit.progress import SILENT, Progress
 from tlkit.reports import plots
 from tlkit.runs import leakage
-from tlkit.runs.result_dir import Run
+from tlkit.runs.run import Run
 from tlkit.runs.timing import Clock
 from tlkit.training.auto_cut import with_cut
 from tlkit.training.callbacks import Budget

@@ -12,7 +12,7 @@ import numpy as np
 from tlkit import files
 from tlkit.config import Config
 from tlkit.progress import Progress
-from tlkit.runs.result_dir import Run
+from tlkit.runs.run import Run
 from tlkit.runs.timing import Clock
 from tlkit.training.callbacks import Budget
 from tlkit.training.candidates import Candidate

@@ -13,7 +13,7 @@ from tlkit.errors import UsageError
 from tlkit.model.head import is_linear
 from tlkit.model.phases import AUTO, HEAD, ONE, PROBE
 from tlkit.progress import Progress
-from tlkit.runs.result_dir import Run
+from tlkit.runs.run import Run
 from tlkit.runs.timing import Clock
 from tlkit.training.augmentation_check import decide
 from tlkit.training.callbacks import Budget

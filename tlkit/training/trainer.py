@@ -9,6 +9,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,48 +39,32 @@ from tlkit.training.plan import PlannedPhase
 from tlkit.training.probe import Probe, fit_probe
 
 
+@dataclass
 class Trainer:
-    """Runs phases on a network, and remembers the weights of each candidate.
+    """Runs phases on a network in place, and remembers the weights of each candidate.
 
-    Args:
-        config: Resolved.
-        manifest: Its test split is not used.
-        network: Trained in place.
-        directory: Of checkpoints and history; what is there is resumed.
-        budget: The time for the training.
-        clock: Receives the seconds of features and training.
-        progress: Receives notes, warnings and progress.
-        callbacks: Added to those of every phase.
+    The test split of the data set is not used. Checkpoints and history are written to
+    the directory; what is there already is resumed.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        manifest: Manifest,
-        network: Network,
-        directory: Path,
-        *,
-        budget: Budget,
-        clock: Clock,
-        progress: Progress,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
-    ) -> None:
-        self.config = config
-        self.manifest = manifest
-        self.network = network
-        self.directory = directory
-        self.budget = budget
-        self.clock = clock
-        self.progress = progress
-        self.callbacks = callbacks
-        self.truth = manifest.multi_hot("val")
-        self.groups = np.array([example.group for example in manifest.of("val")])
-        self.candidates: list[Candidate] = []
-        self.held_out: list[Candidate] = []
-        self.phases: list[Phase] = []
-        self.history: list[dict[str, Any]] = []
+    config: Config  # resolved
+    manifest: Manifest
+    network: Network
+    directory: Path
+    budget: Budget
+    clock: Clock
+    progress: Progress
+    callbacks: Sequence[keras.callbacks.Callback] = ()  # added to every phase
+    candidates: list[Candidate] = field(default_factory=list)
+    held_out: list[Candidate] = field(default_factory=list)  # scored on folds
+    phases: list[Phase] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    _weights: dict[str, Weights] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.truth = self.manifest.multi_hot("val")
+        self.groups = np.array([one.group for one in self.manifest.of("val")])
         self.pipeline: DataPipeline
-        self._weights: dict[str, Weights] = {}
 
     def probe(self) -> None:
         """Fit a linear probe on the frozen features, and start from it if possible."""

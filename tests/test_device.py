@@ -1,13 +1,8 @@
-import shutil
-import socket
-
 import keras
 import pytest
 
 from tlkit import device
-from tlkit.backbones.weights.sources import NANO_FILE
 from tlkit.errors import RunError
-from tlkit.runs import doctor
 
 
 def test_a_gpu_is_taken_where_there_is_one(monkeypatch):
@@ -37,23 +32,3 @@ def test_the_policy_comes_back_after_a_failure():
     with pytest.raises(RuntimeError):
         fail_within("mixed_bfloat16")
     assert keras.config.dtype_policy().name == "float32"
-
-
-def test_doctor_says_what_to_do_where_weights_cannot_be_reached(monkeypatch):
-    def refuse(*_, **__):
-        raise OSError("no route")
-
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    check = doctor.examine()[-1]
-    assert not check.fine
-    assert not check.needed
-    assert "--weights" in check.advice
-
-
-def test_doctor_lists_the_weights_that_are_there(monkeypatch, tmp_path):
-    (tmp_path / "models").mkdir()
-    name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    shutil.copyfile(NANO_FILE, tmp_path / "models" / name)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    found = {check.name: check for check in doctor.examine()}
-    assert "VGG16 in " in found["ImageNet weights on this machine"].found

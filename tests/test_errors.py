@@ -4,8 +4,8 @@ from tlkit.errors import ConfigError, TlkitError, UsageError, unknown_name
 
 
 def test_message_and_hint_are_shown_together():
-    error = TlkitError("It broke.", hint="Mend it.")
-    assert str(error) == "It broke.\nMend it."
+    error = TlkitError("It broke.", hint="Fix it.")
+    assert str(error) == "It broke.\nFix it."
     assert str(TlkitError("It broke.")) == "It broke."
 
 
@@ -22,16 +22,16 @@ def test_exit_codes():
         ("zzz", [f"n{i:02d}" for i in range(30)], "30 are known"),
     ],
 )
-def test_an_unknown_name_comes_with_what_could_be_meant(name, known, hint):
-    assert hint in unknown_name("thing", name, known).hint
+def test_an_unknown_name_comes_with_similar_names(name, known, hint):
+    assert hint in unknown_name("widget", name, known).hint
 
 
 def test_a_long_list_is_left_to_its_command():
     def hint(name, number):
         known = [f"n{i:02d}" for i in range(number)]
-        return unknown_name("thing", name, known, listed_by="tlkit things").hint
+        return unknown_name("widget", name, known, listed_by="tlkit widgets").hint
 
-    assert hint("zzz", 21) == "List them with: tlkit things"
+    assert hint("zzz", 21) == "List them with: tlkit widgets"
     assert hint("n20x", 21).startswith("Did you mean n20 or ")
     assert hint("zzz", 2) == "Known: n00, n01."
 

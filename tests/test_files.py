@@ -9,7 +9,12 @@ def names(folder):
 
 
 def settings(**changes):
-    return {"marker": "m.json", "overwrite": False, "what": "thing", **changes}
+    return {
+        "marker": "m.json",
+        "overwrite": False,
+        "what": "test folder",
+        **changes,
+    }
 
 
 def test_text_is_put_in_place_in_one_step(tmp_path):
@@ -26,7 +31,7 @@ def test_json_refuses_what_is_not_json(tmp_path):
 
 
 def test_a_directory_appears_only_when_it_is_whole(tmp_path):
-    place = tmp_path / "x" / "thing"
+    place = tmp_path / "x" / "test folder"
     with files.replaced_directory(place, **settings()) as draft:
         (draft / "m.json").write_text("1")
         assert not place.exists()
@@ -45,7 +50,7 @@ def test_a_directory_appears_only_when_it_is_whole(tmp_path):
     with files.replaced_directory(place, **settings(overwrite=True)) as draft:
         (draft / "new").touch()
     assert names(place) == ["new"]
-    assert names(tmp_path / "x") == ["thing"]
+    assert names(tmp_path / "x") == ["test folder"]
 
 
 def test_a_foreign_directory_is_left_alone(tmp_path):

@@ -1,7 +1,7 @@
 from tlkit.progress import Silent, track
 
 
-class Told(Silent):
+class Recorder(Silent):
     def __init__(self):
         self.lines = []
 
@@ -13,6 +13,6 @@ class Told(Silent):
 
 
 def test_track_reports_every_item():
-    told = Told()
-    assert list(track([5, 6], told, "Counting", 2)) == [5, 6]
-    assert told.lines == [("Counting", 2), 1, 1]
+    recorder = Recorder()
+    assert list(track([5, 6], recorder, "Counting", 2)) == [5, 6]
+    assert recorder.lines == [("Counting", 2), 1, 1]

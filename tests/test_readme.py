@@ -54,7 +54,7 @@ def reference() -> str:
     return "\n".join(parts)
 
 
-def test_the_reference_is_what_help_says():
+def test_the_reference_is_the_help_text():
     text = README.read_text(encoding="utf-8")
     written = text.partition(BEGIN)[2].partition(END)[0]
     assert written == reference(), "run: python -m tests.test_readme"
@@ -79,7 +79,7 @@ def test_every_command_line_names_a_command_and_known_options():
         assert {w for w in words if w.startswith("--")} <= known[command], line
 
 
-def test_every_recipe_is_told_of():
+def test_every_recipe_is_listed():
     text = README.read_text(encoding="utf-8")
     assert recipe_names()
     for name in recipe_names():

@@ -53,7 +53,7 @@ def test_a_fault_names_the_field_and_what_it_allows(given, fault):
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted"),
+    ("given", "expected"),
     [
         ({"sizes": ["x"]}, "a list, each item a whole number"),
         ({"sizes": [True]}, "a list, each item a whole number"),
@@ -61,9 +61,9 @@ def test_a_fault_names_the_field_and_what_it_allows(given, fault):
         ({"layers": {"Flip": {}}}, "a text or a list, each item a mapping"),
     ],
 )
-def test_the_items_of_a_list_have_the_type_of_the_field(given, wanted):
+def test_the_items_of_a_list_have_the_type_of_the_field(given, expected):
     (name, value), (_, faults) = next(iter(given.items())), read(**given)
-    assert faults == [f"settings.{name}: expected {wanted}, got {value!r}"]
+    assert faults == [f"settings.{name}: expected {expected}, got {value!r}"]
 
 
 def test_a_section_is_a_mapping():

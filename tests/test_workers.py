@@ -46,7 +46,7 @@ def test_zero_workers_work_in_this_process():
     assert list(in_order(lambda x: x + 1, [1, 2], workers=0)) == [2, 3]
 
 
-def test_a_dead_worker_is_an_error_that_says_what_to_do():
+def test_a_dead_worker_is_an_error_with_a_hint():
     with pytest.raises(TlkitError, match="memory"):
         list(in_order(die, [1, 2, 3], workers=1))
 
@@ -77,10 +77,10 @@ def fill(number, out):
 def test_arrays_are_filled_in_order(workers):
     shape = (2, 3)
     stream = arrays_in_order(fill, range(100), shape, workers=workers)
-    for i, (array, said) in enumerate(stream):
+    for i, (array, result) in enumerate(stream):
         assert array.shape == shape
         assert (array == i).all()
-        assert said == i * i
+        assert result == i * i
     assert i == 99
 
 
@@ -150,8 +150,8 @@ def test_workers_end_with_a_parent_that_is_killed():
     code = (
         "import os, time\n"
         "from tlkit.workers import arrays_in_order\n"
-        "from tests.test_workers import tell\n"
-        "stream = arrays_in_order(tell, range(99), (8,), workers=2)\n"
+        "from tests.test_workers import own_id\n"
+        "stream = arrays_in_order(own_id, range(99), (8,), workers=2)\n"
         "for _ in range(5): print(next(stream)[1], flush=True)\n"
         "time.sleep(60)"
     )
@@ -168,6 +168,6 @@ def test_workers_end_with_a_parent_that_is_killed():
         time.sleep(0.1)
 
 
-def tell(_, out):
+def own_id(_, out):
     out[:] = 0
     return os.getpid()

@@ -1,4 +1,4 @@
-"""The errors that a user can get: each says what failed and what to do.
+"""The errors that a user can get: each with what failed and what to do.
 
 TlkitError            work that failed                                 exit code 1
 ├── DatasetError      source or data set directory unusable

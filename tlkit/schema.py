@@ -55,11 +55,11 @@ def to_dataclass(kind: type[T], given: Any, where: str, faults: list[str]) -> T:
         try:
             taken = _coerce(value, hints[name])
         except (TypeError, ValueError):
-            wanted = _describe(hints[name])
+            expected = _describe(hints[name])
         else:
-            wanted = _allowed(taken, metadata[name])
-        if wanted:
-            faults.append(f"{where}.{name}: expected {wanted}, got {value!r}")
+            expected = _allowed(taken, metadata[name])
+        if expected:
+            faults.append(f"{where}.{name}: expected {expected}, got {value!r}")
         else:
             values[name] = taken
     return kind(**values)

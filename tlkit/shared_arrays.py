@@ -34,9 +34,9 @@ class SharedArrays:
         self.array = attach(self.path, count, shape)
 
     @staticmethod
-    def affordable(shape: tuple[int, ...], wanted: int) -> int:
-        """Return how many of the wanted arrays fit into MOST_BYTES, at least 2."""
-        return max(2, min(wanted, MOST_BYTES // math.prod(shape)))
+    def affordable(shape: tuple[int, ...], asked: int) -> int:
+        """Return how many of the arrays asked for fit into MOST_BYTES, at least 2."""
+        return max(2, min(asked, MOST_BYTES // math.prod(shape)))
 
     def __enter__(self) -> SharedArrays:
         """Return the arrays, which exist already."""

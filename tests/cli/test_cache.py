@@ -14,7 +14,7 @@ def test_cache_lists_and_clears(own_cache, prepared, tmp_path, capsys):
     capsys.readouterr()
     assert run(["cache", "list"]) == 0
     shown = capsys.readouterr()
-    train, val = (len(prepared.of(side)) for side in ("train", "val"))
+    train, val = (len(prepared.of(split)) for split in ("train", "val"))
     rows = {line.split()[-4] for line in shown.out.splitlines()[1:]}
     assert rows == {str(2 * train), str(val)}
     assert "block2" in shown.out

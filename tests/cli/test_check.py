@@ -12,8 +12,8 @@ from tlkit.cli import run
 @pytest.fixture
 def split(tmp_path, draw):
     for seed in range(8):
-        side = "train" if seed < 5 else "test"
-        place = tmp_path / "my photos" / side / "disc [a]"
+        name = "train" if seed < 5 else "test"
+        place = tmp_path / "my photos" / name / "disc [a]"
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(draw(0, seed)).save(place / f"{seed}.png")
     return tmp_path / "my photos"
@@ -43,7 +43,7 @@ def test_leaks_are_exit_code_1(split, tmp_path, capfd):
     assert [f["match"] for f in shown["findings"]] == ["train/disc [a]/0.png"]
 
 
-def test_wrong_use(split, capfd):
+def test_invalid_use(split, capfd):
     assert run(["check", str(split), "--format", "xml"]) == 2
     assert run(["check", str(split / "train")]) == 1
     assert "--against" in capfd.readouterr().err

@@ -26,23 +26,25 @@ def test_the_commands_are_the_five_steps(tmp_path, monkeypatch, capfd):
 
 
 @pytest.mark.parametrize(
-    ("code", "left", "said"),
+    ("code", "left", "message"),
     [(1, 1, "tlkit prepare failed with exit code 1"), (130, 130, "Interrupted.")],
 )
-def test_a_failing_step_ends_the_demo(tmp_path, monkeypatch, capfd, code, left, said):
+def test_a_failing_step_ends_the_demo(
+    tmp_path, monkeypatch, capfd, code, left, message
+):
     monkeypatch.setattr(cli, "run", lambda command: code)
     assert run(["demo", "--out", str(tmp_path / "demo")]) == left
-    assert said in capfd.readouterr().err
+    assert message in capfd.readouterr().err
 
 
-def test_a_place_that_cannot_be_is_told(tmp_path, capfd):
+def test_an_impossible_place_is_reported(tmp_path, capfd):
     (tmp_path / "file").touch()
     assert run(["demo", "--out", str(tmp_path / "file" / "demo")]) == 2
     assert "cannot be written to" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
-def test_a_folder_that_is_no_demo_is_left_alone(tmp_path, overwrite, capfd):
+def test_a_folder_that_is_not_a_demo_is_left_alone(tmp_path, overwrite, capfd):
     (tmp_path / "thesis.txt").write_text("years of work")
     assert run(["demo", "--out", str(tmp_path), *overwrite]) == 2
     assert "is not a demo, so it is left alone" in capfd.readouterr().err

@@ -16,7 +16,7 @@ def test_evaluate_prints_the_interval(finished, capfd):
     assert "selected the epoch" in capfd.readouterr().err
 
 
-def test_several_labels_from_evaluation_to_answers(finished_several, several, capfd):
+def test_several_labels_are_scored_and_predicted(finished_several, several, capfd):
     place, image = str(finished_several.directory), several.examples[0].path
     assert run(["evaluate", place, "--workers", "0", "--split", "val"]) == 0
     out, err = capfd.readouterr()
@@ -28,14 +28,14 @@ def test_several_labels_from_evaluation_to_answers(finished_several, several, ca
     command = ["predict", place, str(several.source / image), "--workers", "0"]
     assert run(command) == 0
     out = capfd.readouterr().out
-    (answer,) = tlkit.predict(place, [several.source / image], workers=0)
+    (prediction,) = tlkit.predict(place, [several.source / image], workers=0)
     assert "labels" in out.splitlines()[0]
-    for label in answer.labels:
-        assert f"{label} {answer.probabilities[label]:.3f}" in out
+    for label in prediction.labels:
+        assert f"{label} {prediction.probabilities[label]:.3f}" in out
     assert run([*command, "--format", "csv"]) == 0
     (row,) = csv.DictReader(capfd.readouterr().out.splitlines())
-    assert row["label"] == answer.label
+    assert row["label"] == prediction.label
     assert not row["probability"]
     assert run([*command, "--format", "json"]) == 0
     (found,) = json.loads(capfd.readouterr().out)
-    assert found["labels"] == list(answer.labels)
+    assert found["labels"] == list(prediction.labels)

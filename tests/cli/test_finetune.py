@@ -17,8 +17,8 @@ def test_prepare_and_finetune_work_from_the_command_line(tmp_path, draw, capfd):
     assert "Zürich west" in out
     assert "Next: tlkit finetune" in err
     assert f"Look: {data / 'report.html'}\n" in err
-    told = err.replace("\n", "").split(f"{data}: ")[1].split("Look:")[0].split(", ")
-    assert {name.strip() for name in told} == {p.name for p in data.iterdir()}
+    listed = err.replace("\n", "").split(f"{data}: ")[1].split("Look:")[0].split(", ")
+    assert {name.strip() for name in listed} == {p.name for p in data.iterdir()}
     small = "--backbone smallcnn --weights none --size 32 --epochs 1 --workers 0"
     command = ["finetune", str(data), "--out", str(place), *small.split()]
     assert run([*command, "--set", "inputs.batch=4"]) == 0

@@ -32,14 +32,14 @@ def test_the_worst_are_printed_and_the_next_step_works(
         "label issues: 2 of 40 examples probably have an incorrect label" in shown.out
     )
     assert shown.out.count("bar/disc_00") == 2
-    told = shown.err.replace("\n", "")
+    printed = shown.err.replace("\n", "")
     next_step = (
         f"tlkit annotate {data} --select label-issues --label-issues {out} "
         "--out to-correct"
     )
-    assert next_step in told
+    assert next_step in printed
     in_test = sum("bar/disc" in e.path for e in tlkit.Manifest.read(data).of("test"))
-    assert ("remove none of them" in told) == (in_test > 0)
+    assert ("remove none of them" in printed) == (in_test > 0)
     work = [
         "--select",
         "label-issues",

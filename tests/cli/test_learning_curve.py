@@ -6,7 +6,7 @@ from tlkit.cli import run
 from tlkit.experiments import subsets
 
 
-def test_the_curve_is_printed_with_what_it_tells(
+def test_the_curve_is_printed_with_its_verdict(
     photo_folder, tmp_path, capsys, own_cache, monkeypatch
 ):
     monkeypatch.setattr(subsets, "MOST_REPEATS", 1)

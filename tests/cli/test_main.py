@@ -85,14 +85,14 @@ def leaves(group, path=()):
         (["prepare", "/nowhere"], 2, "--out"),
     ],
 )
-def test_wrong_use_is_explained_without_a_traceback(arguments, code, words, capfd):
+def test_invalid_use_is_explained_without_a_traceback(arguments, code, words, capfd):
     assert run(arguments) == code
     out, err = capfd.readouterr()
     assert words in err
     assert "Traceback" not in out + err
 
 
-def test_an_unforeseen_fault_is_no_traceback_either(monkeypatch, capfd):
+def test_an_unforeseen_fault_is_explained_without_a_traceback(monkeypatch, capfd):
     monkeypatch.setattr("tlkit.cli.app", lambda *a, **k: 1 / 0)
     assert run([]) == 1
     assert "fault of tlkit" in capfd.readouterr().err
@@ -102,7 +102,7 @@ def test_an_unforeseen_fault_is_no_traceback_either(monkeypatch, capfd):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGTERM")
-def test_being_ended_leaves_nothing_half_written(photo_folder, tmp_path):
+def test_sigterm_leaves_nothing_half_written(photo_folder, tmp_path):
     root = photo_folder({"a": 40, "b": 40}, size=400)
     words = [sys.executable, "-m", "tlkit", "prepare", str(root)]
     with subprocess.Popen(

@@ -7,7 +7,7 @@ from tlkit.cli.options import given, written
 from tlkit.config import SECTION_OF
 
 
-def test_finetune_offers_every_option_of_the_configuration(capsys):
+def test_finetune_has_every_option_of_the_configuration(capsys):
     run(["finetune", "--help"])
     shown = capsys.readouterr().out
     for name in SECTION_OF:

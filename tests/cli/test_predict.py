@@ -11,8 +11,8 @@ def test_predict_writes_json_and_nothing_else(finished, prepared, tmp_path, capf
     assert run([*command, "--workers", "0"]) == 1
     rows = json.loads(capfd.readouterr().out)
     assert [row["path"] for row in rows] == [good, str(bad)]
-    wanted = {"path", "label", "labels", "probability", "probabilities"}
-    assert set(rows[0]) == wanted
+    expected = {"path", "label", "labels", "probability", "probabilities"}
+    assert set(rows[0]) == expected
     assert rows[1]["label"] is None
     assert "not-an-image" in rows[1]["error"]
 

@@ -32,7 +32,7 @@ def test_list(folder, capsys):
     assert str(folder) in shown.err.replace("\n", "")
 
 
-def test_list_what_is_here_with_addresses(folder, capsys):
+def test_list_weights_here_with_urls(folder, capsys):
     folder.mkdir()
     name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
     shutil.copyfile(NANO_FILE, folder / name)
@@ -51,11 +51,11 @@ def test_list_what_is_here_with_addresses(folder, capsys):
     assert "On this machine: 2 of " in shown.err
 
 
-def test_fetch_what_is_here(capsys):
+def test_download_weights_that_are_here(capsys):
     assert run(["weights", "download", "nano"]) == 0
-    said = capsys.readouterr().err
-    assert f"{NANO_FILE} (already here)" in said.replace("\n", "")
-    assert "tlkit finetune DATASET --backbone Nano" in said
+    printed = capsys.readouterr().err
+    assert f"{NANO_FILE} (already here)" in printed.replace("\n", "")
+    assert "tlkit finetune DATASET --backbone Nano" in printed
 
 
 def test_every_network_is_tried(monkeypatch, capsys):
@@ -64,11 +64,11 @@ def test_every_network_is_tried(monkeypatch, capsys):
 
     monkeypatch.setattr(keras.utils, "get_file", get_file)
     assert run(["weights", "download", "vgg16", "nano", "VGG16", "resnet20"]) == 1
-    said = capsys.readouterr().err.replace("\n", " ")
-    assert "VGG16: The ImageNet weights of VGG16 are not on this machine" in said
-    assert f"Nano: {NANO_FILE} (already here)" in said
-    assert "2 of 3 could not be downloaded: VGG16, ResNet20." in said
-    assert "tlkit weights add VGG16 FILE" in said
+    printed = capsys.readouterr().err.replace("\n", " ")
+    assert "VGG16: The ImageNet weights of VGG16 are not on this machine" in printed
+    assert f"Nano: {NANO_FILE} (already here)" in printed
+    assert "2 of 3 could not be downloaded: VGG16, ResNet20." in printed
+    assert "tlkit weights add VGG16 FILE" in printed
 
 
 @pytest.mark.parametrize("words", [["download", "x.keras"], ["add", "hub:x", "x.h5"]])
@@ -77,7 +77,7 @@ def test_a_network_of_ones_own_has_its_weights(words, capsys):
     assert "its weights are in it" in capsys.readouterr().err
 
 
-def test_what_the_system_refuses_is_no_fault_of_tlkit(
+def test_what_the_system_refuses_is_not_a_fault_of_tlkit(
     folder, capsys, shared_weights, monkeypatch
 ):
     def full(source, target):
@@ -86,9 +86,9 @@ def test_what_the_system_refuses_is_no_fault_of_tlkit(
     monkeypatch.setattr(shutil, "copyfile", full)
     name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
     assert run(["weights", "add", "mobilenetv2", str(shared_weights / name)]) == 1
-    said = capsys.readouterr().err.replace("\n", " ")
-    assert "No space left on device" in said
-    assert "fault of tlkit" not in said
+    printed = capsys.readouterr().err.replace("\n", " ")
+    assert "No space left on device" in printed
+    assert "fault of tlkit" not in printed
     assert not list(folder.iterdir())
 
 
@@ -96,8 +96,8 @@ def test_add(folder, shared_weights, capsys):
     name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
     assert run(["weights", "add", "mobilenetv2", str(shared_weights / name)]) == 0
     assert (folder / name).is_file()
-    said = capsys.readouterr().err.replace("\n", " ")
-    assert "layout, shapes and values were checked" in said
+    printed = capsys.readouterr().err.replace("\n", " ")
+    assert "layout, shapes and values were checked" in printed
     assert run(["weights", "add", "mobilenetv2", str(shared_weights / name)]) == 0
     assert "already here" in capsys.readouterr().err
     assert run(["weights", "add", "vgg16", str(shared_weights / name)]) == 1

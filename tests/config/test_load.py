@@ -86,14 +86,14 @@ def test_an_unknown_option_of_the_api_is_a_fault():
     ("content", "word"),
     [("- a", "section"), ("a: [", "not YAML"), ("model: 3", "options below it")],
 )
-def test_a_recipe_that_is_none(tmp_path, content, word):
+def test_a_file_that_is_not_a_recipe(tmp_path, content, word):
     path = tmp_path / "x.yaml"
     path.write_text(content)
     with pytest.raises(ConfigError, match=word):
         build_config(recipe=path)
 
 
-def test_faults_say_where_they_may_be(tmp_path):
+def test_faults_name_their_source(tmp_path):
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("train: {epochs: 0}\n")
     with pytest.raises(ConfigError) as caught:

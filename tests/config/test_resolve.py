@@ -32,9 +32,9 @@ def test_a_size_below_the_least_is_refused():
         resolve(build_config(options={"backbone": "inception", "size": 64}))
 
 
-def test_a_weights_file_is_looked_for_before_anything_slow(tmp_path, monkeypatch):
+def test_a_weights_file_is_checked_before_anything_slow(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    gone = build_config(options={"weights": "gone.h5"})  # a run's record may say so
+    gone = build_config(options={"weights": "gone.h5"})  # as a run's record may have it
     with pytest.raises(UsageError, match=r"gone\.h5 is not there") as caught:
         resolve(gone)
     assert str(tmp_path / "gone.h5") in caught.value.message
@@ -44,9 +44,9 @@ def test_a_weights_file_is_looked_for_before_anything_slow(tmp_path, monkeypatch
     assert resolve(gone).model.weights == str(tmp_path / "gone.h5")
 
 
-def test_a_network_of_ones_own_is_looked_for_only_when_resolved(tmp_path):
+def test_a_network_of_ones_own_is_checked_only_when_resolved(tmp_path):
     path = str(tmp_path / "gone.keras")
-    config = build_config(options={"backbone": path})  # a run's record may say so
+    config = build_config(options={"backbone": path})  # as a run's record may have it
     with pytest.raises(UsageError, match=r"gone\.keras is not there"):
         resolve(config)
 
@@ -81,11 +81,11 @@ def test_a_network_that_brings_weights_is_used_with_them():
         ({"views": "fresh"}, "fresh"),
     ],
 )
-def test_views_that_can_be_kept_are_kept(options, views):
+def test_views_are_cached_where_possible(options, views):
     assert resolve(build_config(options=options)).inputs.views == views
 
 
-def test_mirror_images_are_said_or_left_to_the_data():
+def test_flips_are_given_or_left_to_the_data():
     def inputs(**options):
         return resolve(build_config(options=options)).inputs
 
@@ -97,14 +97,14 @@ def test_mirror_images_are_said_or_left_to_the_data():
     assert [list(step) for step in without.augment] == [
         ["Affine"], ["RandomBrightnessContrast"],
     ]  # fmt: skip
-    # A file of one's own is left as it is: with flips it says that these are right.
+    # An own file stays unchanged: its flips state that flips are right.
     own = ({"HorizontalFlip": {"p": 0.3}}, {"Rotate": {"limit": 5}})
     assert inputs(augment=own).hflip is True
     assert inputs(augment=own).augment == own
     assert inputs(augment=own[1:]).hflip is None
 
 
-def test_yaml_may_say_no_to_mirror_images(tmp_path):
+def test_yaml_may_forbid_flips(tmp_path):
     (tmp_path / "mine.yaml").write_text("inputs: {hflip: no}\n")
     config = resolve(build_config(recipe=tmp_path / "mine.yaml"))
     assert config.inputs.hflip is False

@@ -43,8 +43,8 @@ for name in COMMANDS:
         app.command()(command)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(shown: bool) -> None:
+    if shown:
         typer.echo(f"tlkit {__version__}")
         raise typer.Exit
 

@@ -39,14 +39,14 @@ def demo(
     make_directory(out)
     planted = write_digits(out / MARKER)
     write_new_digits(out / NEW)
-    _say(
+    _explain(
         f"Wrote {planted.images} files of handwritten digits to {out / MARKER}, "
         f"among them {planted.copies} duplicates, {planted.conflicts} image under two "
         f"labels and {planted.broken} file that is not an image. prepare finds them."
     )
     data, run = out / "data", out / "run"
     _tlkit("prepare", str(out / MARKER), "--out", str(data))
-    _say(
+    _explain(
         "This demo needs no network: nano is a small pretrained one that comes with "
         "tlkit. For photos, leave out --backbone to get a larger one, whose ImageNet "
         "weights are downloaded once."
@@ -56,17 +56,17 @@ def demo(
         *("--size", str(SIZE), "--augment", "none", "--phases", PHASES),
     )
     _tlkit("evaluate", str(run))
-    _say(f"The digits in {out / NEW} are new: training has not seen them.")
+    _explain(f"The digits in {out / NEW} are new: training has not seen them.")
     _tlkit("predict", str(run), str(out / NEW))
     _tlkit("export", str(run), "--format", "savedmodel")
-    _say(
+    _explain(
         f"\nDone in {time.perf_counter() - began:.0f} s. Look at "
         f"{run / 'evaluation' / 'test' / 'errors.png'} and {run / 'curves.png'}, "
         "then try your own photos: tlkit prepare PHOTOS --out DATASET"
     )
 
 
-def _say(text: str) -> None:
+def _explain(text: str) -> None:
     print_line(text, "cyan")
 
 
@@ -74,7 +74,7 @@ def _tlkit(*arguments: str) -> None:
     """Run one command as typed, but load TensorFlow only once."""
     from tlkit import cli
 
-    _say(f"\n$ {shlex.join(('tlkit', *arguments))}")
+    _explain(f"\n$ {shlex.join(('tlkit', *arguments))}")
     code = cli.run(list(arguments))
     if code == Interrupted.exit_code:
         raise Interrupted("Interrupted.")

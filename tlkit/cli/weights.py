@@ -54,8 +54,8 @@ def list_(
         f"{cache_folder()} (KERAS_HOME changes the place)"
     )
     if lacking := [one for one in some if not one.here]:
-        wanted = lacking[0].backbone.name if name else "BACKBONE"
-        next_step("tlkit", "weights", "download", wanted)
+        missing = lacking[0].backbone.name if name else "BACKBONE"
+        next_step("tlkit", "weights", "download", missing)
 
 
 @weights.command()

@@ -125,7 +125,7 @@ def _resolve_inputs(
     inputs: InputsConfig, model: ModelConfig, policy: augment.Policy, probe_alone: bool
 ) -> InputsConfig:
     hflip = inputs.hflip
-    # A flip in the user's own augmentation says that flips are right.
+    # A flip in the user's own augmentation states that flips are right.
     if hflip is None and augment.has_flips(policy) and not augment.is_packaged(policy):
         hflip = True
     views = 1 if probe_alone else inputs.views or _default_views(model, inputs, policy)

@@ -35,9 +35,9 @@ from tlkit.dataset.duplicates.near import find_exact, find_near
 from tlkit.dataset.duplicates.pairs import Components, Pair
 from tlkit.dataset.duplicates.rotated import find_rotated
 from tlkit.dataset.duplicates.similar import MIN_COSINE, find_similar
-from tlkit.dataset.formats import Rejected
 from tlkit.dataset.inspection.cache import ImageCache
 from tlkit.dataset.inspection.image_info import Inspected, inspect_image
+from tlkit.dataset.records import Rejected
 from tlkit.workers import in_order
 
 WAYS = ("exact", "near", "rotated", "similar")

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlkit.dataset.duplicates.similar import MIN_COSINE
-from tlkit.dataset.formats import FORMATS, ReaderOptions
+from tlkit.dataset.formats import FORMATS
 from tlkit.dataset.records import ImageRecord
+from tlkit.dataset.sources.open import ReaderOptions
 from tlkit.dataset.splitting.examples import Labeling
 from tlkit.errors import DatasetError, UsageError, unknown_name
 

@@ -19,7 +19,6 @@ from tlkit.dataset.duplicates.find import find_duplicates
 from tlkit.dataset.duplicates.pairs import Pair
 from tlkit.dataset.duplicates.resolve import resolve
 from tlkit.dataset.duplicates.similar import MIN_COSINE, Features
-from tlkit.dataset.formats import ParsedSource, ReaderOptions, Source
 from tlkit.dataset.formats.table_cells import place_frame
 from tlkit.dataset.inspection.cache import open_image_cache
 from tlkit.dataset.inspection.run import inspect_images
@@ -28,8 +27,9 @@ from tlkit.dataset.options import Options, fractions
 from tlkit.dataset.output.accounting import accounted, check_labels, check_lost
 from tlkit.dataset.output.write import IMAGES, Prepared, check_place, write
 from tlkit.dataset.quality.messages import review
-from tlkit.dataset.records import ImageInfo, Rejected, in_natural_order
+from tlkit.dataset.records import ImageInfo, ParsedSource, Rejected, in_natural_order
 from tlkit.dataset.report.report import write_report
+from tlkit.dataset.sources.open import ReaderOptions, Source, open_source
 from tlkit.dataset.splitting.assign import split_examples
 from tlkit.dataset.splitting.examples import (
     MIN_SIZE,
@@ -154,7 +154,7 @@ def prepare(
     with replaced_directory(
         place, marker=INFO, overwrite=True, what="data set directory"
     ) as draft:
-        opened = formats.open_source(
+        opened = open_source(
             named,
             options=options.reading,
             workers=workers,

@@ -11,7 +11,7 @@ from tlkit.dataset.annotations.annotations_file import (
     write_annotations,
 )
 from tlkit.dataset.annotations.shapes import KINDS, Shape, mask_shape, rectangle
-from tlkit.dataset.formats import Annotation, ImageRecord
+from tlkit.dataset.records import Annotation, ImageRecord
 from tlkit.errors import DatasetError
 
 POINTS = ((1.0, 2.0), (30.5, 4.0), (5.0, 60.25), (-7.0, 8.0))

@@ -11,8 +11,8 @@ from tests.dataset.splitting.test_examples import boxed, info_of, record
 from tlkit.dataset.annotations.orient import orient_record, unclear_orientation
 from tlkit.dataset.annotations.shapes import Shape, mask_shape
 from tlkit.dataset.convert.convert import convert
-from tlkit.dataset.formats import Annotation, ImageRecord, Rejected
 from tlkit.dataset.prepare import prepare
+from tlkit.dataset.records import Annotation, ImageRecord, Rejected
 
 
 def oriented(

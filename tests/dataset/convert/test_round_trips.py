@@ -22,6 +22,7 @@ from tlkit.dataset.convert.records import NAMELESS
 from tlkit.dataset.convert.writers import WRITERS
 from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.records import Annotation, ImageRecord
+from tlkit.dataset.sources.open import open_source
 from tlkit.imaging.decode import decode
 from tlkit.imaging.safe_read import read_bytes
 
@@ -50,7 +51,7 @@ for place in sys.argv[1:]:
 
 
 def open_kind(place: Path, kind: str):
-    source = formats.open_source(place, workers=0)
+    source = open_source(place, workers=0)
     assert claims(source)[kind] > 0
     return source, in_pixels(source.root, formats.read(source, kind))
 
@@ -106,7 +107,7 @@ def multiformat(shared_data: Path, tmp_path: Path):
 def there_and_back(place: Path, kind: str, to: str, out: Path):
     before = by_image(place, kind)
     written = convert(place, out, to=to, format=kind, workers=0)
-    assert formats.detect(formats.open_source(out, workers=0), "shapes") == to
+    assert formats.detect(open_source(out, workers=0), "shapes") == to
     after = by_image(out, to)
     assert before.keys() == after.keys()
     number = 0

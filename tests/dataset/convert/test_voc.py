@@ -12,8 +12,9 @@ from tlkit.dataset.annotations.shapes import Shape, mask_shape, rectangle
 from tlkit.dataset.convert import voc
 from tlkit.dataset.convert.convert import convert
 from tlkit.dataset.convert.records import OutputImage
-from tlkit.dataset.formats import open_source, read
+from tlkit.dataset.formats import read
 from tlkit.dataset.records import Annotation, ImageRecord
+from tlkit.dataset.sources.open import open_source
 
 BOX = rectangle((1, 2, 5, 9.125))
 DOT = Shape("point", ((3, 4),))

@@ -3,8 +3,9 @@ from __future__ import annotations
 from PIL import Image, ImageOps
 
 from tlkit.dataset.annotations.orient import orient_record
-from tlkit.dataset.formats import ReaderOptions, open_source, table
+from tlkit.dataset.formats import table
 from tlkit.dataset.records import ImageInfo, ImageRecord
+from tlkit.dataset.sources.open import ReaderOptions, open_source
 
 
 def images(root, *names: str, size=(40, 20)):

@@ -12,7 +12,7 @@ import typer
 import tlkit.dataset.sources
 from tlkit.cli import app
 from tlkit.dataset import formats as sources
-from tlkit.dataset.formats import ReaderOptions, open_source
+from tlkit.dataset.sources.open import ReaderOptions, open_source
 from tlkit.errors import DatasetError, UsageError
 from tlkit.imaging.safe_read import GLANCE
 

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from tlkit.dataset.formats import folders, open_source
+from tlkit.dataset.formats import folders
 from tlkit.dataset.formats.common import has_split_folders
+from tlkit.dataset.sources.open import open_source
 from tlkit.errors import DatasetError
 
 

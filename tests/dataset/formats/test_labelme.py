@@ -9,9 +9,10 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from tlkit.dataset.formats import labelme, open_source
+from tlkit.dataset.formats import labelme
 from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.formats.labelme import read_shapes
+from tlkit.dataset.sources.open import open_source
 from tlkit.imaging.safe_read import read_bytes
 
 RECTANGLE = {"label": "cat", "points": [[1, 2], [30, 40]], "shape_type": "rectangle"}

@@ -30,10 +30,11 @@ from PIL import Image, features
 from tests.conftest import draw_image
 from tlkit.dataset.annotations.annotations_file import read_annotations
 from tlkit.dataset.annotations.shapes import mask_shape, orient
-from tlkit.dataset.formats import FORMATS, Rejected
+from tlkit.dataset.formats import FORMATS
 from tlkit.dataset.formats.labelme import LabelmeFile, parse_file
 from tlkit.dataset.inspection.image_info import Inspected, inspect_image
 from tlkit.dataset.prepare import prepare
+from tlkit.dataset.records import Rejected
 from tlkit.dataset.splitting.examples import Labeling
 from tlkit.errors import DatasetError
 from tlkit.imaging.decode import MAX_PIXELS as DECODED_MAX_PIXELS

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlkit.dataset.formats import ReaderOptions, detect, open_source, quickdraw
+from tlkit.dataset.formats import detect, quickdraw
 from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.formats.quickdraw import render, scale
 from tlkit.dataset.prepare import prepare
+from tlkit.dataset.sources.open import ReaderOptions, open_source
 from tlkit.errors import DatasetError, UsageError
 from tlkit.imaging.safe_read import Unusable
 

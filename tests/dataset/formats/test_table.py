@@ -19,10 +19,11 @@ from tests.dataset.formats.tables import (
     reasons,
     write,
 )
-from tlkit.dataset.formats import ReaderOptions, detect, open_source, table
+from tlkit.dataset.formats import detect, table
 from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.records import ImageRecord
+from tlkit.dataset.sources.open import ReaderOptions, open_source
 from tlkit.errors import DatasetError
 
 

@@ -13,10 +13,11 @@ from tests.dataset.formats.tables import (
     reasons,
     write,
 )
-from tlkit.dataset.formats import ReaderOptions, detect, open_source, table
+from tlkit.dataset.formats import detect, table
 from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.formats.table_cells import header_of, place_frame
 from tlkit.dataset.prepare import prepare
+from tlkit.dataset.sources.open import ReaderOptions, open_source
 from tlkit.errors import DatasetError, UsageError
 from tlkit.imaging.safe_read import count_lines
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.dataset.conftest import in_pixels
 from tlkit.dataset.annotations.shapes import mask_shape, rectangle
-from tlkit.dataset.formats import detect, open_source, voc_xml
+from tlkit.dataset.formats import detect, voc_xml
 from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.formats.voc import read
 from tlkit.dataset.formats.voc_masks import (
@@ -20,6 +20,7 @@ from tlkit.dataset.formats.voc_masks import (
 from tlkit.dataset.formats.voc_xml import parse_xml
 from tlkit.dataset.formats.yolo import read as read_yolo
 from tlkit.dataset.records import Annotation
+from tlkit.dataset.sources.open import open_source
 from tlkit.imaging.safe_read import Unusable
 
 

@@ -8,10 +8,11 @@ from PIL import Image
 
 from tests.dataset.conftest import in_pixels
 from tlkit.dataset.annotations.shapes import scale
-from tlkit.dataset.formats import detect, open_source
+from tlkit.dataset.formats import detect
 from tlkit.dataset.formats.detect import claims
 from tlkit.dataset.formats.yolo import read
 from tlkit.dataset.formats.yolo_labels import looks_like_label, parse_line
+from tlkit.dataset.sources.open import open_source
 from tlkit.imaging.safe_read import Unusable
 
 BOX = "1 0.5 0.5 0.5 0.25\n"

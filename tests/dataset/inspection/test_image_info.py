@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from tlkit.dataset.formats import Rejected
 from tlkit.dataset.inspection.image_info import (
     COLOR_SIZE,
     LUMA_SIZE,
@@ -17,7 +16,7 @@ from tlkit.dataset.inspection.image_info import (
     sharpness,
     shrink,
 )
-from tlkit.dataset.records import ImageInfo
+from tlkit.dataset.records import ImageInfo, Rejected
 
 
 def test_info_of_an_image(tmp_path, draw):

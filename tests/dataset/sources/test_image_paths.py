@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tlkit.dataset.formats import Rejected
+from tlkit.dataset.records import Rejected
 from tlkit.dataset.sources.image_paths import Images
 
 

@@ -6,9 +6,8 @@ import math
 import pytest
 
 from tlkit.dataset.annotations.shapes import Shape, rectangle
-from tlkit.dataset.formats import Annotation, ImageRecord, Rejected
 from tlkit.dataset.manifest import Example
-from tlkit.dataset.records import ImageInfo
+from tlkit.dataset.records import Annotation, ImageInfo, ImageRecord, Rejected
 from tlkit.dataset.splitting.examples import (
     Labeling,
     choose_label_by,

@@ -24,11 +24,11 @@ from tlkit.dataset.check.read_split import (
     read_split,
 )
 from tlkit.dataset.duplicates.find import find_duplicates
-from tlkit.dataset.formats import ReaderOptions, Rejected
 from tlkit.dataset.inspection.cache import open_image_cache
 from tlkit.dataset.inspection.run import inspect_images
 from tlkit.dataset.manifest import SPLITS, write_table
-from tlkit.dataset.records import ImageInfo, in_natural_order
+from tlkit.dataset.records import ImageInfo, Rejected, in_natural_order
+from tlkit.dataset.sources.open import ReaderOptions
 from tlkit.errors import DatasetError, UsageError
 from tlkit.progress import SILENT, Progress
 

@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlkit.dataset import formats
-from tlkit.dataset.formats import ParsedSource, ReaderOptions, Source
 from tlkit.dataset.formats.common import NoLabels
 from tlkit.dataset.manifest import INFO, MANIFEST, Manifest
-from tlkit.dataset.records import SPLIT_NAMES, in_natural_order, natural_key
+from tlkit.dataset.records import (
+    SPLIT_NAMES,
+    ParsedSource,
+    in_natural_order,
+    natural_key,
+)
+from tlkit.dataset.sources.open import ReaderOptions, Source, open_source
 from tlkit.errors import DatasetError
 
 # The split of images that are in none.
@@ -88,7 +93,7 @@ def _open(place: Path, reading: ReaderOptions) -> Source:
             f"{place} {what}.",
             hint="Name a dataset directory, or a folder with train, val or test.",
         )
-    source = formats.open_source(place, options=reading)
+    source = open_source(place, options=reading)
     if not source.files:
         outside = " ".join(_outside(source))
         raise DatasetError(f"There are no files in {place}. {outside}".strip())

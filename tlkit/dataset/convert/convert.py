@@ -14,7 +14,9 @@ from tlkit.dataset.convert.dropped import IGNORED_FIELD
 from tlkit.dataset.convert.inputs import AnnotatedImages, read_dataset, read_source
 from tlkit.dataset.convert.records import DroppedField, OutputImage, make_images
 from tlkit.dataset.convert.writers import WRITERS
-from tlkit.dataset.formats import FORMATS, ReaderOptions, Rejected
+from tlkit.dataset.formats import FORMATS
+from tlkit.dataset.sources.open import ReaderOptions
+from tlkit.dataset.records import Rejected
 from tlkit.dataset.inspection.cache import open_image_cache
 from tlkit.dataset.inspection.run import inspect_images
 from tlkit.dataset.manifest import INFO

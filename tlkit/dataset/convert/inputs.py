@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlkit.dataset import formats
+from tlkit.dataset.sources.open import open_source
 from tlkit.dataset.annotations.annotations_file import read_annotations
-from tlkit.dataset.formats import ImageRecord, ReaderOptions, Rejected
+from tlkit.dataset.records import ImageRecord, Rejected
+from tlkit.dataset.sources.open import ReaderOptions
 from tlkit.dataset.manifest import Manifest
 from tlkit.progress import Progress
 
@@ -45,7 +47,7 @@ def read_source(
     progress: Progress,
 ) -> AnnotatedImages:
     """Read a source, archives and drawings by way of an empty folder."""
-    source = formats.open_source(
+    source = open_source(
         place, options=options, workers=workers, progress=progress, made=unpacked
     )
     if format == "auto":

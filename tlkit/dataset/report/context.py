@@ -8,11 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tlkit.dataset.formats import Rejected
 from tlkit.dataset.manifest import SPLITS, Example
 from tlkit.dataset.output.write import Prepared
 from tlkit.dataset.quality.outliers import size_of
-from tlkit.dataset.records import Action, DuplicateRow, Kind, natural_key
+from tlkit.dataset.records import Action, DuplicateRow, Kind, Rejected, natural_key
 from tlkit.reports.html import histogram, number, spread
 from tlkit.reports.thumbnails import Thumbnails
 

@@ -15,15 +15,19 @@ from tlkit.dataset.convert.inputs import AnnotatedImages, read_dataset, read_sou
 from tlkit.dataset.convert.records import DroppedField, OutputImage, make_images
 from tlkit.dataset.convert.writers import WRITERS
 from tlkit.dataset.formats import FORMATS
-from tlkit.dataset.sources.open import ReaderOptions
-from tlkit.dataset.records import Rejected
 from tlkit.dataset.inspection.cache import open_image_cache
 from tlkit.dataset.inspection.run import inspect_images
 from tlkit.dataset.manifest import INFO
 from tlkit.dataset.output.write import check_place
-from tlkit.dataset.records import IGNORED, ImageInfo, in_natural_order, natural_key
+from tlkit.dataset.records import (
+    IGNORED,
+    ImageInfo,
+    Rejected,
+    in_natural_order,
+    natural_key,
+)
 from tlkit.dataset.sources.archive import archive_kind
-from tlkit.dataset.sources.open import DRAWINGS, RECORD
+from tlkit.dataset.sources.open import DRAWINGS, RECORD, ReaderOptions
 from tlkit.dataset.splitting.examples import Labeling, label
 from tlkit.errors import TlkitError, UsageError, unknown_name
 from tlkit.files import replaced_directory

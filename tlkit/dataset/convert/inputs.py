@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlkit.dataset import formats
-from tlkit.dataset.sources.open import open_source
 from tlkit.dataset.annotations.annotations_file import read_annotations
-from tlkit.dataset.records import ImageRecord, Rejected
-from tlkit.dataset.sources.open import ReaderOptions
 from tlkit.dataset.manifest import Manifest
+from tlkit.dataset.records import ImageRecord, Rejected
+from tlkit.dataset.sources.open import ReaderOptions, open_source
 from tlkit.progress import Progress
 
 

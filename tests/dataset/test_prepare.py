@@ -243,7 +243,7 @@ def test_copies_conflicts_and_broken_files(photo_folder, tmp_path, told, draw):
     assert counts["leaks"] == 0
     assert any("under two labels, left out" in line for line in told.warnings)
     assert any(
-        "copies of others or like them, in 1 groups" in line for line in told.notes
+        "duplicates of others or similar, in 1 groups" in line for line in told.notes
     )
     assert manifest.info["warnings"] == told.warnings
 
@@ -361,7 +361,7 @@ def test_what_a_person_should_look_at(photo_folder, tmp_path, told, draw):
     assert "'Bar' and 'bar' are classes of their own" in text
     assert "bar has 43 images to train on, Bar 3" in text
     assert "20 file(s), bar/0.jpg, bar/1.jpg, bar/2.jpg, ...: cannot be used" in text
-    assert "1 file(s), bar/odd.gif: GIF, unlike the others. Worth a look." in told.notes
+    assert "1 file(s), bar/odd.gif: GIF, unlike the others. Check them." in told.notes
 
 
 def test_a_class_that_is_missing_from_a_side(photo_folder, tmp_path, told):

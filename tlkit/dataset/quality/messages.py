@@ -1,4 +1,4 @@
-"""What was prepared in, the warnings and remarks that a person should read out."""
+"""The warnings and remarks of a prepared data set."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tlkit.progress import Progress
 FEW_TO_TRAIN = 10
 IMBALANCE = 10
 MANY_UNREADABLE = 0.2
-# A type of file that so few of at least so many images have is worth a look.
-ODD_ONES, AMONG = 3, 50
+# A file format is a remark if at most RARE of at least AMONG images have it.
+RARE, AMONG = 3, 50
 
 
 def review(prepared: Prepared, progress: Progress) -> None:
-    """Report what the user should act on, and what is worth a look."""
+    """Report warnings to act on, and remarks to check."""
     labels: defaultdict[str, set[str]] = defaultdict(set)
     for example in prepared.examples:
         labels[example.path].update(example.labels)
@@ -46,9 +46,9 @@ def _warnings(prepared: Prepared) -> Iterator[str]:
         yield f"{_named(images)}: a duplicate is in another split, removed."
     if images := files[Kind.SIMILAR, Action.LEFT_APART]:
         yield f"{_named(images)}: similar to others across the split, left there."
-    copies = {r.file for r in prepared.dedup.rejected}
+    duplicates = {r.file for r in prepared.dedup.rejected}
     refused = {r.file for r in prepared.rejected if r.file in prepared.annotated}
-    unreadable = refused - copies
+    unreadable = refused - duplicates
     if len(unreadable) > MANY_UNREADABLE * len(prepared.annotated):
         yield f"{_named(unreadable)}: cannot be used, out of {len(prepared.annotated)}."
     yield from _class_warnings(prepared)
@@ -77,28 +77,28 @@ def _class_warnings(prepared: Prepared) -> Iterator[str]:
         spellings[alike].append(label)
     for names_alike in spellings.values():
         if len(names_alike) > 1:
-            told = {unicodedata.normalize("NFKC", name) for name in names_alike}
-            show = repr if len(told) == len(names_alike) else ascii
+            normalized = {unicodedata.normalize("NFKC", name) for name in names_alike}
+            show = repr if len(normalized) == len(names_alike) else ascii
             names = " and ".join(map(show, names_alike))
-            yield f"{names} are classes of their own. Meant so?"
+            yield f"{names} are classes of their own. Check the spelling."
 
 
 def _remarks(prepared: Prepared) -> Iterator[str]:
     by_format = defaultdict(set)
-    for fact in prepared.info:
-        by_format[fact.format].add(fact.path)
+    for each in prepared.info:
+        by_format[each.format].add(each.path)
     if len(prepared.info) >= AMONG:
         for name, images in sorted(by_format.items()):
-            if len(images) <= ODD_ONES:
-                yield f"{_named(images)}: {name}, unlike the others. Worth a look."
+            if len(images) <= RARE:
+                yield f"{_named(images)}: {name}, unlike the others. Check them."
     grouped = [r for r in prepared.dedup.rows if r.action == Action.GROUPED]
     if grouped:
         group_of = {copy.file: copy.group for copy in grouped}
         number = Counter(group_of.values())
         yield (
-            f"{len(group_of)} images are copies of others or like them, in "
+            f"{len(group_of)} images are duplicates of others or similar, in "
             f"{len(number)} groups; the largest has {max(number.values())}. No group "
-            "is parted by the split."
+            "is divided by the split."
         )
     yield from (finding.text for finding in prepared.findings if not finding.urgent)
 

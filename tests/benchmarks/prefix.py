@@ -27,7 +27,8 @@ from tlkit.backbones.registry import find
 from tlkit.dataset.manifest import Manifest
 from tlkit.features.engines.base import GROUP, FrozenNetwork
 from tlkit.features.engines.openvino import OpenVinoEngine
-from tlkit.features.extractor import ExtractionCost, FeatureExtractor
+from tlkit.features.extraction_cost import ExtractionCost
+from tlkit.features.extractor import FeatureExtractor
 from tlkit.features.layers import layer_specs
 from tlkit.features.machine import Measurements
 from tlkit.inputs.augment import load_policy

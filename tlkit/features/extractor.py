@@ -26,6 +26,7 @@ from tlkit.errors import RunError
 from tlkit.features.cache import make_room
 from tlkit.features.engines.base import GROUP, Engine, FrozenNetwork
 from tlkit.features.engines.choose import build_engine, choose_engine
+from tlkit.features.extraction_cost import ExtractionCost
 from tlkit.features.layers import TOGETHER, LayerSpec, layer_specs, pixel_spec
 from tlkit.features.machine import Measurements, memory_bytes
 from tlkit.features.store import Partition
@@ -38,39 +39,6 @@ from tlkit.progress import Progress
 
 # The share of all memory that feature vectors may take which could not be cached.
 SHARE_OF_MEMORY = 0.25
-
-
-@dataclass
-class ExtractionCost:
-    """The cost of feature vectors: `cached` views were found, `views` were computed.
-
-    `decode`, `augment` and `prefix` are seconds of processor time, over all processes
-    and threads; `seconds` are those that passed.
-    """
-
-    cached: int = 0
-    images: int = 0
-    views: int = 0
-    seconds: float = 0.0
-    decode: float = 0.0
-    augment: float = 0.0
-    prefix: float = 0.0
-    operations: int = 0
-
-    def rates(self) -> dict[str, float]:
-        """Return the rates of the whole: images are made while the network computes."""
-        if not self.operations:
-            return {}
-        return {
-            "images_per_s": round(self.views / self.seconds, 1),
-            "gflops": round(self.operations / self.seconds / 1e9, 1),
-        }
-
-    def account(self) -> dict[str, float]:
-        """Return all of it for run.json."""
-        found = {name: round(value, 2) for name, value in vars(self).items()}
-        del found["operations"]
-        return found | self.rates()
 
 
 @dataclass
@@ -240,21 +208,8 @@ class FeatureExtractor:
 
     def report(self) -> None:
         """Note how fast feature vectors were computed, and where the time went."""
-        cost, engine, note = self.cost, self.engine, self.progress.note
-        if cost.cached:
-            note(f"Took {cost.cached:,} views from the cache")
-        if engine is None or not cost.views:
-            return
-        rates = cost.rates()
-        note(
-            f"Computed {cost.views:,} views of {cost.images:,} images in "
-            f"{cost.seconds:.1f} s: {rates['images_per_s']:.0f} a second by "
-            f"{engine.name} in {engine.compute}, {rates['gflops']:.0f} GFLOP/s"
-        )
-        note(
-            f"Processor seconds: decode {cost.decode:.1f}, augment {cost.augment:.1f}, "
-            f"prefix {cost.prefix:.1f}"
-        )
+        for note in self.cost.notes(self.engine):
+            self.progress.note(note)
 
     def _compute(
         self, work: _Work

@@ -19,7 +19,7 @@ from tlkit.backbones.cut_points import backbone_operations, cut_operations
 from tlkit.backbones.flatten import graph_of
 from tlkit.backbones.graph import build_backbone, output_of, symbolic
 from tlkit.backbones.registry import find
-from tlkit.backbones.spec import NONE, TORCH, Backbone, is_custom, short_name
+from tlkit.backbones.spec import NONE, TORCH, Backbone
 from tlkit.errors import UsageError, WeightsError
 from tlkit.model.classifier import Classifier, build_classifier
 from tlkit.model.head import parse_head
@@ -79,18 +79,6 @@ def at(model: keras.Model, name: str) -> keras.Model:
     graph = graph_of(model, "test")
     operation = next(one for one in graph.operations if one.name == name)
     return keras.Model(graph.inputs[0], output_of(operation))
-
-
-def test_names():
-    assert is_custom("a/b.keras")
-    assert is_custom("hub:resnet_18_imagenet")
-    assert not is_custom("vgg16")
-    assert short_name("a/Bee.keras") == "bee"
-    assert short_name("runs/first/model.keras") == "first"
-    assert short_name("hub:/presets/ResNet") == "resnet"
-    assert short_name("MobileNetV2") == "mobilenetv2"
-    with pytest.raises(UsageError, match=r"Use a \.keras file"):
-        find("my.h5")
 
 
 def test_the_backbone_is_described_by_its_graph(tmp_path, monkeypatch):

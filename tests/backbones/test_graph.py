@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tlkit.backbones.graph import (
     output_of,
     outputs_of,
     parents,
+    preprocess,
     producer,
     run_graph,
     set_value,
@@ -27,6 +29,7 @@ from tlkit.backbones.graph import (
     unique_name,
 )
 from tlkit.backbones.registry import find
+from tlkit.backbones.table import BACKBONES
 
 
 def names(name: str) -> list[str]:
@@ -182,3 +185,46 @@ def test_names_as_keras_gives_them():
     used: Counter[str] = Counter()
     names = [unique_name(stem, used) for stem in ("conv2d", "conv2d", "add", "conv2d")]
     assert names == ["conv2d", "conv2d_1", "add", "conv2d_2"]
+
+
+# keras.applications.<module>.preprocess_input, one backbone a family.
+FAMILIES = {
+    "VGG16": "vgg16",
+    "VGG19": "vgg19",
+    "ResNet50": "resnet",
+    "ResNet101V2": "resnet_v2",
+    "InceptionV3": "inception_v3",
+    "InceptionResNetV2": "inception_resnet_v2",
+    "Xception": "xception",
+    "MobileNet": "mobilenet",
+    "MobileNetV2": "mobilenet_v2",
+    "MobileNetV3Large": "mobilenet_v3",
+    "DenseNet169": "densenet",
+    "NASNetMobile": "nasnet",
+    "EfficientNetB3": "efficientnet",
+    "EfficientNetV2M": "efficientnet_v2",
+    "ConvNeXtBase": "convnext",
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_preprocessing_is_that_of_keras(name: str):
+    module = importlib.import_module(f"keras.applications.{FAMILIES[name]}")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("uint8")
+    pixels[0, 0, 0], pixels[0, 0, 1] = 0, 255
+    image = keras.Input((8, 8, 3), dtype="uint8")
+    model = keras.Model(image, preprocess(image, BACKBONES[name].preprocessing))
+    ours = np.asarray(model(pixels))
+    assert ours.dtype == np.float32
+    expected = module.preprocess_input(pixels.astype("float32"))
+    np.testing.assert_allclose(ours, expected, atol=2e-5)
+
+
+def test_preprocessing_by_hand():
+    # One red pixel: BGR order puts it last; -103.939 = 0 - mean blue.
+    image = keras.Input((1, 1, 3), dtype="uint8")
+    model = keras.Model(image, preprocess(image, BACKBONES["VGG16"].preprocessing))
+    red = np.array([[[[255, 0, 0]]]], "uint8")
+    np.testing.assert_allclose(
+        np.asarray(model(red)).ravel(), [-103.939, -116.779, 255 - 123.68], rtol=1e-6
+    )

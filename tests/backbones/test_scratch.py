@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import pytest
 
+from tests.backbones.test_table import FROM_SCRATCH
 from tlkit.backbones.graph import build_backbone, symbolic
 from tlkit.backbones.registry import find
 from tlkit.backbones.scratch import NETWORKS
 from tlkit.backbones.scratch.densenet import densenet_bc
-from tlkit.backbones.table import from_scratch
 
 
 def trainable(model: keras.Model) -> int:
@@ -26,7 +26,7 @@ def network(name: str, size: int) -> keras.Model:
 
 
 def test_every_network_is_in_the_table():
-    assert sorted(NETWORKS) == sorted(row.name for row in from_scratch())
+    assert sorted(NETWORKS) == sorted(row.name for row in FROM_SCRATCH)
 
 
 def test_small_cnn_sizes():
@@ -107,7 +107,7 @@ def test_densenet_of_the_paper():
     assert trainable(model) == 769_162 - (342 * 10 + 10)
 
 
-@pytest.mark.parametrize("row", from_scratch(), ids=lambda row: row.name)
+@pytest.mark.parametrize("row", FROM_SCRATCH, ids=lambda row: row.name)
 def test_two_images_are_learned_by_heart(row):
     """The gradient reaches every layer, and the loss falls."""
     network = build_backbone(row, 32, seed=1)

@@ -168,12 +168,3 @@ _TABLE = (
 # fmt: on
 
 BACKBONES: dict[str, Backbone] = {row.name: row for row in _TABLE}
-
-
-def from_scratch() -> list[Backbone]:
-    """Return the networks without published weights, cheapest first (at one size).
-
-    Returns:
-        Rows of the table.
-    """
-    return [row for row in _TABLE if row.source == "scratch"]

@@ -30,7 +30,7 @@ def list_(
     """List the networks, with their size and native resolution."""
     shown = table(
         *("backbone", "preprocessing", "also called"),
-        *(">MB", ">parameters", ">native px", ">least px"),
+        *(">MB", ">parameters", ">native px", ">min px"),
     )
     for backbone in named(name):
         shown.add_row(

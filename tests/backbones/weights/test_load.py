@@ -13,12 +13,12 @@ import keras
 import numpy as np
 import pytest
 
+from tests.backbones.test_table import FROM_SCRATCH
 from tlkit.backbones.cut_points import backbone_operations, find_cut
 from tlkit.backbones.graph import build_backbone, output_of
 from tlkit.backbones.registry import find
 from tlkit.backbones.scratch.small_cnn import small_cnn
 from tlkit.backbones.spec import Backbone
-from tlkit.backbones.table import from_scratch
 from tlkit.backbones.weights.load import load_weights, weights_checksum
 from tlkit.errors import UsageError, WeightsError
 
@@ -274,7 +274,7 @@ def test_not_finite_from_the_start(tmp_path):
         load(find("small"), path)
 
 
-@pytest.mark.parametrize("row", from_scratch(), ids=lambda row: row.name)
+@pytest.mark.parametrize("row", FROM_SCRATCH, ids=lambda row: row.name)
 def test_imagenet_of_a_network_without_it(row):
     with pytest.raises(WeightsError, match=f"{row.name} has no ImageNet weights"):
         load(row, "imagenet")

@@ -34,7 +34,7 @@ from tlkit.runs.leakage import check_folds
 from tlkit.runs.result_dir import METRICS
 from tlkit.tasks.task import Task
 from tlkit.training.auto_cut import with_cut
-from tlkit.training.finetune import check_splits, free_place
+from tlkit.training.finetune import free_place, read_data
 from tlkit.training.fit_fold import fit_fold
 from tlkit.training.network import Network, build_network
 from tlkit.training.splits import CVFold, outer_folds
@@ -108,12 +108,7 @@ def cross_validate(
             overrides=overrides,
         )
     )
-    if not config.data:
-        raise UsageError(
-            "No data set was named.",
-            hint="Run: tlkit cross-validate DATASET, with what tlkit prepare wrote.",
-        )
-    manifest = check_splits(Manifest.read(config.data))
+    manifest = read_data(config, "cross-validate")
     pool = [example for example in manifest.examples if example.split != "test"]
     check_folds(pool, config.model.backbone, progress)
     folds = FOLDS if folds is None else folds

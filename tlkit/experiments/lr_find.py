@@ -31,7 +31,7 @@ from tlkit.config import (
 )
 from tlkit.dataset.manifest import Manifest
 from tlkit.device import choose_device, choose_precision
-from tlkit.errors import ConfigError, RunError, UsageError
+from tlkit.errors import ConfigError, RunError
 from tlkit.model.phases import ONE
 from tlkit.progress import SILENT, Progress, track
 from tlkit.reports import plots
@@ -39,7 +39,7 @@ from tlkit.tasks.task import Task
 from tlkit.training.augmentation_check import decide
 from tlkit.training.auto_cut import with_cut
 from tlkit.training.data import build_pipeline
-from tlkit.training.finetune import check_labels, check_splits
+from tlkit.training.finetune import check_labels, read_data
 from tlkit.training.fit import close, compile_model
 from tlkit.training.network import build_network
 
@@ -113,9 +113,9 @@ def lr_find(
         >>> tlkit.lr_find("ants", backbone="mobilenet_v2").steepest
     """
     config = _config(data, recipe, overrides, options)
+    manifest = read_data(config, "lr-find")
     if config.train.cache:
         cap_bytes()
-    manifest = check_splits(Manifest.read(config.data))
     check_labels(manifest, config)
     stem = f"{Path(config.data).name}-{short_name(config.model.backbone)}-lr"
     place = Path(out) if out is not None else Path("runs") / stem
@@ -184,13 +184,7 @@ def _config(
     defaults = {name: getattr(TrainConfig(), name) for name in course}
     one = {"phases": ONE, "schedule": "constant", "lr": LOWEST, "epochs": 1}
     train = dataclasses.replace(config.train, **{**defaults, **one})
-    config = resolve(dataclasses.replace(config, train=train))
-    if not config.data:
-        raise UsageError(
-            "No data set was named.",
-            hint="Run: tlkit lr-find DATASET, with what tlkit prepare wrote.",
-        )
-    return config
+    return resolve(dataclasses.replace(config, train=train))
 
 
 def _measure(

@@ -45,7 +45,7 @@ from tlkit.reports import plots
 from tlkit.runs.leakage import check_folds
 from tlkit.runs.result_dir import METRICS, ResultDir
 from tlkit.runs.run import Run
-from tlkit.training.finetune import check_splits, finetune, free_place
+from tlkit.training.finetune import finetune, free_place, read_data
 
 BEST, RECIPE = "best.yaml", "recipe.yaml"
 TRIALS, MINUTES = 50, 10.0
@@ -155,12 +155,7 @@ def search(
     settings = Settings(str(recipe) if recipe else None, given, tuple(overrides))
     settings.space()
     config = settings.config({})
-    if not config.data:
-        raise UsageError(
-            "No data set was named.",
-            hint="Run: tlkit search DATASET, with what tlkit prepare wrote.",
-        )
-    manifest = check_splits(Manifest.read(config.data))
+    manifest = read_data(config, "search")
     used = [*manifest.of("train"), *manifest.of("val")]
     check_folds(used, config.model.backbone, progress)
     place = Path(out) if out is not None else free_place(config, "search")

@@ -79,14 +79,9 @@ def finetune(
     """
     given = {**options, "data": str(data) if data is not None else None}
     config = resolve(build_config(recipe=recipe, options=given, overrides=overrides))
-    if not config.data:
-        raise UsageError(
-            "No data set was named.",
-            hint="tlkit finetune DATASET, where DATASET is what tlkit prepare wrote.",
-        )
+    manifest = read_data(config, "finetune")
     if config.train.cache:
         cap_bytes()
-    manifest = check_splits(Manifest.read(config.data))
     check_labels(manifest, config)
     leakage.check_splits(manifest, config.model.backbone, progress)
     place = Path(out) if out is not None else free_place(config)
@@ -125,18 +120,30 @@ def resume(
     return _work(run, run.manifest(data), progress)
 
 
-def check_splits(manifest: Manifest) -> Manifest:
-    """Refuse a data set that cannot be trained on.
+def read_data(config: Config, command: str) -> Manifest:
+    """Read the data set that a configuration names.
 
     Args:
-        manifest: The data set.
+        config: The configuration.
+        command: The command of tlkit, for the hint.
 
     Returns:
-        The same.
+        The data set.
 
     Raises:
+        UsageError: No data set was named.
         RunError: It lacks a training or a validation split.
     """
+    if not config.data:
+        raise UsageError(
+            "No data set was named.",
+            hint=f"Run: tlkit {command} DATASET, with what tlkit prepare wrote.",
+        )
+    return check_splits(Manifest.read(config.data))
+
+
+def check_splits(manifest: Manifest) -> Manifest:
+    """Return a data set that has both splits to train on; refuse others."""
     for split in ("train", "val"):
         if not manifest.of(split):
             raise RunError(

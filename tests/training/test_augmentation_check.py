@@ -12,7 +12,7 @@ from tlkit.features.flip_features import sample
 from tlkit.inputs.augment import POLICIES, has_flips, load_policy
 from tlkit.model.phases import ONE
 from tlkit.progress import Silent
-from tlkit.training.augmentation_check import judge_features, judge_names
+from tlkit.training.augmentation_check import verdict_by_names, verdict_by_probe
 from tlkit.training.finetune import resume
 
 
@@ -38,7 +38,7 @@ class Told(Silent):
     ],
 )
 def test_names_that_forbid_flipping(labels, word):
-    verdict = judge_names(labels)
+    verdict = verdict_by_names(labels)
     assert verdict is not None
     assert not verdict.harmless
     assert word in verdict.reason
@@ -57,7 +57,7 @@ def test_names_that_forbid_flipping(labels, word):
     ],
 )
 def test_names_that_say_nothing(labels):
-    assert judge_names(labels) is None
+    assert verdict_by_names(labels) is None
 
 
 LABELS = ("ants", "bees")
@@ -78,7 +78,7 @@ def rows(n, *, swapped, seed=0):
 def test_a_side_that_turns_is_harm_and_one_that_stays_is_none():
     for swapped in (True, False):
         plain, flipped, targets = rows(60, swapped=swapped)
-        verdict = judge_features(plain, flipped, targets, np.arange(60), LABELS)
+        verdict = verdict_by_probe(plain, flipped, targets, np.arange(60), LABELS)
         numbers = verdict.numbers
         assert verdict.harmless is not swapped
         assert numbers["accuracy"] > 0.95
@@ -94,15 +94,15 @@ def test_a_class_that_is_recognized_both_ways_is_reported():
     """One class loses its flipped images; the other is correct either way."""
     plain, flipped, targets = rows(60, swapped=True)
     flipped[targets == 0] = plain[targets == 0]
-    verdict = judge_features(plain, flipped, targets, np.arange(60), LABELS)
+    verdict = verdict_by_probe(plain, flipped, targets, np.arange(60), LABELS)
     classes = verdict.numbers["per_class"]
     assert classes["ants"]["both_correct"] > 25
     assert classes["ants"]["lost"] == 0
     assert classes["bees"]["lost"] > 25
     assert "Most are lost in 'bees'" in verdict.reason
-    same = judge_features(plain, plain, targets, np.arange(60), LABELS)
+    same = verdict_by_probe(plain, plain, targets, np.arange(60), LABELS)
     assert same.harmless
-    assert "recognized both ways may still be wrong" in same.reason
+    assert "recognized both ways may still change" in same.reason
     assert "Most are lost" not in same.reason
 
 
@@ -112,15 +112,15 @@ def test_groups_are_not_parted():
     base = rng.normal(size=(20, 40)).astype(np.float32)
     plain = np.repeat(base, 4, axis=0)
     targets, groups = np.repeat(np.arange(20) % 2, 4), np.repeat(np.arange(20), 4)
-    parted = judge_features(plain, plain, targets, np.arange(80), LABELS)
-    together = judge_features(plain, plain, targets, groups, LABELS)
+    parted = verdict_by_probe(plain, plain, targets, np.arange(80), LABELS)
+    together = verdict_by_probe(plain, plain, targets, groups, LABELS)
     assert parted.numbers["accuracy"] == 1
     assert together.numbers["accuracy"] < 0.8
 
 
 def test_too_few_images_tell_nothing():
     plain, flipped, targets = rows(3, swapped=True)
-    verdict = judge_features(plain, flipped, targets, np.arange(3), LABELS)
+    verdict = verdict_by_probe(plain, flipped, targets, np.arange(3), LABELS)
     assert verdict.harmless
     assert "too few" in verdict.reason
     assert not verdict.numbers
@@ -189,7 +189,7 @@ def test_drawings_that_may_be_mirrored_are(prepared, tmp_path, own_cache):
 
 
 def test_what_was_said_is_not_found_out(prepared, tmp_path, own_cache, monkeypatch):
-    monkeypatch.setattr("tlkit.training.augmentation_check.judge_features", None)
+    monkeypatch.setattr("tlkit.training.augmentation_check.verdict_by_probe", None)
     run = tlkit.finetune(
         prepared.directory, tmp_path / "run", **{**OPEN, "hflip": False}
     )
@@ -224,5 +224,5 @@ def test_a_resumed_run_keeps_the_decision(arrows, tmp_path, own_cache, monkeypat
         patch.setattr("tlkit.training.checkpoint.Checkpoint.on_epoch_begin", die)
         with pytest.raises(Stop):
             tlkit.finetune(arrows.directory, tmp_path / "run", **{**OPEN, "epochs": 2})
-    monkeypatch.setattr("tlkit.training.augmentation_check.judge_features", None)
+    monkeypatch.setattr("tlkit.training.augmentation_check.verdict_by_probe", None)
     assert resume(tmp_path / "run").config.inputs.hflip is False

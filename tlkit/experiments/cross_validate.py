@@ -214,6 +214,7 @@ def _train(
             )
         more: dict[str, Any] = {
             "selected": fitted.selected.name, "best_epoch": fitted.best_epoch,
+            "selected_weights": fitted.weights,
         }  # fmt: skip
         if choice:
             more["cut"] = cut
@@ -248,9 +249,7 @@ def _report(found: CVResult, progress: Progress) -> None:
     rows = found.info["splits"]
     row, mean = rows[-1], np.mean([one["accuracy"] for one in rows])
     repeat = f" of repeat {row['repeat']}" if found.info["repeats"] > 1 else ""
-    selected = "the probe"
-    if row["best_epoch"]:
-        selected = f"{row['selected']}, epoch {row['best_epoch']}"
+    selected = row["selected_weights"]
     if "cut" in row:
         selected += f" on {row['cut']}"
     progress.note(

@@ -34,7 +34,7 @@ class ResultDir:
     """A directory with config.yaml, labels.txt and a record of how far the work got.
 
     `info` is the content of the record, the file named by MARKER. Its "state" is
-    "training", "interrupted", "failed" or "finished". Subclasses say what they are.
+    "training", "interrupted", "failed" or "finished". Subclasses set the constants.
     """
 
     directory: Path

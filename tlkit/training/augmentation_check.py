@@ -38,8 +38,8 @@ TOO_FEW = (
 )
 # A test of predictions sees harm only where flips change these.
 BOTH_WAYS = (
-    "A class that is recognized both ways may still be wrong when flipped, as writing "
-    "is: set --no-hflip then."
+    "A class that is recognized both ways may still change when flipped, as writing "
+    "does: set --no-hflip then."
 )
 # Regularization strengths of the probe, in numbers of features.
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)
@@ -76,12 +76,12 @@ def decide(
 
     Returns:
         The configuration with `hflip` and augmentation as decided, and the verdict;
-        None where the configuration says it.
+        None where the configuration has decided.
     """
     inputs = config.inputs
     if inputs.hflip is not None:
         return config, None
-    verdict = judge_names(manifest.labels)
+    verdict = verdict_by_names(manifest.labels)
     if verdict is None and manifest.multi_label:
         verdict = Verdict(True, SEVERAL)
     elif verdict is None:
@@ -89,16 +89,16 @@ def decide(
         groups = np.array([example.group for example in chosen])
         rows = flip_features(config, manifest, chosen, reference, progress)
         targets = manifest.targets(chosen)
-        verdict = judge_features(*rows, targets, groups, manifest.labels)
-    answer = "yes" if verdict.harmless else "no"
-    progress.note(f"Horizontal flips: {answer}. {verdict.reason}")
+        verdict = verdict_by_probe(*rows, targets, groups, manifest.labels)
+    decision = "yes" if verdict.harmless else "no"
+    progress.note(f"Horizontal flips: {decision}. {verdict.reason}")
     decided = dataclasses.replace(inputs, hflip=True)
     if not verdict.harmless:
         decided = inputs_without_flips(inputs)
     return dataclasses.replace(config, inputs=decided), verdict
 
 
-def judge_names(labels: Sequence[str]) -> Verdict | None:
+def verdict_by_names(labels: Sequence[str]) -> Verdict | None:
     """Return a verdict where the class names allow one."""
     words = {tuple(_words(label)): label for label in labels}
     for parts, label in words.items():
@@ -116,7 +116,7 @@ def judge_names(labels: Sequence[str]) -> Verdict | None:
     return None
 
 
-def judge_features(
+def verdict_by_probe(
     plain: np.ndarray,
     flipped: np.ndarray,
     targets: np.ndarray,
@@ -125,7 +125,7 @@ def judge_features(
 ) -> Verdict:
     """Return a verdict by the predictions of a probe for plain and flipped images.
 
-    Features are float32 [N, C], targets int [N], groups [N]. No probe has seen the
+    Features are float32 [N, C], targets int [N], groups [N]. No probe is fitted on the
     image or its group. Harm is a loss (plain correct, flipped incorrect) that is more
     frequent than the reverse, by McNemar's exact test, one-sided.
 

@@ -20,7 +20,7 @@ from tlkit.training.cut_probes import Subjects, probe_cuts
 def with_cut(
     config: Config, manifest: Manifest, progress: Progress
 ) -> tuple[Config, dict[str, Any]]:
-    """Choose the cut by measuring, where the configuration says "auto".
+    """Choose the cut by measuring, where the configuration has "auto".
 
     Args:
         config: Resolved; its cut may be "auto".

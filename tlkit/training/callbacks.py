@@ -70,7 +70,7 @@ class StepLimit(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Stop between epochs, and say why."""
+        """Stop between epochs, and note why."""
         if self.budget.left < 0:
             self.state.out_of_time = True
             self.model.stop_training = True
@@ -83,9 +83,8 @@ class Annealing(StepLimit):
     """Sets the learning rate of every step, and fits the phase to the time there is.
 
     A phase that is cut short keeps a high rate to its end and is the worse for it. So
-    the speed of a few steps tells how many there will be, and the cosine is laid over
-    these. Keras' CosineDecay cannot change its length. The number is kept in
-    checkpoints.
+    the speed of a few steps predicts their number, and the cosine is laid over
+    these. Keras' CosineDecay cannot change its length. Checkpoints keep the number.
     """
 
     def __init__(

@@ -136,7 +136,7 @@ def probe_cuts(
         folds=subjects.folds,
     )
     features: Iterator[np.ndarray] = (at.features(pooling) for at, pooling in pairs)
-    answers = in_order(score, features, workers=config.inputs.workers, ahead=2)
+    probabilities = in_order(score, features, workers=config.inputs.workers, ahead=2)
     task = f"Probing {config.model.backbone}"
-    scores = track(answers, progress, task, len(pairs))
+    scores = track(probabilities, progress, task, len(pairs))
     return [Probed(*pair, s) for pair, s in zip(pairs, scores, strict=True)], failed

@@ -118,7 +118,7 @@ class DataPipeline:
         }
 
     def _streamed(self, first_epoch: int) -> Batches:
-        """Yield batches of images computed anew, through the frozen part if any."""
+        """Yield batches of images computed again, through the frozen part if any."""
         extractor = self.train.extractor
         pixels = PixelBatches(
             extractor.maker,

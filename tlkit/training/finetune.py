@@ -362,8 +362,8 @@ def _describe(
     if inputs.views == 1 and inputs.augment:
         progress.note("One view is the plain image: no augmentation takes place")
     counts = manifest.counts().values()
-    if doubt := caution(inputs.mix, min(count["train"] for count in counts)):
-        progress.warn(doubt)
+    if warning := caution(inputs.mix, min(count["train"] for count in counts)):
+        progress.warn(warning)
     # More weights than numbers to fit them to.
     if classifier.head_parameters > classifier.head_inputs * images:
         progress.warn(

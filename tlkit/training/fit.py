@@ -107,7 +107,7 @@ def compile_model(pipeline: DataPipeline, train: TrainConfig, device: str) -> No
         warmup=train.warmup or 0.0,
         ema=train.ema,
     )
-    # Otherwise the training step is traced again when it meets the new variables.
+    # Otherwise the training step is traced again for the new variables.
     optimizer.build(model.trainable_variables)
     if model.compiled and _alike(model.optimizer, optimizer):
         # The step that was traced for an earlier fold serves this one as well.

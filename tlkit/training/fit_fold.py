@@ -28,12 +28,13 @@ class FoldResult(NamedTuple):
     `probabilities` are those of the images that the fold holds out: float32 [N, n],
     in the order of the manifest. `selected` is the candidate that was kept, with its
     loss and accuracy on the validation split of the fold. `best_epoch` counts from 1
-    over all phases, 0 for the probe.
+    over all phases, 0 for the probe. `weights` says in words which weights these are.
     """
 
     probabilities: np.ndarray
     selected: Candidate
     best_epoch: int
+    weights: str
 
 
 def fit_fold(
@@ -81,4 +82,5 @@ def fit_fold(
         probabilities = predict_split(
             run.config, fold.manifest, "test", network, progress
         )
-    return FoldResult(probabilities, selected, trainer.epoch_of(selected))
+    best, weights = trainer.epoch_of(selected), trainer.describe(selected)
+    return FoldResult(probabilities, selected, best, weights)

@@ -28,7 +28,7 @@ from tlkit.training.splits import inner_folds
 from tlkit.training.trainer import Trainer
 
 TUNED = {TOP: "the upper third", DEEP: "the upper two thirds"}
-# On fewer images, chance differences exceed what tuning usually gains.
+# On fewer images, random differences exceed what tuning usually gains.
 LEAST_IMAGES = 50
 # With less time a phase would hardly begin.
 LEAST_SECONDS = 15.0
@@ -55,8 +55,8 @@ def choose_phases(trainer: Trainer) -> None:
             return _tune_by_folds(trainer)
         if depths:
             progress.warn(
-                f"{images} images select how deep to tune, which is few: chance has a "
-                "part in it. Folds of the training split could select instead, given "
+                f"{images} images select how deep to tune, too few for a reliable "
+                "choice. Folds of the training split could select instead, given "
                 "one label an image, a probe, and a head that can start from it"
             )
     epochs = HEAD_EPOCHS
@@ -96,7 +96,7 @@ def _tune_by_folds(trainer: Trainer) -> None:
     trainer.config = dataclasses.replace(trainer.config, train=train)
     probe = trainer.candidates[0]
     trainer.progress.note(
-        f"{len(trainer.truth)} validation images are too few to tell whether tuning "
+        f"{len(trainer.truth)} validation images are too few to decide whether tuning "
         "pays"
     )
     if given := given_for_head(train):
@@ -195,7 +195,7 @@ def score_on_folds(
 def select_tuned(
     held_out: Sequence[Candidate], monitor: str, progress: Progress
 ) -> Candidate:
-    """Select by folds; in doubt the tuned network, which has changed the most."""
+    """Select by folds; the tuned network unless another is significantly better."""
     # A fold learns from fewer images than there are, and mostly for fewer steps, of
     # which tuning suffers most. So the probe and the mean of the weights have to be
     # better by more than the standard error.

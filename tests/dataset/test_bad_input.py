@@ -22,7 +22,8 @@ from PIL import Image
 
 from tests.conftest import draw_image
 from tests.imaging.test_decode import INKS, adobe_jpeg, huge_png
-from tlkit.dataset.manifest import Manifest, read_example
+from tlkit.dataset.example import read_example
+from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.sources.walk import shown
 from tlkit.imaging.safe_read import MAX_JSON_BYTES

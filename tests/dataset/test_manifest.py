@@ -9,14 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlkit.dataset.manifest import (
-    Example,
-    Manifest,
-    checksum_of,
-    read_example,
-    write_contents,
-    write_table,
-)
+from tlkit.dataset.dataset_files import checksum_of, write_contents, write_table
+from tlkit.dataset.example import Example, read_example
+from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError
 from tlkit.imaging.resize import fit
 from tlkit.imaging.safe_read import Unusable

@@ -16,7 +16,8 @@ from PIL import Image
 
 import tlkit.dataset.output.write
 import tlkit.dataset.prepare as module
-from tlkit.dataset.manifest import Example, Manifest, read_example
+from tlkit.dataset.example import Example, read_example
+from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.prepare import prepare
 from tlkit.errors import DatasetError, UsageError
 

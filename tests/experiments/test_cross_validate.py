@@ -12,7 +12,7 @@ import pytest
 
 import tlkit
 from tests.conftest import SMALL
-from tlkit.dataset.manifest import checksum_of, write_contents
+from tlkit.dataset.dataset_files import checksum_of, write_contents
 from tlkit.errors import RunError, UsageError
 from tlkit.experiments import cross_validate as cross
 from tlkit.experiments.cv_result import CVResult, summarize

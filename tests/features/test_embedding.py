@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tlkit
-from tlkit.dataset.manifest import read_example
+from tlkit.dataset.example import read_example
 from tlkit.errors import TlkitError, UsageError
 from tlkit.imaging.safe_read import Unusable
 

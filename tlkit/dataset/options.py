@@ -38,6 +38,12 @@ class Options:
     similar_above: float = MIN_COSINE
     corrections: str | None = None
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """The shares that were given, of "val" and "test"."""
+        shares = {"val": self.val, "test": self.test}
+        return {split: share for split, share in shares.items() if share is not None}
+
     def check(self, workers: int | None) -> None:
         """Refuse values that make no sense, before anything slow starts."""
         known = ("auto", *FORMATS)
@@ -45,12 +51,10 @@ class Options:
             error = unknown_name("format", self.format, known)
             raise error
         self.labeling.check()
-        shares = {"val": self.val, "test": self.test}
-        asked = {split: share for split, share in shares.items() if share is not None}
-        for split, share in asked.items():
+        for split, share in self.shares.items():
             if not 0 <= share < 1:
                 raise UsageError(f"{split} must be >= 0 and < 1, got {share}.")
-        _check_sum(asked)
+        _check_sum(self.shares)
         if self.seed < 0:
             raise UsageError(f"seed must be >= 0, got {self.seed}.")
         if self.rotated and not self.near:
@@ -73,9 +77,8 @@ def fractions(
 ) -> dict[str, float]:
     """Return the share to draw of each split that the source does not give."""
     given = {record.split for record in records} - {None}
-    asked = {"val": options.val, "test": options.test}
-    for split, share in asked.items():
-        if share is not None and split in given:
+    for split in options.shares:
+        if split in given:
             raise UsageError(
                 f"{place} gives the {split} split itself, so no share can be drawn.",
                 hint=f"Remove --{split}, or make those images train ones.",
@@ -83,7 +86,7 @@ def fractions(
     if given and "train" not in given:
         splits = " and ".join(sorted(map(str, given)))
         raise DatasetError(f"{place} holds {splits}, but no train folder.")
-    shares = default_shares(given) | {k: v for k, v in asked.items() if v is not None}
+    shares = default_shares(given) | options.shares
     shares = {split: share for split, share in shares.items() if split not in given}
     _check_sum(shares)
     return shares

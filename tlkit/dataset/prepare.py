@@ -13,8 +13,10 @@ from tlkit.dataset.annotate.corrections import (
     apply,
     gather,
     recorded_corrections,
+    write_corrections,
 )
 from tlkit.dataset.annotations.orient import orient_records, unclear_orientation
+from tlkit.dataset.dataset_files import INFO
 from tlkit.dataset.duplicates.find import find_duplicates
 from tlkit.dataset.duplicates.pairs import Pair
 from tlkit.dataset.duplicates.resolve import resolve
@@ -22,7 +24,7 @@ from tlkit.dataset.duplicates.similar import MIN_COSINE, Features
 from tlkit.dataset.formats.table_cells import place_frame
 from tlkit.dataset.inspection.cache import open_image_cache
 from tlkit.dataset.inspection.run import inspect_images
-from tlkit.dataset.manifest import INFO, Manifest
+from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.options import Options, fractions
 from tlkit.dataset.output.accounting import accounted, check_labels, check_lost
 from tlkit.dataset.output.write import IMAGES, Prepared, check_place, write
@@ -163,113 +165,102 @@ def prepare(
             made=draft / IMAGES,
             leave={draft, place},
         )
-        step = _Preparation(opened, None if overwrite else place, workers, progress)
-        prepared = step.run(options, similar)
+        existing = None if overwrite else place
+        source_format, parsed, options, made = _read(opened, existing, options)
+        prepared = _prepare(opened, existing, source_format, parsed, options, similar)
+        review(prepared, progress)
         write(draft, place, prepared)
+        write_corrections(draft, made)
         write_report(draft, prepared, workers=workers, progress=progress)
     return Manifest.read(place)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Preparation:
-    """The steps of prepare, from an opened source to what is written."""
+def _prepare(
+    source: Source,
+    existing: Path | None,
+    source_format: str,
+    parsed: ParsedSource,
+    options: Options,
+    similar: Features | None,
+) -> Prepared:
+    """Inspect, label, deduplicate and split what was read."""
+    split = existing and read_existing_split(
+        existing, source.place, dataclasses.asdict(options)
+    )
+    images, unreadable, pairs = _inspect(source, parsed, options, similar)
+    info = {image.path: image for image in images}
+    if line := unclear_orientation(parsed.records, info):
+        source.progress.warn(line)
+        parsed = dataclasses.replace(parsed, warnings=(*parsed.warnings, line))
+    records, unfit = orient_records(parsed.records, info, unreadable)
+    records = grouped(records, images, options.group_by, source.progress)
+    examples, unlabeled = label(records, info, options.labeling)
+    if split:
+        examples = keep_split(examples, split, options.shares, source.progress)
+    dedup = resolve(examples, images, pairs, keep_conflicts=options.keep_conflicts)
+    rejected = accounted(
+        parsed, dedup, [*parsed.rejected, *unreadable, *unfit, *unlabeled]
+    )
+    check_labels(source.place, source_format, parsed, dedup, rejected, options.labeling)
+    check_lost(examples, dedup)
+    examples = split_examples(dedup.examples, options.shares, options.seed)
+    return Prepared(
+        root=parsed.root or source.root,
+        origin=source.place,
+        format=source_format,
+        options=options,
+        parsed=parsed,
+        records=records,
+        info=images,
+        dedup=dedup,
+        examples=sorted(examples, key=lambda example: example.key),
+        rejected=rejected,
+    )
 
-    source: Source
-    existing: Path | None
-    workers: int | None
-    progress: Progress
 
-    def run(self, options: Options, similar: Features | None) -> Prepared:
-        source_format = _recognize(self.source, options)
-        parsed, made, options = self._read(source_format, options)
-        existing = self.existing and read_existing_split(
-            self.existing, self.source.place, dataclasses.asdict(options)
+def _read(
+    source: Source, existing: Path | None, options: Options
+) -> tuple[str, ParsedSource, Options, dict[str, Correction]]:
+    """Recognize and parse the source, take corrections in, decide what is open."""
+    source_format = _recognize(source, options)
+    parsed = formats.read(source, source_format)
+    source.progress.note(parsed.note)
+    for line in parsed.warnings:
+        source.progress.warn(line)
+    how = choose_label_by(parsed.records, options.labeling)
+    before = recorded_corrections(existing) if existing else {}
+    place = Path(options.corrections) if options.corrections else None
+    made, lines = gather(parsed, before, place, source.progress)
+    parsed = apply(parsed, made, how) if made else parsed
+    parsed = dataclasses.replace(parsed, warnings=(*parsed.warnings, *lines))
+    shares = fractions(source.place, parsed.records, options)
+    options = dataclasses.replace(
+        options, labeling=how, val=shares.get("val"), test=shares.get("test")
+    )
+    return source_format, parsed, options, made
+
+
+def _inspect(
+    source: Source, parsed: ParsedSource, options: Options, similar: Features | None
+) -> tuple[list[ImageInfo], list[Rejected], list[Pair]]:
+    """Read the images and look for duplicates among them."""
+    root = parsed.root or source.root
+    paths = in_natural_order({record.path for record in parsed.records})
+    with open_image_cache(source.place) as image_cache:
+        images, unreadable = inspect_images(
+            root, paths, image_cache, workers=source.workers, progress=source.progress
         )
-        images, unreadable, pairs = self._inspect(parsed, options, similar)
-        info = {image.path: image for image in images}
-        parsed = self._warn(parsed, unclear_orientation(parsed.records, info))
-        records, unfit = orient_records(parsed.records, info, unreadable)
-        records = grouped(records, images, options.group_by, self.progress)
-        examples, unlabeled = label(records, info, options.labeling)
-        if existing:
-            examples = keep_split(examples, existing, _shares(options), self.progress)
-        dedup = resolve(examples, images, pairs, keep_conflicts=options.keep_conflicts)
-        rejected = accounted(
-            parsed, dedup, [*parsed.rejected, *unreadable, *unfit, *unlabeled]
+        source.progress.start("Looking for duplicates")
+        pairs = find_duplicates(
+            root,
+            images,
+            image_cache,
+            near=options.near,
+            rotated=options.rotated,
+            similar=similar,
+            similar_above=options.similar_above,
         )
-        check_labels(
-            self.source.place, source_format, parsed, dedup, rejected, options.labeling
-        )
-        check_lost(examples, dedup)
-        examples = split_examples(dedup.examples, _shares(options), options.seed)
-        prepared = Prepared(
-            root=parsed.root or self.source.root,
-            origin=self.source.place,
-            format=source_format,
-            options=options,
-            parsed=parsed,
-            records=records,
-            info=images,
-            dedup=dedup,
-            examples=sorted(examples, key=lambda example: example.key),
-            rejected=rejected,
-            corrections=made,
-        )
-        review(prepared, self.progress)
-        return prepared
-
-    def _read(
-        self, source_format: str, options: Options
-    ) -> tuple[ParsedSource, dict[str, Correction], Options]:
-        """Parse the source, take corrections in, and decide what was left open."""
-        parsed = formats.read(self.source, source_format)
-        self.progress.note(parsed.note)
-        for line in parsed.warnings:
-            self.progress.warn(line)
-        how = choose_label_by(parsed.records, options.labeling)
-        before = recorded_corrections(self.existing) if self.existing else {}
-        place = Path(options.corrections) if options.corrections else None
-        made, lines = gather(parsed, before, place, self.progress)
-        parsed = apply(parsed, made, how) if made else parsed
-        parsed = dataclasses.replace(parsed, warnings=(*parsed.warnings, *lines))
-        shares = fractions(self.source.place, parsed.records, options)
-        options = dataclasses.replace(
-            options, labeling=how, val=shares.get("val"), test=shares.get("test")
-        )
-        return parsed, made, options
-
-    def _inspect(
-        self, parsed: ParsedSource, options: Options, similar: Features | None
-    ) -> tuple[list[ImageInfo], list[Rejected], list[Pair]]:
-        """Read the images and look for duplicates among them."""
-        root = parsed.root or self.source.root
-        paths = in_natural_order({record.path for record in parsed.records})
-        with open_image_cache(self.source.place) as image_cache:
-            images, unreadable = inspect_images(
-                root, paths, image_cache, workers=self.workers, progress=self.progress
-            )
-            self.progress.start("Looking for duplicates")
-            pairs = find_duplicates(
-                root,
-                images,
-                image_cache,
-                near=options.near,
-                rotated=options.rotated,
-                similar=similar,
-                similar_above=options.similar_above,
-            )
-        return images, unreadable, pairs
-
-    def _warn(self, parsed: ParsedSource, line: str) -> ParsedSource:
-        if not line:
-            return parsed
-        self.progress.warn(line)
-        return dataclasses.replace(parsed, warnings=(*parsed.warnings, line))
-
-
-def _shares(options: Options) -> dict[str, float]:
-    shares = {"val": options.val, "test": options.test}
-    return {split: share for split, share in shares.items() if share is not None}
+    return images, unreadable, pairs
 
 
 def _described(similar: Features | None) -> dict[str, str]:

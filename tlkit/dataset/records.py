@@ -242,6 +242,29 @@ class DuplicateRow:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class Outlier:
+    """An image of a finding, with what was measured."""
+
+    path: str
+    box: Box | None  # the part of it; None for the whole image
+    detail: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence about the quality of a set, and the images it is about.
+
+    The most extreme outliers come first; () if it is about all images. `urgent`
+    findings are warnings, others remarks.
+    """
+
+    kind: str
+    text: str
+    outliers: tuple[Outlier, ...] = ()
+    urgent: bool = False
+
+
 _natural = natsort.natsort_keygen()
 # The same paths are sorted several times; so many keys fit into some 60 MB.
 KEYS = 1 << 17

@@ -8,7 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from tlkit.dataset.manifest import SPLITS, Manifest
+from tlkit.dataset.example import SPLITS
+from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, unknown_name
 from tlkit.evaluation.postprocessing import (
     check_rejection,

@@ -12,7 +12,8 @@ import pandas as pd
 
 from tlkit import files
 from tlkit.config import val_chooses
-from tlkit.dataset.manifest import Example, Manifest
+from tlkit.dataset.example import Example
+from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.records import BETWEEN
 from tlkit.errors import RunError
 from tlkit.evaluation.postprocessing import postprocessing_of

@@ -19,7 +19,9 @@ import numpy as np
 
 from tlkit import files
 from tlkit.config import Config
-from tlkit.dataset.manifest import SPLITS, Example, Manifest, write_table
+from tlkit.dataset.dataset_files import write_table
+from tlkit.dataset.example import SPLITS, Example
+from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError
 from tlkit.experiments.confident_learning import find_suspects
 from tlkit.experiments.label_issues_page import LabelIssue, label_issues_page

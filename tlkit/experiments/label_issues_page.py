@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.manifest import Example, Manifest
+from tlkit.dataset.example import Example
+from tlkit.dataset.manifest import Manifest
 from tlkit.progress import Progress
 from tlkit.reports.html import render
 from tlkit.reports.thumbnails import Thumbnails

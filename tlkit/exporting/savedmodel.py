@@ -16,7 +16,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tlkit import files
-from tlkit.dataset.manifest import SPLITS, Manifest
+from tlkit.dataset.example import SPLITS
+from tlkit.dataset.manifest import Manifest
 from tlkit.errors import RunError, unknown_name
 from tlkit.evaluation.postprocessing import postprocessing_of
 from tlkit.evaluation.predict import predict_files, predict_pixels

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tlkit.cache_root import cache_root
-from tlkit.dataset.manifest import Example
+from tlkit.dataset.example import Example
 from tlkit.errors import RunError
 from tlkit.features.extractor import FeatureExtractor
 from tlkit.features.machine import Measurements

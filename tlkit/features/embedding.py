@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from tlkit.config import AUTO_CUT, Config, Scope, build_config, options_of, resolve
+from tlkit.dataset.example import Example
 from tlkit.dataset.inspection.image_info import sha256_of
-from tlkit.dataset.manifest import Example
 from tlkit.device import choose_device
 from tlkit.errors import TlkitError, UsageError, WeightsError, unknown_name
 from tlkit.features.engines.base import FrozenNetwork

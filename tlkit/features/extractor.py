@@ -20,7 +20,7 @@ import numpy as np
 
 from tlkit.cache_root import cache_root, cap_bytes
 from tlkit.config import Config, size_of
-from tlkit.dataset.manifest import Example
+from tlkit.dataset.example import Example
 from tlkit.device import choose_device
 from tlkit.errors import RunError
 from tlkit.features.cache import make_room

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from tlkit.config import Config
-from tlkit.dataset.manifest import Example, Manifest
+from tlkit.dataset.example import Example
+from tlkit.dataset.manifest import Manifest
 from tlkit.features.engines.base import FrozenNetwork
 from tlkit.features.extractor import FeatureExtractor, view_maker
 from tlkit.features.vectors import as_input

@@ -9,7 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from tlkit.dataset.manifest import Example, Manifest
+from tlkit.dataset.example import Example
+from tlkit.dataset.manifest import Manifest
 from tlkit.features.extractor import FeatureExtractor
 from tlkit.features.vectors import Features, as_input
 from tlkit.inputs.batches import plain_batches

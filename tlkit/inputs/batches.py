@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tlkit.dataset.manifest import Example
+from tlkit.dataset.example import Example
 from tlkit.inputs.mixing import mix_batch
 from tlkit.inputs.sampler import Schedule
 from tlkit.inputs.views import PLAIN, ViewMaker, ViewRequest

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tlkit.dataset.manifest import Example, read_example
+from tlkit.dataset.example import Example, read_example
 from tlkit.imaging.resize import SPARE, decode_resized, fit
 from tlkit.imaging.safe_read import Unusable, read_bytes
 from tlkit.inputs.augment import Policy, augment, import_albumentations

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tlkit.dataset.manifest import Example, Manifest
+from tlkit.dataset.example import Example
+from tlkit.dataset.manifest import Manifest
 from tlkit.errors import TlkitError, UsageError
 from tlkit.progress import Progress
 from tlkit.runs.run import Run

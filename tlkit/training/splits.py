@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tlkit.dataset.manifest import Example, Manifest
+from tlkit.dataset.example import Example
+from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.splitting.assign import assign
 from tlkit.dataset.splitting.folds import stratified_folds
 from tlkit.errors import DatasetError, RunError, UsageError

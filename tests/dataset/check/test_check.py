@@ -13,8 +13,9 @@ from tlkit.dataset.annotations.shapes import rectangle
 from tlkit.dataset.check.check import Checked, check
 from tlkit.dataset.check.leaks import DuplicateIndex, Finding
 from tlkit.dataset.check.read_split import SplitImage
+from tlkit.dataset.dataset_files import MANIFEST
 from tlkit.dataset.duplicates.pairs import Pair
-from tlkit.dataset.manifest import MANIFEST, Manifest
+from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.prepare import prepare
 from tlkit.dataset.records import Annotation, ImageRecord, ParsedSource
 from tlkit.errors import DatasetError, UsageError

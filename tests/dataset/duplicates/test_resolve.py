@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tlkit.dataset.duplicates.pairs import Pair
 from tlkit.dataset.duplicates.resolve import DedupResult, resolve
-from tlkit.dataset.manifest import Example
+from tlkit.dataset.example import Example
 from tlkit.dataset.records import ImageInfo
 
 

@@ -8,7 +8,8 @@ import zipfile
 
 import pytest
 
-from tlkit.dataset.manifest import Manifest, read_example
+from tlkit.dataset.example import read_example
+from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.output.write import check_place
 from tlkit.dataset.prepare import prepare
 from tlkit.errors import DatasetError, UsageError

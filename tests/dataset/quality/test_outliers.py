@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from tlkit.dataset.example import Example
 from tlkit.dataset.inspection.image_info import measure, shrink
-from tlkit.dataset.manifest import Example
 from tlkit.dataset.quality.outliers import find_outliers, size_of
 from tlkit.dataset.records import ImageInfo
 from tlkit.imaging.decode import decode

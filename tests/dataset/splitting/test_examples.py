@@ -6,7 +6,7 @@ import math
 import pytest
 
 from tlkit.dataset.annotations.shapes import Shape, rectangle
-from tlkit.dataset.manifest import Example
+from tlkit.dataset.example import Example
 from tlkit.dataset.records import Annotation, ImageInfo, ImageRecord, Rejected
 from tlkit.dataset.splitting.examples import (
     Labeling,

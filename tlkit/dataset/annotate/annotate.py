@@ -21,7 +21,8 @@ from tlkit.dataset.annotate.folder import (
 )
 from tlkit.dataset.annotate.select import by_shapes, rows_of
 from tlkit.dataset.annotations.annotations_file import read_annotations
-from tlkit.dataset.manifest import DUPLICATES, Manifest
+from tlkit.dataset.dataset_files import DUPLICATES
+from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.records import BETWEEN, Annotation, ImageRecord, Rejected
 from tlkit.errors import UsageError
 from tlkit.files import replaced_directory

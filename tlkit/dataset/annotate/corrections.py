@@ -18,14 +18,13 @@ from pathlib import Path
 
 from tlkit.dataset.annotate.folder import IGNORE, changed, faults_of, read_index
 from tlkit.dataset.annotations.annotations_file import record_from_json, record_to_json
+from tlkit.dataset.dataset_files import CORRECTIONS
 from tlkit.dataset.formats.labelme import parse_file
 from tlkit.dataset.records import SPLIT_NAMES, ImageRecord, ParsedSource, Rejected
 from tlkit.dataset.splitting.examples import Labeling
 from tlkit.errors import DatasetError
 from tlkit.imaging.safe_read import Unusable, read_json
 from tlkit.progress import Progress
-
-CORRECTIONS = "corrections.jsonl"
 
 
 @dataclass(frozen=True)

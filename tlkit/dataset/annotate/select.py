@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from tlkit.dataset.annotations.annotations_file import read_annotations
-from tlkit.dataset.manifest import DUPLICATES, REJECTED, Manifest
+from tlkit.dataset.dataset_files import DUPLICATES, REJECTED
+from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.records import Rejected
 from tlkit.dataset.sources.image_paths import SUFFIXES
 from tlkit.errors import DatasetError

@@ -23,10 +23,11 @@ from tlkit.dataset.check.read_split import (
     read_folder,
     read_split,
 )
+from tlkit.dataset.dataset_files import write_table
 from tlkit.dataset.duplicates.find import find_duplicates
+from tlkit.dataset.example import SPLITS
 from tlkit.dataset.inspection.cache import open_image_cache
 from tlkit.dataset.inspection.run import inspect_images
-from tlkit.dataset.manifest import SPLITS, write_table
 from tlkit.dataset.records import ImageInfo, Rejected, in_natural_order
 from tlkit.dataset.sources.open import ReaderOptions
 from tlkit.errors import DatasetError, UsageError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tlkit.dataset.check.read_split import UNSPLIT, SplitImage
 from tlkit.dataset.duplicates.pairs import Components, Pair, inverse
-from tlkit.dataset.manifest import SPLITS
+from tlkit.dataset.example import SPLITS
 
 DUPLICATES = ("exact", "near", "rotated")
 # Images to train on come before images to evaluate on.

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlkit.dataset import formats
+from tlkit.dataset.dataset_files import INFO, MANIFEST
 from tlkit.dataset.formats.common import NoLabels
-from tlkit.dataset.manifest import INFO, MANIFEST, Manifest
+from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.records import (
     SPLIT_NAMES,
     ParsedSource,

@@ -14,10 +14,10 @@ from tlkit.dataset.convert.dropped import IGNORED_FIELD
 from tlkit.dataset.convert.inputs import AnnotatedImages, read_dataset, read_source
 from tlkit.dataset.convert.records import DroppedField, OutputImage, make_images
 from tlkit.dataset.convert.writers import WRITERS
+from tlkit.dataset.dataset_files import INFO
 from tlkit.dataset.formats import FORMATS
 from tlkit.dataset.inspection.cache import open_image_cache
 from tlkit.dataset.inspection.run import inspect_images
-from tlkit.dataset.manifest import INFO
 from tlkit.dataset.output.write import check_place
 from tlkit.dataset.records import (
     IGNORED,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlkit.dataset.convert.records import DroppedField
-from tlkit.dataset.manifest import write_table
+from tlkit.dataset.dataset_files import write_table
 from tlkit.dataset.records import Rejected, in_natural_order
 from tlkit.dataset.sources.open import DROPPED, RECORD, REJECTED, RENAMED
 from tlkit.errors import UsageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from tlkit.dataset.manifest import Example
+from tlkit.dataset.example import Example
 
 PRECEDENCE = {"": 0, "train": 1, "val": 2, "test": 3}
 

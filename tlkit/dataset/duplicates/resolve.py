@@ -27,7 +27,7 @@ import numpy as np
 from tlkit.dataset.annotations.shapes import iou_matrix
 from tlkit.dataset.duplicates.pairs import Components, DuplicateIndex, Pair
 from tlkit.dataset.duplicates.precedence import between, join, precedence
-from tlkit.dataset.manifest import Example
+from tlkit.dataset.example import Example
 from tlkit.dataset.records import Action, DuplicateRow, ImageInfo, Kind, Rejected
 
 # Two boxes that share this much of their union are drawn around the same object.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tlkit.dataset import formats
 from tlkit.dataset.duplicates.resolve import DedupResult
-from tlkit.dataset.manifest import Example
+from tlkit.dataset.example import Example
 from tlkit.dataset.records import (
     ImageRecord,
     ParsedSource,

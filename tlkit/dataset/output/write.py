@@ -15,14 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.annotate.corrections import (
-    CORRECTIONS,
-    Correction,
-    write_corrections,
-)
 from tlkit.dataset.annotations.annotations_file import ANNOTATIONS, write_annotations
-from tlkit.dataset.duplicates.resolve import GROUP_DIGITS, DedupResult
-from tlkit.dataset.manifest import (
+from tlkit.dataset.dataset_files import (
+    CORRECTIONS,
     DUPLICATES,
     FORMAT,
     INFO,
@@ -31,17 +26,17 @@ from tlkit.dataset.manifest import (
     NOTES,
     REJECTED,
     REPORT,
-    SPLITS,
-    Example,
     checksum_of,
     write_contents,
     write_table,
 )
+from tlkit.dataset.duplicates.resolve import GROUP_DIGITS, DedupResult
+from tlkit.dataset.example import SPLITS, Example
 from tlkit.dataset.options import Options
-from tlkit.dataset.quality.outliers import Finding
 from tlkit.dataset.records import (
     Action,
     DuplicateRow,
+    Finding,
     ImageInfo,
     ImageRecord,
     Kind,
@@ -56,8 +51,8 @@ from tlkit.errors import DatasetError, UsageError
 # Images from archives and drawings, which have no other place to stay.
 IMAGES = "images"
 OURS = {
-    *(MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, ANNOTATIONS, REPORT, IMAGES),
-    CORRECTIONS,
+    *(MANIFEST, LABELS, INFO, REJECTED, NOTES, DUPLICATES, ANNOTATIONS, CORRECTIONS),
+    *(REPORT, IMAGES),
 }
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 # Longer explanations are of no use to anybody; they quote what came.
@@ -84,7 +79,6 @@ class Prepared:
         dedup: What was done about duplicates.
         examples: In the order of the manifest, with group and split.
         rejected: What is not used.
-        corrections: What was corrected, by the image's path.
         warnings: What the user should act on.
         remarks: What is worth a look.
         findings: About the quality of the set; warnings or remarks have them, too.
@@ -100,7 +94,6 @@ class Prepared:
     dedup: DedupResult
     examples: list[Example]
     rejected: list[Rejected]
-    corrections: dict[str, Correction] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -212,7 +205,6 @@ def write(draft: Path, place: Path, prepared: Prepared) -> None:
     text = json.dumps(_info(place, root, prepared), indent=2)
     (draft / INFO).write_text(text + "\n", encoding="utf-8")
     write_annotations(draft, prepared.records)
-    write_corrections(draft, prepared.corrections)
 
 
 def _info(place: Path, root: Path, prepared: Prepared) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from tlkit.dataset.manifest import SPLITS
+from tlkit.dataset.example import SPLITS
 from tlkit.dataset.output.write import Prepared
 from tlkit.dataset.quality.outliers import find_outliers
 from tlkit.dataset.quality.shortcuts import find_shortcuts

@@ -18,13 +18,12 @@ radius of 2 px, 99.7 % at 4 px, all at 6 and 8 px.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from tlkit.dataset.example import Example
 from tlkit.dataset.inspection.image_info import LUMA_SIZE
-from tlkit.dataset.manifest import Example
-from tlkit.dataset.records import ImageInfo, in_natural_order
+from tlkit.dataset.records import Finding, ImageInfo, Outlier, in_natural_order
 
 DARK, BRIGHT, LIGHT_SCORE = 40, 215, 2.0
 FLAT, FLAT_SHARE = 8, 1 / 3
@@ -36,29 +35,6 @@ NARROW = 4
 # gray levels, and the logarithm of the sharpness.
 MIN_LIGHT_SPREAD, MIN_BLUR_SPREAD = 15.0, 0.15
 MAD_TO_DEVIATION = 1.4826
-
-
-@dataclass(frozen=True)
-class Outlier:
-    """An image of a finding, with what was measured."""
-
-    path: str
-    box: tuple[int, int, int, int] | None  # The part of it; None for the whole image.
-    detail: str
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A sentence about the quality of a set, and the images it is about.
-
-    The most extreme outliers come first; () if it is about all images. `urgent`
-    findings are warnings, others remarks.
-    """
-
-    kind: str
-    text: str
-    outliers: tuple[Outlier, ...] = ()
-    urgent: bool = False
 
 
 def find_outliers(

@@ -21,8 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tlkit.dataset.quality.outliers import Finding
-from tlkit.dataset.records import ImageInfo, in_natural_order
+from tlkit.dataset.records import Finding, ImageInfo, in_natural_order
 
 SHARE = 0.9
 LEAST = 5

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tlkit.dataset.manifest import SPLITS, Example
+from tlkit.dataset.example import SPLITS, Example
 from tlkit.dataset.output.write import Prepared
 from tlkit.dataset.quality.outliers import size_of
 from tlkit.dataset.records import Action, DuplicateRow, Kind, Rejected, natural_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tlkit.dataset.manifest import REPORT
+from tlkit.dataset.dataset_files import REPORT
 from tlkit.dataset.output.write import Prepared
 from tlkit.dataset.report import context
 from tlkit.progress import SILENT, Progress

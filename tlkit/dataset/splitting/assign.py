@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tlkit.dataset.manifest import Example
+from tlkit.dataset.example import Example
 from tlkit.dataset.records import in_natural_order
 from tlkit.dataset.splitting.examples import labels_of
 from tlkit.errors import DatasetError

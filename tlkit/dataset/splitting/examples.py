@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tlkit.dataset.annotations.shapes import Bounds
-from tlkit.dataset.manifest import Example
+from tlkit.dataset.example import Example
 from tlkit.dataset.records import (
     BETWEEN,
     IGNORED,

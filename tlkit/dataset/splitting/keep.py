@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.manifest import INFO, Example, Manifest
+from tlkit.dataset.dataset_files import INFO
+from tlkit.dataset.example import Example
+from tlkit.dataset.manifest import Manifest
 from tlkit.errors import UsageError
 from tlkit.progress import Progress
 

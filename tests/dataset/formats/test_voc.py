@@ -209,6 +209,8 @@ FILE = (
         ('<?xml version="1.0" encoding="klingon"?><annotation/>', "broken-xml"),
         ('<?xml version="1.0" encoding="gb2312"?><annotation/>', "broken-xml"),
         ("<a>" * 100_000, "broken-xml"),
+        ("<a>" * 33 + "</a>" * 33, "broken-xml"),
+        ("<annotation>" + "<a>" * 32 + "</a>" * 32 + "</annotation>", "broken-xml"),
         ("<a>" + "<b/>" * 1_000_000 + "</a>", "broken-xml"),
         (BOMB, "broken-xml"),
         (FILE, "broken-xml"),

@@ -79,34 +79,35 @@ def parse_annotation(root: Path, file: str) -> VocImage:
     return VocImage(record, _text(tree, "filename"), tuple(rejected))
 
 
-class _LimitedBuilder(TreeBuilder):
-    """A builder of trees that refuses what could exhaust the machine."""
-
-    depth = count = 0
-
-    def start(self, tag: Any, attrs: Any, /) -> Element:
-        self.depth, self.count = self.depth + 1, self.count + 1
-        if self.depth > MAX_DEPTH or self.count > MAX_ELEMENTS:
-            raise Unusable("broken-xml", "Too many elements, or too deep.")
-        return super().start(tag, attrs)
-
-    def end(self, tag: str, /) -> Element:
-        self.depth -= 1
-        return super().end(tag)
-
+class _Builder(TreeBuilder):
     def doctype(self, *_: object) -> None:
         raise Unusable("broken-xml", "It has a document type, which is not read.")
 
 
 def parse_xml(data: bytes) -> Element:
     """Parse XML that may be anything; refuse document types, depth and size."""
-    parser = XMLParser(target=_LimitedBuilder())
+    parser = XMLParser(target=_Builder())
     try:
+        # An element has two tags at most: more are refused before they take memory.
+        if data.count(b"<") > 2 * MAX_ELEMENTS:
+            raise ValueError("too many elements")
         parser.feed(data)
         tree: Element = parser.close()
+        _check_size(tree)
     except (ParseError, ValueError, LookupError) as error:
         raise Unusable("broken-xml", f"Not XML: {error}.") from error
     return tree
+
+
+def _check_size(tree: Element) -> None:
+    level, number = [tree], 1
+    for _ in range(MAX_DEPTH):
+        level = [child for element in level for child in element]
+        number += len(level)
+        if not level or number > MAX_ELEMENTS:
+            break
+    if level:
+        raise ValueError("too many elements, or too deep")
 
 
 def _text(element: Element, path: str) -> str:

@@ -5,11 +5,14 @@ import shutil
 import numpy as np
 import pytest
 
+from tests.conftest import SMALL
+from tlkit.config import build_config, resolve
 from tlkit.errors import RunError
 from tlkit.features import extractor as features
 from tlkit.features.cache import parts
+from tlkit.features.engines.base import FrozenNetwork
 from tlkit.features.extractor import FeatureExtractor
-from tlkit.features.layers import TOGETHER, LayerSpec
+from tlkit.features.layers import TOGETHER, LayerSpec, build_frozen
 from tlkit.features.store import Partition
 from tlkit.inputs.augment import load_policy
 from tlkit.inputs.views import ViewMaker, ViewRequest
@@ -326,3 +329,62 @@ def test_layers_that_depend_on_each_other_are_computed_together(prepared, two_la
     again = two_layers(apart=False)
     again.extract(examples, [0], "")
     assert given(again) == {(0, 1): len(examples)}
+
+
+@pytest.fixture(scope="module")
+def config():
+    return resolve(build_config(options={**SMALL, "augment": "none"}))
+
+
+@pytest.fixture(scope="module")
+def networks(config):
+    """The small network in mixed precision and in float32."""
+    policies = ("mixed_bfloat16", "float32")
+    return [FrozenNetwork(build_frozen(config, "block1", name)) for name in policies]
+
+
+@pytest.mark.parametrize(
+    ("split", "engine", "expected"),
+    [
+        ("val", "keras", "float32"),
+        ("val", "openvino", "float32"),
+        ("train", "keras", "bfloat16"),
+    ],
+)
+def test_validation_is_scored_by_keras_in_float32(
+    config, networks, tmp_path, own_cache, split, engine, expected
+):
+    train = dataclasses.replace(config.train, engine=engine)
+    changed = dataclasses.replace(config, train=train)
+    trained, reference = networks
+    made = FeatureExtractor.for_split(
+        split, changed, tmp_path, trained, reference, Silent()
+    )
+    assert made.engine
+    assert made.engine.name == "keras"
+    assert made.engine.compute == expected
+    assert made.layers[0].shape == (2, made.layers[0].shape[-1])
+    assert made.layers[0].about["layer"] == "block1"
+
+
+def test_openvino_starts_from_float32(config, networks, tmp_path, own_cache):
+    pytest.importorskip("openvino")
+    train = dataclasses.replace(config.train, engine="openvino", cache=False)
+    changed = dataclasses.replace(config, train=train)
+    trained, reference = networks
+    made = FeatureExtractor.for_split(
+        "train", changed, tmp_path, trained, reference, Silent()
+    )
+    assert made.engine
+    assert made.engine.name == "openvino"
+    assert made.layers[0].about["weights"] == reference.checksum
+    assert made.partitions == [None]
+
+
+def test_without_frozen_layers_the_pixels_are_the_features(config, prepared, own_cache):
+    made = FeatureExtractor.of(config, prepared.source, None, Silent(), pooling="")
+    assert made.layers[0].shape == (32, 32, 3)
+    found = vectors(made, prepared.of("val"), [0])
+    pixels = np.empty((1, 32, 32, 3), np.uint8)
+    made.maker.make(ViewRequest(prepared.of("val")[0], (0,)), pixels)
+    assert np.array_equal(found[0], pixels)

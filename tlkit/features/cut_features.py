@@ -6,14 +6,18 @@ They are those of training at each of these cuts, under the same keys.
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-from tlkit.backbones.cut_points import backbone_operations, cut_operations, unfinished
+from tlkit.backbones.cut_points import (
+    backbone_operations,
+    cut_operations,
+    show_command,
+    unfinished,
+)
 from tlkit.backbones.graph import build_backbone, output_of, symbolic
 from tlkit.cache_root import cache_root
 from tlkit.config import Config, size_of
@@ -140,7 +144,7 @@ def _chosen(
 def _not_a_cut(
     name: str, points: list[str], backbone: keras.Model, title: str
 ) -> UsageError:
-    listed_by = shlex.join(("tlkit", "backbones", "show", title))
+    listed_by = show_command(title)
     if name in {operation.name for operation in backbone_operations(backbone)}:
         return UsageError(
             f"{title} cannot be compared at {name!r}: other paths lead around it.",
@@ -163,9 +167,7 @@ def _passes(names: Sequence[str], unfinished: set[str]) -> list[list[str]]:
 
 
 def _prefix(backbone: keras.Model, names: Sequence[str]) -> FrozenNetwork:
-    operations = {
-        operation.name: operation for operation in backbone_operations(backbone)
-    }
+    operations = {one.name: one for one in backbone_operations(backbone)}
     outputs = [output_of(operations[name]) for name in names]
     chosen = outputs if outputs[1:] else outputs[0]
     return FrozenNetwork(keras.Model(backbone.inputs[0], chosen, name="prefix"))

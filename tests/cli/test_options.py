@@ -1,10 +1,14 @@
+import inspect
 import os
 import subprocess
 import sys
+import typing
 
-from tlkit.cli import run
-from tlkit.cli.options import given, written
+from tlkit.cli import convert, run
+from tlkit.cli.options import Format, given, written
 from tlkit.config import SECTION_OF
+from tlkit.dataset.convert.writers import WRITERS
+from tlkit.dataset.formats.detect import FORMATS
 
 
 def test_finetune_has_every_option_of_the_configuration(capsys):
@@ -38,3 +42,9 @@ def test_options_are_written_as_words():
     assert written({"freeze_to": "a b", "cache": False, "views": 2}) == [
         "--freeze-to", "a b", "--no-cache", "--views", "2",
     ]  # fmt: skip
+
+
+def test_the_formats_are_those_of_the_readers_and_writers():
+    assert set(typing.get_args(Format)) == {"auto", *FORMATS}
+    to = inspect.signature(convert.convert, eval_str=True).parameters["to"]
+    assert set(typing.get_args(to.annotation)) == set(WRITERS)

@@ -89,8 +89,6 @@ def _print(checked: Checked) -> None:
         OUT.print(line, style="bold green" if checked.clean else "bold red")
     if checked.findings:
         made = table("found", "file", "label", "match", "label", "distance", "detail")
-        for column in made.columns:
-            column.overflow = "fold"
         for one in checked.findings[:SHOWN]:
             distance = "" if one.distance is None else str(one.distance)
             row = (one.kind, one.file, one.label, one.match, one.match_label, distance)

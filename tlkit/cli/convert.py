@@ -14,6 +14,8 @@ from tlkit.cli.options import (
     ATTRIBUTE,
     COLUMN,
     FORMAT,
+    LIMIT,
+    OVERWRITE,
     SEPARATOR,
     WORKERS,
     Format,
@@ -40,12 +42,10 @@ def convert(
     attribute: str = ATTRIBUTE,
     column: list[str] = COLUMN,
     separator: str = SEPARATOR,
-    limit: int = typer.Option(None, help="For drawings, at most so many per class."),
+    limit: int = LIMIT,
     allow_outside: bool = ALLOW_OUTSIDE,
     workers: int = WORKERS,
-    overwrite: bool = typer.Option(
-        False, "--overwrite", help="Replace an earlier converted folder in --out."
-    ),
+    overwrite: bool = OVERWRITE,
 ) -> None:
     """Write annotations in another program's format.
 

@@ -33,6 +33,7 @@ ALLOW_OUTSIDE = typer.Option(
     "--allow-outside",
     help="Also read files outside SOURCE that links and annotations name.",
 )
+LIMIT = typer.Option(None, help="For drawings, most examples per class.")
 WORKERS = typer.Option(None, help=OPTIONS["workers"].metadata["help"])
 
 

@@ -13,6 +13,7 @@ from tlkit.cli.options import (
     ATTRIBUTE,
     COLUMN,
     FORMAT,
+    LIMIT,
     SEPARATOR,
     WORKERS,
     Format,
@@ -46,7 +47,7 @@ def prepare(
     attribute: str = ATTRIBUTE,
     column: list[str] = COLUMN,
     separator: str = SEPARATOR,
-    limit: int = typer.Option(None, help="For drawings, most examples per class."),
+    limit: int = LIMIT,
     allow_outside: bool = ALLOW_OUTSIDE,
     val: float = typer.Option(
         None,

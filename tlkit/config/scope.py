@@ -33,18 +33,9 @@ def option(
     bounds: tuple[float, float] | None = None,
     scope: Scope = NOWHERE,
 ) -> Any:
-    """Return a dataclass field of an option.
+    """Return the dataclass field of an option, with its metadata.
 
-    Args:
-        default: Its value where none is given; None where `resolve` decides.
-        text: Help text.
-        usual: Default as `--help` shows it, if it is not the plain value.
-        choices: Values allowed; empty where any is.
-        bounds: Least and greatest number allowed.
-        scope: Where it applies.
-
-    Returns:
-        A field whose metadata has help, choices, bounds and scope.
+    A default of None is left to `resolve`; `usual` is what `--help` shows for it.
     """
     shown = usual if usual or default is None else str(default)
     metadata = {

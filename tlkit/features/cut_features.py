@@ -12,13 +12,9 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from tlkit.backbones.cut_points import (
-    backbone_operations,
-    cut_operations,
-    show_command,
-    unfinished,
-)
+from tlkit.backbones.cut_points import backbone_operations, cut_operations, unfinished
 from tlkit.backbones.graph import build_backbone, output_of, symbolic
+from tlkit.backbones.spec import show_command
 from tlkit.cache_root import cache_root
 from tlkit.config import Config, size_of
 from tlkit.dataset.manifest import Manifest

@@ -14,7 +14,7 @@ import natsort
 
 from tlkit.dataset.annotations.shapes import Bounds, Shape, around
 
-# Labels and flags by which labelme's users say "none of the classes".
+# Labels and flags that mean "none of the classes" in labelme.
 IGNORED = ("__ignore__", "_background_")
 # Characters; folders, which are labels, cannot have longer names.
 MAX_LABEL = 255
@@ -39,10 +39,8 @@ class Annotation:
 
     label: str  # "" for none
     shapes: tuple[Shape, ...]  # its parts, one at least
-    # What the source gives beside the shapes.
-    bbox: Bounds | None = None
-    # What else the source has, as JSON values.
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    bbox: Bounds | None = None  # if the source gives one in addition to the shapes
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # the rest, as JSON
 
     @property
     def bounds(self) -> Bounds:
@@ -51,7 +49,7 @@ class Annotation:
 
     @property
     def ignored(self) -> bool:
-        """Is it marked as none of the classes?"""
+        """True if it is marked as none of the classes."""
         flags = self.attributes.get("flags")
         flagged = isinstance(flags, Mapping) and flags.get("__ignore__") is True
         return self.label in IGNORED or flagged
@@ -59,32 +57,18 @@ class Annotation:
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """What a source has about one image.
+    """What a source has about one image; paths are POSIX, relative to its root."""
 
-    Attributes:
-        path: Of the image, POSIX, relative to the source root; of a JSON where the
-            image is inside it.
-        file: The annotation file, likewise; "" where the folder is the label.
-        labels: Of the whole image.
-        objects: Objects on it.
-        split: "train", "val" or "test"; None where the source gives none.
-        group: Images of one group stay in one split; "" for none.
-        size: Width and height of the image that was drawn on, where known.
-        attributes: What else the source has, as JSON values.
-        shared: The annotation file covers other images as well.
-        relative: Coordinates are shares of the oriented image's width and height;
-            `orient` makes pixels of them.
-    """
-
-    path: str
-    file: str = ""
-    labels: tuple[str, ...] = ()
+    path: str  # of a JSON where the image is inside it
+    file: str = ""  # the annotation file; "" where the folder is the label
+    labels: tuple[str, ...] = ()  # of the whole image
     objects: tuple[Annotation, ...] = ()
-    split: str | None = None
-    group: str = ""
-    size: tuple[int, int] | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    shared: bool = False
+    split: str | None = None  # "train", "val" or "test"; None where none is given
+    group: str = ""  # images of one group stay in one split; "" for none
+    size: tuple[int, int] | None = None  # of the image drawn on, where known
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # the rest, as JSON
+    shared: bool = False  # the annotation file covers other images as well
+    # Coordinates are shares of the oriented image; `orient` makes pixels of them.
     relative: bool = False
 
     @property
@@ -95,87 +79,49 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row of rejected.csv: a file, or a part of it, that is not used.
+    """A row of rejected.csv: a file, or a part of it, that is not used."""
 
-    Attributes:
-        file: POSIX, relative to the source root.
-        reason: A short code, such as "truncated".
-        detail: What was found, for a person.
-        sha256: Of the encoded image, where it could be read but not decoded.
-        annotation: The annotation file whose fault leaves the image out.
-    """
-
-    file: str
-    reason: str
-    detail: str
-    sha256: str = ""
-    annotation: str = ""
+    file: str  # POSIX, relative to the source root
+    reason: str  # a code, such as "truncated"
+    detail: str  # what was found, for a person
+    sha256: str = ""  # of the encoded image, where it could be read but not decoded
+    annotation: str = ""  # the annotation file whose fault leaves the image out
 
 
 @dataclass(frozen=True)
 class ParsedSource:
-    """What a reader found in a source.
+    """What a reader found in a source."""
 
-    Attributes:
-        files: Every file found, junk aside.
-        records: One or several for each image.
-        rejected: What cannot be used, as far as one can tell without decoding.
-        note: How the source was understood, for a person.
-        warnings: What the user should act on.
-        annotation_of: The annotation file of each image that one leads to.
-        annotation_files: Files that were read and are no images, such as lists of
-            names or of splits.
-        classes: Those that the source lists, in its order, used or not; () for none.
-        root: What the paths of the records are relative to, where the reader made the
-            images; None for the source root.
-    """
-
-    files: tuple[str, ...]
-    records: tuple[ImageRecord, ...]
-    rejected: tuple[Rejected, ...] = ()
-    note: str = ""
+    files: tuple[str, ...]  # every file, junk aside
+    records: tuple[ImageRecord, ...]  # one or several for each image
+    rejected: tuple[Rejected, ...] = ()  # as far as is known without decoding
+    note: str = ""  # how the source was understood, for a person
     warnings: tuple[str, ...] = ()
-    annotation_of: Mapping[str, str] = field(default_factory=dict)
+    annotation_of: Mapping[str, str] = field(default_factory=dict)  # image to file
+    # Files that were read and are no images, such as lists of names or of splits.
     annotation_files: frozenset[str] = frozenset()
-    classes: tuple[str, ...] = ()
-    root: Path | None = None
+    classes: tuple[str, ...] = ()  # those that the source lists, used or not
+    root: Path | None = None  # of the paths of records, if not the source root
 
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What is known of an image once it was decoded; all of it is upright.
+    """What is known of an image once it was decoded and oriented."""
 
-    Attributes:
-        path: POSIX, relative to the source root.
-        sha256: Of the encoded image.
-        pixel_sha256: Of the size and the decoded pixels.
-        width: In pixels.
-        height: In pixels.
-        format: As Pillow names it, such as "JPEG".
-        notes: Remarks for notes.csv, such as "exif-orientation-6" or "tiny".
-        orientation: 1 to 8, the EXIF orientation of the stored image.
-        camera: Make and model; "" for unknown.
-        taken: Time as EXIF has it; "" for unknown.
-        brightness: Mean gray level, 0 to 255.
-        contrast: Standard deviation of the gray levels.
-        sharpness: See `image_info.sharpness`.
-        border: Mean color of its edge, RGB.
-    """
-
-    path: str
-    sha256: str
-    pixel_sha256: str
+    path: str  # POSIX, relative to the source root
+    sha256: str  # of the encoded image
+    pixel_sha256: str  # of the size and the decoded pixels
     width: int
     height: int
-    format: str
-    notes: tuple[str, ...] = ()
-    orientation: int = 1
-    camera: str = ""
-    taken: str = ""
-    brightness: float = 128.0
-    contrast: float = 64.0
-    sharpness: float = 1.0
-    border: tuple[int, int, int] = (128, 128, 128)
+    format: str  # as Pillow names it, such as "JPEG"
+    notes: tuple[str, ...] = ()  # for notes.csv, such as "exif-orientation-6", "tiny"
+    orientation: int = 1  # 1 to 8, the EXIF orientation of the stored image
+    camera: str = ""  # make and model; "" for unknown
+    taken: str = ""  # as EXIF has it; "" for unknown
+    brightness: float = 128.0  # mean gray level, 0 to 255
+    contrast: float = 64.0  # standard deviation of the gray levels
+    sharpness: float = 1.0  # see `image_info.sharpness`
+    border: tuple[int, int, int] = (128, 128, 128)  # mean color of its edge, RGB
 
 
 class Text(str, Enum):
@@ -196,50 +142,34 @@ class Kind(Text):
 
 
 class Action(Text):
-    """What prepare did about a duplicate."""
+    """What prepare does about a duplicate."""
 
     KEPT = "kept"
     DROPPED = "dropped"  # one of several exact duplicates stays
     REMOVED = "removed"  # as a leak
     LEFT_OUT = "left out"  # as a conflict
     GROUPED = "grouped"  # stays, in the same split as its match
-    LEFT_APART = "left apart"  # similar, but in splits that were settled before
+    LEFT_APART = "left apart"  # similar, but in splits that are given
     UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
 class DuplicateRow:
-    """An image and its duplicate: a row of duplicates.csv, and a finding of check.
+    """An image and its duplicate: a row of duplicates.csv."""
 
-    Attributes:
-        group: As in the manifest, where anything of it is kept.
-        kind: A Kind; check has further ones.
-        file: The image, POSIX, relative to the source root.
-        split: The one that it was settled to be in; "" for none.
-        label: Its label, "" where not known.
-        match: The other image; "" for none.
-        match_split: Likewise of the match.
-        match_label: Likewise.
-        distance: Bits in which the hashes differ, of similar images 1 - cosine; None
-            where they are related through a third image only.
-        transform: What makes the match this image, one of rotated.TRANSFORMS; "" for
-            nothing.
-        action: An Action; "" in check.
-        detail: What else check found; "" in prepare.
-    """
-
-    group: str = ""
-    kind: str = ""
-    file: str = ""
-    split: str = ""
+    group: str = ""  # as in the manifest, where anything of it is kept
+    kind: str = ""  # a Kind
+    file: str = ""  # the image, POSIX, relative to the source root
+    split: str = ""  # given by the source or an existing data set; "" for none
     label: str = ""
-    match: str = ""
+    match: str = ""  # the other image
     match_split: str = ""
     match_label: str = ""
+    # Bits in which the hashes differ, of similar images 1 - cosine; None where they
+    # are related through a third image only.
     distance: float | None = None
-    transform: str = ""
-    action: str = ""
-    detail: str = ""
+    transform: str = ""  # makes the match this image: one of rotated.TRANSFORMS, or ""
+    action: str = ""  # an Action
 
 
 @dataclass(frozen=True)

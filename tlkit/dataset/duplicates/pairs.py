@@ -14,24 +14,14 @@ INVERSE = {"rotated by 90": "rotated by 270", "rotated by 270": "rotated by 90"}
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images that are duplicates.
-
-    Attributes:
-        first: Number of the one.
-        second: Number of the other.
-        kind: Kind.EXACT, NEAR, ROTATED or SIMILAR.
-        distance: Bits in which the hashes differ; of similar images 1 - cosine.
-        same: They are one image, rather than two that look alike.
-        transform: What makes the first one the second, one of rotated.TRANSFORMS; ""
-            for nothing.
-    """
+    """Two images that are duplicates, by their numbers."""
 
     first: int
     second: int
-    kind: str
-    distance: float = 0
-    same: bool = True
-    transform: str = ""
+    kind: str  # Kind.EXACT, NEAR, ROTATED or SIMILAR
+    distance: float = 0  # bits in which the hashes differ; of similar ones 1 - cosine
+    same: bool = True  # one image, rather than two that look alike
+    transform: str = ""  # makes the first one the second: one of rotated.TRANSFORMS
 
     def match_of(self, image: int) -> tuple[int, str]:
         """Return the other image of the pair, and the transform that makes it this."""

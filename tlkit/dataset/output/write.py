@@ -65,38 +65,21 @@ DUPLICATE_COLUMNS = (
 
 @dataclass
 class Prepared:
-    """Everything that is written, in a data set directory and in its report.
+    """Everything that is written, in a data set directory and in its report."""
 
-    Attributes:
-        root: The source root.
-        origin: What the user named as the source.
-        format: The annotation format of the source.
-        options: All decided; val and test are the shares drawn, None for a split that
-            the source gives.
-        parsed: What the source holds.
-        records: Those of images that could be read, upright.
-        info: The images that could be read.
-        dedup: What was done about duplicates.
-        examples: In the order of the manifest, with group and split.
-        rejected: What is not used.
-        warnings: What the user should act on.
-        remarks: What is worth a look.
-        findings: About the quality of the set; warnings or remarks have them, too.
-    """
-
-    root: Path
-    origin: Path
-    format: str
-    options: Options
+    root: Path  # of the source
+    origin: Path  # what the user named as the source
+    format: str  # of the annotations
+    options: Options  # all decided; val and test are None where the source gives them
     parsed: ParsedSource
-    records: list[ImageRecord]
-    info: list[ImageInfo]
+    records: list[ImageRecord]  # those of images that could be read, oriented
+    info: list[ImageInfo]  # the images that could be read
     dedup: DedupResult
-    examples: list[Example]
+    examples: list[Example]  # in the order of the manifest, with group and split
     rejected: list[Rejected]
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)  # what the user should act on
     remarks: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)  # what these are made of
 
     @functools.cached_property
     def labels(self) -> list[str]:

@@ -40,19 +40,12 @@ ID_DIGITS = 16
 
 @dataclass(frozen=True)
 class Labeling:
-    """What of an image record becomes an example.
+    """What of an image record becomes an example."""
 
-    Attributes:
-        label_by: One of LABEL_BY; None for images, if any of them has a label.
-        multi_label: Keep several labels of an image.
-        pad: Margin around an object at each edge, as a share of its longer side.
-        min_size: Objects of fewer pixels across are left out.
-    """
-
-    label_by: str | None = None
-    multi_label: bool = False
-    pad: float = 0.0
-    min_size: int = MIN_SIZE
+    label_by: str | None = None  # one of LABEL_BY; None for images that have labels
+    multi_label: bool = False  # keep several labels of an image
+    pad: float = 0.0  # margin around an object, as a share of its longer edge
+    min_size: int = MIN_SIZE  # objects of fewer pixels across are left out
 
     def check(self) -> None:
         """Refuse values that make no sense."""

@@ -203,14 +203,14 @@ def _train(
     for number, split in enumerate(splits[done:], start=done + 1):
         quiet = Quiet(progress, f"Fold {number} of {len(splits)}: ")
         began = time.perf_counter()
-        settled, choice = with_cut(config, split.manifest, quiet)
-        cut = str(settled.model.cut)
+        resolved, choice = with_cut(config, split.manifest, quiet)
+        cut = str(resolved.model.cut)
         with keras.device(device):
             if cut not in networks:
                 task = Task(len(found.labels))
-                networks[cut] = build_network(settled, task, device, policy)
+                networks[cut] = build_network(resolved, task, device, policy)
             fitted = fit_fold(
-                settled, split, networks[cut], found.directory / WORK, progress=quiet
+                resolved, split, networks[cut], found.directory / WORK, progress=quiet
             )
         more: dict[str, Any] = {
             "selected": fitted.selected.name, "best_epoch": fitted.best_epoch,

@@ -118,7 +118,7 @@ def learning_curve(
 
 
 def extrapolate(measured: SubsetErrors, directory: Path, *, seed: int) -> LearningCurve:
-    """Extend a measured curve by power laws, and judge the gain."""
+    """Extend a measured curve by power laws, and rate the gain."""
     laws = measured.laws(seed)
     sizes = measured.sizes[-1] * np.array([1, *TIMES])
     drawn = 1 - laws(sizes)

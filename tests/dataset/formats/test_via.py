@@ -134,7 +134,7 @@ def test_a_table(root, start):
         ("broken-json", "Line 7: invalid literal f"),
         ("bad-entry", "Line 8: 1 of 7 cells."),
         ("bad-entry", "Line 9: field larger than"),
-        ("unknown-shape", "b.png, region 5: a None i"),
+        ("unknown-shape", "b.png, region 5: unknown "),
     ]
     assert claims(open_source(root)) == {"via": 2}
 

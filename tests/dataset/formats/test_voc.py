@@ -171,7 +171,7 @@ def test_attributes(folder):
         (
             obj("x", "<polygon>1 2 3 4</polygon>"),
             "bad-points",
-            "Object 2: 2 point(s) are no polygon.",
+            "Object 2: polygon of 2 point(s), expected 3 or more.",
         ),
         (
             obj("x", "<polygon><x1>1</x1></polygon>"),

@@ -72,7 +72,7 @@ def _from_list(counts: Any) -> np.ndarray:
 
 
 def _from_text(counts: str | bytes) -> np.ndarray:
-    # Characters beyond ASCII become bytes that are no digits either.
+    # Characters beyond ASCII become bytes outside of the digits.
     text = (
         counts.encode("utf-8", "surrogatepass") if isinstance(counts, str) else counts
     )
@@ -80,7 +80,7 @@ def _from_text(counts: str | bytes) -> np.ndarray:
     ends = np.flatnonzero(codes & 32 == 0)
     foreign = codes.size and (codes.min() < 0 or codes.max() > 63)
     if foreign or not ends.size or ends[-1] != codes.size - 1:
-        raise Unusable("bad-mask", "run lengths that are no text of COCO's")
+        raise Unusable("bad-mask", "run lengths that are not COCO's text")
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
     if lengths.max() > MAX_DIGITS:

@@ -71,11 +71,12 @@ class Shape:
     def __post_init__(self) -> None:
         """Check kind and points."""
         if self.kind not in KINDS:
-            raise Unusable("unknown-shape", f"a {self.kind!r} is not known")
+            raise Unusable("unknown-shape", f"unknown kind of shape {self.kind!r}")
         number, least = len(self.points), KINDS[self.kind]
         if number < least or (number > least and self.kind in FIXED):
-            what = self.kind.replace("_", " ")
-            raise Unusable("bad-points", f"{number} point(s) are no {what}")
+            expected = f"{least}" if self.kind in FIXED else f"{least} or more"
+            detail = f"{self.kind} of {number} point(s), expected {expected}"
+            raise Unusable("bad-points", detail)
         if not all(
             math.isfinite(v) and abs(v) < FARTHEST for p in self.points for v in p
         ):
@@ -85,7 +86,7 @@ class Shape:
     def make(cls, kind: Any, points: Any, mask: Any = "") -> Shape:
         """Read a shape from what a JSON may hold."""
         if not isinstance(kind, str):
-            raise Unusable("unknown-shape", f"a {kind!r} is not known")
+            raise Unusable("unknown-shape", f"unknown kind of shape {kind!r}")
         try:
             pairs = tuple((float(x), float(y)) for x, y in points)
         except (TypeError, ValueError, OverflowError) as error:
@@ -139,7 +140,7 @@ class Shape:
                     if size == (x1 - x0, y1 - y0):
                         return np.asarray(image.convert("L")) > 0
             except Exception as error:
-                raise Unusable("bad-mask", "its mask is no PNG") from error
+                raise Unusable("bad-mask", "its mask is not a PNG") from error
         detail = f"its mask has {size} pixels, its box {(x1 - x0, y1 - y0)}"
         raise Unusable("bad-mask", detail)
 

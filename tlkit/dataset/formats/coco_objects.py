@@ -36,7 +36,7 @@ KNOWN = {"id", "image_id", "category_id", "segmentation", "bbox", "area", EXTRA}
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 # Written by all programs, and mostly without a meaning.
 USUAL = {"iscrowd": 0, "ignore": 0}
-# A stated area within such a share of the outline's is no information of its own.
+# A stated area within such a share of the outline's area is not kept.
 AREA_SLACK = 0.02
 
 

@@ -183,7 +183,7 @@ def read_shape(content: Any) -> Shape:
         case "ellipse":
             return _ellipse({"theta": 0, **content})
         case kind:
-            raise Unusable("unknown-shape", f"a {kind!r} is not known")
+            raise Unusable("unknown-shape", f"unknown kind of shape {kind!r}")
 
 
 def _joined(content: Mapping[str, Any], kind: str) -> Shape:

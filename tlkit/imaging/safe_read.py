@@ -36,7 +36,7 @@ class Unusable(DatasetError):
 
     Args:
         reason: A short word for tables, such as "truncated".
-        detail: What was found, for a person.
+        detail: What was found: a sentence for a file, without period for a part of it.
         file: The file, where it is known.
         hint: One thing to do about it.
     """

@@ -13,13 +13,18 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from tlkit.dataset.annotations.shapes import rectangle
 from tlkit.dataset.formats.common import top_split
 from tlkit.dataset.formats.table_cells import count_rows, header_of, rows_of
 from tlkit.dataset.formats.table_columns import OTHERS, UnknownColumns, find_columns
-from tlkit.dataset.formats.table_rows import Row, Table, read_table
+from tlkit.dataset.formats.table_rows import (
+    Entry,
+    Table,
+    by_image,
+    read_table,
+    rejected_row,
+)
 from tlkit.dataset.records import (
     SPLIT_NAMES,
     Annotation,
@@ -40,8 +45,6 @@ NAMED_SUFFIXES = (*SUFFIXES, ".txt", ".tab")
 SAMPLE = 100
 # Characters that often separate several labels.
 SEPARATORS = ("|", ";")
-
-Entry = tuple[Table, Row]
 
 
 def count_rows_about_images(source: Source) -> int:
@@ -87,7 +90,7 @@ def read(source: Source) -> ParsedSource:
     if not rejected and not any(table.rows or table.rejected for table in tables):
         raise DatasetError(f"{tables[0].shown} has no rows below the names.")
     _split_by_file_names(tables)
-    found, missing = _by_image(source, tables)
+    found, missing = by_image(source, tables)
     rejected += [*source.rejected, *missing, *(r for t in tables for r in t.rejected)]
     records: list[ImageRecord] = []
     for path, entries in found.items():
@@ -167,48 +170,6 @@ def _split_by_folders(records: Sequence[ImageRecord]) -> Sequence[ImageRecord]:
     return [replace(r, split=split) for r, split in zip(records, splits, strict=True)]
 
 
-def _by_image(
-    source: Source, tables: Iterable[Table]
-) -> tuple[dict[str, list[Entry]], list[Rejected]]:
-    """Return the rows about each image, and rows that lead to none.
-
-    A name that leads to no file may be stale, so that an image elsewhere is meant; but
-    not if that has rows in its own name, or other names lead there as well.
-    """
-    index = source.images()
-    named: dict[str, dict[tuple[bool, str], list[Entry]]] = {}
-    rejected = []
-    for table in tables:
-        for row in table.rows:
-            name = _below(source.root, row.image)
-            path = index.find(name, table.file, shared=True)
-            if isinstance(path, Rejected):
-                rejected.append(_rejected(table, row, path.reason, path.detail))
-                continue
-            folder = posixpath.dirname(table.file)
-            exact = path in {posixpath.normpath(f"{folder}/{name}".lstrip("/")), name}
-            names = named.setdefault(path, {})
-            names.setdefault((exact, "" if exact else name), []).append((table, row))
-    found: dict[str, list[Entry]] = {}
-    for path, names in named.items():
-        best = max(names) if len(names) == 1 or max(names)[0] else None
-        for key, entries in names.items():
-            if key == best:
-                found[path] = entries
-                continue
-            detail = f"Its image is not there, and {path} is another row's."
-            rejected += [_rejected(*each, "image-missing", detail) for each in entries]
-    return found, rejected
-
-
-def _below(root: Path, name: str) -> str:
-    return name.replace("\\", "/").removeprefix(f"{root.as_posix()}/")
-
-
-def _rejected(table: Table, row: Row, reason: str, detail: str) -> Rejected:
-    return Rejected(table.shown, reason, f"Row {row.number}: {detail}")
-
-
 def _records(
     path: str, entries: Sequence[Entry]
 ) -> tuple[list[ImageRecord], list[Rejected]]:
@@ -250,7 +211,7 @@ def _without_label(path: str, entries: Sequence[Entry]) -> Iterator[Rejected]:
     for table, row in entries:
         if not row.labels and not table.columns.boxed:
             detail = f"It gives {path} no label, another row does."
-            yield _rejected(table, row, "no-label", detail)
+            yield rejected_row(table, row, "no-label", detail)
 
 
 def _objects(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +63,9 @@ class Table:
         boxes = [row.bbox for row in self.rows if row.bbox]
         small = sum(all(abs(v) <= LARGEST_SHARE for v in box) for box in boxes)
         return 2 * small > len(boxes)
+
+
+Entry = tuple[Table, Row]
 
 
 def read_table(source: Source, file: str) -> Table:
@@ -167,3 +171,48 @@ def _size(width: str, height: str) -> tuple[int, int] | None:
     except (ValueError, OverflowError):
         return None
     return size if min(size) > 0 else None
+
+
+def by_image(
+    source: Source, tables: Iterable[Table]
+) -> tuple[dict[str, list[Entry]], list[Rejected]]:
+    """Return the rows about each image, and rows that lead to none.
+
+    A name that leads to no file may be stale, so that an image elsewhere is meant; but
+    not if that has rows in its own name, or other names lead there as well.
+    """
+    index = source.images()
+    named: dict[str, dict[tuple[bool, str], list[Entry]]] = {}
+    rejected = []
+    for table in tables:
+        for row in table.rows:
+            name = _below(source.root, row.image)
+            path = index.find(name, table.file, shared=True)
+            if isinstance(path, Rejected):
+                rejected.append(rejected_row(table, row, path.reason, path.detail))
+                continue
+            folder = posixpath.dirname(table.file)
+            exact = path in {posixpath.normpath(f"{folder}/{name}".lstrip("/")), name}
+            names = named.setdefault(path, {})
+            names.setdefault((exact, "" if exact else name), []).append((table, row))
+    found: dict[str, list[Entry]] = {}
+    for path, names in named.items():
+        best = max(names) if len(names) == 1 or max(names)[0] else None
+        for key, entries in names.items():
+            if key == best:
+                found[path] = entries
+                continue
+            detail = f"Its image is not there, and {path} is another row's."
+            rejected += [
+                rejected_row(*each, "image-missing", detail) for each in entries
+            ]
+    return found, rejected
+
+
+def _below(root: Path, name: str) -> str:
+    return name.replace("\\", "/").removeprefix(f"{root.as_posix()}/")
+
+
+def rejected_row(table: Table, row: Row, reason: str, detail: str) -> Rejected:
+    """Reject a row of a table; the detail is a sentence."""
+    return Rejected(table.shown, reason, f"Row {row.number}: {detail}")

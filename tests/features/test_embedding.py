@@ -38,7 +38,7 @@ def test_vectors_are_the_mean_over_the_map(prepared, own_cache, float32_engines)
     from tlkit.model.head import parse_head
 
     paths = [e.path for e in prepared.examples[4::-1]]
-    rows = tlkit.embedder("smallcnn", **SMALL)(prepared.source, paths)
+    vectors = tlkit.embedder("smallcnn", **SMALL)(prepared.source, paths)
     row = registry.find("smallcnn")
     model = build_classifier(
         row, size=32, cut=None, freeze_to=None, head=parse_head("gap"),
@@ -49,9 +49,9 @@ def test_vectors_are_the_mean_over_the_map(prepared, own_cache, float32_engines)
         [read_example(prepared.source, e, size=32) for e in prepared.examples[4::-1]]
     )
     maps = np.asarray(keras.Model(model.inputs[0], cut)(pixels, training=False))
-    assert rows.shape == (5, 128)
-    assert rows.dtype == np.float32
-    np.testing.assert_allclose(rows, maps.mean((1, 2)), rtol=0.02, atol=1e-3)
+    assert vectors.shape == (5, 128)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, maps.mean((1, 2)), rtol=0.02, atol=1e-3)
 
 
 def test_what_is_stored_is_not_computed_again(prepared, own_cache):
@@ -71,10 +71,10 @@ def test_the_same_file_twice(prepared, own_cache, tmp_path):
     source = prepared.source / prepared.examples[0].path
     for name in ("a.png", "b.png"):
         shutil.copy(source, tmp_path / name)
-    rows = tlkit.embedder("smallcnn", cache=False, **SMALL)(
+    vectors = tlkit.embedder("smallcnn", cache=False, **SMALL)(
         tmp_path, ["a.png", "b.png"]
     )
-    assert np.array_equal(rows[0], rows[1])
+    assert np.array_equal(vectors[0], vectors[1])
 
 
 def test_an_image_that_is_gone(tmp_path, own_cache):

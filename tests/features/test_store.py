@@ -30,7 +30,7 @@ def write(partition, *numbers):
 
 
 def read(partition):
-    """Key number to row."""
+    """Key number to vector."""
     found = partition.find({key(n) for n in range(10)})
     vectors = [vector.tolist() for part in found.parts for vector in part]
     return {int.from_bytes(k, "big"): vectors[i] for k, i in found.places.items()}
@@ -46,14 +46,14 @@ def test_what_was_written_is_read_in_any_process(tmp_path):
 def test_dtypes_and_shapes(tmp_path, dtype):
     partition = partition_of(tmp_path, (2, 2, 3), dtype)
     kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
-    rows = np.arange(24).reshape(2, 2, 2, 3).astype(kind)
+    vectors = np.arange(24).reshape(2, 2, 2, 3).astype(kind)
     with partition.write() as part:
-        part.append([key(0), key(1)], rows)
+        part.append([key(0), key(1)], vectors)
     found = partition.find([key(1), key(7)])
     assert found.places == {key(1): 1}
     assert found.missing == {key(7)}
     assert found.parts[0].dtype == kind
-    assert np.array_equal(found.parts[0], rows)
+    assert np.array_equal(found.parts[0], vectors)
 
 
 @pytest.mark.parametrize(

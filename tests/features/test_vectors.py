@@ -22,9 +22,9 @@ def test_pooling_is_mean_and_maximum_over_places():
 
 
 def test_inputs_of_the_trainable_layers():
-    rows = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
-    assert as_input(rows, "gap").tolist() == [[0, 1, 2], [6, 7, 8]]
-    assert as_input(rows, "gmp").tolist() == [[3, 4, 5], [9, 10, 11]]
-    assert as_input(rows, "") is rows
-    assert as_input(rows.astype(np.uint8), "").dtype == np.uint8
-    assert as_input(rows.astype(np.float16), "").dtype == np.float32
+    vectors = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+    assert as_input(vectors, "gap").tolist() == [[0, 1, 2], [6, 7, 8]]
+    assert as_input(vectors, "gmp").tolist() == [[3, 4, 5], [9, 10, 11]]
+    assert as_input(vectors, "") is vectors
+    assert as_input(vectors.astype(np.uint8), "").dtype == np.uint8
+    assert as_input(vectors.astype(np.float16), "").dtype == np.float32

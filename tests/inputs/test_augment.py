@@ -97,7 +97,7 @@ def test_flips_are_found_and_taken_out():
     assert is_packaged(tuple(dict(step) for step in POLICIES["light"]))
 
 
-def test_a_policy_without_flips_never_mirrors(draw):
+def test_a_policy_without_flips_never_flips(draw):
     pixels = draw(0, 2)
     pixels[:, :32] = 0
     pixels[:, 32:] = 255
@@ -107,6 +107,6 @@ def test_a_policy_without_flips_never_mirrors(draw):
         assert made[24:40, 4:16].mean() < 100 < made[24:40, -16:-4].mean()
 
 
-def test_every_mirroring_transform_is_one():
+def test_every_flipping_transform_is_one():
     for name in FLIPS:
         assert load_policy([{name: {}}])

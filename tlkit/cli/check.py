@@ -92,7 +92,7 @@ def _print(checked: Checked) -> None:
         for one in checked.findings[:SHOWN]:
             distance = "" if one.distance is None else str(one.distance)
             row = (one.kind, one.file, one.label, one.match, one.match_label, distance)
-            made.add_row(*row, one.detail)
+            made.add_row(*row, one.transform or one.group or one.detail)
         OUT.print(made)
     if more := len(checked.findings[SHOWN:]):
         print_line(f"... and {more} more; --out leaks.csv writes all")

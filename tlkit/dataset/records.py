@@ -155,11 +155,10 @@ class Action(Text):
 
 @dataclass(frozen=True)
 class DuplicateRow:
-    """An image and its duplicate: a row of duplicates.csv."""
+    """An image and its duplicate: a row of duplicates.csv, or a finding of check."""
 
-    group: str = ""  # as in the manifest, where anything of it is kept
-    kind: str = ""  # a Kind
-    file: str = ""  # the image, POSIX, relative to the source root
+    kind: str  # a Kind; check has further ones
+    file: str  # the image, POSIX, relative to the source root
     split: str = ""  # given by the source or an existing data set; "" for none
     label: str = ""
     match: str = ""  # the other image
@@ -169,7 +168,9 @@ class DuplicateRow:
     # are related through a third image only.
     distance: float | None = None
     transform: str = ""  # makes the match this image: one of rotated.TRANSFORMS, or ""
-    action: str = ""  # an Action
+    group: str = ""  # as in the manifest, where anything of it is kept
+    action: str = ""  # an Action; "" in check
+    detail: str = ""  # what else check found
 
 
 @dataclass(frozen=True)

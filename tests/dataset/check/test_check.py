@@ -11,13 +11,13 @@ from PIL import Image
 
 from tlkit.dataset.annotations.shapes import rectangle
 from tlkit.dataset.check.check import Checked, check
-from tlkit.dataset.check.leaks import DuplicateIndex, Finding
+from tlkit.dataset.check.leaks import Leaks
 from tlkit.dataset.check.read_split import SplitImage
 from tlkit.dataset.dataset_files import MANIFEST
 from tlkit.dataset.duplicates.pairs import Pair
 from tlkit.dataset.manifest import Manifest
 from tlkit.dataset.prepare import prepare
-from tlkit.dataset.records import Annotation, ImageRecord, ParsedSource
+from tlkit.dataset.records import Annotation, DuplicateRow, ImageRecord, ParsedSource
 from tlkit.errors import DatasetError, UsageError
 
 THING = Annotation("nut", (rectangle((1, 1, 9, 9)),))
@@ -69,7 +69,7 @@ def test_duplicates_of_each_kind_are_reported(split, draw):
     assert near.distance is not None
     turned = check(split, rotated=True, workers=0)
     assert [
-        (f.file, f.match, f.detail) for f in turned.findings if f.kind == "rotated"
+        (f.file, f.match, f.transform) for f in turned.findings if f.kind == "rotated"
     ] == [("test/bar/mirrored.png", "train/bar/2.png", "flipped")]
     assert turned.verdict == ("3 images of test are duplicates of train images.",)
 
@@ -130,7 +130,7 @@ def test_annotated_images_in_given_splits(split, monkeypatch):
     monkeypatch.setattr("tlkit.dataset.formats.read", lambda source, name: parsed)
     found = check(split, workers=0)
     assert found_in(found) == [("group", "test/disc/6.png", "train/disc/0.png")]
-    assert found.findings[0].detail == "group clip 1"
+    assert found.findings[0].group == "clip 1"
     assert found.findings[0].match_label == "a | b"
     assert found.remarks == (
         "1 image(s) are in no split and left out.",
@@ -268,8 +268,8 @@ def across(rows: str, *pairs: Pair) -> list[tuple[str, str, str, float | None, s
         (SplitImage(name, side), i)
         for i, (name, side) in enumerate(row.split(":") for row in rows.split())
     ]
-    found = DuplicateIndex(images, pairs).across()
-    return [(f.kind, f.file, f.match, f.distance, f.detail) for f in found]
+    found = Leaks(images, pairs).across()
+    return [(f.kind, f.file, f.match, f.distance, f.transform) for f in found]
 
 
 def test_duplicates_of_duplicates_are_reported():
@@ -305,8 +305,8 @@ def test_rotations_are_reported_from_the_later_split():
 
 def test_the_same_file_in_two_splits():
     images = [(SplitImage("a", "train"), 0), (SplitImage("a", "test"), 0)]
-    (found,) = DuplicateIndex(images, []).across()
-    assert found == Finding("exact", "a", "test", "", "a", "train", "", 0)
+    (found,) = Leaks(images, []).across()
+    assert found == DuplicateRow("exact", "a", "test", "", "a", "train", "", 0)
 
 
 def test_real_photos_are_clean(shared_data):
@@ -330,7 +330,7 @@ def test_planted_leaks_in_real_photos(shared_data, tmp_path):
     with Image.open(train[2]) as image:
         image.transpose(Image.Transpose.ROTATE_90).save(val / "3 turned.jpg")
     found = check(tmp_path / "photos", rotated=True, workers=0)
-    assert [(f.kind, f.file.split("/")[-1], f.detail) for f in found.findings] == [
+    assert [(f.kind, f.file.split("/")[-1], f.transform) for f in found.findings] == [
         ("exact", "1 exact.jpg", ""),
         ("near", "2 small.jpg", ""),
         ("rotated", "3 turned.jpg", "rotated by 270"),

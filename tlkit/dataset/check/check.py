@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import operator
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,8 +11,7 @@ from pathlib import Path
 
 from tlkit.dataset.check.leaks import (
     DUPLICATES,
-    DuplicateIndex,
-    Finding,
+    Leaks,
     rank,
     straddling_groups,
 )
@@ -28,11 +27,15 @@ from tlkit.dataset.duplicates.find import find_duplicates
 from tlkit.dataset.example import SPLITS
 from tlkit.dataset.inspection.cache import open_image_cache
 from tlkit.dataset.inspection.run import inspect_images
-from tlkit.dataset.records import ImageInfo, Rejected, in_natural_order
+from tlkit.dataset.records import DuplicateRow, ImageInfo, Rejected, in_natural_order
 from tlkit.dataset.sources.open import ReaderOptions
 from tlkit.errors import DatasetError, UsageError
 from tlkit.progress import SILENT, Progress
 
+COLUMNS = (
+    *("kind", "file", "split", "label", "match", "match_split", "match_label"),
+    *("distance", "transform", "group", "detail"),
+)
 EDITED = "Its checksum is not the one in dataset.json."
 
 
@@ -47,7 +50,7 @@ class Checked:
     """
 
     compared: int
-    findings: tuple[Finding, ...]
+    findings: tuple[DuplicateRow, ...]
     remarks: tuple[str, ...]
 
     @property
@@ -71,7 +74,7 @@ class Checked:
             compared = f"{_images(self.compared)} compared"
             lines = [f"No duplicates across splits: {compared}."]
         number = Counter(f.kind for f in self.findings)
-        groups = len({f.detail for f in self.findings if f.kind == "group"})
+        groups = len({f.group for f in self.findings if f.kind == "group"})
         for count, words in (
             (groups, "group(s) in several splits."),
             (number["conflict"], "image(s) under two labels."),
@@ -92,17 +95,18 @@ class Checked:
         Raises:
             UsageError: The file cannot be written, or another file is there.
         """
-        columns = [column.name for column in dataclasses.fields(Finding)]
         try:
             if path.exists():
                 with path.open("rb") as file:
-                    ours = file.readline(200) == f"{','.join(columns)}\n".encode()
+                    ours = file.readline(200) == f"{','.join(COLUMNS)}\n".encode()
                 if not ours:
                     raise UsageError(
                         f"{path} is not from tlkit check. It is left alone.",
                         hint="Choose another --out.",
                     )
-            write_table(path, columns, map(dataclasses.astuple, self.findings))
+            write_table(
+                path, COLUMNS, map(operator.attrgetter(*COLUMNS), self.findings)
+            )
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
 
@@ -180,7 +184,7 @@ def check(
         progress.start("Looking for duplicates")
         pairs = find_duplicates(root, info, image_cache, rotated=rotated)
     number = {each.path: i for i, each in enumerate(info)}
-    index = DuplicateIndex(
+    leaks = Leaks(
         [(image, number[path]) for image, path in placed if path in number], pairs
     )
     results = {r.file: r for r in unread} | {each.path: each for each in info}
@@ -188,10 +192,10 @@ def check(
     return Checked(
         compared=len(info),
         findings=(
-            *index.across(),
+            *leaks.across(),
             *straddling_groups(own.images),
-            *index.conflicts(),
-            *(Finding("changed", file, detail=EDITED) for file in own.edited),
+            *leaks.conflicts(),
+            *(DuplicateRow("changed", file, detail=EDITED) for file in own.edited),
             *_changed(images),
         ),
         remarks=(
@@ -225,7 +229,7 @@ def _foreign(other: FinishedSplit, own: FinishedSplit) -> FinishedSplit:
 
 def _changed(
     images: Iterable[tuple[SplitImage, ImageInfo | Rejected]],
-) -> Iterator[Finding]:
+) -> Iterator[DuplicateRow]:
     for image, found in images:
         if not image.sha256 or found.sha256 == image.sha256:
             continue
@@ -233,7 +237,7 @@ def _changed(
         if isinstance(found, Rejected) and not found.sha256:
             kind = "missing" if found.reason == "missing" else "unreadable"
             detail = found.detail
-        yield Finding(kind, image.file, image.split, image.label, detail=detail)
+        yield DuplicateRow(kind, image.file, image.split, image.label, detail=detail)
 
 
 def _absent(part: FinishedSplit) -> Iterator[str]:

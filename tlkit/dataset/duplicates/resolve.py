@@ -254,7 +254,6 @@ class Resolver:
         numbers = self.number[one.path], self.number[match.path]
         distance, transform = self.index.relation(*numbers)
         row = DuplicateRow(
-            group=self.names[self._root(one)],
             kind=kind,
             file=one.path,
             split=one.split,
@@ -264,6 +263,7 @@ class Resolver:
             match_label=match.label,
             distance=distance,
             transform=transform,
+            group=self.names[self._root(one)],
             action=action,
         )
         self.result.rows.append(row)

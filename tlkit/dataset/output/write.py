@@ -113,11 +113,11 @@ class Prepared:
             for file, match in zip(files, [*files[1:], files[0]], strict=True):
                 if file != match:
                     row = DuplicateRow(
-                        sha256[:GROUP_DIGITS],
                         Kind.EXACT,
                         file,
                         match=match,
                         distance=0,
+                        group=sha256[:GROUP_DIGITS],
                         action=Action.UNREADABLE,
                     )
                     rows.append(row)

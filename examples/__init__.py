@@ -1,1 +1,1 @@
-"""What can be done with tlkit from Python."""
+"""Scripts that use tlkit from Python."""

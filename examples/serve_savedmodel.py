@@ -13,8 +13,8 @@ import tensorflow as tf
 
 def main(arguments: list[str] | None = None) -> None:
     """Classify encoded images."""
-    artefact, *photos = sys.argv[1:] if arguments is None else arguments
-    classify = tf.saved_model.load(artefact).signatures["serving_default"]
+    exported, *photos = sys.argv[1:] if arguments is None else arguments
+    classify = tf.saved_model.load(exported).signatures["serving_default"]
     encoded = tf.constant([Path(photo).read_bytes() for photo in photos])
     answer = classify(image_bytes=encoded)
     for photo, label, shares in zip(

@@ -50,11 +50,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="of the scenes in pixels, in turn",
     )  # fmt: skip
     # Color is easily learned and easily forgotten, and with few images it is what
-    # tells most classes apart.
+    # separates most classes.
     parser.add_argument(
         "--counts", type=_share, nargs=len(TASKS), default=(1.0, 1.0, 3.0),
         metavar=tuple(task.upper() for task in TASKS),
-        help="what a mistake about each counts in the loss, 0 for nothing",
+        help="weight of each error in the loss, 0 for nothing",
     )  # fmt: skip
     parser.add_argument(
         "--kinds", nargs="+", choices=OBJECTS, default=list(OBJECTS),
@@ -155,13 +155,13 @@ def main(arguments: list[str] | None = None) -> None:
     )
     log: list[dict[str, float]] = []
 
-    def tell(told: dict[str, float]) -> None:
-        if not math.isfinite(told["loss"]):
+    def record(means: dict[str, float]) -> None:
+        if not math.isfinite(means["loss"]):
             raise SystemExit("The loss is no number any more: choose a lower --rate.")
-        log.append({**told, "seconds": round(time.monotonic() - began)})
+        log.append({**means, "seconds": round(time.monotonic() - began)})
         print(json.dumps(log[-1]), flush=True)
 
-    write_half(pretrain(library, course, tell), chosen.out)
+    write_half(pretrain(library, course, record), chosen.out)
     checksum = hashlib.sha256(chosen.out.read_bytes()).hexdigest()
     options = {k: v for k, v in vars(chosen).items() if k not in ("out", "workers")}
     text = json.dumps({"options": options, "sha256": checksum, "log": log}, indent=1)

@@ -67,7 +67,7 @@ class Body:
         return cls(parts, limbs, int(rng.integers(1, 4)))
 
     def image(self, rng: np.random.Generator) -> np.ndarray:
-        """Returns uint8 [SIDE, SIDE, 2], its parts moved and turned a little."""
+        """Returns uint8 [SIDE, SIDE, 2], its parts moved and rotated a little."""
         cover, gray = empty(), empty()
         for limb in self.limbs:
             points = _pixels(limb + rng.normal(0, 0.02, limb.shape)) * 2**SUBPIXELS

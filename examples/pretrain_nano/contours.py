@@ -87,8 +87,8 @@ class Contour:
         # What is as high as wide has no upright position.
         turn = rng.uniform(0, 2 * np.pi) if self.aspect > 0.75 else rng.normal(0, 0.4)
         c, s = np.cos(turn), np.sin(turn)
-        turned: np.ndarray = points @ np.array([[c, s], [-s, c]])
-        return turned
+        rotated: np.ndarray = points @ np.array([[c, s], [-s, c]])
+        return rotated
 
 
 def _fine(outline: np.ndarray) -> np.ndarray:

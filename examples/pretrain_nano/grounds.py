@@ -118,7 +118,7 @@ def _scaled(field: np.ndarray) -> np.ndarray:
 
 
 def _cells(points: np.ndarray) -> np.ndarray:
-    """How much farther the second nearest point is than the nearest."""
+    """Return how much farther the second nearest point is than the nearest."""
     y, x = points.T
     far = np.hypot(HIGH[..., None] - y, WIDE[..., None] - x)
     far.partition(1, axis=-1)

@@ -1,4 +1,4 @@
-"""What all objects are drawn on: a gray layer and how much of it covers the ground."""
+"""The canvas of all objects: a gray layer and how much of it covers the ground."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def _patch(ground: np.ndarray, rng: np.random.Generator, side: int) -> np.ndarra
 def _placed(
     obj: np.ndarray, rng: np.random.Generator, side: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gray and cover, float32 [side, side, 1] each, 0..1, turned, scaled and moved."""
+    """Gray and cover, float32 [side, side, 1] each, 0..1, rotated, scaled and moved."""
     share = rng.uniform(0.55, 1.15)
     middle = objects.SIDE / 2
     turn = cv2.getRotationMatrix2D(

@@ -46,7 +46,7 @@ class FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Course:
-    """How long, and how fast.
+    """Length and speed of the pretraining.
 
     Args:
         steps: Number of batches.
@@ -54,7 +54,7 @@ class Course:
         rate: The highest learning rate of AdamW; it rises over WARMUP of the steps and
             falls by a cosine.
         sides: Of the scenes, in pixels, taken in turn, batch by batch.
-        counts: What a mistake counts, in the order of TASKS.
+        counts: Weight of an error in the loss, in the order of TASKS.
         seed: Of the initial weights and of the scenes.
         precision: Name of a keras.DTypePolicy.
         workers: Processes that draw; 0 for none beside this one.
@@ -109,10 +109,10 @@ def pretrain(
     )
     sides = [course.side(step) for step in range(course.steps)]
     drawn = stream(library, course.seed, course.batch, sides, workers=course.workers)
-    told: list[dict[str, float]] = []
+    recent: list[dict[str, float]] = []
     for step, scenes in enumerate(drawn):
         model.reset_metrics()
-        told.append(
+        recent.append(
             model.train_on_batch(
                 scenes.pixels.astype("float32"),
                 {
@@ -124,9 +124,9 @@ def pretrain(
             )
         )
         if (step + 1) % REPORT == 0 or step + 1 == course.steps:
-            means = {k: float(np.mean([one[k] for one in told])) for k in told[0]}
+            means = {k: float(np.mean([one[k] for one in recent])) for k in recent[0]}
             tell({"step": step + 1, **means})
-            told.clear()
+            recent.clear()
     pixels = keras.Input((None, None, 3))
     trained = keras.Model(pixels, nano(pixels))
     trained.set_weights(body.get_weights())

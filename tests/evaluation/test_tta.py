@@ -44,7 +44,7 @@ def test_what_cannot_be_had_is_an_error(finished):
     told = {**never.info, "hflip": {"reason": "51 lost."}}
     with pytest.raises(UsageError, match=r"another class here\. 51 lost"):
         choose_views(dataclasses.replace(never, info=told), 2)
-    with pytest.raises(UsageError, match="has not found out"):
+    with pytest.raises(UsageError, match="has not checked flips"):
         choose_views(with_hflip(finished, hflip=None), 2)
     with pytest.raises(UsageError, match="horizontal flip"):
         tlkit.predict(never, [finished.directory / "curves.png"], tta=2, workers=0)

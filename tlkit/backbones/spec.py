@@ -97,7 +97,7 @@ class Backbone:
 
     @property
     def custom(self) -> bool:
-        """Whether it is the user's own: a .keras file or a KerasHub preset."""
+        """True for the user's own: a .keras file or a KerasHub preset."""
         return self.source == "custom"
 
     @property

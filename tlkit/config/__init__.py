@@ -1,6 +1,6 @@
 """Settings of a training run, made of defaults, recipes and options.
 
-The sections mirror the stages. YAML is only their saved form. An unknown key or an
+The sections are the stages. YAML is only their saved form. An unknown key or an
 invalid value is a fault, and all faults are shown at once.
 """
 

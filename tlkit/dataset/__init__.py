@@ -1,1 +1,1 @@
-"""STAGE 1: files in, a Manifest out. No TensorFlow in here, ever."""
+"""From files to a manifest. TensorFlow is never imported here."""

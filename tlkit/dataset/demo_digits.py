@@ -17,7 +17,7 @@ EACH = 120
 
 @dataclass(frozen=True)
 class Planted:
-    """What was written; every fault is one that `prepare` should find."""
+    """The images and faults written; `prepare` should find every fault."""
 
     images: int
     copies: int

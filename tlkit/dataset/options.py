@@ -19,7 +19,7 @@ TEST = 0.15
 
 @dataclass(frozen=True)
 class Options:
-    """What `prepare` was asked for, as dataset.json records it."""
+    """The options of `prepare`, as dataset.json records them."""
 
     format: str = "auto"
     labeling: Labeling = field(default_factory=Labeling)

@@ -57,7 +57,7 @@ class Annotation:
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """What a source has about one image; paths are POSIX, relative to its root."""
+    """The annotations of one image; paths are POSIX, relative to its root."""
 
     path: str  # of a JSON where the image is inside it
     file: str = ""  # the annotation file; "" where the folder is the label
@@ -90,7 +90,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class ParsedSource:
-    """What a reader found in a source."""
+    """The content of a source, as its reader found it."""
 
     files: tuple[str, ...]  # every file, junk aside
     records: tuple[ImageRecord, ...]  # one or several for each image
@@ -106,7 +106,7 @@ class ParsedSource:
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What is known of an image once it was decoded and oriented."""
+    """Properties of a decoded and oriented image."""
 
     path: str  # POSIX, relative to the source root
     sha256: str  # of the encoded image
@@ -142,7 +142,7 @@ class Kind(Text):
 
 
 class Action(Text):
-    """What prepare does about a duplicate."""
+    """The action of prepare on a duplicate."""
 
     KEPT = "kept"
     DROPPED = "dropped"  # one of several exact duplicates stays

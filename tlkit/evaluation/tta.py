@@ -37,7 +37,7 @@ def choose_views(run: Run, tta: int | None) -> tuple[int, ...]:
         why = (
             "a flipped image would have another class here"
             if hflip is False
-            else ("this run has not found out whether flips are right")
+            else ("this run has not checked flips")
         )
         raise UsageError(
             f"tta: 2 views are the image and its horizontal flip, and {why}. {found}",

@@ -60,7 +60,7 @@ class Entry:
 
     @property
     def within_noise(self) -> bool:
-        """Whether the interval of the difference to the best row contains 0."""
+        """True if the interval of the difference to the best row contains 0."""
         return self.difference.high >= 0
 
     def account(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Sizes and errors in, the law they follow out: err(n) = a + b n^-c.
+"""The power law of learning curves: err(n) = a + b n^-c.
 
 How errors fall with the number of examples (Hestness et al. 2017, arXiv 1712.00409); it
 fits most learning curves, and none must (Viering and Loog 2023, arXiv 2103.10948).

@@ -1,4 +1,4 @@
-"""Tables and pixels in, PNG images out; without a screen and without global state."""
+"""Plots as PNG files, drawn without a screen and without global state."""
 
 from __future__ import annotations
 
@@ -81,15 +81,15 @@ def draw_rates(
 
 def draw_search(
     values: Sequence[float],
-    judged: str,
+    measure: str,
     importances: Mapping[str, float],
     path: Path,
 ) -> None:
-    """How a search went, and which setting made a difference.
+    """Draw the course of a search, and the effect of each setting.
 
     Args:
         values: One a trial in their order, NaN for those that have none.
-        judged: What they are, "scaled_loss" or "accuracy".
+        measure: "scaled_loss" or "accuracy".
         importances: Setting to share of the differences that it explains.
         path: The PNG file.
     """
@@ -98,11 +98,11 @@ def draw_search(
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     numbers = range(1, len(values) + 1)
-    better = np.fmax if judged == "accuracy" else np.fmin
+    better = np.fmax if measure == "accuracy" else np.fmin
     so_far = better.accumulate(np.asarray(values, float))
     left.plot(numbers, values, "o", markersize=4, label="trial")
     left.step(numbers, so_far, where="post", label="best so far")
-    left.set(xlabel="trial", title=f"{judged.replace('_', ' ')} on inner folds")
+    left.set(xlabel="trial", title=f"{measure.replace('_', ' ')} on inner folds")
     left.xaxis.get_major_locator().set_params(integer=True)
     left.grid(alpha=0.3)
     left.legend()
@@ -273,7 +273,7 @@ def draw_comparison(
 
 
 def draw_gallery(images: np.ndarray, captions: Sequence[str], path: Path) -> None:
-    """Images with captions, side by side; an empty one says so.
+    """Draw images with captions; without images, a line of text.
 
     Args:
         images: uint8 [N, S, S, 3].
@@ -296,7 +296,7 @@ def draw_gallery(images: np.ndarray, captions: Sequence[str], path: Path) -> Non
         image = Image.fromarray(pixels).resize((TILE, TILE))
         sheet.paste(image, (left, top + height - TILE - gap))
     if not len(images):
-        pen.text((gap, gap), "No mistakes", "black", font)
+        pen.text((gap, gap), "No errors", "black", font)
     _write(sheet, path)
 
 

@@ -23,12 +23,12 @@ from tlkit.training.train import train
 
 
 class FoldResult(NamedTuple):
-    """What training on a fold came to.
+    """The result of training on a fold.
 
     `probabilities` are those of the images that the fold holds out: float32 [N, n],
     in the order of the manifest. `selected` is the candidate that was kept, with its
     loss and accuracy on the validation split of the fold. `best_epoch` counts from 1
-    over all phases, 0 for the probe. `weights` says in words which weights these are.
+    over all phases, 0 for the probe. `weights` names these weights in words.
     """
 
     probabilities: np.ndarray

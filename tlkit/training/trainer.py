@@ -189,7 +189,7 @@ class Trainer:
 
     @property
     def selects(self) -> bool:
-        """Whether candidates are selected on the validation split."""
+        """True if candidates are selected on the validation split."""
         return self.config.train.monitor != LAST
 
     def best(self) -> Candidate:

@@ -136,12 +136,12 @@ class Origin:
 
     @property
     def here(self) -> bool:
-        """Whether they are on this machine, and not cut short."""
+        """True if they are on this machine, and not cut short."""
         return self._exists and not self.damaged
 
     @property
     def damaged(self) -> bool:
-        """Whether their place holds a folder, or a file that is no HDF5 or cut short.
+        """True if their place holds a folder, or a file that is no HDF5 or cut short.
 
         Other damage is found when they are used or downloaded.
         """

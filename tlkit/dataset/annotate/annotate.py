@@ -113,8 +113,8 @@ def _labels(manifest: Manifest) -> dict[str, dict[str, None]]:
     of_objects: dict[str, dict[str, None]] = defaultdict(dict)
     for record in read_annotations(manifest.directory):
         labels[record.path] |= dict.fromkeys(record.labels)
-        told = (t.label for t in record.objects if t.label and not t.ignored)
-        of_objects[record.path] |= dict.fromkeys(told)
+        names = (t.label for t in record.objects if t.label and not t.ignored)
+        of_objects[record.path] |= dict.fromkeys(names)
     if not any(labels.values()):
         labels |= of_objects
     for example in manifest.examples:

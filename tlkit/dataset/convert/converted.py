@@ -18,7 +18,7 @@ from tlkit.imaging.safe_read import Unusable, read_json
 
 @dataclass(frozen=True)
 class Converted:
-    """What convert wrote.
+    """The result of a conversion.
 
     Attributes:
         directory: The folder.

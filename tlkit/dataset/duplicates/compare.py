@@ -10,7 +10,7 @@ MAX_SPOT = 32.0
 # Below this a near duplicate counts as the same image, re-encoded or resized at most.
 # Images of one scene with and without a defect, labeled so, stay above it.
 MAX_SPOT_SAME = 20.0
-# The like for means of 16 x 16 fields of the image, as a quick way to say no.
+# The same for means of 16 x 16 fields of the image, as a quick first test.
 MAX_COARSE = 48.0
 MIN_CORRELATION = 0.9
 MAX_GAIN = 1.5
@@ -62,7 +62,7 @@ def _blurred(values: np.ndarray) -> np.ndarray:
 def _hue_difference(one: np.ndarray, other: np.ndarray) -> float:
     a, b = _chroma(one), _chroma(other)
     if min(float(np.abs(a).mean()), float(np.abs(b).mean())) < MIN_COLOR:
-        return 0.0  # a gray copy says nothing of colors
+        return 0.0  # a gray copy has no colors to compare
     return float(np.abs(_blurred(a - b)).max())
 
 

@@ -59,7 +59,7 @@ class Components:
 
 
 class DuplicateIndex:
-    """Who is a duplicate of whom, as the search has found it.
+    """The index of duplicates: which images are duplicates of which.
 
     Args:
         pairs: Of numbered images.

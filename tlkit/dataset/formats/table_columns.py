@@ -54,7 +54,7 @@ class Columns:
 
     @functools.cached_property
     def boxed(self) -> bool:
-        """Whether its rows are boxes."""
+        """True if its rows are boxes."""
         return all(role in self.places for role in CORNERS)
 
     @functools.cached_property

@@ -59,7 +59,7 @@ class Table:
 
     @functools.cached_property
     def relative(self) -> bool:
-        """Whether most of its boxes can only be shares of width and height."""
+        """True if most of its boxes can only be shares of width and height."""
         boxes = [row.bbox for row in self.rows if row.bbox]
         small = sum(all(abs(v) <= LARGEST_SHARE for v in box) for box in boxes)
         return 2 * small > len(boxes)

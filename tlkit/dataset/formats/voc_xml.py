@@ -47,7 +47,7 @@ NEAR = 1e-3
 
 @dataclass(frozen=True)
 class VocImage:
-    """What was read about one image; no record where nothing of it can be used.
+    """The annotation of one image; without a record if nothing of it can be used.
 
     The record has no path yet; `named` is the image as the XML names it, `masks` are
     the mask files that were used.

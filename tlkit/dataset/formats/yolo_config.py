@@ -56,7 +56,7 @@ class Config:
 
     @property
     def trains(self) -> bool:
-        """Whether programs that train read it, rather than those that annotate."""
+        """True if training programs read it, rather than annotation programs."""
         return self.rank[0] < CONFIG_SUFFIXES.index(".names")
 
     @property

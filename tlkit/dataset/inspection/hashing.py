@@ -50,5 +50,5 @@ def _imagededup() -> Iterator[None]:
     except (ImportError, OSError) as error:
         raise TlkitError(
             f"imagededup, which finds near duplicates, cannot be loaded: {error}.",
-            hint="Install it again, as the README says.",
+            hint="Install it again, as in the README.",
         ) from error

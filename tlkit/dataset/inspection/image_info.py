@@ -43,7 +43,7 @@ class Thumbnails:
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What is known of an image, and what near duplicates are found by."""
+    """An image's info with what near-duplicates are found by."""
 
     info: ImageInfo
     thumbnails: Thumbnails

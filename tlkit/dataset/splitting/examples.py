@@ -40,7 +40,7 @@ ID_DIGITS = 16
 
 @dataclass(frozen=True)
 class Labeling:
-    """What of an image record becomes an example."""
+    """The rule by which image records become examples."""
 
     label_by: str | None = None  # one of LABEL_BY; None for images that have labels
     multi_label: bool = False  # keep several labels of an image

@@ -21,7 +21,7 @@ from tlkit.errors import UsageError
 from tlkit.progress import Progress
 
 # Seconds between two images of one burst, at most: enough to take the next image
-# of the same shelf, too little to walk on to another scene and set it up.
+# of the same scene, too little to walk on to another scene and set it up.
 BURST_GAP = 10.0
 TAKEN = "%Y:%m:%d %H:%M:%S"
 

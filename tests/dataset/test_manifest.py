@@ -2,19 +2,15 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import hashlib
 import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from tlkit.dataset.dataset_files import checksum_of, write_contents, write_table
-from tlkit.dataset.example import Example, read_example
+from tlkit.dataset.example import Example
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import DatasetError
-from tlkit.imaging.resize import fit
-from tlkit.imaging.safe_read import Unusable
 
 ODD = 'a, "b"\nc\r d é 写真.jpg'
 
@@ -221,26 +217,6 @@ def test_photos_that_are_gone(written, tmp_path):
     assert "not in" in fault_of(written)
 
 
-def test_read_example(tmp_path, draw):
-    pixels = draw(0, 0)
-    Image.fromarray(pixels).save(tmp_path / "a b.png")
-    checksum = hashlib.sha256((tmp_path / "a b.png").read_bytes()).hexdigest()
-    whole = example(path="a b.png", sha256=checksum)
-    np.testing.assert_array_equal(read_example(tmp_path, whole), pixels)
-    part = dataclasses.replace(whole, box=(5, 10, 30, 40))
-    np.testing.assert_array_equal(read_example(tmp_path, part), pixels[10:40, 5:30])
-    fitted = read_example(tmp_path, part, size=16, resize="pad")
-    expected = fit(pixels[10:40, 5:30], 16, "pad")
-    np.testing.assert_array_equal(fitted, expected)
-    changed = dataclasses.replace(whole, sha256="0" * 64)
-    with pytest.raises(Unusable, match="prepare again") as caught:
-        read_example(tmp_path, changed)
-    assert caught.value.reason == "changed"
-    with pytest.raises(Unusable, match="Put the image back") as caught:
-        read_example(tmp_path, dataclasses.replace(whole, path="gone.png"))
-    assert caught.value.reason == "missing"
-
-
 def test_multi_label(written):
     examples = (
         example(0, labels=("x", "y 2")),
@@ -260,14 +236,6 @@ def test_multi_label(written):
     }
     edit_info(written, multi_label=False)
     assert "label 'x|y 2' is not in labels.txt" in fault_of(written)
-
-
-def test_read_example_names_the_file(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"notes")
-    checksum = hashlib.sha256(b"notes").hexdigest()
-    with pytest.raises(Unusable, match=r"a\.png: .*no image") as caught:
-        read_example(tmp_path, example(path="a.png", sha256=checksum))
-    assert caught.value.reason == "not-an-image"
 
 
 def test_a_key_of_dataset_json_that_is_missing_is_named(written):

@@ -81,7 +81,7 @@ def prepare(
     """Check, deduplicate and split labeled photos; they stay as and where they are.
 
     Args:
-        source: A folder of photos, an annotation file beside them, a zip or tar of
+        source: A folder of photos, an annotation file next to them, a zip or tar of
             these, a file of drawings, or a DataFrame of paths and labels.
         out: The data set directory to make, outside of the folder of photos.
         root: For a DataFrame, the folder that its paths start from; the working
@@ -122,7 +122,7 @@ def prepare(
 
     Raises:
         DatasetError: The source cannot be used; nothing was written.
-        UsageError: A wrong option, or a place that must not be written to.
+        UsageError: An invalid option, or a place that must not be written to.
 
     Example:
         manifest = prepare("photos", "data", test=0)

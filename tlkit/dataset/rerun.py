@@ -73,5 +73,5 @@ def _place(manifest: Manifest, origin: Path) -> Path:
     if made or origin.is_file():
         return origin
     # Photos that were moved took the file of annotations along.
-    beside = root / origin.name
-    return beside if not origin.exists() and beside.is_file() else root
+    moved = root / origin.name
+    return moved if not origin.exists() and moved.is_file() else root

@@ -125,7 +125,7 @@ def test_what_only_looks_alike_is_no_conflict():
     assert result.rejected == []
 
 
-def test_leaks_are_removed_from_the_lower_side():
+def test_leaks_are_removed_from_the_lower_split():
     rows = [
         *(("a", "x", "train"), ("b", "x", "train"), ("c", "x", "val")),
         *(("d", "x", "val"), ("e", "x", "test"), ("f", "x", "train")),
@@ -150,12 +150,12 @@ def test_leaks_of_what_only_looks_alike():
         Pair(1, 2, "near", 4, same=False),
     ]
     result = run(rows, pairs)
-    # b went for c, so a has nothing on a higher side any more
+    # b went for c, so a has nothing on a higher split any more
     assert sorted(kept(result)) == ["a", "c"]
     assert list(gone(result)) == ["b"]
 
 
-def test_copies_on_one_side_of_a_given_split():
+def test_copies_on_one_split_of_a_given_split():
     rows = [("a", "x", "val"), ("b", "x", "val"), ("c", "x", "train")]
     result = run(rows, [Pair(0, 1, "exact")])
     assert sorted(kept(result)) == ["a", "c"]
@@ -256,7 +256,7 @@ def test_similar_images_share_a_group_and_never_go():
     assert distances == {"a": 0.02, "b": 4, "c": 4, "d": 0.04}
 
 
-def test_similar_images_on_two_sides_of_a_given_split_stay():
+def test_similar_images_on_two_splits_of_a_given_split_stay():
     rows = [("a", "x", "train"), ("b", "x", "test"), ("c", "x", "test")]
     pairs = [
         Pair(0, 1, "similar", 0.02, same=False),
@@ -273,11 +273,13 @@ def test_similar_images_on_two_sides_of_a_given_split_stay():
 
 
 def settled(rows, pairs) -> DedupResult:
-    """As run, the third of a row being the side in an earlier data set."""
+    """As run, the third of a row being the split in an earlier data set."""
     examples, info = world(*((path, label, None, None) for path, label, _ in rows))
-    sides = {path: side for path, _, side in rows}
+    splits = {path: split for path, _, split in rows}
     examples = [
-        replace(one, split=sides[one.path] or "", existing=sides[one.path] is not None)
+        replace(
+            one, split=splits[one.path] or "", existing=splits[one.path] is not None
+        )
         for one in examples
     ]
     return resolve(examples, info, pairs, keep_conflicts=False)

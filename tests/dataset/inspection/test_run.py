@@ -28,7 +28,7 @@ def read(root, told, paths=None, workers=0):
 
 def test_only_what_is_new_is_read(photos, told, draw):
     info, rejected = read(photos, told)
-    assert [fact.path for fact in info] == [f"{i}.png" for i in range(5)]
+    assert [image.path for image in info] == [f"{i}.png" for i in range(5)]
     assert [(r.file, r.reason) for r in rejected] == [("5.png", "not-an-image")]
     assert told.tasks == {"Reading images": 6}
     assert told.notes == []
@@ -40,7 +40,7 @@ def test_only_what_is_new_is_read(photos, told, draw):
     # What could not be read is tried again.
     assert told.tasks == {"Reading images": 4}
     assert told.notes == ["3 of 7 images are unchanged since they were last read."]
-    assert [fact.path for fact in again] == [*(f"{i}.png" for i in range(5)), "6.png"]
+    assert [image.path for image in again] == [*(f"{i}.png" for i in range(5)), "6.png"]
     assert len(rejected) == 1
     same = [one == other for one, other in zip(info, again, strict=False)]
     assert same == [True, False, True, True, True]

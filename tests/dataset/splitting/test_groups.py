@@ -7,7 +7,7 @@ from tlkit.dataset.splitting.groups import groups
 from tlkit.errors import UsageError
 
 
-def fact(path: str, taken: str = "", camera: str = "") -> ImageInfo:
+def one_info(path: str, taken: str = "", camera: str = "") -> ImageInfo:
     return ImageInfo(path, "s", "p", 8, 8, "PNG", taken=taken, camera=camera)
 
 
@@ -21,22 +21,22 @@ def by(kind, info, records=None):
 
 
 def test_folders():
-    info = [fact(path) for path in ("a/1/x", "a/1/y", "a/2/x", "b")]
+    info = [one_info(path) for path in ("a/1/x", "a/1/y", "a/2/x", "b")]
     assert by("folder", info) == ([["a/1/x", "a/1/y"], ["a/2/x"], ["b"]], [])
 
 
 def test_bursts():
     day = "2024:05:17 "
     info = [
-        fact("0", day + "11:00:00", "A"),
-        fact("1", day + "11:00:09.5", "A"),
-        fact("2", day + "11:00:19.5", "A"),  # 10 s after the one before
-        fact("3", day + "11:00:29.51", "A"),  # 10.01 s
-        fact("4", day + "11:00:05", "B"),  # another camera
-        fact("5", "2024:05:18 11:00:00", "A"),
-        fact("6"),
-        fact("7", "0000:00:00 00:00:00", "A"),
-        fact("8", "noon", "A"),
+        one_info("0", day + "11:00:00", "A"),
+        one_info("1", day + "11:00:09.5", "A"),
+        one_info("2", day + "11:00:19.5", "A"),  # 10 s after the one before
+        one_info("3", day + "11:00:29.51", "A"),  # 10.01 s
+        one_info("4", day + "11:00:05", "B"),  # another camera
+        one_info("5", "2024:05:18 11:00:00", "A"),
+        one_info("6"),
+        one_info("7", "0000:00:00 00:00:00", "A"),
+        one_info("8", "noon", "A"),
     ]
     together, alone = by("burst", info)
     assert together == [["0", "1", "2"], ["3"], ["4"], ["5"]]
@@ -44,7 +44,7 @@ def test_bursts():
 
 
 def test_a_column():
-    info = [fact(path) for path in "abcd"]
+    info = [one_info(path) for path in "abcd"]
     records = [
         ImageRecord("a", attributes={"patient": "x"}),
         ImageRecord("b", attributes={"patient": 7}),
@@ -63,8 +63,8 @@ def test_a_column():
 
 
 def test_a_pattern():
-    info = [fact(f"x/patient{n}_{i}.png") for n in (1, 12) for i in "ab"]
-    info.append(fact("x/other.png"))
+    info = [one_info(f"x/patient{n}_{i}.png") for n in (1, 12) for i in "ab"]
+    info.append(one_info("x/other.png"))
     one, twelve = [f.path for f in info[:2]], [f.path for f in info[2:4]]
     assert by(r"patient(\d+)", info) == ([twelve, one], ["x/other.png"])
     assert by(r"patient\d+", info) == ([twelve, one], ["x/other.png"])
@@ -74,4 +74,4 @@ def test_a_pattern():
 def test_what_is_neither_column_nor_pattern(wrong):
     records = [ImageRecord("a", attributes={"patient": "x"})]
     with pytest.raises(UsageError, match=r"not a column.*Columns.*patient"):
-        groups(wrong, records, [fact("a")])
+        groups(wrong, records, [one_info("a")])

@@ -9,7 +9,7 @@ from tlkit.dataset.prepare import prepare
 from tlkit.errors import DatasetError, UsageError
 
 
-def sides(manifest) -> dict[str, str]:
+def splits(manifest) -> dict[str, str]:
     return {example.path: example.split for example in manifest.examples}
 
 
@@ -26,10 +26,10 @@ def grown(photo_folder, tmp_path, draw):
     return root, first
 
 
-def test_a_grown_folder_keeps_every_side(grown, tmp_path, told):
+def test_a_grown_folder_keeps_every_split(grown, tmp_path, told):
     root, first = grown
     again = prepare(root, tmp_path / "data", near=False, progress=told)
-    before, after = sides(first), sides(again)
+    before, after = splits(first), splits(again)
     assert len(before) == 40
     assert len(after) == 70
     assert {path: after[path] for path in before} == before
@@ -49,24 +49,24 @@ def test_a_grown_folder_keeps_every_side(grown, tmp_path, told):
 def test_images_that_go_move_no_others(grown, tmp_path):
     root, first = grown
     shutil.rmtree(root / "c")
-    for path, side in sides(first).items():
-        if path.startswith("a/") and side != "train":
+    for path, split in splits(first).items():
+        if path.startswith("a/") and split != "train":
             (root / path).unlink()
     again = prepare(root, tmp_path / "data", near=False)
-    after = sides(again)
+    after = splits(again)
     assert all(
-        after[path] == side for path, side in sides(first).items() if path in after
+        after[path] == split for path, split in splits(first).items() if path in after
     )
     assert again.counts()["a"]["test"] > 0
 
 
 def test_images_are_known_by_content_and_by_path(grown, tmp_path, draw):
     root, first = grown
-    before = sides(first)
+    before = splits(first)
     held = [path for path in before if before[path] == "test"]
     (root / held[0]).rename(root / held[0].replace(".png", " renamed.png"))
     Image.fromarray(draw(2, 999)).save(root / held[1])
-    after = sides(prepare(root, tmp_path / "data", near=False))
+    after = splits(prepare(root, tmp_path / "data", near=False))
     assert after[held[0].replace(".png", " renamed.png")] == "test"
     assert after[held[1]] == "test"
 
@@ -80,8 +80,8 @@ def test_other_options_draw_again_only_if_asked(grown, tmp_path, options):
         prepare(root, tmp_path / "data", near=False, **options)
     assert "--overwrite" in caught.value.hint
     drawn = prepare(root, tmp_path / "data", near=False, overwrite=True, **options)
-    after = sides(drawn)
-    assert any(after[path] != side for path, side in sides(first).items())
+    after = splits(drawn)
+    assert any(after[path] != split for path, split in splits(first).items())
 
 
 def test_other_photos_are_another_data_set(grown, photo_folder, tmp_path):
@@ -92,22 +92,22 @@ def test_other_photos_are_another_data_set(grown, photo_folder, tmp_path):
 
 def test_a_new_copy_goes_where_its_like_is(grown, tmp_path):
     root, first = grown
-    before = sides(first)
-    for side in ("train", "val", "test"):
-        path = next(p for p in before if before[p] == side and p.startswith("a/"))
+    before = splits(first)
+    for split in ("train", "val", "test"):
+        path = next(p for p in before if before[p] == split and p.startswith("a/"))
         with Image.open(root / path) as image:
-            image.resize((60, 60)).save(root / "a" / f"A {side}.png")
-        shutil.copy(root / path, root / "a" / f"A {side} twice.png")
+            image.resize((60, 60)).save(root / "a" / f"A {split}.png")
+        shutil.copy(root / path, root / "a" / f"A {split} twice.png")
     again = prepare(root, tmp_path / "data")
-    after = sides(again)
-    for side in ("train", "val", "test"):
-        assert after[f"a/A {side}.png"] == side
+    after = splits(again)
+    for split in ("train", "val", "test"):
+        assert after[f"a/A {split}.png"] == split
         # Of two that are equal, the earlier one is kept.
-        assert f"a/A {side} twice.png" not in after
+        assert f"a/A {split} twice.png" not in after
     assert {path: after[path] for path in before} == before
 
 
-def test_a_new_image_like_two_on_different_sides_is_left_out(tmp_path, draw):
+def test_a_new_image_like_two_on_different_splits_is_left_out(tmp_path, draw):
     """A changes into C in small steps: A is near B, B is near C, A is not near C."""
     import numpy as np
 
@@ -119,25 +119,25 @@ def test_a_new_image_like_two_on_different_sides_is_left_out(tmp_path, draw):
         steps[name] = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     root = tmp_path / "photos"
     for kind, label in enumerate("xy"):
-        for side in ("train", "test"):
-            (root / side / label).mkdir(parents=True)
+        for split in ("train", "test"):
+            (root / split / label).mkdir(parents=True)
             for i in range(4):
-                image = Image.fromarray(draw(kind, 10 * i + len(side)))
-                image.save(root / side / label / f"{i}.png")
+                image = Image.fromarray(draw(kind, 10 * i + len(split)))
+                image.save(root / split / label / f"{i}.png")
     steps["A"].save(root / "train" / "x" / "A.png")
     steps["C"].save(root / "test" / "x" / "C.png")
     prepare(root, tmp_path / "data", val=0)
-    # As if it came without a side: beside, in a table that gives none for it.
+    # As if it came without a split: beside, in a table that gives none for it.
     lines = ["path,label,split"]
     for path in sorted(root.rglob("*.png")):
-        side, label, name = path.relative_to(root).parts
-        lines.append(f"{side}/{label}/{name},{label},{side}")
+        split, label, name = path.relative_to(root).parts
+        lines.append(f"{split}/{label}/{name},{label},{split}")
     steps["B"].save(root / "B.png")
     lines.append("B.png,x,")
     (root / "labels.csv").write_text("\n".join(lines))
     pytest.importorskip("tlkit.dataset.formats.table")
     manifest = prepare(root, tmp_path / "table", format="csv", val=0)
-    after = sides(manifest)
+    after = splits(manifest)
     assert after["train/x/A.png"] == "train"
     assert after["test/x/C.png"] == "test"
     assert "B.png" not in after
@@ -159,7 +159,7 @@ def test_photos_that_were_moved_are_known_again(grown, tmp_path):
     root, first = grown
     place = root.rename(tmp_path / "renamed")
     again = prepare(place, tmp_path / "data", near=False)
-    before, after = sides(first), sides(again)
+    before, after = splits(first), splits(again)
     assert {path: after[path] for path in before} == before
     assert again.source == place
 

@@ -59,26 +59,19 @@ class Components:
 
 
 class DuplicateIndex:
-    """The index of duplicates: which images are duplicates of which.
-
-    Args:
-        pairs: Of numbered images.
-
-    Attributes:
-        exact: Sets of images with the same bytes or pixels.
-        same: Sets of images that are one image, re-encoded or resized at most.
-        related: The same, rotated or flipped ones included.
-        matches: The pairs of each first of an exact set, the closest first.
-    """
+    """The index of duplicates: which images are duplicates of which."""
 
     def __init__(self, pairs: Iterable[Pair]) -> None:
         pairs = sorted(pairs, key=closeness)
+        # Sets of the same pixels; of one image, re-encoded or resized at most; and
+        # of one image, rotated or flipped as well.
         self.exact = Components(pair for pair in pairs if pair.kind == Kind.EXACT)
         self.same = Components(pair for pair in pairs if pair.same)
         self.related = Components(
             pair for pair in pairs if pair.same or pair.kind == Kind.ROTATED
         )
         self.found = [pair for pair in pairs if pair.kind != Kind.EXACT]
+        # The pairs of the first image of an exact set, the closest first.
         self.matches: dict[int, list[Pair]] = defaultdict(list)
         for pair in self.found:
             self.matches[pair.first].append(pair)

@@ -82,11 +82,7 @@ def image_caches(root: Path) -> list[CacheFile]:
 
 
 class ImageCache:
-    """Rows about the images of one source.
-
-    Args:
-        path: Of the SQLite file; its folder exists.
-    """
+    """Rows about the images of one source, in a SQLite file."""
 
     def __init__(self, path: Path) -> None:
         self._data = sqlite3.connect(path, timeout=WAIT, isolation_level=None)

@@ -143,7 +143,7 @@ def check_place(src: Path, out: Path) -> tuple[Path, Path]:
             hint="Save it as CSV (UTF-8).",
         )
     root, place = src.resolve(), out.resolve()
-    # Beside an annotation file it is no class, and is passed over.
+    # Next to an annotation file it is not taken for a class.
     if is_folder and (place == root or root in place.parents):
         raise UsageError(
             f"{out} is inside {src}, where it would be taken for a class next time.",

@@ -16,7 +16,7 @@ from tlkit.training.augmentation_check import verdict_by_names, verdict_by_probe
 from tlkit.training.finetune import resume
 
 
-class Told(Silent):
+class Listener(Silent):
     def __init__(self):
         self.notes = []
 
@@ -56,7 +56,7 @@ def test_names_that_forbid_flipping(labels, word):
         ("left_left", "Left Left"),
     ],
 )
-def test_names_that_say_nothing(labels):
+def test_names_that_allow_flips(labels):
     assert verdict_by_names(labels) is None
 
 
@@ -75,7 +75,7 @@ def rows(n, *, swapped, seed=0):
     return plain, flipped, targets
 
 
-def test_a_side_that_turns_is_harm_and_one_that_stays_is_none():
+def test_a_sign_that_changes_is_harm_and_one_that_stays_is_not():
     for swapped in (True, False):
         plain, flipped, targets = rows(60, swapped=swapped)
         verdict = verdict_by_probe(plain, flipped, targets, np.arange(60), LABELS)
@@ -107,7 +107,7 @@ def test_a_class_that_is_recognized_both_ways_is_reported():
 
 
 def test_groups_are_not_parted():
-    """Where each answer is only known from its own group, nothing can be told."""
+    """Where only an image's own group shows its class, nothing can be learned."""
     rng = np.random.default_rng(0)
     base = rng.normal(size=(20, 40)).astype(np.float32)
     plain = np.repeat(base, 4, axis=0)
@@ -118,7 +118,7 @@ def test_groups_are_not_parted():
     assert together.numbers["accuracy"] < 0.8
 
 
-def test_too_few_images_tell_nothing():
+def test_too_few_images_are_harmless():
     plain, flipped, targets = rows(3, swapped=True)
     verdict = verdict_by_probe(plain, flipped, targets, np.arange(3), LABELS)
     assert verdict.harmless
@@ -139,13 +139,13 @@ def test_the_sample_has_as_many_of_each_class(prepared, monkeypatch):
 def arrows(tmp_path_factory):
     """Arrows that point east or west, large and always in the same place."""
     root = tmp_path_factory.mktemp("arrows")
-    for side, name in ((1, "east"), (-1, "west")):
+    for direction, name in ((1, "east"), (-1, "west")):
         (root / "photos" / name).mkdir(parents=True)
         for i in range(20):
-            rng = np.random.default_rng([side + 1, i])
+            rng = np.random.default_rng([direction + 1, i])
             ground = rng.integers(0, 60, (32, 32, 3)).astype(np.uint8)
             image = Image.fromarray(ground)
-            tip, tail = 16 + 10 * side, 16 - 10 * side
+            tip, tail = 16 + 10 * direction, 16 - 10 * direction
             pen = ImageDraw.Draw(image)
             pen.polygon([(tip, 16), (tail, 6), (tail, 26)], fill=(230, 230, 230))
             image.save(root / "photos" / name / f"{i}.png")
@@ -156,7 +156,7 @@ OPEN = {**SMALL, "hflip": None, "epochs": 1}
 
 
 @pytest.mark.parametrize("weights", ["none", "file"])
-def test_arrows_are_not_mirrored_and_the_run_says_why(
+def test_arrows_are_not_flipped_and_the_run_notes_why(
     arrows, finished, tmp_path, own_cache, weights
 ):
     settings = dict(OPEN)
@@ -164,9 +164,9 @@ def test_arrows_are_not_mirrored_and_the_run_says_why(
         model = finished.model()
         model.save_weights(tmp_path / "net.weights.h5")
         settings |= {"weights": str(tmp_path / "net.weights.h5"), "freeze_to": "block2"}
-    told = Told()
-    run = tlkit.finetune(arrows.directory, tmp_path / "run", progress=told, **settings)
-    (line,) = [note for note in told.notes if note.startswith("Horizontal flips: no.")]
+    heard = Listener()
+    run = tlkit.finetune(arrows.directory, tmp_path / "run", progress=heard, **settings)
+    (line,) = [note for note in heard.notes if note.startswith("Horizontal flips: no.")]
     assert "lost" in line
     saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["inputs"]
     assert saved["hflip"] is False
@@ -188,7 +188,7 @@ def test_drawings_that_may_be_mirrored_are(prepared, tmp_path, own_cache):
     assert has_flips(load_policy(run.config.inputs.augment))
 
 
-def test_what_was_said_is_not_found_out(prepared, tmp_path, own_cache, monkeypatch):
+def test_a_configured_hflip_is_not_tested(prepared, tmp_path, own_cache, monkeypatch):
     monkeypatch.setattr("tlkit.training.augmentation_check.verdict_by_probe", None)
     run = tlkit.finetune(
         prepared.directory, tmp_path / "run", **{**OPEN, "hflip": False}

@@ -1,4 +1,4 @@
-"""The cut that is found out: by the training side, written down, and as ruled."""
+"""The automatic cut: by the training split, recorded, and by the rule."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OPTIONS: dict[str, Any] = {
 CUTS = ("stage1_block2", "stage2_block3", "stage3", "stage4")
 
 
-class Told(Silent):
+class Listener(Silent):
     def __init__(self):
         self.notes = []
 
@@ -32,7 +32,7 @@ class Told(Silent):
         self.notes.append(message)
 
 
-def test_the_cut_is_chosen_by_the_training_side_as_ruled(
+def test_the_cut_is_chosen_on_the_training_split_by_the_rule(
     prepared, own_cache, monkeypatch
 ):
     made = set()
@@ -45,8 +45,8 @@ def test_the_cut_is_chosen_by_the_training_side_as_ruled(
     monkeypatch.setattr(ViewMaker, "make", record)
     config = resolve(build_config(options=OPTIONS))
     assert config.model.freeze_to is None
-    told = Told()
-    cut, account = choose_cut(config, prepared, told)
+    heard = Listener()
+    cut, account = choose_cut(config, prepared, heard)
     assert made == {example.id for example in prepared.of("train")}
     names, shares = zip(*account["accuracy"].items(), strict=True)
     assert names == CUTS
@@ -57,7 +57,7 @@ def test_the_cut_is_chosen_by_the_training_side_as_ruled(
     wilson = np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2) / (1 + z**2 / n)
     assert account["standard_error"] == pytest.approx(wilson, rel=0.01)
     assert account["best"] == names[int(np.argmax(shares))]
-    assert f"Selected: {cut}" in told.notes[-1]
+    assert f"Selected: {cut}" in heard.notes[-1]
 
 
 def test_it_is_written_down_and_the_run_can_be_repeated(prepared, own_cache, tmp_path):

@@ -49,7 +49,7 @@ def network(activation: str = "relu", seed: int = 3) -> keras.Model:
 
 
 class Notes(Silent):
-    """Remembers what it was told."""
+    """Collects notes and warnings."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -60,7 +60,7 @@ class Notes(Silent):
 
 @pytest.fixture(scope="module")
 def trained(prepared, tmp_path_factory):
-    """A run on a network that is not there any more, the network, and what was said."""
+    """A run on a network that is not there any more, the network, and its notes."""
     folder = tmp_path_factory.mktemp("own")
     path = folder / "Mine.keras"
     network().save(path)
@@ -87,8 +87,8 @@ def test_the_record_names_file_weights_and_pixels(trained):
 def test_evaluate_predict_and_export_need_the_run_only(trained, prepared):
     run, _, _ = trained
     assert tlkit.evaluate(run.directory, workers=0)["n"] > 0
-    answers = tlkit.predict(run.directory, [prepared.source / "disc"], workers=0)
-    assert {answer.label for answer in answers} <= {"disc", "bar", "cross"}
+    predictions = tlkit.predict(run.directory, [prepared.source / "disc"], workers=0)
+    assert {one.label for one in predictions} <= {"disc", "bar", "cross"}
     assert tlkit.export(run.directory).pixel_difference < 1e-4
 
 
@@ -107,17 +107,17 @@ def test_what_was_stored_is_of_the_same_graph_only(prepared, tmp_path, own_cache
     path = tmp_path / "own.keras"
     settings = {**SETTINGS, "backbone": path, "epochs": 1, "probe": False}
     network().save(path)
-    stored, digests = [], set()
+    stored, checksums = [], set()
     for name, activation in (("a", "relu"), ("b", "relu"), ("c", "tanh")):
         if name == "c":
             network(activation).save(path)  # of the same weights
         run = finetune(prepared.directory, tmp_path / name, **settings)
         stored.append(sum(content.vectors for content in contents(own_cache)))
-        digests.add(run.info["weights"]["checksum"])
+        checksums.add(run.info["weights"]["checksum"])
     rows = stored[0]
     assert rows >= len(prepared.of("train"))
     assert stored == [rows, rows, 2 * rows]
-    assert len(digests) == 1
+    assert len(checksums) == 1
 
 
 def test_a_run_goes_on_with_the_same_network_only(prepared, tmp_path, monkeypatch):
@@ -144,7 +144,7 @@ def test_a_run_goes_on_with_the_same_network_only(prepared, tmp_path, monkeypatc
     assert resume(tmp_path / "run").state == "finished"
 
 
-def test_a_run_on_what_an_earlier_run_has_learnt(finished, prepared, tmp_path):
+def test_a_run_on_what_an_earlier_run_has_trained(finished, prepared, tmp_path):
     path = finished.directory / "model.keras"
     settings = {**SETTINGS, "backbone": path, "cut": "block3", "freeze_to": "block1"}
     settings["probe"] = False

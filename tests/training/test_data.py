@@ -59,10 +59,10 @@ def test_the_store_changes_nothing(prepared, tmp_path, own_cache, monkeypatch, c
     computed = [features_of(run)["train"]["views"] for run in runs[:2]]
     views = changes.get("views", 1)
     assert computed == [views * len(prepared.of("train")), 0]
-    answers = [probabilities_of(run, prepared) for run in runs]
-    for other in answers[1:]:
+    probabilities = [probabilities_of(run, prepared) for run in runs]
+    for other in probabilities[1:]:
         # Only the order of float32 sums may differ, in the passes over each batch.
-        np.testing.assert_allclose(other, answers[0], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(other, probabilities[0], rtol=0, atol=1e-5)
     # What is looked up is what was computed, to the bit.
     assert weights_of(runs[0]) == weights_of(runs[1]) == weights_of(runs[2])
 
@@ -98,7 +98,7 @@ def test_another_head_or_optimizer_never_runs_the_prefix(
     ids=str,
 )  # fmt: skip
 def test_what_changes_the_rows_is_computed_again(prepared, tmp_path, own_cache, change):
-    """The seed changes the random weights of this network, and so its digest."""
+    """The seed changes the random weights of this network, and so its checksum."""
     finetune(prepared, tmp_path / "first", augment="none")
     second = finetune(prepared, tmp_path / "second", augment="none", **change)
     assert features_of(second)["train"]["views"] == len(prepared.of("train"))
@@ -112,8 +112,8 @@ def test_the_engines_lead_to_the_same_answers(
         for name in ("keras", "openvino")
     ]
     assert [features_of(run)["engine"] for run in runs] == ["keras", "openvino"]
-    answers = [probabilities_of(run, prepared) for run in runs]
-    np.testing.assert_allclose(answers[0], answers[1], rtol=0, atol=2e-2)
+    probabilities = [probabilities_of(run, prepared) for run in runs]
+    np.testing.assert_allclose(probabilities[0], probabilities[1], rtol=0, atol=2e-2)
     assert features_of(runs[1])["worst_cosine"] > 0.999
     assert features_of(runs[0])["worst_cosine"] is None
 
@@ -128,10 +128,10 @@ def test_the_score_of_the_kept_epoch_is_that_of_the_saved_model(
     prepared, tmp_path, own_cache
 ):
     run = finetune(prepared, tmp_path / "run", freeze_to=None, head="gap,dropout:0.2")
-    told = run.metrics()
+    metrics = run.metrics()
     again = tlkit.evaluate(run, split="val", workers=0)
-    assert again["loss"] == pytest.approx(told["loss"], abs=1e-6)
-    assert again["confusion"] == told["confusion"]
+    assert again["loss"] == pytest.approx(metrics["loss"], abs=1e-6)
+    assert again["confusion"] == metrics["confusion"]
 
 
 def test_fresh_views_go_through_the_frozen_part(prepared, tmp_path, own_cache):
@@ -142,7 +142,7 @@ def test_fresh_views_go_through_the_frozen_part(prepared, tmp_path, own_cache):
     assert not features_of(runs[0])["train"]["kept"]
     assert features_of(runs[0])["val"]["kept"]
     assert weights_of(runs[0]) == weights_of(runs[1])
-    # Nothing of the training side was stored.
+    # Nothing of the training split was cached.
     held = len(prepared.of("val"))
     assert [content.vectors for content in contents(own_cache)] == [held]
 
@@ -189,8 +189,8 @@ def test_a_feed_has_every_example_once_an_epoch(prepared, tmp_path, own_cache):
     taken = list(itertools.islice(made.training(0), 2 * steps))
     for epoch in (taken[:steps], taken[steps:]):
         counts = np.concatenate([y for _, y in epoch]).sum(axis=0)
-        wanted = [prepared.counts()[label]["train"] for label in prepared.labels]
-        assert counts.tolist() == wanted
+        expected = [prepared.counts()[label]["train"] for label in prepared.labels]
+        assert counts.tolist() == expected
     assert not np.array_equal(taken[0][0], taken[steps][0])
 
 

@@ -135,7 +135,7 @@ def test_patience_goes_on_counting_after_a_resume(
     assert run.info["stopped_early"]
 
 
-def test_an_interrupt_leaves_a_run_that_says_so(prepared, tmp_path, small, monkeypatch):
+def test_an_interrupted_run_records_that(prepared, tmp_path, small, monkeypatch):
     def interrupt(self, epoch, logs=None):
         raise KeyboardInterrupt
 
@@ -180,7 +180,7 @@ def test_a_folder_that_is_no_run_is_never_replaced(prepared, tmp_path, small):
     assert (tmp_path / "mine" / "thesis.txt").exists()
 
 
-def test_a_diverging_run_says_so(prepared, tmp_path, small):
+def test_a_diverging_run_is_an_error(prepared, tmp_path, small):
     settings = {**small, "lr": 1e3, "optimizer": "sgd", "momentum": 0.99}
     with pytest.raises(RunError, match="--lr"):
         finetune(prepared.directory, tmp_path / "run", **settings)
@@ -204,8 +204,8 @@ def test_two_classes_end_in_a_sigmoid(photo_folder, tmp_path, small):
     data = tlkit.prepare(source, tmp_path / "data", workers=0, near=False)
     run = finetune(data.directory, tmp_path / "run", **{**small, "epochs": 1})
     assert run.model().output_shape == (None, 1)
-    answer = tlkit.predict(run, [source / "disc"], workers=0)[0]
-    assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-6)
+    prediction = tlkit.predict(run, [source / "disc"], workers=0)[0]
+    assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-6)
 
 
 def test_places_are_numbered(prepared, tmp_path, monkeypatch, small):
@@ -223,7 +223,7 @@ def test_no_data_set_is_a_clear_error(small):
         finetune(**small)
 
 
-def test_a_missing_side_is_a_clear_error(prepared):
+def test_a_missing_split_is_a_clear_error(prepared):
     train_only = tuple(e for e in prepared.examples if e.split == "train")
     with pytest.raises(RunError, match="val"):
         train.check_splits(dataclasses.replace(prepared, examples=train_only))
@@ -252,20 +252,20 @@ def test_two_classes_that_do_not_exclude_each_other(tmp_path, draw, small):
 
 
 def test_mixing_few_images_is_warned_of_and_done(prepared, tmp_path, small):
-    told: list[str] = []
+    heard: list[str] = []
 
-    class Told(Silent):
+    class Listener(Silent):
         def warn(self, message):
-            told.append(message)
+            heard.append(message)
 
     settings = {**small, "epochs": 1}
     for mix in ("mixup", "augmix"):
         place = tmp_path / mix
         run = finetune(
-            prepared.directory, place, progress=Told(), **{**settings, "mix": mix}
+            prepared.directory, place, progress=Listener(), **{**settings, "mix": mix}
         )
         assert run.config.inputs.views == "fresh"
-    (line,) = [line for line in told if "mix" in line]
+    (line,) = [line for line in heard if "mix" in line]
     fewest = min(counts["train"] for counts in prepared.counts().values())
     assert line.startswith("mixup")
     assert f"has {fewest} to train on" in line

@@ -34,8 +34,8 @@ PRETRAINED: dict[str, Any] = {
 
 
 @pytest.fixture
-def judged():
-    """As if the validation side were large enough to judge by."""
+def large_val():
+    """As if the validation split were large enough to select on."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(policy, "LEAST_IMAGES", 1)
         yield
@@ -50,7 +50,7 @@ def found(prepared, tmp_path_factory):
         return finetune(prepared.directory, place, epochs=4, **PRETRAINED)
 
 
-def test_what_was_found_out_is_told_and_can_be_repeated(found, tmp_path):
+def test_an_automatic_choice_is_recorded_and_can_be_repeated(found, tmp_path):
     names = [one["name"] for one in found.info["candidates"]]
     # 36 images: 60 steps of 8 are 12 passes
     assert names[:4] == ["probe", "head", "top", "top-averaged"]
@@ -103,13 +103,13 @@ def test_what_lies_below_a_phase_does_not_change(prepared, tmp_path):
         prepared.directory, tmp_path / "run", phases="top:2@1e-2", probe=False,
         **PRETRAINED, monitor="val_accuracy",
     )  # fmt: skip
-    body = build_backbone(registry.find("nano"), 32)
-    load_weights(registry.find("nano"), body, body, "own")
+    base_model = build_backbone(registry.find("nano"), 32)
+    load_weights(registry.find("nano"), base_model, base_model, "own")
     model = run.model()
     for place in ("stem", "stage1_block1", "stage2_block2", "stage2_block3"):
         name = f"{place}_{'conv' if place == 'stem' else 'pointwise'}"
         before, after = (
-            np.asarray(one.get_layer(name).kernel) for one in (body, model)
+            np.asarray(one.get_layer(name).kernel) for one in (base_model, model)
         )
         assert (before == after).all() == (place != "stage2_block3"), name
 
@@ -133,7 +133,7 @@ def test_a_head_that_is_not_linear_does_not_start_from_the_probe(prepared, tmp_p
     assert [one["name"] for one in run.info["candidates"]] == ["head"]
 
 
-def test_no_time_no_tuning(judged, prepared, tmp_path):
+def test_no_time_no_tuning(large_val, prepared, tmp_path):
     run = finetune(
         prepared.directory, tmp_path / "run", minutes=0.01, epochs=2,
         **PRETRAINED,
@@ -176,14 +176,16 @@ def test_phases_that_contradict_other_options(options, word):
 
 
 @pytest.fixture(scope="module")
-def judged_by_folds(prepared, tmp_path_factory):
-    """A run whose validation side is too small to judge by."""
+def selected_by_folds(prepared, tmp_path_factory):
+    """A run whose validation split is too small to select on."""
     place = tmp_path_factory.mktemp("folds") / "run"
     return finetune(prepared.directory, place, **PRETRAINED)
 
 
-def test_folds_of_the_training_side_judge_where_val_is_small(judged_by_folds, prepared):
-    run = judged_by_folds
+def test_folds_of_the_training_split_select_where_val_is_small(
+    selected_by_folds, prepared
+):
+    run = selected_by_folds
     assert len(prepared.of("val")) < policy.LEAST_IMAGES
     held = {one["name"]: one for one in run.info["held_out"]}
     assert list(held) == ["probe", "deep", "deep-averaged"]
@@ -192,9 +194,9 @@ def test_folds_of_the_training_side_judge_where_val_is_small(judged_by_folds, pr
     assert chosen_by.startswith(
         "folds" if run.info["selected"] == least else "the default"
     )
-    # Each image of the training side is held out once.
-    mistakes = (1 - held["probe"]["accuracy"]) * len(prepared.of("train"))
-    assert mistakes == pytest.approx(round(mistakes))
+    # Each training image is held out once.
+    errors = (1 - held["probe"]["accuracy"]) * len(prepared.of("train"))
+    assert errors == pytest.approx(round(errors))
     assert not (run.directory / "folds").exists()
 
 
@@ -221,7 +223,7 @@ def test_a_given_length_is_the_most_of_every_phase(
 
 
 @pytest.mark.parametrize("kept", [0, 1])
-def test_what_only_a_head_takes_is_told_of_where_folds_judge(
+def test_options_of_a_head_are_warned_of_where_folds_select(
     prepared, tmp_path, monkeypatch, kept
 ):
     monkeypatch.setattr(policy, "select_tuned", lambda candidates, *_: candidates[kept])
@@ -235,8 +237,8 @@ def test_what_only_a_head_takes_is_told_of_where_folds_judge(
         prepared.directory, tmp_path / "run", progress=Listener(),
         **PRETRAINED, lr=10.0, patience=3, steps=4,
     )  # fmt: skip
-    (said,) = [one for one in warnings if "of no effect" in one]
-    assert said.startswith("lr 10, patience 3: of no effect")
+    (line,) = [one for one in warnings if "of no effect" in one]
+    assert line.startswith("lr 10, patience 3: of no effect")
     assert (run.config.train.lr, run.config.train.patience) == (None, 8)
     again = finetune(
         prepared.directory, tmp_path / "again", recipe=run.directory / "config.yaml"
@@ -245,18 +247,18 @@ def test_what_only_a_head_takes_is_told_of_where_folds_judge(
         np.testing.assert_array_equal(a, b)
 
 
-def test_what_folds_have_chosen_is_repeated_to_the_byte(judged_by_folds, tmp_path):
+def test_what_folds_have_chosen_is_repeated_to_the_byte(selected_by_folds, tmp_path):
     again = finetune(
-        recipe=judged_by_folds.directory / "config.yaml", out=tmp_path / "again"
+        recipe=selected_by_folds.directory / "config.yaml", out=tmp_path / "again"
     )
-    assert again.info["selected"] == judged_by_folds.info["selected"]
+    assert again.info["selected"] == selected_by_folds.info["selected"]
     assert not again.info["held_out"]
-    for a, b in zip(weights_of(judged_by_folds), weights_of(again), strict=True):
+    for a, b in zip(weights_of(selected_by_folds), weights_of(again), strict=True):
         assert a.tobytes() == b.tobytes()
 
 
 def test_a_run_that_is_resumed_does_not_train_its_folds_again(
-    judged_by_folds, prepared, tmp_path, monkeypatch
+    selected_by_folds, prepared, tmp_path, monkeypatch
 ):
     class Stop(BaseException):
         pass
@@ -283,14 +285,14 @@ def test_a_run_that_is_resumed_does_not_train_its_folds_again(
     assert not any("folds" in place for place in trained)
     assert run.info["selected"] == "deep-averaged"
     ours, theirs = ({c["name"]: c["loss"] for c in one.info["held_out"]}
-                    for one in (run, judged_by_folds))  # fmt: skip
+                    for one in (run, selected_by_folds))  # fmt: skip
     assert ours == theirs
     assert not (run.directory / "folds").exists()
 
 
 @pytest.mark.parametrize("chosen", ["probe", "deep", "deep-averaged"])
 def test_what_folds_choose_is_what_comes_out(prepared, tmp_path, monkeypatch, chosen):
-    def told(trainer, tune):
+    def score(trainer, tune):
         fold = trainer.for_fold(trainer.manifest, tmp_path / "fold", 9.0, Silent())
         fold.probe()
         tune(fold)
@@ -304,7 +306,7 @@ def test_what_folds_choose_is_what_comes_out(prepared, tmp_path, monkeypatch, ch
             for one in fold.candidates
         ]
 
-    monkeypatch.setattr(policy, "score_on_folds", told)
+    monkeypatch.setattr(policy, "score_on_folds", score)
     run = finetune(prepared.directory, tmp_path / "run", **PRETRAINED)
     assert run.info["selected"] == chosen
     # 29 images in batches of 8: 32 times each is 116 steps, 12 times less than 60.
@@ -321,7 +323,7 @@ def test_what_folds_choose_is_what_comes_out(prepared, tmp_path, monkeypatch, ch
 
 
 def test_too_few_for_folds_keep_the_mean(prepared, tmp_path, monkeypatch):
-    """Half way between the probe's network and the tuned one, whatever val says."""
+    """Half way between the probe and the tuned network, whatever val shows."""
     monkeypatch.setattr(policy, "FOLDS", 1)
     run = finetune(prepared.directory, tmp_path / "run", **PRETRAINED)
     names = [one["name"] for one in run.info["candidates"]]
@@ -422,7 +424,7 @@ def test_two_phases_of_one_kind(prepared, tmp_path):
     assert history["phase"].tolist() == ["top"] * 2 + ["top-2"] * 3
 
 
-def test_what_cannot_be_tuned_is_not_tried(judged, prepared, tmp_path, monkeypatch):
+def test_what_cannot_be_tuned_is_not_tried(large_val, prepared, tmp_path, monkeypatch):
     """As of a cut so low that the backbone comes apart nowhere below it."""
 
     monkeypatch.setattr(policy, "tunable", lambda backbone, above: False)
@@ -450,10 +452,10 @@ def test_a_mean_needs_something_before_it(prepared, tmp_path):
 
 class Notes(Silent):
     def __init__(self) -> None:
-        self.said: list[str] = []
+        self.lines: list[str] = []
 
     def note(self, message: str) -> None:
-        self.said.append(message)
+        self.lines.append(message)
 
 
 def with_losses(name, *losses):
@@ -473,7 +475,7 @@ MEAN = with_losses("deep-averaged", 0.1, 0.1, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(
-    ("held_out", "kept", "said"),
+    ("held_out", "kept", "line"),
     [
         ([PROBE, WORSE], "probe", []),
         ([PROBE, HARDLY], "deep", ["probe is better", "0.0750 ± 0.1750"]),
@@ -483,21 +485,19 @@ MEAN = with_losses("deep-averaged", 0.1, 0.1, 0.0, 0.0)
         ([PROBE], "probe", []),
     ],
 )
-def test_what_has_changed_less_has_to_be_ahead_by_more_than_chance(
-    held_out, kept, said
-):
-    told = Notes()
-    assert select_tuned(held_out, "val_loss", told).name == kept
-    assert len(told.said) == bool(said)
-    for part in said:
-        assert part in told.said[0]
+def test_what_has_changed_less_has_to_be_significantly_better(held_out, kept, line):
+    notes = Notes()
+    assert select_tuned(held_out, "val_loss", notes).name == kept
+    assert len(notes.lines) == bool(line)
+    for part in line:
+        assert part in notes.lines[0]
 
 
 def test_a_probe_that_is_ahead_in_accuracy_only():
     """Right once more, but with more loss: that is no gain, and none is claimed."""
     held = [dataclasses.replace(PROBE, accuracy=1.0),
             dataclasses.replace(BETTER, accuracy=0.75)]  # fmt: skip
-    told = Notes()
-    assert select_tuned(held, "val_accuracy", told).name == "deep"
-    assert "gain in temperature-scaled log loss, -0.0250" in told.said[0]
-    assert "not significant" in told.said[0]
+    notes = Notes()
+    assert select_tuned(held, "val_accuracy", notes).name == "deep"
+    assert "gain in temperature-scaled log loss, -0.0250" in notes.lines[0]
+    assert "not significant" in notes.lines[0]

@@ -24,7 +24,7 @@ def blobs(classes, each, columns, seed=0, spread=1.0):
 
 @pytest.mark.parametrize("columns", [5, 60])
 def test_it_is_the_logistic_regression_of_scikit_learn(columns):
-    """Turned to the axes of the span or not: the same answers."""
+    """Rotated to the axes of the span or not: the same probabilities."""
     features, targets, groups = blobs(3, 10, columns)
     probe = fit_probe(features, targets, groups, classes=3, seed=0)
     scale = np.sqrt(np.mean((features - features.mean(0)) ** 2))
@@ -42,8 +42,8 @@ def test_two_classes_have_two_columns():
     assert (probe(features).argmax(axis=1) == targets).mean() > 0.9
 
 
-def test_held_out_answers_know_nothing_of_labels_that_mean_nothing():
-    """On noise, answers that had seen their own label would be right more often."""
+def test_held_out_predictions_are_guesses_on_labels_that_mean_nothing():
+    """On noise, a probe that had seen the label would be correct more often."""
     rng = np.random.default_rng(1)
     features = rng.normal(size=(80, 200)).astype(np.float32)
     targets = np.tile([0, 1], 40)
@@ -65,7 +65,7 @@ def test_copies_in_one_group_do_not_vouch_for_each_other():
     assert (apart.held_out.argmax(1) == targets).mean() > 0.8
 
 
-def test_a_class_with_one_image_is_learnt_without_folds():
+def test_a_class_with_one_image_is_fitted_without_folds():
     features, targets, groups = blobs(2, 5, 3)
     keep = np.r_[0:5, 5]
     probe = fit_probe(features[keep], targets[keep], groups[keep], classes=2, seed=0)

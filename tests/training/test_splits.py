@@ -1,4 +1,4 @@
-"""Folds as sides of a data set."""
+"""Folds as splits of a data set."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ def in_groups(manifest, size):
     return dataclasses.replace(manifest, examples=examples)
 
 
-def ids(manifest, side):
-    return {example.id for example in manifest.of(side)}
+def ids(manifest, split):
+    return {example.id for example in manifest.of(split)}
 
 
-def test_every_image_is_tested_once_a_repeat_and_the_test_side_never(prepared):
+def test_every_image_is_tested_once_a_repeat_and_the_test_split_never(prepared):
     manifest = in_groups(prepared, 2)
     pool = ids(manifest, "train") | ids(manifest, "val")
-    rounds = outer_folds(manifest, 3, 2, seed=5)
-    assert [(r.repeat, r.fold) for r in rounds] == [
+    folds = outer_folds(manifest, 3, 2, seed=5)
+    assert [(r.repeat, r.fold) for r in folds] == [
         (1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3),
     ]  # fmt: skip
     for repeat in (1, 2):
-        tested = [ids(r.manifest, "test") for r in rounds if r.repeat == repeat]
+        tested = [ids(r.manifest, "test") for r in folds if r.repeat == repeat]
         assert sum(map(len, tested)) == len(pool)
         assert set.union(*tested) == pool
-    assert ids(rounds[0].manifest, "test") != ids(rounds[3].manifest, "test")
-    for one in rounds:
+    assert ids(folds[0].manifest, "test") != ids(folds[3].manifest, "test")
+    for one in folds:
         assert {e.id for e in one.manifest.examples} == pool
         groups = [
-            {e.group for e in one.manifest.of(side)}
-            for side in ("train", "val", "test")
+            {e.group for e in one.manifest.of(split)}
+            for split in ("train", "val", "test")
         ]
         assert not groups[0] & groups[1]
         assert not groups[1] & groups[2]
         assert not groups[0] & groups[2]
-        for side in ("train", "val", "test"):
-            assert {e.label for e in one.manifest.of(side)} == set(manifest.labels)
+        for split in ("train", "val", "test"):
+            assert {e.label for e in one.manifest.of(split)} == set(manifest.labels)
 
 
 def test_as_large_a_share_chooses_the_epoch_as_in_the_data_set(prepared):
@@ -59,11 +59,11 @@ def test_as_large_a_share_chooses_the_epoch_as_in_the_data_set(prepared):
 
 def test_inner_folds_leave_validation_and_test_alone(prepared):
     train = ids(prepared, "train")
-    rounds = inner_folds(prepared, 5, seed=0)
-    held = [ids(one.manifest, "val") for one in rounds]
+    folds = inner_folds(prepared, 5, seed=0)
+    held = [ids(one.manifest, "val") for one in folds]
     assert sum(map(len, held)) == 30
     assert set.union(*held) == train
-    for one in rounds:
+    for one in folds:
         assert not one.manifest.of("test")
         assert {e.id for e in one.manifest.examples} == train
 

@@ -86,7 +86,7 @@ def test_what_cannot_be_drawn_is_an_error(prepared):
         dataclasses.replace(e, split="val" if i % 2 else "train")
         for i, e in enumerate(few)
     )
-    with pytest.raises(UsageError, match="too little to choose the epoch by"):
+    with pytest.raises(UsageError, match="too little to select the epoch on"):
         outer_folds(dataclasses.replace(prepared, examples=few), 2, 1, seed=0)
     several = dataclasses.replace(prepared, info={**prepared.info, "multi_label": True})
     with pytest.raises(RunError, match="several labels"):

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from tlkit import files
-from tlkit.backbones.spec import Backbone, short_name
+from tlkit.backbones.spec import short_name
 from tlkit.cache_root import cap_bytes
 from tlkit.config import (
     Config,
@@ -26,7 +26,6 @@ from tlkit.device import choose_device, choose_precision
 from tlkit.errors import RunError, UsageError
 from tlkit.evaluation.postprocessing import select_on_val
 from tlkit.evaluation.report import report, scored_split
-from tlkit.inputs.mixing import caution
 from tlkit.inputs.sampler import BALANCED
 from tlkit.model.classifier import Classifier
 from tlkit.model.phases import AUTO, HEAD, ONE, PROBE
@@ -35,13 +34,14 @@ from tlkit.reports import plots
 from tlkit.runs import leakage
 from tlkit.runs.run import Run
 from tlkit.runs.timing import Clock
+from tlkit.training import messages
 from tlkit.training.auto_cut import with_cut
 from tlkit.training.callbacks import Budget
 from tlkit.training.candidates import account_for
 from tlkit.training.network import build_network
 from tlkit.training.plan import plain_suffices
 from tlkit.training.policy import FOLDS_DIR
-from tlkit.training.train import TrainResult, train
+from tlkit.training.train import train
 from tlkit.training.trainer import Trainer
 
 
@@ -222,7 +222,9 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> None:
     policy = choose_precision(config.train.precision, device)
     with keras.device(device):
         network = build_network(config, run.task, device, policy)
-        _describe(network.trained, manifest, config, f"{device}, {policy}", progress)
+        messages.describe(
+            network.trained, manifest, config, f"{device}, {policy}", progress
+        )
         weights = _check_weights(run, network.trained)
         run = run.update(weights=weights, device=device, precision=policy)
         clock.lap("build")
@@ -237,7 +239,7 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> None:
         monitor=(config if trainer.held_out else trainer.config).train.monitor,
     )
     progress.note(choice["summary"])
-    _warn_of_unpredicted(result, progress)
+    messages.warn_of_unpredicted(result, progress)
     if config.train.phases == AUTO:
         run = run.with_config(_repeating(run.config, trainer))
     split = scored_split(manifest, "val", selected.scores)
@@ -262,21 +264,6 @@ def _train(run: Run, manifest: Manifest, progress: Progress) -> None:
         features=trainer.pipeline.account(),
         seconds=clock.seconds(),
     )
-
-
-def _warn_of_unpredicted(result: TrainResult, progress: Progress) -> None:
-    """Warn of classes that the selected candidate never predicts."""
-    trainer = result.trainer
-    compared = trainer.held_out or trainer.candidates
-    found = next(one for one in compared if one.name == result.selected.name)
-    if found.never_predicted:
-        labels = trainer.manifest.labels
-        names = ", ".join(labels[i] for i in found.never_predicted)
-        progress.warn(
-            f"{names}: predicted for none of the {len(found.correct)} images that "
-            "selected the weights, though some show it. More images of it help most; "
-            "--class-weights balanced counts rare classes more"
-        )
 
 
 def _check_weights(run: Run, classifier: Classifier) -> dict[str, Any]:
@@ -324,62 +311,3 @@ def _save(model: keras.Model, path: Path) -> None:
     draft = files.aside(path).with_suffix(".keras")
     model.save(draft, include_optimizer=False)
     draft.replace(path)
-
-
-def _describe(
-    classifier: Classifier,
-    manifest: Manifest,
-    config: Config,
-    computing: str,
-    progress: Progress,
-) -> None:
-    """Note what will be trained, and warn of what is unlikely to work."""
-    images = len(manifest.of("train"))
-    shape = "x".join(str(n) for n in classifier.feature_shape)
-    inputs, train = config.inputs, config.train
-    weights = Path(str(config.model.weights)).name
-    frozen = f"frozen up to {classifier.freeze_to}"
-    if classifier.freeze_to == "none":
-        frozen = "nothing frozen"
-    if train.phases == AUTO:
-        frozen = "fine-tuning depth: automatic"
-    elif train.phases != ONE:
-        frozen = f"phases {train.phases}"
-    progress.note(
-        f"Data: {images} training, {len(manifest.of('val'))} validation and "
-        f"{len(manifest.of('test'))} test images; the test images are not used"
-    )
-    progress.note(
-        f"Network: {classifier.backbone.name} (weights: {weights}) up to "
-        f"{classifier.cut} ({shape}), {frozen}; head of "
-        f"{classifier.head_parameters:,} weights; {computing}"
-    )
-    _describe_pixels(classifier.backbone, progress)
-    if train.minutes:
-        progress.note(
-            f"Time: {train.minutes:g} minutes at most for training (--minutes)"
-        )
-    if inputs.views == 1 and inputs.augment:
-        progress.note("One view is the plain image: no augmentation takes place")
-    counts = manifest.counts().values()
-    if warning := caution(inputs.mix, min(count["train"] for count in counts)):
-        progress.warn(warning)
-    # More weights than numbers to fit them to.
-    if classifier.head_parameters > classifier.head_inputs * images:
-        progress.warn(
-            f"The head has {classifier.head_parameters:,} weights for {images} "
-            f"images of {classifier.head_inputs:,} features each: it can memorize "
-            "them. A head that starts with gap is far smaller."
-        )
-
-
-def _describe_pixels(backbone: Backbone, progress: Progress) -> None:
-    """Note how the pixels for a custom backbone are scaled, and why."""
-    if not backbone.custom:
-        return
-    name, scaler = backbone.preprocessing.name, backbone.scaler
-    why = f": the network scales them itself, by {scaler!r}" if scaler else ""
-    if scaler and name != "none":
-        progress.warn(f"Pixels are scaled twice, by preprocessing {name} and{why[1:]}")
-    else:
-        progress.note(f"Pixels: preprocessing {name}{why}")

@@ -17,8 +17,10 @@ def test_phases_are_read_and_written():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "head", "head:", "head:0", "head:1.5", ":3", "head:3@", "head:3@nan"]
-    + ["head:3@0", "head:3@inf", "head:3,", "deep:60@0.0005#37"],
+    [
+        *("", "head", "head:", "head:0", "head:1.5", ":3", "head:3@", "head:3@nan"),
+        *("head:3@0", "head:3@inf", "head:3,", "deep:60@0.0005#37"),
+    ],
 )
 def test_text_that_is_no_phase(text):
     with pytest.raises(UsageError, match=r"expected ABOVE:EPOCHS .*, got '.*' in"):

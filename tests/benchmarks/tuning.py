@@ -26,7 +26,7 @@ STEPS = 60
 BATCH = 32
 TUNED: dict[str, dict[str, Any]] = {
     "two thirds, 60 steps": {"phases": "deep"},
-    "mean of before and after": {"phases": "deep/2"},
+    "mean of before and after": {"phases": "deep", "average_weights": True},
     "upper third": {"phases": "top"},
     "the whole network": {"phases": "all"},
     "twice the rate": {"phases": "deep@5e-4"},

@@ -36,8 +36,8 @@ def open_model(name: str, *, weights: bool) -> keras.Model:
     except Exception as error:
         raise UsageError(
             f"The KerasHub preset {preset!r} cannot be loaded: {str(error)[:300]}",
-            hint="Expected a directory that save_to_preset wrote, or the name of a "
-            "preset whose files are on this machine or can be downloaded.",
+            hint="Use a directory that save_to_preset wrote, or the name of a preset "
+            "whose files are on this machine or can be downloaded.",
         ) from error
     renumber(model)
     return model

@@ -12,10 +12,10 @@ from typing import Any
 import h5py
 import keras
 
-from tlkit.backbones.weights.hdf5 import refuse_links
+from tlkit.backbones.weights.hdf5 import DAMAGED, refuse_links
 from tlkit.errors import UsageError, WeightsError
 
-HINT = "Expected a file of Keras 3, as model.save('NAME.keras') writes it."
+HINT = "Use a file of Keras 3, as model.save('NAME.keras') writes it."
 WEIGHTS = "model.weights.h5"
 
 
@@ -46,9 +46,8 @@ def open_model(name: str, *, weights: bool) -> keras.Model:
         foreign = ", ".join(dict.fromkeys(_foreign(_read_config(name))))
         raise UsageError(
             f"{name} cannot be loaded safely: {foreign or str(error)[:300]}.",
-            hint="Only layers of Keras itself are loaded, no Lambda and no code that "
-            "came with a file. In Python, classes that are registered with "
-            "keras.saving.register_keras_serializable are known, too.",
+            hint="Use Keras' own layers, no Lambda and no code that comes with a file. "
+            "In Python, register a class by keras.saving.register_keras_serializable.",
         ) from error
 
 
@@ -63,7 +62,7 @@ def _load(name: str) -> keras.Model:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise WeightsError(
             f"The weights in {name} cannot be read: {str(error)[:300]}",
-            hint="The file is damaged or cut short; get it again.",
+            hint=DAMAGED,
         ) from error
 
 

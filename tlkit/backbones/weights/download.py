@@ -170,7 +170,7 @@ def _expected(backbone: Backbone) -> tuple[Published, Path]:
     if backbone.source == "nano":
         raise WeightsError(
             f"{backbone.name} has no ImageNet weights: its own come with tlkit.",
-            hint="There is nothing to download or to add.",
+            hint="Use --weights own.",
         )
     raise WeightsError(
         f"{backbone.name} has no ImageNet weights here: it is a small network "

@@ -20,7 +20,8 @@ from tlkit.files import not_a_file
 
 # A classification top has one layer with weights, VGG's three.
 TOP_LAYERS = 3
-DAMAGED = "The file is damaged or cut short; get it again."
+DAMAGED = "Get the file again: it is damaged or cut short."
+OTHER = "Check that it is a file of this backbone, and of all of it up to the cut."
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,14 @@ def open_weights(path: Path) -> Iterator[h5py.File]:
     if kind := not_a_file(path):
         raise UsageError(
             f"The weights file {path} is {kind}.",
-            hint="Expected an .h5 or .weights.h5 file.",
+            hint="Use an .h5 or .weights.h5 file.",
         )
     try:
         file = h5py.File(path, "r")
     except OSError as error:
         raise WeightsError(
             f"{path} is not a readable HDF5 file: {_diagnose(path, error)}",
-            hint="Expected weights as Keras publishes them (.h5) or as "
+            hint="Use weights as Keras publishes them (.h5) or as "
             "model.save_weights('NAME.weights.h5') writes them.",
         ) from error
     with file:
@@ -129,7 +130,7 @@ def read_layers(
         raise WeightsError(
             f"{path} is an HDF5 file but holds no Keras weights: neither 'layer_names' "
             "nor 'layers' is in it.",
-            hint="Expected .h5 as Keras publishes it or .weights.h5 of Keras 3.",
+            hint="Use .h5 as Keras publishes it or .weights.h5 of Keras 3.",
         )
     for one in matched:
         _check_shapes(one, path, backbone)
@@ -190,7 +191,7 @@ def _match_legacy(
         raise WeightsError(
             f"{path} has {len(stored)} layers with weights, {backbone} has "
             f"{len(layers)}.",
-            hint="Is it the file of another backbone?",
+            hint=OTHER,
         )
     return matched
 
@@ -230,7 +231,7 @@ def _match_keras3(
             raise WeightsError(
                 f"{path} has nothing for the layer {layer.name!r} of {backbone}: "
                 f"{group.name}/{name} is not in it.",
-                hint="Is it the file of another backbone, or of a part of this one?",
+                hint=OTHER,
             )
         stored = group[name]
         if isinstance(layer, keras.Sequential):
@@ -268,7 +269,7 @@ def _check_shapes(one: LayerWeights, path: Path, backbone: str) -> None:
             f"{path} does not fit {backbone}: the layer {one.layer.name!r} needs "
             f"weights of shape {_shapes(expected)}, the file has {_shapes(found)} at "
             f"{one.stored!r}.",
-            hint="Is it the file of another backbone?",
+            hint=OTHER,
         )
 
 

@@ -117,7 +117,7 @@ def test_two_images_are_learned_by_heart(row):
     before = [np.array(weight) for weight in model.trainable_weights]
     optimizer = keras.optimizers.Adam(1e-3)
     optimizer.build(model.trainable_variables)
-    model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=False)
+    model.compile(optimizer, "sparse_categorical_crossentropy", run_eagerly=True)
     x = np.zeros((8, 32, 32, 3), "uint8")
     x[::2, 8:24, 8:24] = 255
     y = np.arange(8) % 2

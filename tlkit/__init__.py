@@ -21,7 +21,7 @@ _HOMES = {
     "Comparison": "tlkit.experiments.comparison",
     "Config": "tlkit.config",
     "Converted": "tlkit.dataset.convert.converted",
-    "Exported": "tlkit.exporting.savedmodel",
+    "Exported": "tlkit.exporting.export",
     "LabelIssues": "tlkit.experiments.label_issues",
     "LearningCurve": "tlkit.experiments.learning_curve",
     "Manifest": "tlkit.dataset.manifest",
@@ -37,7 +37,7 @@ _HOMES = {
     "cross_validate": "tlkit.experiments.cross_validate",
     "embedder": "tlkit.features.embedding",
     "evaluate": "tlkit.evaluation.evaluate",
-    "export": "tlkit.exporting.savedmodel",
+    "export": "tlkit.exporting.export",
     "finetune": "tlkit.training.finetune",
     "label_issues": "tlkit.experiments.label_issues",
     "learning_curve": "tlkit.experiments.learning_curve",
@@ -72,8 +72,8 @@ if TYPE_CHECKING:
     from tlkit.experiments.lr_find import lr_find as lr_find
     from tlkit.experiments.search import SearchResult as SearchResult
     from tlkit.experiments.search import search as search
-    from tlkit.exporting.savedmodel import Exported as Exported
-    from tlkit.exporting.savedmodel import export as export
+    from tlkit.exporting.export import Exported as Exported
+    from tlkit.exporting.export import export as export
     from tlkit.features.embedding import embedder as embedder
     from tlkit.progress import Progress as Progress
     from tlkit.runs.run import Run as Run

@@ -176,7 +176,7 @@ def measure(
 
 def frozen_maps(task: Any) -> np.ndarray:
     """What the frozen network says of every view: float32 [N, V, H, W, C]."""
-    from tlkit.model.classifier import split_at_freeze
+    from tlkit.model.frozen_split import split_at_freeze
 
     prefix = split_at_freeze(task.classifier("gap", None)).prefix
     if prefix is None:

@@ -33,8 +33,9 @@ from tlkit.features.layers import layer_specs
 from tlkit.features.machine import Measurements
 from tlkit.inputs.augment import load_policy
 from tlkit.inputs.views import ViewMaker, get_ready
-from tlkit.model.classifier import build_classifier, split_at_freeze
+from tlkit.model.classifier import build_classifier
 from tlkit.model.cost import flops
+from tlkit.model.frozen_split import split_at_freeze
 from tlkit.model.head import parse_head
 from tlkit.progress import Silent
 from tlkit.workers import warm_up

@@ -18,7 +18,8 @@ from sklearn.linear_model import LogisticRegressionCV
 
 from tlkit.backbones import registry
 from tlkit.dataset.manifest import Manifest
-from tlkit.model.classifier import Classifier, build_classifier, split_at_freeze
+from tlkit.model.classifier import Classifier, build_classifier
+from tlkit.model.frozen_split import split_at_freeze
 from tlkit.model.head import parse_head
 from tlkit.model.optimizers import build
 from tlkit.tasks.task import probabilities

@@ -14,7 +14,7 @@ from tlkit.cli import run as command
 from tlkit.errors import UsageError
 from tlkit.evaluation import evaluate as evaluation
 from tlkit.evaluation.predict import predict_views
-from tlkit.exporting.savedmodel import export
+from tlkit.exporting.export import export
 from tlkit.metrics.calibration import scale
 
 KINDS = ("disc", "bar")

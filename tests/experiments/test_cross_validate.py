@@ -17,8 +17,8 @@ from tlkit.errors import RunError, UsageError
 from tlkit.experiments import cross_validate as cross
 from tlkit.experiments.cv_result import CVResult, summarize
 from tlkit.training import network
+from tlkit.training.cv_folds import outer_folds
 from tlkit.training.fit_fold import fit_fold
-from tlkit.training.splits import outer_folds
 
 # With dropout and batch normalization in the head: all that has a memory.
 OPTIONS = {

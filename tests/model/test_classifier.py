@@ -13,7 +13,8 @@ import pytest
 from tlkit.backbones.graph import build_backbone
 from tlkit.backbones.registry import find
 from tlkit.errors import UsageError
-from tlkit.model.classifier import Classifier, build_classifier, split_at_freeze
+from tlkit.model.classifier import Classifier, build_classifier
+from tlkit.model.frozen_split import split_at_freeze
 from tlkit.model.head import parse_head
 
 # Backbone, size, cut, freeze_to: light networks, one of each kind of trouble.
@@ -163,52 +164,6 @@ def assert_reloads(
     # Not `trainable` itself: Keras does not write that of a nested Sequential down.
     trains = [len(layer.trainable_weights) for layer in classifier.model.layers]
     assert [len(layer.trainable_weights) for layer in loaded.layers] == trains
-
-
-def test_training_the_suffix_trains_the_model():
-    classifier = build("SmallCNN", 32, freeze_to="block2")
-    x = pixels(32)
-    before = np.asarray(classifier.model(x))
-    prefix, _, suffix = split_at_freeze(classifier)
-    assert prefix is not None
-    suffix.compile(
-        keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", run_eagerly=True
-    )
-    suffix.train_on_batch(np.asarray(prefix(x)), np.arange(4) % 3)
-    trained = np.asarray(classifier.model(x))
-    assert not np.array_equal(trained, before)
-    np.testing.assert_array_equal(np.asarray(suffix(prefix(x))), trained)
-    # A second split is as good as the first.
-    assert_splits(classifier, x, trained)
-
-
-@pytest.mark.parametrize(
-    ("head", "freeze_to", "pooling"),
-    [
-        ("gap,dropout:0.2", "block4", "gap"),
-        ("gmp", "block4", "gmp"),
-        ("gap", "block2", ""),
-        ("flatten", "block4", ""),
-        ("bn,gap", "block4", ""),
-    ],
-)
-def test_pooling_right_at_the_freeze_point_belongs_to_what_is_frozen(
-    head, freeze_to, pooling
-):
-    classifier = build("SmallCNN", 32, freeze_to=freeze_to, head=parse_head(head))
-    parts = split_at_freeze(classifier)
-    assert parts.pooling == pooling
-    assert len(parts.suffix.input_shape) == (2 if pooling else 4)
-    x = pixels(32)
-    assert_splits(classifier, x, np.asarray(classifier.model(x)))
-
-
-def test_split_of_nothing_frozen():
-    classifier = build("SmallCNN", 32, freeze_to="none")
-    parts = split_at_freeze(classifier)
-    assert parts.prefix is None
-    assert parts.suffix is classifier.model
-    assert (classifier.freeze_to, classifier.frozen) == ("none", ())
 
 
 def test_frozen_dropout_is_off_and_other_dropout_is_not():

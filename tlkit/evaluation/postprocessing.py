@@ -6,8 +6,8 @@ from typing import Any
 
 from tlkit.errors import RunError, UsageError
 from tlkit.metrics.calibration import fit_temperature
-from tlkit.metrics.coverage import choose_threshold, coverage_table, parse_rule
-from tlkit.metrics.thresholds import choose_thresholds
+from tlkit.metrics.label_thresholds import choose_thresholds
+from tlkit.metrics.rejection import choose_threshold, coverage_table, parse_rule
 from tlkit.runs.run import Run
 from tlkit.tasks.multiclass import UNKNOWN, Multiclass, Rejection
 from tlkit.tasks.multilabel import Multilabel

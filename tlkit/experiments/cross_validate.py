@@ -34,10 +34,10 @@ from tlkit.runs.leakage import check_folds
 from tlkit.runs.result_dir import METRICS
 from tlkit.tasks.task import Task
 from tlkit.training.auto_cut import with_cut
+from tlkit.training.cv_folds import CVFold, outer_folds
 from tlkit.training.finetune import free_place, read_data
 from tlkit.training.fit_fold import fit_fold
 from tlkit.training.network import Network, build_network
-from tlkit.training.splits import CVFold, outer_folds
 
 FOLDS = 5
 WORK = "work"

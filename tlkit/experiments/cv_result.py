@@ -22,7 +22,7 @@ from tlkit.metrics.bootstrap import Bootstrap
 from tlkit.metrics.intervals import accuracy, spread
 from tlkit.metrics.multiclass import measure
 from tlkit.runs.result_dir import ResultDir
-from tlkit.training.splits import CVFold
+from tlkit.training.cv_folds import CVFold
 
 PREDICTIONS = "oof_predictions.csv"
 SAVED_METRICS = ("n", "accuracy", "macro_f1", "loss")

@@ -29,9 +29,9 @@ from tlkit.model.head import is_linear, parse_head
 from tlkit.progress import Progress, Quiet
 from tlkit.tasks.task import Task
 from tlkit.training.augmentation_check import decide
+from tlkit.training.cv_folds import CVFold, inner_folds
 from tlkit.training.fit_fold import fit_fold
 from tlkit.training.network import build_network
-from tlkit.training.splits import CVFold, inner_folds
 
 JOURNAL = "trials.log"
 FOLDS = 5

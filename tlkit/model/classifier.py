@@ -8,32 +8,18 @@ where tlkit is not installed.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import keras
 
-from tlkit.backbones.cut_points import (
-    NOTHING,
-    backbone_operations,
-    find_cut,
-    find_freeze,
-    inputs_below,
-)
+from tlkit.backbones.cut_points import NOTHING, find_cut, find_freeze
 from tlkit.backbones.graph import build_backbone, output_of, sublayers, symbolic
 from tlkit.backbones.spec import RANDOM, Backbone
 from tlkit.backbones.weights.load import layers_checksum, load_weights, weights_checksum
-from tlkit.model.head import (
-    BOTH,
-    MAP_POOLINGS,
-    MOMENTUM,
-    HeadLayer,
-    apply_head,
-    layer_name,
-)
+from tlkit.model.freezing import freeze_layers
+from tlkit.model.head import BOTH, HeadLayer, apply_head
 from tlkit.tasks.task import Task
 
 
@@ -143,7 +129,7 @@ def build_classifier(
         if isinstance(part, keras.layers.Dropout)
     }
     pretrained = weights != RANDOM
-    frozen = _freeze(base_model, freeze, dropouts, pretrained=pretrained)
+    frozen = freeze_layers(base_model, freeze, dropouts, pretrained=pretrained)
     model = keras.Model(image, outputs, name="classifier")
     return Classifier(
         model=model,
@@ -163,101 +149,9 @@ def build_classifier(
     )
 
 
-def refreeze(classifier: Classifier, freeze_to: str | None) -> Classifier:
-    """Freeze the same network up to another layer.
-
-    Args:
-        classifier: As built; its layers are changed in place.
-        freeze_to: As for `build_classifier`.
-
-    Returns:
-        The classifier as it is frozen now; to be compiled again.
-
-    Raises:
-        UsageError: The layer is unknown or the graph cannot be split there.
-    """
-    base_model = classifier.base_model
-    freeze = find_freeze(base_model, freeze_to, classifier.backbone.name)
-    frozen = _freeze(
-        base_model, freeze, classifier.dropouts, pretrained=classifier.pretrained
-    )
-    name = freeze.name if freeze else NOTHING
-    return dataclasses.replace(classifier, freeze_to=name, frozen=frozen)
-
-
-def _freeze(
-    base_model: keras.Model,
-    freeze: keras.Operation | None,
-    dropouts: Mapping[int, float],
-    *,
-    pretrained: bool,
-) -> tuple[str, ...]:
-    """Set what trains, and return the names of layers whose weights stay."""
-    below = {id(one) for one in inputs_below(base_model, freeze)} if freeze else set()
-    frozen = []
-    for layer in backbone_operations(base_model):
-        if not isinstance(layer, keras.layers.Layer):
-            continue
-        layer.trainable = id(layer) not in below
-        for part in sublayers(layer):
-            if id(part) in dropouts:
-                part.rate = 0.0 if id(layer) in below else dropouts[id(part)]
-            if not isinstance(part, keras.layers.BatchNormalization):
-                continue
-            if pretrained:
-                part.trainable = False
-            else:
-                part.momentum = min(part.momentum, MOMENTUM)
-        if layer.weights and not layer.trainable:
-            frozen.append(layer.name)
-    return tuple(frozen)
-
-
 def _head_inputs(features: keras.KerasTensor, head: tuple[HeadLayer, ...]) -> int:
     shape = features.shape[1:]
     kinds = [layer.kind for layer in head]
     if "flatten" in kinds:
         return math.prod(shape)
     return int(shape[-1]) * (2 if BOTH in kinds else 1)
-
-
-class Parts(NamedTuple):
-    """A classifier in two parts that share its layers.
-
-    `prefix` never changes: uint8 [B, size, size, 3] to the feature map at the freeze
-    point, [B, H, W, C]; None if nothing is frozen. `pooling` is one of
-    head.MAP_POOLINGS if the head begins with it right at the freeze point, where its
-    output never changes either; else "". `suffix` trains: the feature map ([B, C]
-    after the pooling, [B, 2 C] after both), or pixels if nothing is frozen, to
-    probabilities.
-    """
-
-    prefix: keras.Model | None
-    pooling: str
-    suffix: keras.Model
-
-
-def split_at_freeze(classifier: Classifier) -> Parts:
-    """Split a classifier into the frozen and the trainable part.
-
-    Args:
-        classifier: As built.
-
-    Returns:
-        Parts with suffix(pooling(prefix(x))) equal to model(x). Layers of the suffix
-        then have a second inbound node: get tensors inside `model` by
-        `tlkit.backbones.graph.output_of`.
-    """
-    model = classifier.model
-    if classifier.freeze_to == NOTHING:
-        return Parts(None, "", model)
-    operations = {operation.name: operation for operation in model.operations}
-    features = output_of(operations[classifier.freeze_to])
-    prefix = keras.Model(model.inputs[0], features, name="prefix")
-    pooling = classifier.head[0].kind
-    if pooling in MAP_POOLINGS and classifier.freeze_to == classifier.cut:
-        features = output_of(operations[layer_name(1, pooling)])
-    else:
-        pooling = ""
-    suffix = keras.Model(features, model.outputs[0], name="suffix")
-    return Parts(prefix, pooling, suffix)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import keras
 
-from tlkit.backbones.cut_points import NOTHING, backbone_operations, cut_operations
-from tlkit.backbones.graph import output_of, producer
+from tlkit.backbones.cut_points import (
+    NOTHING,
+    backbone_operations,
+    cut_operations,
+    inputs_below,
+)
+from tlkit.backbones.graph import output_of, producer, sublayers
 from tlkit.errors import UsageError
 from tlkit.model.cost import layer_flops
+from tlkit.model.head import MOMENTUM
 from tlkit.model.phases import ALL, DEEP, HEAD, TOP
 
 # Of the operations of a backbone up to its cut, the share that lies above the freeze
@@ -89,3 +96,31 @@ def shares_above(base_model: keras.Model) -> dict[str, float]:
         if id(operation) in points:
             below[operation.name] = total
     return {name: 1 - done / max(total, 1) for name, done in below.items()}
+
+
+def freeze_layers(
+    base_model: keras.Model,
+    freeze: keras.Operation | None,
+    dropouts: Mapping[int, float],
+    *,
+    pretrained: bool,
+) -> tuple[str, ...]:
+    """Set what trains, and return the names of layers whose weights stay."""
+    below = {id(one) for one in inputs_below(base_model, freeze)} if freeze else set()
+    frozen = []
+    for layer in backbone_operations(base_model):
+        if not isinstance(layer, keras.layers.Layer):
+            continue
+        layer.trainable = id(layer) not in below
+        for part in sublayers(layer):
+            if id(part) in dropouts:
+                part.rate = 0.0 if id(layer) in below else dropouts[id(part)]
+            if not isinstance(part, keras.layers.BatchNormalization):
+                continue
+            if pretrained:
+                part.trainable = False
+            else:
+                part.momentum = min(part.momentum, MOMENTUM)
+        if layer.weights and not layer.trainable:
+            frozen.append(layer.name)
+    return tuple(frozen)

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from tlkit import files
 from tlkit.metrics.calibration import FLOOR, calibration_error, scale
-from tlkit.metrics.coverage import aurc, coverage_table
 from tlkit.metrics.intervals import accuracy
 from tlkit.metrics.multiclass import measure
+from tlkit.metrics.rejection import aurc, coverage_table
 from tlkit.reports import plots
 from tlkit.tasks.prediction import Prediction, ScoredSplit
 

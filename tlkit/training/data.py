@@ -15,13 +15,13 @@ import tensorflow as tf
 from tlkit.config import Config
 from tlkit.dataset.manifest import Manifest
 from tlkit.features.agreement import check_agreement
+from tlkit.features.data_split import SplitFeatures, score
 from tlkit.features.engines.base import FrozenNetwork
 from tlkit.features.extractor import FeatureExtractor
-from tlkit.features.split_features import SplitFeatures, score
 from tlkit.inputs.batches import PixelBatches
 from tlkit.inputs.sampler import BALANCED, Schedule
 from tlkit.inputs.views import PLAIN
-from tlkit.model.classifier import Parts, split_at_freeze
+from tlkit.model.frozen_split import Parts, split_at_freeze
 from tlkit.progress import Progress
 from tlkit.tasks.task import Task
 from tlkit.training.network import Network

@@ -16,9 +16,9 @@ from tlkit.runs.run import Run
 from tlkit.runs.timing import Clock
 from tlkit.training.callbacks import Budget
 from tlkit.training.candidates import Candidate
+from tlkit.training.cv_folds import CVFold
 from tlkit.training.data import predict_split
 from tlkit.training.network import Network
-from tlkit.training.splits import CVFold
 from tlkit.training.train import train
 
 

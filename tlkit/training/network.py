@@ -10,14 +10,9 @@ import numpy as np
 from tlkit.backbones.spec import OUTPUT
 from tlkit.config import Config, size_of
 from tlkit.device import dtype_policy
-from tlkit.model.classifier import (
-    Classifier,
-    Parts,
-    build_classifier,
-    refreeze,
-    split_at_freeze,
-)
+from tlkit.model.classifier import Classifier, build_classifier
 from tlkit.model.freezing import freeze_point
+from tlkit.model.frozen_split import Parts, refreeze, split_at_freeze
 from tlkit.model.head import is_linear, parse_head
 from tlkit.tasks.task import Task
 from tlkit.training.probe import Probe

@@ -22,9 +22,9 @@ from tlkit.training.candidates import (
     score_candidate,
     select_best,
 )
+from tlkit.training.cv_folds import inner_folds
 from tlkit.training.fit import epochs_of
 from tlkit.training.plan import PlannedPhase, plan, plan_tuning
-from tlkit.training.splits import inner_folds
 from tlkit.training.trainer import Trainer
 
 TUNED = {TOP: "the upper third", DEEP: "the upper two thirds"}

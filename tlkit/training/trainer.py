@@ -19,7 +19,7 @@ import numpy as np
 from tlkit.backbones.cut_points import NOTHING
 from tlkit.config import Config, TrainConfig
 from tlkit.dataset.manifest import Manifest
-from tlkit.features.split_features import SplitFeatures, score
+from tlkit.features.data_split import SplitFeatures, score
 from tlkit.inputs.sampler import BALANCED
 from tlkit.model.phases import HEAD, LAST, PROBE, Phase
 from tlkit.progress import Progress

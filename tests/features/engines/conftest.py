@@ -3,7 +3,8 @@ import pytest
 
 from tlkit.backbones.registry import find
 from tlkit.features.engines.base import FrozenNetwork
-from tlkit.model.classifier import build_classifier, split_at_freeze
+from tlkit.model.classifier import build_classifier
+from tlkit.model.frozen_split import split_at_freeze
 from tlkit.model.head import parse_head
 
 SIZE = 40

@@ -8,9 +8,8 @@ import tensorflow as tf
 
 from tlkit.errors import RunError, UsageError
 from tlkit.evaluation.predict import predict
-from tlkit.exporting import savedmodel as export_module
 from tlkit.exporting import tf_preprocessing
-from tlkit.exporting.savedmodel import export
+from tlkit.exporting.export import BYTES_TOLERANCE, export
 from tlkit.tasks.multilabel import Multilabel
 
 
@@ -22,7 +21,7 @@ def exported(finished):
 def test_the_artefact_answers_as_predict_does(exported, finished, prepared):
     assert exported.directory == finished.directory / "exports" / "savedmodel"
     assert exported.pixel_difference < 1e-5
-    assert exported.bytes_difference < export_module.BYTES_TOLERANCE
+    assert exported.bytes_difference < BYTES_TOLERANCE
     files = [prepared.source / e.path for e in prepared.examples[:5]]
     loaded = tf.saved_model.load(str(exported.directory))
     said = loaded.signatures["serving_default"](

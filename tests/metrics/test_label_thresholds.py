@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tlkit.metrics.thresholds import ENOUGH, best_threshold, choose_thresholds
+from tlkit.metrics.label_thresholds import ENOUGH, best_threshold, choose_thresholds
 
 
 def f1(truth, present):

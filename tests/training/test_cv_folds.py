@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from tlkit.errors import RunError, UsageError
-from tlkit.training.splits import inner_folds, outer_folds
+from tlkit.training.cv_folds import inner_folds, outer_folds
 
 
 def in_groups(manifest, size):

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from tlkit.errors import RunError, UsageError
-from tlkit.metrics.coverage import (
+from tlkit.metrics.intervals import wilson_interval
+from tlkit.metrics.rejection import (
     Rule,
     aurc,
     choose_threshold,
     coverage_table,
     parse_rule,
 )
-from tlkit.metrics.intervals import wilson_interval
 
 CORRECT = np.array([True, False, True, True, False])
 CONFIDENCE = np.array([0.9, 0.5, 0.8, 0.5, 0.3])

@@ -22,7 +22,10 @@ from tlkit.backbones.graph import (
     parents,
     preprocess,
     producer,
+    renumber,
     run_graph,
+    running_means,
+    seeded,
     set_value,
     sublayers,
     symbolic,
@@ -228,3 +231,41 @@ def test_preprocessing_by_hand():
     np.testing.assert_allclose(
         np.asarray(model(red)).ravel(), [-103.939, -116.779, 255 - 123.68], rtol=1e-6
     )
+
+
+def test_running_means_of_an_optimizer():
+    """At momentum 0.5, weights 0.9, 0.8: Keras begins with the first, then 0.85."""
+    variable = keras.Variable(np.ones(2, np.float32))
+    averaging = keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)
+    for _ in range(2):
+        averaging.apply([keras.ops.ones(2)], [variable])
+    for optimizer in (averaging, keras.optimizers.LossScaleOptimizer(averaging)):
+        means = running_means(optimizer)
+        assert list(means) == [id(variable)]
+        np.testing.assert_allclose(means[id(variable)].numpy(), 0.85, atol=1e-6)
+    assert running_means(keras.optimizers.SGD(0.1)) == {}
+
+
+def test_seeded_layers_leave_the_random_state_alone():
+    random.seed(3)
+    before = random.getstate()
+    kernels = []
+    for seed in (7, 7, 8):
+        with seeded(seed):
+            layer = keras.layers.Dense(3)
+        layer.build((None, 2))
+        kernels.append(layer.get_weights()[0])
+    assert random.getstate() == before
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert not np.array_equal(kernels[0], kernels[2])
+
+
+def test_renumbered_layers_keep_their_order_and_given_names():
+    image = keras.Input((4,), name="image")
+    x = keras.layers.Dense(2, name="dense_7")(image)
+    x = keras.layers.Dense(2, name="mine")(x)
+    x = keras.layers.Dense(2, name="dense_12")(x)
+    model = keras.Model(image, keras.layers.ReLU(name="re_lu_3")(x))
+    renumber(model)
+    found = [operation.name for operation in model.operations]
+    assert found == ["image", "dense", "mine", "dense_1", "re_lu"]

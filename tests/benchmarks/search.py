@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tlkit.dataset.duplicates.near import neighbors
+from tlkit.dataset.duplicates.compare import neighbors
 from tlkit.workers import in_order
 
 COPIES = 0.1

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tlkit.backbones.graph import running_means
 from tlkit.errors import UsageError
 from tlkit.model.optimizers import OPTIMIZERS, SCHEDULES, build, check
 
@@ -118,6 +119,6 @@ def test_the_running_mean_of_the_weights():
     variable = keras.Variable(np.ones(2, np.float32))
     for _ in range(2):
         optimizer.apply([keras.ops.ones(2)], [variable])
-    mean = optimizer._model_variables_moving_average[0]
+    mean = running_means(optimizer)[id(variable)]
     np.testing.assert_allclose(variable.numpy(), 0.8, atol=1e-6)
     np.testing.assert_allclose(mean.numpy(), 0.85, atol=1e-6)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tlkit.progress import Silent
-from tlkit.reports.thumbnails import MAX_BYTES, Thumbnails, draw_parts
+from tlkit.reports.thumbnails import MAX_BYTES, PageImages, draw_parts
 
 
 def opened(content: bytes) -> Image.Image:
@@ -59,7 +59,7 @@ def test_odd_sizes(tmp_path, size):
 
 def test_all_images_are_drawn_at_once(tmp_path, draw, told):
     Image.fromarray(draw(0, 0)).save(tmp_path / "a.png")
-    thumbnails = Thumbnails()
+    thumbnails = PageImages()
     one = thumbnails.add("a.png", None, "one")
     part = thumbnails.add("a.png", (0, 0, 30, 20), "part")
     gone = thumbnails.add("b.png", None, "gone <b>")
@@ -73,14 +73,14 @@ def test_all_images_are_drawn_at_once(tmp_path, draw, told):
         sizes.append(opened(base64.b64decode(code)).size)
     assert sizes == [(64, 64), (30, 20)]
     assert gone.src == ""
-    Thumbnails().draw(tmp_path, 0, Silent())
+    PageImages().draw(tmp_path, 0, Silent())
 
 
 def test_thumbnails_share_the_bytes_of_a_page(tmp_path):
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (300, 300, 3)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png")
-    thumbnails = Thumbnails()
+    thumbnails = PageImages()
     images = [thumbnails.add("a.png", None, "") for _ in range(744)]
     thumbnails.draw(tmp_path, 0, Silent())
     # in base64

@@ -115,6 +115,25 @@ def initialize_rest(model: keras.Model) -> None:
                 variable._deferred_initialize()
 
 
+def running_means(
+    optimizer: keras.optimizers.Optimizer,
+) -> dict[int, keras.Variable]:
+    """Return the running mean that an optimizer keeps of each variable it trains.
+
+    Args:
+        optimizer: Also one wrapped for scaled losses.
+
+    Returns:
+        The mean by the id of its variable; nothing without `use_ema`.
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if not optimizer.use_ema:
+        return {}
+    means = optimizer._model_variables_moving_average
+    pairs = zip(optimizer._trainable_variables, means, strict=True)
+    return {id(variable): mean for variable, mean in pairs}
+
+
 def parents(operation: keras.Operation) -> list[keras.Operation]:
     """Return the operations that one takes its inputs from, where it was made.
 

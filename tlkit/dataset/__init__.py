@@ -1,1 +1,4 @@
-"""From files to a manifest. TensorFlow is never imported here."""
+"""From files to a manifest.
+
+TensorFlow is never imported here (held by import-linter, pyproject.toml).
+"""

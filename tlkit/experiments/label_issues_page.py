@@ -12,7 +12,7 @@ from tlkit.dataset.example import Example
 from tlkit.dataset.manifest import Manifest
 from tlkit.progress import Progress
 from tlkit.reports.html import render
-from tlkit.reports.thumbnails import Thumbnails
+from tlkit.reports.thumbnails import PageImages
 
 MOST = 480
 # Removing such images from a test, rather than correcting them, changes its score.
@@ -44,7 +44,7 @@ def label_issues_page(
     progress: Progress,
 ) -> str:
     """Return the page as HTML, with at most MOST images."""
-    thumbnails = Thumbnails()
+    thumbnails = PageImages()
     shown = issues[:MOST]
     tiles: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for issue in shown:

@@ -4,6 +4,9 @@ ROOT/machine.json                             measurements of this machine
 ROOT/features/PARTITION/partition.json        what these feature vectors are
 ROOT/features/PARTITION/PART.data             feature vectors, one after the other
 ROOT/features/PARTITION/PART.keys             32 bytes of key and 4 of checksum each
+
+The key of a view is `inputs.views.ViewMaker.key`; the description of the layer is in
+`features/layers.py`.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from tlkit.features.extraction_cost import ExtractionCost
 from tlkit.features.layers import TOGETHER, LayerSpec, layer_specs, pixel_spec
 from tlkit.features.machine import Measurements, memory_bytes
 from tlkit.features.store import Partition
-from tlkit.features.vectors import Features, Found, pool
+from tlkit.features.vectors import Features, FoundVectors, pool
 from tlkit.inputs.augment import load_policy
 from tlkit.inputs.batches import grouped
 from tlkit.inputs.views import ViewMaker, ViewRequest
@@ -158,7 +158,7 @@ class FeatureExtractor:
         """Find or compute the vectors of each layer; None where they have no room."""
         keys = [[self.maker.key(e, view) for view in views] for e in examples]
         needed = {key for row in keys for key in row}
-        found = [p.find(needed) if p else Found(needed) for p in self.partitions]
+        found = [p.find(needed) if p else FoundVectors(needed) for p in self.partitions]
         present = set.intersection(*(set(one.places) for one in found))
         self.cost.cached += sum(key in present for row in keys for key in row)
         for fill in (self._fill_cache, self._fill_memory):
@@ -242,7 +242,7 @@ class FeatureExtractor:
             self.cost.augment += cost.augment
             yield from pixels
 
-    def _fill_cache(self, work: _Work, found: list[Found]) -> None:
+    def _fill_cache(self, work: _Work, found: list[FoundVectors]) -> None:
         """Compute into the cache, as far as that goes."""
         partitions = [p for number in work.layers if (p := self.partitions[number])]
         if not partitions:
@@ -268,7 +268,7 @@ class FeatureExtractor:
         for number, partition in zip(work.layers, partitions, strict=True):
             found[number] = partition.find(found[number].keys)
 
-    def _fill_memory(self, work: _Work, found: list[Found]) -> None:
+    def _fill_memory(self, work: _Work, found: list[FoundVectors]) -> None:
         """Compute into memory, if there is enough of it."""
         # 4 bytes a number at most, whatever the dtype.
         vector_bytes = 4 * sum(math.prod(self.layers[i].shape) for i in work.layers)

@@ -5,6 +5,9 @@ and engine; a key stands for the pixels. Every fill writes a part of its own, so
 processes do not wait for each other. Data reach the disk before their keys do, and only
 vectors with a key and the right checksum count. So a fill that was killed leaves a
 shorter part, never half a vector.
+
+The key of a view is `inputs.views.ViewMaker.key`; the description of the layer is in
+`features/layers.py`.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ import numpy as np
 
 from tlkit import files
 from tlkit.features.cache import ABOUT, DATA, FEATURES, KEY_BYTES, KEYS, RECORD_BYTES
-from tlkit.features.vectors import Found
+from tlkit.features.vectors import FoundVectors
 
 # Vectors are made safe, and count, after so many bytes or seconds.
 SAFE_EVERY = 32 << 20
@@ -60,9 +63,9 @@ class Partition:
         checksum = hashlib.sha256(text.encode()).hexdigest()
         self.folder = root / FEATURES / checksum[:32]
 
-    def find(self, keys: Collection[bytes]) -> Found:
+    def find(self, keys: Collection[bytes]) -> FoundVectors:
         """Look vectors up by their keys, and note that they were used."""
-        found = Found(keys)
+        found = FoundVectors(keys)
         for data in sorted(self.folder.glob(f"*{DATA}")):
             try:
                 vectors, places = self._search(data, keys)

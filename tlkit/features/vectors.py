@@ -37,7 +37,7 @@ class Features:
 
 
 @dataclass
-class Found:
+class FoundVectors:
     """The feature vectors found or computed so far, by key."""
 
     keys: Collection[bytes]  # all that are to be there

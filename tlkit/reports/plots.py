@@ -175,7 +175,7 @@ def draw_learning_curve(
     axes = figure.subplots()
     images, accuracy, low, high = np.transpose(seen)
     apart = np.maximum([accuracy - low, high - accuracy], 0)
-    axes.errorbar(images, accuracy, apart, fmt="o", capsize=3, label="seen")
+    axes.errorbar(images, accuracy, apart, fmt="o", capsize=3, label="measured")
     axes.plot(sizes, band[1], color="tab:orange", label="power law")
     axes.fill_between(
         sizes, band[0], band[2], color="tab:orange", alpha=0.2, label="95 % interval"

@@ -39,7 +39,7 @@ class Thumbnail:
     src: str = ""
 
 
-class Thumbnails:
+class PageImages:
     """The images of a page: collected while it is built, then drawn all at once."""
 
     def __init__(self) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from tlkit import files
+from tlkit.backbones.graph import running_means
 from tlkit.errors import RunError
 from tlkit.model.phases import LAST
 
@@ -165,20 +166,10 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     def _now(self) -> list[np.ndarray]:
         """Copy the weights that this epoch was scored with."""
         # Keras hands out copies: the optimizer goes on in memory of its own.
-        means = self._running_means()
+        means = running_means(self.model.optimizer)
         return [
             np.asarray(means.get(id(v), v)) for v in self._network_variables(self.model)
         ]
-
-    def _running_means(self) -> dict[int, keras.Variable]:
-        """Return the EMA that replaced each trainable variable when it was scored."""
-        optimizer = self.model.optimizer
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        if not optimizer.use_ema:
-            return {}
-        means = optimizer._model_variables_moving_average
-        pairs = zip(optimizer._trainable_variables, means, strict=True)
-        return {id(variable): mean for variable, mean in pairs}
 
     def _save(self, variables: list[keras.Variable]) -> None:
         old = (self.state.arrays, self.state.best_arrays)

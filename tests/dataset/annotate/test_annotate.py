@@ -145,7 +145,7 @@ def test_corrections_hold_ever_after(mess, tmp_path, told):
 
 def test_kept_corrections_that_were_changed(mess, tmp_path):
     prepare(mess, tmp_path / "data")
-    (tmp_path / "data" / "corrections.jsonl").write_text('{"page": 3}')
+    (tmp_path / "data" / "corrections.jsonl").write_text('{"record": 3}')
     with pytest.raises(DatasetError, match=r"corrections\.jsonl is damaged"):
         prepare(mess, tmp_path / "data")
 

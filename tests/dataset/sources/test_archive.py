@@ -356,7 +356,7 @@ def test_kinds_by_content(tmp_path):
 
 
 def test_it_only_goes_forward(tmp_path):
-    budget = archive.Budget(1000, tmp_path)
+    budget = archive.UnpackBudget(1000, tmp_path)
     file = archive._Forward(io.BytesIO(bytes(100)), budget)
     assert file.seek(60) == file.tell() == 60
     assert budget.left == 940

@@ -107,7 +107,7 @@ def write_corrections(directory: Path, made: Mapping[str, Correction]) -> None:
                 "labels": correction.labels,
                 "shapes": correction.shapes,
                 "rejected": faults,
-                "page": record_to_json(correction.record),
+                "record": record_to_json(correction.record),
             }
             file.write(json.dumps(content) + "\n")
 
@@ -121,7 +121,7 @@ def recorded_corrections(directory: Path) -> dict[str, Correction]:
     try:
         for line in path.read_text(encoding="utf-8").splitlines():
             content = json.loads(line)
-            record = record_from_json(content["page"])
+            record = record_from_json(content["record"])
             faults = tuple(Rejected(*fault) for fault in content["rejected"])
             made[record.path] = Correction(
                 record, bool(content["labels"]), bool(content["shapes"]), faults

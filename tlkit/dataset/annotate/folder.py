@@ -43,7 +43,7 @@ BRIEF = 30
 
 
 @dataclass(frozen=True)
-class State:
+class FileState:
     """The part of a labelme JSON that a correction may change."""
 
     flags: tuple[str, ...]  # Those that are true.
@@ -51,7 +51,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Entry:
+class FolderEntry:
     """An image of an annotation folder.
 
     Attributes:
@@ -64,21 +64,21 @@ class Entry:
 
     name: str
     path: str
-    state: State
+    state: FileState
     label_by: str = ""
 
 
-def state_of(content: Any) -> State:
+def state_of(content: Any) -> FileState:
     """Read the part of a labelme JSON that a correction may change."""
     content = content if isinstance(content, Mapping) else {}
     shapes = content.get("shapes")
     shapes = shapes if isinstance(shapes, list) else []
     drawn = sorted(json.dumps(_drawn(shape)) for shape in shapes)
     checksum = hashlib.sha256("\n".join(drawn).encode()).hexdigest()
-    return State(_true(content.get("flags")), checksum)
+    return FileState(_true(content.get("flags")), checksum)
 
 
-def changed(content: Mapping[str, Any], entry: Entry) -> tuple[bool, bool]:
+def changed(content: Mapping[str, Any], entry: FolderEntry) -> tuple[bool, bool]:
     """Return whether flags and shapes were corrected."""
     now = state_of(content)
     flags = now.flags != entry.state.flags and bool(now.flags)
@@ -89,7 +89,7 @@ def changed(content: Mapping[str, Any], entry: Entry) -> tuple[bool, bool]:
     return flags and counts, shapes and entry.label_by != "image"
 
 
-def faults_of(content: Mapping[str, Any], entry: Entry) -> Iterator[str]:
+def faults_of(content: Mapping[str, Any], entry: FolderEntry) -> Iterator[str]:
     """Describe changes that a person may mean as corrections, and that are not."""
     flags, shapes = content.get("flags"), content.get("shapes")
     now, before = state_of(content), entry.state
@@ -129,9 +129,9 @@ def _drawn(shape: Any) -> Any:
 
 def write_images(
     folder: Path, root: Path, records: Iterable[ImageRecord], *, flags: Sequence[str]
-) -> tuple[list[Entry], list[Rejected]]:
+) -> tuple[list[FolderEntry], list[Rejected]]:
     """Write images and their JSON."""
-    entries: list[Entry] = []
+    entries: list[FolderEntry] = []
     unreadable = []
     for record in records:
         try:
@@ -155,7 +155,7 @@ def write_images(
         )
         labelme.write(folder, [output], ())
         state = state_of(read_json(folder / f"{stem}.json"))
-        entries.append(Entry(f"{stem}.json", record.path, state))
+        entries.append(FolderEntry(f"{stem}.json", record.path, state))
     return entries, unreadable
 
 
@@ -191,7 +191,7 @@ def _show(folder: Path, stem: str, path: Path, data: bytes, image: DecodedImage)
 
 def write_index(
     folder: Path,
-    entries: Iterable[Entry],
+    entries: Iterable[FolderEntry],
     *,
     labels: Sequence[str],
     flags: Sequence[str],
@@ -211,15 +211,15 @@ def write_index(
     write_json(folder / INDEX, {"format": FORMAT, **about, "images": images})
 
 
-def read_index(folder: Path) -> list[Entry]:
+def read_index(folder: Path) -> list[FolderEntry]:
     """Read annotate.json."""
     try:
         content = read_json(folder / INDEX)
         entries = [
-            Entry(
+            FolderEntry(
                 name,
                 row["path"],
-                State(tuple(row["flags"]), row["shapes"]),
+                FileState(tuple(row["flags"]), row["shapes"]),
                 str(content.get("label_by", "")),
             )
             for name, row in content["images"].items()

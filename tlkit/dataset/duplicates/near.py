@@ -18,24 +18,17 @@ some 400 pairs are within 6 bits, and all of them differ by 40 levels or more so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Iterable, Sequence
 
 from tlkit.dataset.duplicates.compare import (
-    MAX_COARSE,
-    MAX_SPOT,
     MAX_SPOT_SAME,
     MIN_DEVIATION,
-    difference,
+    Views,
+    confirmed,
 )
 from tlkit.dataset.duplicates.pairs import Components, Pair
 from tlkit.dataset.inspection.cache import ImageCache
-from tlkit.dataset.inspection.image_info import Thumbnails
 from tlkit.dataset.records import ImageInfo, Kind
-
-MAX_DISTANCE = 6
 
 
 def find_exact(info: Sequence[ImageInfo]) -> list[Pair]:
@@ -75,61 +68,3 @@ def find_near(
             same.join(first, second)
         found.append(Pair(first, second, Kind.NEAR, distance, is_same))
     return found
-
-
-@dataclass(frozen=True)
-class Views:
-    """N images as they are, or transformed, none of them plain."""
-
-    hashes: np.ndarray  # uint64 [N]
-    fields: np.ndarray  # float16 [N, 256], see `image_info.coarse`
-    contrasts: Sequence[float]
-    thumbnails: Callable[[int], Thumbnails]
-
-    @classmethod
-    def of(cls, info: Sequence[ImageInfo], image_cache: ImageCache) -> Views:
-        """Look images up as they are."""
-        paths = [one.path for one in info]
-        return cls(
-            image_cache.hashes(paths),
-            image_cache.fields(paths),
-            [one.contrast for one in info],
-            lambda i: image_cache.thumbnails(paths[i]),
-        )
-
-
-def confirmed(
-    views: Views, others: Views, known: Callable[[int, int], bool], *, after: bool
-) -> Iterator[tuple[int, int, int, float]]:
-    """Search by hashes, and confirm by thumbnails; `after` as in `neighbors`."""
-    for one, near, distances in neighbors(views.hashes, others.hashes, after=after):
-        # Of a fixed camera's images nearly all are neighbors; most of them go here.
-        apart = np.abs(others.fields[near] - views.fields[one]).max(axis=1)
-        likely = np.flatnonzero(apart * views.contrasts[one] <= MAX_COARSE)
-        for other, distance in zip(near[likely], distances[likely], strict=True):
-            if known(one, int(other)):
-                continue
-            spot = difference(views.thumbnails(one), others.thumbnails(int(other)))
-            if spot <= MAX_SPOT:
-                yield one, int(other), int(distance), spot
-
-
-def neighbors(
-    hashes: np.ndarray,
-    others: np.ndarray,
-    *,
-    after: bool,
-    max_distance: int = MAX_DISTANCE,
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Yield a row, the others that differ in few bits, and in how many.
-
-    With `after`, `others` are the same hashes, and only later rows are compared.
-    """
-    # All with all, one row at a time: 3 s for 1e5 hashes, and no memory to speak of.
-    # For 1e6 multi-index hashing (Norouzi, Punjani and Fleet, 2012) would pay.
-    for row, value in enumerate(hashes):
-        start = row + 1 if after else 0
-        distances = np.bitwise_count(others[start:] ^ value)
-        near = np.flatnonzero(distances <= max_distance)
-        if near.size:
-            yield row, near + start, distances[near]

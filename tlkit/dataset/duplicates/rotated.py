@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tlkit.dataset.duplicates.near import Views, comparable, confirmed
+from tlkit.dataset.duplicates.compare import Views, confirmed
+from tlkit.dataset.duplicates.near import comparable
 from tlkit.dataset.duplicates.pairs import Components, Pair, inverse
 from tlkit.dataset.inspection.cache import ImageCache
 from tlkit.dataset.inspection.hashing import perceptual_hash

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tlkit.dataset.formats.common import split_by_folders
-from tlkit.dataset.formats.via_files import Entry, Region, read_entries, read_shape
+from tlkit.dataset.formats.via_files import Region, ViaEntry, read_entries, read_shape
 from tlkit.dataset.records import (
     Annotation,
     ImageRecord,
@@ -37,11 +37,11 @@ LONGEST = 30
 def read(source: Source) -> ParsedSource:
     """Read the VIA files of a source."""
     rejected = list(source.rejected)
-    entries: list[Entry] = []
+    entries: list[ViaEntry] = []
     names = source.ending(".json", ".csv")
     for name in track(names, source.progress, "Reading annotations", len(names)):
         for each in read_entries(source.root, name):
-            if isinstance(each, Entry):
+            if isinstance(each, ViaEntry):
                 entries.append(each)
             else:
                 rejected.append(each)
@@ -69,10 +69,10 @@ class _Reader:
         self.label = label
         self.index = index
         self.rejected: list[Rejected] = []
-        self.entries: dict[str, list[Entry]] = defaultdict(list)
+        self.entries: dict[str, list[ViaEntry]] = defaultdict(list)
         self.drawn: dict[str, set[tuple[object, ...]]] = defaultdict(set)
 
-    def record(self, entry: Entry) -> ImageRecord | None:
+    def record(self, entry: ViaEntry) -> ImageRecord | None:
         """Return what no earlier entry holds of the image; None for a repeated one."""
         path = _find(entry, self.index)
         if isinstance(path, Rejected):
@@ -99,7 +99,7 @@ class _Reader:
         )
 
     def _objects(
-        self, entry: Entry, drawn: set[tuple[object, ...]]
+        self, entry: ViaEntry, drawn: set[tuple[object, ...]]
     ) -> Iterator[Annotation]:
         for region in entry.regions:
             try:
@@ -115,11 +115,11 @@ class _Reader:
                 drawn.add(same)
                 yield obj
 
-    def _reject(self, entry: Entry, reason: str, detail: str) -> None:
+    def _reject(self, entry: ViaEntry, reason: str, detail: str) -> None:
         self.rejected.append(Rejected(entry.file, reason, detail))
 
 
-def _find(entry: Entry, index: Images) -> str | Rejected:
+def _find(entry: ViaEntry, index: Images) -> str | Rejected:
     name, folder = entry.name, entry.folder
     if REMOTE.match(name):
         detail = f"{name[:200]!r} is not a file: save it here and name that."
@@ -179,7 +179,7 @@ def texts_of(value: Any) -> tuple[str, ...]:
     return (json.dumps(value),)
 
 
-def choose(entries: Iterable[Entry], asked: str | None) -> str:
+def choose(entries: Iterable[ViaEntry], asked: str | None) -> str:
     """Return the attribute that is the label; "" where none has a value."""
     used = [
         {name: texts for name, value in each.items() if (texts := texts_of(value))}

@@ -37,7 +37,7 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ViaEntry:
     """The regions and attributes of one image in one file."""
 
     file: str
@@ -56,7 +56,7 @@ def count_csv_images(path: Path) -> int:
         return 0
 
 
-def read_entries(root: Path, file: str) -> Iterator[Entry | Rejected]:
+def read_entries(root: Path, file: str) -> Iterator[ViaEntry | Rejected]:
     """Read a file."""
     try:
         if file.lower().endswith(".csv"):
@@ -67,7 +67,7 @@ def read_entries(root: Path, file: str) -> Iterator[Entry | Rejected]:
         yield Rejected(file, error.reason, error.detail)
 
 
-def _json_entries(content: Any, file: str) -> Iterator[Entry | Rejected]:
+def _json_entries(content: Any, file: str) -> Iterator[ViaEntry | Rejected]:
     folder: Any = ""
     if isinstance(content, dict) and METADATA in content:
         core = _object(_object(content.get("_via_settings")).get("core"))
@@ -88,7 +88,7 @@ def _json_entries(content: Any, file: str) -> Iterator[Entry | Rejected]:
             yield Rejected(file, error.reason, detail)
 
 
-def _entry(content: Any, file: str, folder: str) -> Entry:
+def _entry(content: Any, file: str, folder: str) -> ViaEntry:
     name = _object(content).get("filename")
     if not isinstance(name, str) or not name:
         raise Unusable("bad-entry", "it names no image")
@@ -98,7 +98,7 @@ def _entry(content: Any, file: str, folder: str) -> Entry:
     if not isinstance(regions, list):
         raise Unusable("bad-entry", "its regions are not a list")
     found = tuple(_region(i, region) for i, region in enumerate(regions, 1))
-    return Entry(file, name, folder, found, _object(content.get("file_attributes")))
+    return ViaEntry(file, name, folder, found, _object(content.get("file_attributes")))
 
 
 def _region(number: int, content: Any) -> Region:
@@ -112,7 +112,7 @@ def _object(content: Any) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _csv_entries(text: str, file: str) -> Iterator[Entry | Rejected]:
+def _csv_entries(text: str, file: str) -> Iterator[ViaEntry | Rejected]:
     lines = io.StringIO(text, newline="")
     names = [name.strip(' "#\r\n') for name in lines.readline().split(",")]
     if not set(COLUMNS) <= set(names):
@@ -135,7 +135,7 @@ def _csv_entries(text: str, file: str) -> Iterator[Entry | Rejected]:
         if region is not None:
             regions.append(region)
     for (name, _), (attributes, regions) in found.items():
-        yield Entry(file, name, regions=tuple(regions), attributes=attributes)
+        yield ViaEntry(file, name, regions=tuple(regions), attributes=attributes)
 
 
 def _rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | str]]:

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tlkit.dataset.formats.common import split_by_lists
-from tlkit.dataset.formats.yolo_config import Config, is_config, read_config
+from tlkit.dataset.formats.yolo_config import YoloConfig, is_config, read_config
 from tlkit.dataset.formats.yolo_labels import (
     looks_like_label,
     name_objects,
@@ -54,7 +54,7 @@ def count_images(source: Source) -> int:
 
 def _trains(source: Source, file: str) -> bool:
     config = read_config(source.root, file) if is_config(file) else None
-    return isinstance(config, Config) and config.trains
+    return isinstance(config, YoloConfig) and config.trains
 
 
 def _texts(source: Source) -> list[str]:

@@ -30,7 +30,7 @@ CONFIG_SUFFIXES = (".yaml", ".yml", ".data", ".names", "")
 
 
 @dataclass(frozen=True)
-class Config:
+class YoloConfig:
     """The content of one file.
 
     Attributes:
@@ -74,7 +74,7 @@ def is_config(file: str) -> bool:
     return name in NAME_LISTS or name.endswith((".yaml", ".yml", ".data", ".names"))
 
 
-def read_config(root: Path, file: str) -> Config | Rejected | None:
+def read_config(root: Path, file: str) -> YoloConfig | Rejected | None:
     """Read a config; None for a file of another kind."""
     try:
         if file.lower().endswith((".yaml", ".yml")):
@@ -88,10 +88,10 @@ def read_config(root: Path, file: str) -> Config | Rejected | None:
         )
     if file.lower().endswith(".data"):
         return _data(file, lines)
-    return Config(file, dict(enumerate(lines)))
+    return YoloConfig(file, dict(enumerate(lines)))
 
 
-def _yaml(file: str, text: str) -> Config | None:
+def _yaml(file: str, text: str) -> YoloConfig | None:
     # The loader that builds nothing but text, lists and mappings of it: a class "no"
     # is not read as False, nor "1e3" into a thousand.
     content = yaml.load(text, Loader=yaml.BaseLoader)
@@ -106,7 +106,7 @@ def _yaml(file: str, text: str) -> Config | None:
     if not names and not (splits and "nc" in content):
         return None
     base = content.get("path")
-    return Config(
+    return YoloConfig(
         file=file,
         names=names,
         splits=splits,
@@ -143,7 +143,7 @@ def _keypoints(value: Any) -> tuple[int, int] | None:
     return None
 
 
-def _data(file: str, lines: list[str]) -> Config | None:
+def _data(file: str, lines: list[str]) -> YoloConfig | None:
     pairs = [line.split("=", 1) for line in lines if "=" in line]
     content = {key.strip().lower(): value.strip() for key, value in pairs}
     if not content.keys() & {"names", "train", "valid"}:
@@ -153,7 +153,7 @@ def _data(file: str, lines: list[str]) -> Config | None:
         for key, value in content.items()
         if key in SPLIT_NAMES and value
     }
-    return Config(file, splits=splits, names_file=content.get("names", ""))
+    return YoloConfig(file, splits=splits, names_file=content.get("names", ""))
 
 
 # Of a longer path only so many of its last folders are looked for.
@@ -171,7 +171,7 @@ class Places:
                 for folder in upwards(posixpath.dirname(file)):
                     self.inside[folder].append(file)
 
-    def find(self, place: str, config: Config) -> str | None:
+    def find(self, place: str, config: YoloConfig) -> str | None:
         """Find a folder with images, or a file."""
         for path in _possible_paths(place, config):
             if path in self.files or path in self.inside:
@@ -179,7 +179,7 @@ class Places:
         return None
 
 
-def _possible_paths(place: str, config: Config) -> Iterator[str]:
+def _possible_paths(place: str, config: YoloConfig) -> Iterator[str]:
     place = place.replace("\\", "/")
     base = config.base.replace("\\", "/")
     for folder in (posixpath.join(config.folder, base), config.folder):

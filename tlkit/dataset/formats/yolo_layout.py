@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tlkit.dataset.formats.common import lists_of_folders, split_of_folders
-from tlkit.dataset.formats.yolo_config import Config, Places, is_config, read_config
+from tlkit.dataset.formats.yolo_config import Places, YoloConfig, is_config, read_config
 from tlkit.dataset.formats.yolo_labels import looks_like_label
 from tlkit.dataset.records import SPLIT_NAMES, Rejected
 from tlkit.dataset.sources.open import Source
@@ -34,7 +34,7 @@ class Layout:
         self.source = source
         self.index = source.images()
         self.places = Places(source.files)
-        self.configs: list[Config] = []
+        self.configs: list[YoloConfig] = []
         self.lists: dict[str, str] = {}
         self.annotation_files: set[str] = set()
         self.rejected: list[Rejected] = []
@@ -51,7 +51,7 @@ class Layout:
             if split := self._listed_split(file):
                 self.lists.setdefault(split, file)
 
-    def config(self, folder: str) -> Config | None:
+    def config(self, folder: str) -> YoloConfig | None:
         """Return the config whose names count for the labels in a folder."""
         named = [config for config in self.configs if config.names]
         groups = [[c for c in named if c.trains is trains] for trains in (True, False)]
@@ -67,13 +67,13 @@ class Layout:
             return anywhere[0]
         return None
 
-    def used(self, folders: Iterable[str]) -> list[Config]:
+    def used(self, folders: Iterable[str]) -> list[YoloConfig]:
         """Return the configs that count for the labels in some folders."""
         found = [self.config(folder) for folder in sorted(folders)]
         found += [config for config in self.configs if not config.names]
         return list({config.file: config for config in found if config}.values())
 
-    def read_split(self, used: Sequence[Config]) -> tuple[dict[str, set[str]], str]:
+    def read_split(self, used: Sequence[YoloConfig]) -> tuple[dict[str, set[str]], str]:
         """Return the images of each split, and what names them."""
         splits: dict[str, set[str]] = defaultdict(set)
         named_by = []
@@ -92,7 +92,7 @@ class Layout:
             named_by = ["the names of folders"] if splits else []
         return splits, ", ".join(dict.fromkeys(named_by))
 
-    def _found(self, config: Config) -> dict[str, list[str]]:
+    def _found(self, config: YoloConfig) -> dict[str, list[str]]:
         """Return the places that a config gives for each split."""
         found: dict[str, list[str]] = {}
         for split, places in config.splits.items():
@@ -140,7 +140,7 @@ class Layout:
             line = f"{places[0] or '.'}/: {why}, so that classes are called 0, 1, ..."
             self.warnings.append(line)
 
-    def warn_of_names(self, used: Sequence[Config]) -> None:
+    def warn_of_names(self, used: Sequence[YoloConfig]) -> None:
         """Add warnings of names that occur twice and of configs that do not count."""
         for config in used:
             number = Counter(name for name in config.names.values() if name)
@@ -157,14 +157,14 @@ class Layout:
                     line = f"{config.file} is not used: {rival.file} is."
                     self.warnings.append(line)
 
-    def _with_names(self, config: Config) -> Config:
+    def _with_names(self, config: YoloConfig) -> YoloConfig:
         if not config.names_file:
             return config
         file = self.places.find(config.names_file, config)
         names = (
             read_config(self.source.root, file) if file and is_config(file) else None
         )
-        if file and isinstance(names, Config):
+        if file and isinstance(names, YoloConfig):
             self.annotation_files.add(file)
             return replace(config, names=names.names)
         line = f"{config.file}: its names, {config.names_file!r}, are not in here."

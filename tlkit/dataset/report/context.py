@@ -13,7 +13,7 @@ from tlkit.dataset.output.write import Prepared
 from tlkit.dataset.quality.outliers import size_of
 from tlkit.dataset.records import Action, DuplicateRow, Kind, Rejected, natural_key
 from tlkit.reports.html import histogram, number, spread
-from tlkit.reports.thumbnails import Thumbnails
+from tlkit.reports.thumbnails import PageImages
 
 PURPOSES = {
     "train": "to train on",
@@ -192,7 +192,7 @@ def classes(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def examples(prepared: Prepared, thumbnails: Thumbnails) -> dict[str, Any]:
+def examples(prepared: Prepared, thumbnails: PageImages) -> dict[str, Any]:
     """Choose some images of each class."""
     by_label: dict[str, list[Example]] = defaultdict(list)
     for example in prepared.examples:
@@ -224,7 +224,7 @@ def _count(examples: Sequence[Example], each: int) -> str:
     return of if len(examples) <= each else f"{each} of {of}"
 
 
-def _example(label: str, example: Example, thumbnails: Thumbnails) -> dict[str, Any]:
+def _example(label: str, example: Example, thumbnails: PageImages) -> dict[str, Any]:
     lines = []
     if example.label != label:
         lines.append(", ".join(example.labels))
@@ -239,7 +239,7 @@ def _example(label: str, example: Example, thumbnails: Thumbnails) -> dict[str, 
     }
 
 
-def outliers(prepared: Prepared, thumbnails: Thumbnails) -> list[dict[str, Any]] | None:
+def outliers(prepared: Prepared, thumbnails: PageImages) -> list[dict[str, Any]] | None:
     """Choose the most extreme outliers of each kind."""
     kinds = [
         {
@@ -261,7 +261,7 @@ def outliers(prepared: Prepared, thumbnails: Thumbnails) -> list[dict[str, Any]]
     return kinds or None
 
 
-def duplicates(prepared: Prepared, thumbnails: Thumbnails) -> dict[str, Any]:
+def duplicates(prepared: Prepared, thumbnails: PageImages) -> dict[str, Any]:
     """Choose groups of duplicates, the gravest first."""
     groups: dict[str, list[DuplicateRow]] = defaultdict(list)
     for row in prepared.duplicates:
@@ -291,7 +291,7 @@ def _kind(group: Sequence[DuplicateRow]) -> str:
 
 
 def _group(
-    group: Sequence[DuplicateRow], readable: set[str], thumbnails: Thumbnails
+    group: Sequence[DuplicateRow], readable: set[str], thumbnails: PageImages
 ) -> dict[str, Any]:
     files: dict[str, list[DuplicateRow]] = defaultdict(list)
     for row in group:
@@ -336,7 +336,7 @@ def action(row: DuplicateRow) -> str:
     return done
 
 
-def rejected(prepared: Prepared, thumbnails: Thumbnails) -> list[dict[str, Any]]:
+def rejected(prepared: Prepared, thumbnails: PageImages) -> list[dict[str, Any]]:
     """Group the rejected files by reason, the most frequent first."""
     reasons: dict[str, list[Rejected]] = defaultdict(list)
     for row in prepared.rejected:

@@ -10,7 +10,7 @@ from tlkit.dataset.output.write import Prepared
 from tlkit.dataset.report import context
 from tlkit.progress import SILENT, Progress
 from tlkit.reports.html import render
-from tlkit.reports.thumbnails import Thumbnails
+from tlkit.reports.thumbnails import PageImages
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 HEADINGS = {
@@ -32,7 +32,7 @@ def write_report(
     progress: Progress = SILENT,
 ) -> None:
     """Write report.html."""
-    thumbnails = Thumbnails()
+    thumbnails = PageImages()
     parts = {
         "warnings": context.warnings(prepared),
         "classes": context.classes(prepared),

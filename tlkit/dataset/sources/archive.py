@@ -79,7 +79,7 @@ class Member:
 
 
 @dataclass
-class Budget:
+class UnpackBudget:
     """The number of bytes that may still be unpacked."""
 
     left: int
@@ -121,7 +121,7 @@ def unpack(path: Path, place: Path, progress: Progress) -> tuple[Path, list[Reje
         )
     place.mkdir(parents=True, exist_ok=True)
     room = shutil.disk_usage(place).free - RESERVE
-    budget = Budget(min(path.stat().st_size * MAX_RATIO + ALLOWANCE, room), path)
+    budget = UnpackBudget(min(path.stat().st_size * MAX_RATIO + ALLOWANCE, room), path)
     rejected: dict[str, Rejected] = {}
     with ExitStack() as stack:
         try:
@@ -149,7 +149,7 @@ def unpack(path: Path, place: Path, progress: Progress) -> tuple[Path, list[Reje
 
 
 def _open_members(
-    path: Path, kind: str, budget: Budget, stack: ExitStack
+    path: Path, kind: str, budget: UnpackBudget, stack: ExitStack
 ) -> tuple[int | None, Iterator[Member]]:
     if kind == "zip":
         archive = stack.enter_context(zipfile.ZipFile(path))
@@ -196,7 +196,7 @@ def _tar_members(tar: tarfile.TarFile) -> Iterator[Member]:
 class _Forward:
     """A file for tarfile that only goes forward, and counts what it returns."""
 
-    def __init__(self, file: IO[bytes], budget: Budget) -> None:
+    def __init__(self, file: IO[bytes], budget: UnpackBudget) -> None:
         self.file = file
         self.budget = budget
         self.position = 0
@@ -221,7 +221,7 @@ class _Forward:
         return self.position
 
 
-def _take(member: Member, place: Path, budget: Budget) -> Rejected | None:
+def _take(member: Member, place: Path, budget: UnpackBudget) -> Rejected | None:
     name = member.name.rstrip("/")
     named = shown(name) or "(no name)"
     parts = [part for part in name.split("/") if part not in {"", "."}]
@@ -266,7 +266,7 @@ def _bad_name(name: str, parts: list[str]) -> tuple[str, str] | None:
     return None
 
 
-def _write(member: Member, target: Path, budget: Budget) -> None:
+def _write(member: Member, target: Path, budget: UnpackBudget) -> None:
     try:
         with target.open("xb") as file:
             for chunk in _chunks(member):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tlkit.dataset.records import Rejected
 from tlkit.dataset.sources.archive import archive_kind, unpack
 from tlkit.dataset.sources.image_paths import Images
-from tlkit.dataset.sources.walk import Found, walk
+from tlkit.dataset.sources.walk import WalkResult, walk
 from tlkit.errors import UsageError
 from tlkit.imaging.safe_read import Unusable, read_json
 from tlkit.progress import Progress, Silent, track
@@ -115,7 +115,7 @@ def open_source(
     elif not place.is_dir():
         root, only = place.parent, place.name
     if only.lower().endswith(DRAWINGS):
-        found = Found((only,), ())  # the files around it do not matter
+        found = WalkResult((only,), ())  # the files around it do not matter
     else:
         found = walk(root, allow_outside=options.allow_outside, leave=leave)
     own = own_files(root, found.files) - {only}

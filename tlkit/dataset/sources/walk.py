@@ -15,7 +15,7 @@ JUNK_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information
 JUNK_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
 
 
-class Found(NamedTuple):
+class WalkResult(NamedTuple):
     """The files below a folder."""
 
     files: tuple[str, ...]  # POSIX paths relative to the folder, in natural order
@@ -24,7 +24,7 @@ class Found(NamedTuple):
 
 def walk(
     root: Path, *, allow_outside: bool = False, leave: Collection[Path] = ()
-) -> Found:
+) -> WalkResult:
     """List the files below a folder, links followed, each folder of a loop once."""
     files: list[str] = []
     rejected: list[Rejected] = []
@@ -57,7 +57,7 @@ def walk(
                 files.append(path)
     files.sort(key=natural_key)
     rejected.sort(key=lambda rejection: natural_key(rejection.file))
-    return Found(tuple(files), tuple(rejected))
+    return WalkResult(tuple(files), tuple(rejected))
 
 
 def folders(root: Path) -> Iterator[str]:

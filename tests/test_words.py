@@ -40,6 +40,8 @@ GLOSSARY = {
     "offer -> selection": "offers?|offered",
     "errors (misclassified images)": "mistakes?",
     "incorrect": "wrongly",
+    "data set directory": "dataset director(y|ies)",
+    "near-duplicate": "near duplicates?",
     "US spelling": "colours?|neighbours?|labell(ed|ing)|behaviours?|grey",
 }
 ALLOWED = {
@@ -50,6 +52,12 @@ ALLOWED = {
 # "X in, Y out", and a question for a summary.
 MODULE = re.compile(r"^[^.]*\bin[,;] .*\bout\b")
 QUESTION = re.compile(r"^(What|Whether|How|Where|Who|Which|As in|The like)\b")
+# "One row a file": say per.
+PER = re.compile(
+    r"\b(one( \w+)?|images|steps|batches|examples|folds|rows|lines|operations|times"
+    r"|labels|[0-9]+) an? (class|epoch|file|image|processor|repeat|step|fold|line)\b",
+    re.IGNORECASE,
+)
 
 
 def test_old_words_do_not_come_back():
@@ -64,6 +72,9 @@ def test_old_words_do_not_come_back():
             for number, line in enumerate(text.splitlines(), 1):
                 if match := re.search(pattern, line, re.IGNORECASE):
                     found.append(f"{name}:{number}: {match[0]!r}, say {instead!r}")
+        for number, line in enumerate(text.splitlines(), 1):
+            if match := PER.search(line):
+                found.append(f"{name}:{number}: {match[0]!r}, say 'per'")
     assert len(FILES) > 200
     assert found == []
 

@@ -45,7 +45,8 @@ def choose_precision(precision: str, device: str) -> str:
     """Return the dtype policy that training runs in.
 
     Args:
-        precision: One of config.PRECISIONS; "auto" is mixed_float16 on a GPU.
+        precision: "auto", "float32", "mixed_float16" or "mixed_bfloat16"; "auto" is
+            mixed_float16 on a GPU.
         device: From `choose_device`.
 
     Returns:

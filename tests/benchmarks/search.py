@@ -1,6 +1,6 @@
 """How the search for near hashes grows; a part of `tests.benchmarks.prepare`.
 
-Hashes are made by pHash's rule, with near duplicates among them, and compared all
+Hashes are made by pHash's rule, with near-duplicates among them, and compared all
 with all by `neighbors`.
 """
 

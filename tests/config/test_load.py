@@ -35,7 +35,7 @@ def test_all_faults_are_shown_at_once():
     [
         ({"optimizer": "adam", "momentum": 0.9}, "takes no momentum"),
         ({"optimizer": "rmsprop", "nesterov": True}, "takes no nesterov"),
-        ({"warmup": 0.1}, "warmup goes with schedule cosine"),
+        ({"warmup": 0.1}, "warmup needs schedule cosine"),
         ({"schedule": "cosine", "lr_patience": 2}, "schedule 'cosine'"),
         ({"patience": 3, "lr_patience": 3}, "never come to pass"),
         ({"head": "dense:3"}, "flatten"),

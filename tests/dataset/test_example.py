@@ -27,7 +27,7 @@ def test_read_example(tmp_path, draw):
     with pytest.raises(Unusable, match="prepare again") as caught:
         read_example(tmp_path, changed)
     assert caught.value.reason == "changed"
-    with pytest.raises(Unusable, match="Put the image back") as caught:
+    with pytest.raises(Unusable, match="Restore it, or") as caught:
         read_example(tmp_path, dataclasses.replace(whole, path="gone.png"))
     assert caught.value.reason == "missing"
 

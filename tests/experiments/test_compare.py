@@ -182,7 +182,7 @@ def test_it_is_an_error_if_all_networks_fail(prepared, tmp_path):
         ({"cost": "watt"}, "cost 'watt'"),
         ({"folds": 1}, "2 to 100"),
         ({"backbones": ["nope"]}, "backbone 'nope'"),
-        ({"weights": {"vgg16": "x.h5"}}, "VGG16 is not compared"),
+        ({"weights": {"vgg16": "x.h5"}}, "compared backbones, got VGG16"),
         ({"epochs": 3}, "option 'epochs'"),
         ({"resize": "bend"}, "squash"),
         ({"sizes": [4]}, "16 to 4096"),

@@ -30,10 +30,10 @@ def test_text_that_is_no_phase(text):
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("auto", {"epochs": 3, "steps": 9}, "give only one of them"),
+        ("auto", {"epochs": 3, "steps": 9}, "both set the length"),
         ("head:3", {"epochs": 3}, "with epochs 3: each phase has its own length"),
         ("probe", {"steps": 3}, "a probe takes no steps"),
-        ("auto", {"average_weights": True}, "would do nothing with monitor val_loss"),
+        ("auto", {"average_weights": True}, "has no effect with monitor val_loss"),
     ],
 )
 def test_options_that_contradict_phases(text, options, message):

@@ -1,4 +1,4 @@
-"""tlkit learning-curve: the worth of more images."""
+"""tlkit learning-curve: accuracy by the number of training images."""
 
 from __future__ import annotations
 

@@ -226,8 +226,8 @@ def _check_flips(inputs: InputsConfig) -> None:
     flips = [name for step in policy for name in step if augment.has_flips((step,))]
     if inputs.hflip is False and flips and not augment.is_packaged(policy):
         raise UsageError(
-            f"hflip: no flips are allowed, and the augmentation has "
-            f"{', '.join(flips)}; remove that from it, or leave out hflip"
+            f"hflip is false, but the augmentation has {', '.join(flips)}.",
+            hint=f"Remove {', '.join(flips)} from it, or leave out hflip.",
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -219,10 +219,11 @@ def _check_listed(train: TrainConfig, listed: Sequence[phases.Phase]) -> None:
             else "there is no phase for the head"
         )
         raise UsageError(
-            f"{', '.join(given)} would do nothing with phases "
-            f"{','.join(map(str, listed))!r}: {why}, and what tunes pretrained layers "
-            "has its learning rate behind @, which falls over its whole length. "
-            "Leave it out."
+            f"{', '.join(given)} {_have(given)} no effect with phases "
+            f"{','.join(map(str, listed))!r}: {why}. A phase that tunes pretrained "
+            "layers anneals a learning rate of its own over its whole length.",
+            hint=f"Remove {', '.join(given)}; give a tuning phase its rate as "
+            "deep:30@1e-4.",
         )
 
 
@@ -249,9 +250,14 @@ def _check_probe_alone(config: Config, policy: augment.Policy) -> None:
     ]
     if named:
         raise UsageError(
-            f"{', '.join(named)} would do nothing: a probe is solved at once, from the "
-            "plain images. Leave it out, or use other phases."
+            f"{', '.join(named)} {_have(named)} no effect: phases is 'probe', which is "
+            "solved at once, from the plain images.",
+            hint=f"Remove {', '.join(named)}, or use other phases.",
         )
+
+
+def _have(names: Collection[str]) -> str:
+    return "has" if len(names) == 1 else "have"
 
 
 def _first(given: T | None, otherwise: T) -> T:

@@ -2,7 +2,7 @@
 
 manifest.csv    one row per example, with the columns COLUMNS
 annotations.jsonl   what was drawn on its images, whole; only where anything was
-labels.txt      the class order, one label a line
+labels.txt      the class order, one label per line
 corrections.jsonl   what was corrected, where anything was; it holds from then on
 rejected.csv    every file that is not used, with its reason
 notes.csv       what decoding did to images that are used, a line for each remark
@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tlkit.dataset.example import AGAIN, SPLITS, Example
+from tlkit.dataset.example import AGAIN, RESTORE, SPLITS, Example
 from tlkit.dataset.records import BETWEEN
 from tlkit.errors import DatasetError
 
@@ -43,7 +43,7 @@ class Info(dict[str, Any]):
 
     def __missing__(self, key: str) -> Any:
         """Refuse a key that was removed or misspelled."""
-        raise DatasetError(f"{INFO} has no {key!r}.", hint=f"Put it back. Or: {AGAIN}")
+        raise DatasetError(f"{INFO} has no {key!r}.", hint=RESTORE)
 
 
 def checksum_of(labels: Sequence[str], examples: Iterable[Example]) -> str:
@@ -71,7 +71,7 @@ def write_table(
     Args:
         path: Where to.
         columns: The header.
-        rows: One sequence a line, as long as the header.
+        rows: One sequence per line, as long as the header.
     """
     # Annotations may hold halves of characters; these are written as escapes.
     with path.open(
@@ -122,7 +122,7 @@ def read_info(directory: Path) -> Info:
         if not isinstance(info.get(key) or Info(), Info):
             raise DatasetError(
                 f"{path}: {key!r} must be an object, got {info[key]!r}.",
-                hint=f"Put it back. Or: {AGAIN}",
+                hint=RESTORE,
             )
     return info
 
@@ -204,7 +204,8 @@ def check_examples(
         if fault:
             raise DatasetError(
                 f"{directory / MANIFEST}, {example.path}: {fault}.",
-                hint=f"Put {MANIFEST} and {LABELS} back as they were. Or: {AGAIN}",
+                hint=f"Restore {MANIFEST} and {LABELS}, or run tlkit prepare again "
+                "with --overwrite.",
             )
         ids.add(example.id)
 

@@ -33,7 +33,7 @@ def write_digits(folder: Path, *, each: int = EACH) -> Planted:
 
     Args:
         folder: Where to; made if it is not there.
-        each: Images a class, at most.
+        each: Images per class, at most.
 
     Returns:
         What was written.
@@ -61,7 +61,7 @@ def write_new_digits(folder: Path, *, after: int = EACH) -> None:
 
     Args:
         folder: Where to; made if it is not there.
-        after: Images a class that were written.
+        after: Images per class that were written.
     """
     from sklearn.datasets import load_digits
 
@@ -73,7 +73,7 @@ def write_new_digits(folder: Path, *, after: int = EACH) -> None:
 
 
 def _save(values: np.ndarray, path: Path) -> None:
-    """One digit, 8 x 8 with values 0 to 16, as dark ink on a light ground."""
+    """Save a digit, 8 x 8 with values 0 to 16, as dark ink on a light ground."""
     gray = (255 - values * 15.9375).astype(np.uint8)
     image = Image.fromarray(gray).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     image.save(path)

@@ -15,6 +15,7 @@ from tlkit.imaging.safe_read import Unusable, read_bytes
 
 SPLITS = ("train", "val", "test")
 AGAIN = "Run tlkit prepare again with --overwrite."
+RESTORE = "Restore it, or run tlkit prepare again with --overwrite."
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,8 @@ def read_example(
     try:
         data = read_bytes(source / example.path)
     except Unusable as error:
-        hint = f"Put the image back. Or: {AGAIN}"
         raise Unusable(
-            error.reason, error.detail, file=error.file, hint=hint
+            error.reason, error.detail, file=error.file, hint=RESTORE
         ) from error
     if hashlib.sha256(data).hexdigest() != example.sha256:
         detail = "It is not the image it was when the data set was prepared."

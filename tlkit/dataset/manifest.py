@@ -21,7 +21,7 @@ from tlkit.dataset.dataset_files import (
     read_info,
     read_labels,
 )
-from tlkit.dataset.example import AGAIN, SPLITS, Example
+from tlkit.dataset.example import RESTORE, SPLITS, Example
 from tlkit.errors import DatasetError
 
 
@@ -137,7 +137,7 @@ class Manifest:
             raise DatasetError(
                 f"{directory / changed} was changed since it was prepared: its "
                 f"checksum is {checksum[:12]}, {INFO} has {info['checksum']!s:.12}.",
-                hint=f"Put the file back as it was. Or: {AGAIN}",
+                hint=RESTORE,
             )
         source = locate_source(directory, info, must_exist=find_source)
         return cls(directory, source, labels, examples, checksum, info)

@@ -59,7 +59,7 @@ class Options:
             raise UsageError(f"seed must be >= 0, got {self.seed}.")
         if self.rotated and not self.near:
             raise UsageError(
-                "Rotated duplicates are near duplicates: --rotated and --no-near "
+                "Rotated duplicates are near-duplicates: --rotated and --no-near "
                 "exclude each other.",
                 hint="Remove one of them.",
             )

@@ -87,7 +87,7 @@ def prepare(
         root: For a DataFrame, the folder that its paths start from; the working
             directory unless given.
         format: "auto", or how the photos are labeled, one of formats.FORMATS.
-        label_by: "image" for one example an image, "shapes" to make each shape an
+        label_by: "image" for one example per image, "shapes" to make each shape an
             example of its own; None for images, if any of them has a label.
         multi_label: Keep several labels of an image.
         pad: Margin around a shape at each edge, as a share of its longer side.
@@ -95,7 +95,7 @@ def prepare(
         attribute: For VIA, the attribute that is the label.
         separator: For tables, what stands between several labels.
         columns: For tables, the columns that are "path", "label", "split" or "group".
-        limit: Of generated images, at most so many a class.
+        limit: Of generated images, at most so many per class.
         allow_outside: Read what links and annotations name outside of `source`.
         val: Share of the images that the epoch is selected on, 0.15 unless the source
             has such a folder or both other ones.
@@ -104,14 +104,14 @@ def prepare(
         group_by: Images to keep in one split: "folder", "burst", a column, or a
             regular expression, see `groups`.
         keep_conflicts: Keep images that are under two labels.
-        near: Look for near duplicates, too.
-        rotated: Look for near duplicates that are rotated by quarters or flipped, too.
+        near: Look for near-duplicates, too.
+        rotated: Look for near-duplicates that are rotated by quarters or flipped, too.
         similar: Look for images that show nearly the same, too, by such features,
             for example those of `tlkit.embedder`; 20,000 images at most.
         similar_above: Least cosine of the features of two such images.
         corrections: An annotation folder of `annotate`, to take in what was changed
             there.
-        workers: Processes that read images, 0 for none; one a processor where it is
+        workers: Processes that read images, 0 for none; one per processor where it is
             None and there is enough to read.
         overwrite: Draw the split again where `out` is an existing data set; else all
             that it has keeps its split.

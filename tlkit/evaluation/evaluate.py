@@ -52,7 +52,7 @@ def evaluate(
         data: The data set directory, if it was moved.
         tta: Number of views of each image to average probabilities over as well, the
             plain image included; 2 adds its horizontal flip.
-        workers: Number of processes that read images; None is one a processor.
+        workers: Number of processes that read images; None is one per processor.
         progress: Receiver of reports on long work.
 
     Returns:

@@ -70,8 +70,8 @@ def check_rejection(run: Run, text: str) -> None:
     rule = parse_rule(text)
     if run.task.multi_label:
         raise UsageError(
-            "A run with several labels an image cannot reject: an image that shows "
-            "nothing learned gets no label.",
+            "A multi-label run has no rejection rule, got --unknown "
+            f"{text}: an image that shows no known class gets no label anyway.",
             hint="Remove --unknown.",
         )
     if UNKNOWN in run.labels and rule is not None:

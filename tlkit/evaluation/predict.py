@@ -43,11 +43,11 @@ def predict(
         tta: Number of views of each image to average probabilities over, the plain
             image included; 2 adds its horizontal flip. None takes the plain image
             alone, as an exported model does.
-        workers: Number of processes that read images; None is one a processor.
+        workers: Number of processes that read images; None is one per processor.
         progress: Receiver of reports on long work.
 
     Returns:
-        One prediction a file, in the order of the inputs; within folders and patterns
+        One prediction per file, in the order of the inputs; within folders and patterns
         in natural order. A file that cannot be read is among them, with its error.
 
     Raises:
@@ -91,7 +91,7 @@ def predict_files(
         progress: Receiver of reports on long work.
 
     Returns:
-        One prediction a file, in order.
+        One prediction per file, in order.
 
     Raises:
         UsageError: Invalid number of views.
@@ -146,7 +146,7 @@ def predict_pixels(
     Args:
         model: Takes uint8 [B, S, S, 3].
         images: uint8 [N, S, S, 3].
-        batch: Images a step.
+        batch: Images per step.
 
     Returns:
         float32 [N, n]; rows sum to 1 where each image has one label.
@@ -166,6 +166,7 @@ def predict_views(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
 def find_images(inputs: Iterable[str | Path]) -> list[Path]:
     """List the files of the inputs."""
     found: list[Path] = []
+    inputs = list(inputs)
     for name in inputs:
         path = Path(name)
         if path.is_dir():
@@ -175,7 +176,11 @@ def find_images(inputs: Iterable[str | Path]) -> list[Path]:
         else:
             found.append(path)
     if not found:
-        raise UsageError("There are no images: the folders are empty.")
+        folders = ", ".join(map(str, inputs)) or "none"
+        raise UsageError(
+            f"Expected image files, got empty folders: {folders}.",
+            hint="Name images, folders of images, or patterns.",
+        )
     return found
 
 

@@ -29,7 +29,7 @@ def annotate(
     `prepare(..., corrections=out)` applies the changes made there.
 
     Args:
-        data: A dataset directory.
+        data: A data set directory.
         out: The folder to make, outside of the photos.
         select: "rejected", "conflicts", "unlabeled", "errors" or "label-issues".
         run: For errors, an evaluated run or its directory.

@@ -173,8 +173,9 @@ def _configs(
         chosen = {_canonical(name): value for name, value in weights.items()}
     if strangers := set(chosen) - set(found):
         raise UsageError(
-            f"weights: {', '.join(sorted(strangers))} is not compared.",
-            hint="Name it as a backbone, too.",
+            "weights: expected names of compared backbones, got "
+            f"{', '.join(sorted(strangers))}.",
+            hint="Add it to the backbones, or remove its weights.",
         )
     configs = []
     for name, size in itertools.product(found, sizes or (None,)):

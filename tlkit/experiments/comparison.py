@@ -27,7 +27,7 @@ from tlkit.training.cut_probes import Probed, Subjects
 
 MARKER = "compare.json"
 COSTS = {
-    "ms": "ms an image",
+    "ms": "ms per image",
     "gflop": "GFLOP an image",
     "mb": "MB of float32 weights",
 }
@@ -50,7 +50,7 @@ class Entry:
     loss: float = math.nan  # Log loss.
     difference: Estimate = UNKNOWN  # In accuracy to the best row, paired by image.
     ms: float = math.nan  # One image at a time, float32 Keras, this machine.
-    gflop: float = math.nan  # 1e9 operations an image.
+    gflop: float = math.nan  # 1e9 operations per image.
     mb: float = math.nan  # 1e6 bytes of float32 weights, head included.
     preprocessing: str = ""  # Of a custom network.
 

@@ -240,7 +240,7 @@ def _describe(
     if config.train.minutes:
         minutes = config.train.minutes
         progress.note(
-            f"Time: at most {minutes:g} minutes to train a fold (--minutes), "
+            f"Time: at most {minutes:g} minutes to train each fold (--minutes), "
             f"{minutes * len(splits):g} for all"
         )
 

@@ -1,7 +1,7 @@
 """Label issues: the examples of a data set whose label is probably incorrect.
 
 label_issues.json  the network, the counts by split, the agreement of the probe
-label_issues.csv   one row an example, the most suspect first
+label_issues.csv   one row per example, the most suspect first
 label_issues.html  their images
 """
 
@@ -193,7 +193,7 @@ def label_issues(
 
 
 def one_label_each(manifest: Manifest) -> Manifest:
-    """Return a data set unless its examples have several labels."""
+    """Refuse a multi-label data set; return any other."""
     if manifest.multi_label:
         raise RunError(
             f"The examples of {manifest.directory} have several labels each: expected "

@@ -117,7 +117,7 @@ def scale(
 
 
 def to_uint8(values: tf.Tensor) -> tf.Tensor:
-    """CVFold halves up and clip to 0..255."""
+    """Round halves up and clip to 0..255."""
     return tf.cast(tf.clip_by_value(tf.floor(values + 0.5), 0.0, 255.0), tf.uint8)
 
 

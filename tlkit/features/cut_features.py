@@ -39,10 +39,10 @@ class CutFeatures:
     Attributes:
         cut: Name of the layer.
         channels: Depth of its map, C.
-        flops: Operations an image up to there.
+        flops: Operations per image up to there.
         parameters: Of the network up to there.
         ms: Milliseconds for one image up to there; NaN if not measured.
-        splits: The features of each split, one view an image.
+        splits: The features of each split, one view per image.
     """
 
     cut: str

@@ -45,7 +45,7 @@ class SplitFeatures:
         views: Sequence[int],
         task: str,
     ) -> SplitFeatures:
-        """Have the features of a split computed, as far as they can be kept.
+        """Compute and keep the features of a split, if they fit.
 
         Args:
             manifest: The data set.

@@ -52,7 +52,7 @@ class FeatureExtractor:
     layers: tuple[LayerSpec, ...]  # from the input up
     engine: Engine | None  # computes all layers; None where nothing is frozen
     cache: Path | None  # root of the cache; None to do without
-    workers: int | None  # None is one process a processor, 0 none
+    workers: int | None  # None is one per processor, 0 none
     progress: Progress
     pooling: str = GAP
     cost: ExtractionCost = field(default_factory=ExtractionCost)

@@ -33,7 +33,7 @@ def sample(manifest: Manifest, seed: int) -> list[Example]:
         seed: Of the draw.
 
     Returns:
-        IMAGES or fewer, in the order of the manifest; at least two a class where
+        IMAGES or fewer, in the order of the manifest; at least two per class where
         there are two.
     """
     examples = manifest.of("train")

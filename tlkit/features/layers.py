@@ -29,7 +29,7 @@ class LayerSpec:
         shape: (H, W, C); (2, C), mean and maximum over the map, where pooled;
             (S, S, 3) pixels where nothing is frozen.
         dtype: "float32", "bfloat16", or "uint8" for pixels.
-        flops: Operations an image up to there.
+        flops: Operations per image up to there.
     """
 
     about: dict[str, Any]

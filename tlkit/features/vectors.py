@@ -56,7 +56,7 @@ class FoundVectors:
         self.places |= {key: first + place for key, place in places.items()}
 
     def of(self, keys: Sequence[Sequence[bytes]]) -> Features:
-        """Return the vectors of these keys, a row an example and a column a view."""
+        """Return the vectors of these keys, a row per example and a column per view."""
         places = [[self.places[key] for key in row] for row in keys]
         return Features(tuple(self.parts), np.array(places, np.int64))
 

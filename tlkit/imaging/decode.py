@@ -1,7 +1,8 @@
 """THE decode policy: from bytes to RGB uint8 [H, W, 3], or a named reason why not.
 
-Every image in the program goes through `decode`: prepare, training, predict and the
-comparison made at export. Training and predict come by `resize.decode_resized`.
+Every photo goes through `decode`: in prepare, training, predict and the comparison made
+at export. Training and predict come by `resize.decode_resized`. Masks are read by
+`dataset/formats/common.py`.
 
     what is found                     what is done
     --------------------------------  ------------------------------------------------
@@ -99,7 +100,7 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     reduce: Callable[[int, int], int] | None = None,
 ) -> DecodedImage:
-    """Decode an image by the policy of this module, whole where nothing else is asked.
+    """Decode an image by the policy of this module, in full size unless reduced.
 
     Python's warning filters are changed while it runs, so use processes rather than
     threads to decode several at once.
@@ -107,8 +108,8 @@ def decode(
     Args:
         data: The content of an image file.
         max_pixels: Refuse anything larger, before it is decoded.
-        reduce: From width and height of a JPEG to by how much to reduce it:
-            1, 2, 4 or 8, each a divisor of both.
+        reduce: Called with width and height of a JPEG; returns the divisor to
+            reduce both by: 1, 2, 4 or 8.
 
     Returns:
         The image.

@@ -27,7 +27,7 @@ class PixelBatches:
         shares: float32 [N, n], the class shares of each example.
         schedule: Order and views.
         mix: One of mixing.MIXES.
-        workers: Number of processes; None is one a processor, 0 none.
+        workers: Number of processes; None is one per processor, 0 none.
     """
 
     maker: ViewMaker
@@ -104,7 +104,7 @@ def plain_batches(
         maker: How they are read.
         examples: Which ones.
         size: Images a batch; the last may have fewer.
-        workers: Number of processes; None is one a processor, 0 none.
+        workers: Number of processes; None is one per processor, 0 none.
 
     Returns:
         An iterator over uint8 [B, S, S, 3].

@@ -16,7 +16,7 @@ import numpy as np
 MIXES = ("none", "mixup", "cutmix", "randaugment", "augmix")
 # Those that put two images together.
 PAIRED = ("mixup", "cutmix")
-# Up to so many images a class a warning is due: BiT's rule leaves mixup away below
+# Up to so many images per class a warning is due: BiT's rule leaves mixup away below
 # 20,000 images in all (Kolesnikov et al. 2020, arXiv 1912.11370).
 FEW = 50
 

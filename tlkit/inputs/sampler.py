@@ -34,7 +34,7 @@ class Schedule:
         batch: Examples a batch; the last of an epoch may have fewer.
         seed: Of order and turns.
         classes: int [examples], the class of each, for all classes to come equally
-            often: examples of the rarer ones several times an epoch, some of the
+            often: examples of the rarer ones several times per epoch, some of the
             others not at all. An epoch is as long as ever.
     """
 
@@ -46,7 +46,7 @@ class Schedule:
 
     @property
     def steps(self) -> int:
-        """Batches an epoch."""
+        """The number of batches per epoch."""
         return -(-self.examples // self.batch)
 
     def epoch(self, epoch: int) -> Batch:

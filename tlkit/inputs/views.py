@@ -149,7 +149,7 @@ class ViewMaker:
         Args:
             requests: What to make; may be endless, is drawn as needed.
             most: No image is asked for more views than this.
-            workers: Number of processes; None is one a processor, 0 none.
+            workers: Number of processes; None is one per processor, 0 none.
 
         Yields:
             uint8 [K, size, size, 3], valid until the next is asked for, the views of an

@@ -55,8 +55,8 @@ def parse_rule(text: str) -> Rule | None:
         number = -1.0
     if kind not in {"coverage", "accuracy", "confidence"} or not 0 < number <= 1:
         raise UsageError(
-            f"The rejection rule must be {FORMS}, with a number above 0 and up to 1. "
-            f"Received: {text!r}."
+            f"The rejection rule must be {FORMS}, with a number above 0 and up to 1, "
+            f"got {text!r}."
         )
     return Rule(kind, number)
 

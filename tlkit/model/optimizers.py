@@ -52,17 +52,21 @@ def check(
         if value is not None and option not in takes:
             able = [known for known, entry in OPTIMIZERS.items() if option in entry[1]]
             raise UsageError(
-                f"optimizer {name} takes no {option}; {', '.join(able)} do."
+                f"optimizer {name} takes no {option}.",
+                hint=f"Remove {option}, or use {', '.join(able)}.",
             )
     # Keras' own momentum is 0 for sgd, above 0 for muon.
     still = momentum == 0 or (momentum is None and name.lower() == "sgd")
     if nesterov and still:
         raise UsageError(
-            f"nesterov does nothing without momentum: give {name} one above 0, "
-            "such as momentum 0.9."
+            f"nesterov has no effect on {name} without momentum.",
+            hint="Set momentum above 0, such as momentum 0.9.",
         )
     if warmup and schedule != "cosine":
-        raise UsageError(f"warmup goes with schedule cosine, not with {schedule}.")
+        raise UsageError(
+            f"warmup needs schedule cosine, got {schedule}.",
+            hint="Remove warmup, or use schedule cosine.",
+        )
 
 
 def build(

@@ -104,11 +104,15 @@ def check(
         UsageError: They cannot be read, or an option has no effect or contradicts them.
     """
     if epochs is not None and steps is not None:
-        raise UsageError(f"epochs {epochs} and steps {steps}: give only one of them.")
+        raise UsageError(
+            f"epochs {epochs} and steps {steps} both set the length of the training.",
+            hint="Remove one of the two.",
+        )
     if average_weights and monitor != LAST:
         raise UsageError(
-            f"average_weights would do nothing with monitor {monitor}: the mean of the "
-            f"weights is a candidate there anyway. Remove it, or use monitor {LAST}."
+            f"average_weights has no effect with monitor {monitor}: the mean of the "
+            "weights is a candidate there anyway.",
+            hint=f"Remove average_weights, or use monitor {LAST}.",
         )
     if text in (None, AUTO, ONE):
         return
@@ -117,6 +121,6 @@ def check(
     if epochs is not None or (steps is not None and not listed):
         raise UsageError(
             f"phases: {text!r} with {length}: each phase has its own length, and a "
-            "probe takes no steps. Remove one of the two; a recipe may have set the "
-            "other."
+            "probe takes no steps.",
+            hint="Remove one of the two; a recipe may have set the other.",
         )

@@ -25,10 +25,10 @@ TILE = 256
 
 
 def draw_curves(history: Sequence[dict[str, float]], path: Path, best: int) -> None:
-    """Loss and accuracy over the epochs, with the best epoch marked.
+    """Draw loss and accuracy over the epochs, with the best epoch marked.
 
     Args:
-        history: One row an epoch, with epoch, loss, accuracy, val_loss, val_accuracy.
+        history: One row per epoch, with epoch, loss, accuracy, val_loss, val_accuracy.
         path: The PNG file.
         best: The epoch whose weights were kept, counted from 1.
     """
@@ -54,7 +54,7 @@ def draw_rates(
     marks: dict[str, float],
     path: Path,
 ) -> None:
-    """Loss over a rising learning rate.
+    """Draw the loss over a rising learning rate.
 
     Args:
         rates: Of each step, rising.
@@ -117,7 +117,7 @@ def draw_search(
 
 
 def draw_confusion(matrix: np.ndarray, labels: Sequence[str], path: Path) -> None:
-    """The confusion matrix, colored by the share of the true class.
+    """Draw the confusion matrix, colored by the share of the true class.
 
     Args:
         matrix: int [n, n], rows are the true classes.
@@ -161,7 +161,7 @@ def draw_learning_curve(
     band: np.ndarray,
     path: Path,
 ) -> None:
-    """Accuracy over the number of images: what was seen, and how it may go on.
+    """Draw accuracy over the number of images, measured and extrapolated.
 
     Args:
         seen: Number of images, accuracy, low and high end of its interval.
@@ -301,7 +301,7 @@ def draw_gallery(images: np.ndarray, captions: Sequence[str], path: Path) -> Non
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """A text that is no wider than so many pixels; what is left out shows as dots."""
+    """Shorten a text to a width in pixels; dots stand for the part left out."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(f"{text}…") > width:
@@ -310,7 +310,7 @@ def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
 
 
 def _plain(texts: Sequence[str]) -> list[str]:
-    """Texts that matplotlib shows as they are: no mathematics between dollars."""
+    """Escape texts for matplotlib, so that dollars begin no mathematics."""
     return [text.replace("$", r"\$") for text in texts]
 
 

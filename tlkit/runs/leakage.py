@@ -89,6 +89,6 @@ def _refuse(
     if known := _known(examples, earlier, splits):
         raise UsageError(
             f"The backbone {backbone} was trained or selected on {known} of the "
-            f"{len(examples)} images to be scored: the score would be far too good.",
+            f"{len(examples)} images to be scored: the score would be optimistic.",
             hint="Use the backbone that run began with, or images it has not used.",
         )

@@ -34,7 +34,8 @@ class ScoredSplit:
 
     Attributes:
         split: "train", "val" or "test".
-        truth: float32 [N, n], 1 in the columns of the true labels; `Manifest.shares`.
+        truth: float32 [N, n], 1 in the columns of the true labels, by
+            `Manifest.multi_hot`.
         scores: float32 [N, n], class probabilities.
         groups: N group names.
     """

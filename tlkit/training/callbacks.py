@@ -115,7 +115,7 @@ class Annealing(StepLimit):
         self.model.optimizer.learning_rate = self.rate(step)
 
     def _shorten(self, step: int, seconds: float) -> None:
-        """Lay the rest over the time that is left."""
+        """Anneal the learning rate over the remaining time."""
         if not math.isfinite(self.budget.left):
             return
         # Whole epochs, so that config.yaml can repeat the phase as so many.
@@ -131,7 +131,7 @@ class Annealing(StepLimit):
 
 
 class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
-    """Reports every step, and one line an epoch; placed after the checkpoint."""
+    """Reports every step, and one line per epoch; placed after the checkpoint."""
 
     def __init__(
         self, progress: Progress, epochs: int, steps: int, checkpoint: Checkpoint

@@ -33,7 +33,7 @@ class Candidate:
     scores: np.ndarray = field(repr=False)  # float32 [N, n], class probabilities
     correct: np.ndarray = field(repr=False)  # float [N], see `Task.correctness`
     # float [N], log losses at the temperature that suits the scores best, by which
-    # candidates are compared; of several labels an image at temperature 1.
+    # candidates are compared; of several labels per image at temperature 1.
     losses: np.ndarray = field(repr=False)
     groups: np.ndarray = field(repr=False)  # [N], images of one group count together
     loss: float  # mean log loss at temperature 1

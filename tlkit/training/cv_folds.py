@@ -35,7 +35,7 @@ def outer_folds(
 
     Args:
         manifest: Its training and validation split are used, its test split is not.
-        folds: Number of folds a repeat.
+        folds: Number of folds per repeat.
         repeats: Number of times that folds are drawn.
         seed: Of the draws.
 

@@ -91,7 +91,7 @@ def compile_model(pipeline: DataPipeline, train: TrainConfig, device: str) -> No
     """Give the model of a data pipeline its loss and optimizer.
 
     Args:
-        pipeline: Holds the model, and the number of steps an epoch.
+        pipeline: Holds the model, and the number of steps per epoch.
         train: The settings of the phase.
         device: From `device.choose_device`.
     """

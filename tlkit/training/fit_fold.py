@@ -26,7 +26,7 @@ class FoldResult(NamedTuple):
     """The result of training on a fold.
 
     `probabilities` are those of the images that the fold holds out: float32 [N, n],
-    in the order of the manifest. `selected` is the candidate that was kept, with its
+    in the order of the manifest. `selected` is the selected candidate, with its
     loss and accuracy on the validation split of the fold. `best_epoch` counts from 1
     over all phases, 0 for the probe. `weights` names these weights in words.
     """

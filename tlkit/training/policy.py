@@ -55,9 +55,9 @@ def choose_phases(trainer: Trainer) -> None:
             return _tune_by_folds(trainer)
         if depths:
             progress.warn(
-                f"{images} images select how deep to tune, too few for a reliable "
-                "choice. Folds of the training split could select instead, given "
-                "one label an image, a probe, and a head that can start from it"
+                f"The fine-tuning depth is selected on {images} images, too few for a "
+                "reliable choice. Folds of the training split would select it with one "
+                "label per image, a probe, and a head that starts from the probe"
             )
     epochs = HEAD_EPOCHS
     if config.train.epochs or config.train.steps:

@@ -205,7 +205,7 @@ def _nested_strengths(
     folds within folds would take twenty.
 
     Returns:
-        One strength a fold.
+        One strength per fold.
     """
     count = len(parts)
     best = [(float("inf"), STRENGTH_UNCHECKED)] * count

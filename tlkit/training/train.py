@@ -59,7 +59,7 @@ def train(
     )
     check_phases(trainer)
     if config.train.probe and network.trained.task.multi_label:
-        progress.note("No linear probe: it is for one label an image")
+        progress.note("No linear probe: it needs one label per image")
     elif config.train.probe:
         trainer.probe()
     if config.train.phases == AUTO:
@@ -80,7 +80,7 @@ def check_phases(trainer: Trainer) -> None:
     multi_label = network.trained.task.multi_label
     if train.phases == PROBE and multi_label:
         raise UsageError(
-            "phases: 'probe' is for one label an image, and these have several.",
+            "phases 'probe' needs one label per image; the data set is multi-label.",
             hint="Use other phases, such as head:15.",
         )
     phases = plan_phases(trainer.config)
@@ -95,7 +95,7 @@ def check_phases(trainer: Trainer) -> None:
     ]
     if not tuning or (tuning[0] == 0 and not probed):
         raise UsageError(
-            f"average_weights: phases {train.phases} have no trained network before "
-            "tuning to take the mean with.",
-            hint="Let a probe or a head come first, and a phase that tunes after it.",
+            "average_weights needs a probe or a head phase before the first tuning "
+            f"phase, got phases {train.phases!r}.",
+            hint="Put head:15 first, and a phase that tunes after it.",
         )

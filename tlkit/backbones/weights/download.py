@@ -95,8 +95,7 @@ def add(
             return file, False
         if not overwrite and _usable(backbone, published, file):
             raise UsageError(
-                f"{file} is there already, is another file than {path}, and fits "
-                f"{backbone.name}, too.",
+                f"{file} exists, differs from {path}, and fits {backbone.name} too.",
                 hint="Add --overwrite to replace it.",
             )
     with _draft(file) as draft:

@@ -52,7 +52,7 @@ def write_folder(
 
     Args:
         manifest: The data set.
-        place: The folder to make, outside of the photos and of the dataset directory.
+        place: The folder to make, outside of the photos and of the data set directory.
         paths: Images, relative to the source root.
         overwrite: Replace an earlier annotation folder with all changes in it.
 
@@ -60,7 +60,7 @@ def write_folder(
         The folder.
 
     Raises:
-        UsageError: The place lies within the photos or the dataset directory, or is
+        UsageError: The place lies within the photos or the data set directory, or is
             taken.
     """
     place = place.resolve()

@@ -4,7 +4,7 @@ A correction replaces the labels of an image by the flags that are true, if they
 changed and any is true; and its shapes, if those were changed. An image flagged
 "__ignore__" is left out. Everything else stays as it is.
 
-A dataset directory keeps its corrections in corrections.jsonl, so that they hold when
+A data set directory keeps its corrections in corrections.jsonl, so that they hold when
 it is prepared again.
 """
 
@@ -67,7 +67,7 @@ class Correction:
 class Corrections:
     """The corrections of an annotation folder, by the image's path in the source.
 
-    `broken` are changes that a person may mean as corrections, and that are not.
+    `broken` are changes that look like corrections but are not applied.
     """
 
     place: Path
@@ -97,7 +97,7 @@ def read_corrections(place: Path) -> Corrections:
 
 
 def write_corrections(directory: Path, made: Mapping[str, Correction]) -> None:
-    """Write corrections into a dataset directory, if there are any."""
+    """Write corrections into a data set directory, if there are any."""
     if not made:
         return
     with (directory / CORRECTIONS).open("w", encoding="utf-8", newline="\n") as file:
@@ -113,7 +113,7 @@ def write_corrections(directory: Path, made: Mapping[str, Correction]) -> None:
 
 
 def recorded_corrections(directory: Path) -> dict[str, Correction]:
-    """Read the corrections of a dataset directory."""
+    """Read the corrections of a data set directory."""
     path = directory / CORRECTIONS
     if not path.is_file():
         return {}

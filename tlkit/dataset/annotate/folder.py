@@ -90,7 +90,7 @@ def changed(content: Mapping[str, Any], entry: FolderEntry) -> tuple[bool, bool]
 
 
 def faults_of(content: Mapping[str, Any], entry: FolderEntry) -> Iterator[str]:
-    """Describe changes that a person may mean as corrections, and that are not."""
+    """Describe changes that look like corrections but are not applied."""
     flags, shapes = content.get("flags"), content.get("shapes")
     now, before = state_of(content), entry.state
     if not isinstance(flags, Mapping):

@@ -1,10 +1,10 @@
-"""The selections of `tlkit annotate` that a dataset directory alone decides.
+"""The selections of `tlkit annotate` that a data set directory alone decides.
 
 rejected      rejected images that a label or another shape can bring back: FIXABLE
 conflicts     the same image under two labels
 unlabeled     images without a label
 errors        misclassified images of a run, given by the caller
-label-issues  probably wrong labels, given by the caller
+label-issues  probably incorrect labels, given by the caller
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _rejected(manifest: Manifest) -> Iterator[tuple[Rejected, set[str]]]:
 
 
 def rows_of(path: Path) -> Iterator[dict[str, str]]:
-    """Read a table of a dataset directory."""
+    """Read a table of a data set directory."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             yield from csv.DictReader(file)

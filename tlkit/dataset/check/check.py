@@ -127,7 +127,7 @@ def check(
     """Check a finished split for leaks; nothing is changed.
 
     Args:
-        dataset: A dataset directory, or any folder with folders train, val or test, or
+        dataset: A data set directory, or any folder with folders train, val or test, or
             with annotations that name the splits.
         against: Another folder of images, such as a test set of one's own, that must
             have no image in common with the data set.
@@ -137,7 +137,7 @@ def check(
         separator: For tables, the text between several labels.
         rotated: Also look for rotated or flipped duplicates.
         allow_outside: Follow links out of these folders.
-        workers: Processes that read images, 0 for none; None for one a processor.
+        workers: Processes that read images, 0 for none; None for one per processor.
         progress: Receiver of reports on long work.
 
     Returns:

@@ -59,7 +59,7 @@ class Leaks:
                         yield found
 
     def conflicts(self) -> Iterator[DuplicateRow]:
-        """Find each image that is there under another label too."""
+        """Yield each image that also has another label."""
         labeled: dict[int, dict[str, SplitImage]] = defaultdict(dict)
         for image, index in self.images:
             if image.label:

@@ -47,7 +47,7 @@ class FinishedSplit:
         root: Folder that the files are relative to.
         images: In natural order; one per file, split and label.
         labels: The labels in each split, of images and of objects.
-        edited: Files of a dataset directory that were changed since prepare.
+        edited: Files of a data set directory that were changed since prepare.
         remarks: Notes for a person.
     """
 
@@ -59,7 +59,7 @@ class FinishedSplit:
 
 
 def read_split(place: Path, format: str, reading: ReaderOptions) -> FinishedSplit:
-    """Read a dataset directory, an annotated folder, or folders named as splits."""
+    """Read a data set directory, an annotated folder, or folders named as splits."""
     if (place / INFO).is_file():
         return _from_manifest(Manifest.read(place, allow_changes=True))
     source = _open(place, reading)
@@ -76,7 +76,7 @@ def read_split(place: Path, format: str, reading: ReaderOptions) -> FinishedSpli
 
 
 def read_folder(place: Path, split: str, reading: ReaderOptions) -> FinishedSplit:
-    """Read a folder of images in any order, or a dataset directory, as one split."""
+    """Read a folder of images in any order, or a data set directory, as one split."""
     if (place / INFO).is_file():
         manifest = Manifest.read(place, allow_changes=True)
         paths = {example.path for example in manifest.examples}
@@ -92,7 +92,7 @@ def _open(place: Path, reading: ReaderOptions) -> Source:
         what = "is not a folder" if place.exists() else "does not exist"
         raise DatasetError(
             f"{place} {what}.",
-            hint="Name a dataset directory, or a folder with train, val or test.",
+            hint="Name a data set directory, or a folder with train, val or test.",
         )
     source = open_source(place, options=reading)
     if not source.files:

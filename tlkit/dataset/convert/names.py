@@ -39,7 +39,7 @@ def _plain_path(image: ImageInfo) -> str:
     path = image.path
     if path.startswith(("../", "/")) or re.match("[A-Za-z]:", path):
         path = posixpath.basename(path)
-    # Lists have one name a line, and "\\" is "/" on other systems.
+    # Lists have one name per line, and "\\" is "/" on other systems.
     path = re.sub(r"[\x00-\x1f\x7f\\]", "_", path)
     folder, name = posixpath.split(path)
     stem, suffix = posixpath.splitext(name)

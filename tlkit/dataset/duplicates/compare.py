@@ -13,7 +13,7 @@ from tlkit.dataset.records import ImageInfo
 
 MAX_DISTANCE = 6
 MAX_SPOT = 32.0
-# Below this a near duplicate counts as the same image, re-encoded or resized at most.
+# Below this a near-duplicate counts as the same image, re-encoded or resized at most.
 # Images of one scene with and without a defect, labeled so, stay above it.
 MAX_SPOT_SAME = 20.0
 # The same for means of 16 x 16 fields of the image, as a quick first test.

@@ -1,4 +1,4 @@
-"""Search for exact and for near duplicates.
+"""Search for exact and for near-duplicates.
 
 Exact: the same bytes, or the same pixels once decoded. Near: imagededup's perceptual
 hashes differ in at most MAX_DISTANCE of 64 bits, and the thumbnails agree everywhere:
@@ -52,7 +52,7 @@ def comparable(info: Sequence[ImageInfo], pairs: Iterable[Pair]) -> list[int]:
 def find_near(
     info: Sequence[ImageInfo], pairs: Sequence[Pair], image_cache: ImageCache
 ) -> list[Pair]:
-    """Find near duplicates; `pairs` are the exact ones."""
+    """Find near-duplicates; `pairs` are the exact ones."""
     chosen = comparable(info, pairs)
     views = Views.of([info[i] for i in chosen], image_cache)
     found = []

@@ -44,7 +44,7 @@ class Components:
             self.join(pair.first, pair.second)
 
     def join(self, one: int, other: int) -> None:
-        """Let two numbers belong together."""
+        """Merge the components of two images."""
         low, high = sorted((self[one], self[other]))
         self._above[high] = low
 

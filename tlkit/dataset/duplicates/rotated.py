@@ -1,7 +1,7 @@
-"""Search for near duplicates that are rotated by quarters, or flipped.
+"""Search for near-duplicates that are rotated by quarters, or flipped.
 
 Each of the other seven ways to lay an image down is hashed and searched for among the
-images as they are; a pair is confirmed on the thumbnails, as near duplicates are.
+images as they are; a pair is confirmed on the thumbnails, as near-duplicates are.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ MIN_COSINE = 0.9
 MAX_IMAGES = 20_000
 # Rows whose cosines with all others are held at once, 120 MB for 20,000 others.
 AT_ONCE = 1000
-# More pairs an image hold no information, and would take more and more memory.
+# More pairs per image hold no information, and would take more and more memory.
 PAIRS_PER_IMAGE = 50
 
 # From the source root and POSIX paths relative to it to float32 [N, C], a row each.

@@ -103,7 +103,7 @@ def has_split_folders(root: Path, *, of_classes: bool = True) -> bool:
     if len(splits) > 1 and nested:
         others = ", ".join(name for name in names if name not in splits)
         raise DatasetError(
-            f"{root} holds {', '.join(splits)}, as a split does, and besides {others}.",
+            f"{root} holds the splits {', '.join(splits)}, but also {others}.",
             hint="Move the folders that are not splits elsewhere. If all are classes, "
             "rename those that are named like splits.",
         )

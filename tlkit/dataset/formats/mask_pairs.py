@@ -72,7 +72,7 @@ def _kind(file: str) -> tuple[str, str]:
 
 
 def _by_mask_stem(files: Iterable[str]) -> dict[str, str]:
-    """Return the images by what their masks are named after, where that is one."""
+    """Map each mask stem to its image; stems that fit several images are left out."""
     by_name = defaultdict(set)
     for file in files:
         if file.lower().endswith(SUFFIXES) and not _kind(file)[1]:

@@ -1,6 +1,6 @@
 """The image cache: what is known of the images of each source, on disk.
 
-A SQLite file for each source, one row an image: what `inspect_image` found, its hash,
+A SQLite file for each source, one row per image: what `inspect_image` found, its hash,
 its thumbnails. A row stands as long as the file has the size and the time of
 modification that it had. Memory holds only what is asked for, so that a hundred
 thousand images take no more of it than a thousand.

@@ -49,6 +49,6 @@ def _imagededup() -> Iterator[None]:
             yield
     except (ImportError, OSError) as error:
         raise TlkitError(
-            f"imagededup, which finds near duplicates, cannot be loaded: {error}.",
+            f"imagededup, which finds near-duplicates, cannot be loaded: {error}.",
             hint="Install it again, as in the README.",
         ) from error

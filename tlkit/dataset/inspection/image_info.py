@@ -16,7 +16,7 @@ from tlkit.dataset.records import ImageInfo, Rejected
 from tlkit.imaging.decode import decode
 from tlkit.imaging.safe_read import Unusable, read_bytes
 
-# Pixels of the thumbnails that near duplicates are compared by: fine enough for a
+# Pixels of the thumbnails that near-duplicates are compared by: fine enough for a
 # stroke or a scratch to show, 19 KB an image in all.
 LUMA_SIZE = 128
 COLOR_SIZE = 32

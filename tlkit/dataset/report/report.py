@@ -1,4 +1,4 @@
-"""report.html of a dataset directory."""
+"""report.html of a data set directory."""
 
 from __future__ import annotations
 

@@ -107,9 +107,10 @@ def assign(
             break
     if best is None:
         raise DatasetError(
-            f"No draw gives every split a part of {', '.join(lacking)}: there are too "
-            "few groups of images, and they hold other classes as well.",
-            hint="Add photos of these, take them out, or use fewer splits (--test 0).",
+            f"No draw puts {', '.join(lacking)} into every split: too few groups of "
+            "images have them, and these have other classes as well.",
+            hint="Add photos of these classes, remove them, or use fewer splits "
+            "(--test 0).",
         )
     return [best[1][group] for group in groups]
 
@@ -203,6 +204,6 @@ def _check(
         f"needs {len(splits)} images that are not duplicates of one another:\n"
         + "\n".join(lines),
         hint="Add photos of these, take these classes out, or use fewer splits "
-        "(--test 0). Crops of one photo count as one group, and so do near duplicates "
+        "(--test 0). Crops of one photo count as one group, and so do near-duplicates "
         "unless they are not looked for (--no-near).",
     )

@@ -1,6 +1,6 @@
 """The examples of a data set: which image or object gets which label.
 
-    image     one example an image: its own label or, where no image of the source
+    image     one example per image: its own label or, where no image of the source
               has one, that of the objects on it
     shapes    one example an object, cut out of the image
 
@@ -76,8 +76,7 @@ def choose_label_by(records: Sequence[ImageRecord], how: Labeling) -> Labeling:
     objects = sum(len(record.objects) for record in records)
     if objects and not any(record.labels for record in records) and not how.multi_label:
         raise DatasetError(
-            f"{objects} shapes have labels here, the images themselves have none: what "
-            "to classify is not clear.",
+            f"Expected labels of images, got labels of {objects} shapes alone.",
             hint="Add --label-by shapes for a crop of each, --label-by image if all "
             "shapes of an image have the same label, or --multi-label to learn all "
             "labels of an image.",

@@ -88,7 +88,7 @@ def keep_split(
         placed.append(example)
     if placed and new == len(placed):
         raise UsageError(
-            f"None of the {new} examples is in the data set that stands in its place.",
+            f"None of the {new} examples is in the existing data set.",
             hint="Choose another --out, or add --overwrite to replace it.",
         )
     progress.note(

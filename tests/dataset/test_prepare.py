@@ -626,7 +626,7 @@ def test_labelme_copies_of_a_photo(records, tmp_path):
 def test_labelme_without_labels(records, tmp_path, told):
     for path in records.glob("*.json"):
         edit(path, flags={})
-    with pytest.raises(DatasetError, match="16 shapes have labels here") as caught:
+    with pytest.raises(DatasetError, match="labels of 16 shapes alone") as caught:
         prepare(records, tmp_path / "data", progress=told)
     assert caught.value.hint.startswith("Add --label-by shapes for a crop of each")
     assert "Reading images" not in told.tasks

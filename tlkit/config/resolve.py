@@ -192,14 +192,16 @@ def _phases(train: TrainConfig, model: ModelConfig, pretrained: bool, cut: str) 
     if given not in (None, phases.ONE) and model.freeze_to not in (None, cut):
         raise UsageError(
             f"freeze_to {model.freeze_to!r} and phases {given!r} both decide what is "
-            "frozen. Give one of the two."
+            "frozen.",
+            hint="Remove one of the two.",
         )
     automatic = pretrained and model.freeze_to is None
     chosen = given or (phases.AUTO if automatic else phases.ONE)
     if not pretrained and chosen != phases.ONE:
         raise UsageError(
             f"phases: {chosen!r} with weights none: nothing is pretrained, so all of "
-            "it trains at once. Leave out phases."
+            "it trains at once.",
+            hint="Remove phases.",
         )
     return chosen
 
@@ -234,8 +236,8 @@ def _check_probe_alone(config: Config, policy: augment.Policy) -> None:
         raise UsageError("phases: 'probe' without a probe leaves nothing to train.")
     if not head.is_linear(head.parse_head(layers)):
         raise UsageError(
-            f"phases: 'probe' is a linear classifier, and the head {layers!r} is not. "
-            "Use --head gap, or other phases."
+            f"phases: 'probe' is a linear classifier, and the head {layers!r} is not.",
+            hint="Use --head gap, or other phases.",
         )
     usual = augment.load_policy(default_of("augment"))
     # A resolved configuration of such a run has these besides the defaults.

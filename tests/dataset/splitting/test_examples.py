@@ -86,7 +86,7 @@ def test_labels_of_images_are_the_default():
 
 def test_labels_of_shapes_alone_have_to_be_asked_for():
     records = [record(boxed("cat"), boxed("dog")), record(path="2.jpg")]
-    with pytest.raises(DatasetError, match="2 shapes have labels") as caught:
+    with pytest.raises(DatasetError, match="labels of 2 shapes alone") as caught:
         choose_label_by(records, Labeling())
     for option in ("--label-by shapes", "--label-by image", "--multi-label"):
         assert option in caught.value.hint

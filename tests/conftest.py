@@ -57,6 +57,37 @@ def float32_engines(monkeypatch):
     monkeypatch.setattr(OpenVinoEngine, "_precision", lambda self, key: "float32")
 
 
+@pytest.fixture
+def plain_plots(monkeypatch):
+    """Plots are made but not rendered, which is a quarter of a small run.
+
+    For tests that look at none; tests/reports and the shared runs render all.
+    """
+    from tlkit.reports import plots
+
+    monkeypatch.setattr(
+        plots,
+        "_save",
+        lambda figure, path: plots._write(Image.new("RGB", (1, 1)), path),
+    )
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """Steps run without being traced, which takes longer than a few steps do.
+
+    For tests of what is in the steps; others run them as they are traced.
+    """
+    import keras
+
+    compiled = keras.Model.compile
+
+    def compile_eager(self, *args, **options):
+        compiled(self, *args, **{**options, "run_eagerly": True})
+
+    monkeypatch.setattr(keras.Model, "compile", compile_eager)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     return shared_folder("data")

@@ -213,7 +213,7 @@ def test_fused_normalization_without_scale_and_centre():
     assert not fused.trainable_weights
 
 
-def test_a_training_is_repeated_to_the_byte(tmp_path, capsys):
+def test_a_training_is_repeated_to_the_byte(tmp_path, capsys, eager):
     small = "--steps 3 --batch 8 --classes 2 --views 2 --grounds 2 --sides 32 32"
     small += " --counts 0 0.5 2"
     for name, workers in (("a", "0"), ("b", "1")):

@@ -1,5 +1,6 @@
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from tlkit.features import agreement, extractor
 from tlkit.features.cache import contents
 from tlkit.training import data as pipeline
 from tlkit.training.finetune import resume
+
+pytestmark = pytest.mark.usefixtures("plain_plots")
 
 # Frozen up to block2, so that there is something to keep.
 FROZEN = {**SMALL, "freeze_to": "block2", "epochs": 2}
@@ -45,7 +48,9 @@ def features_of(run):
     ],
     ids=["plain", "partly", "pooled", "flat", "nothing frozen"],
 )
-def test_the_store_changes_nothing(prepared, tmp_path, own_cache, monkeypatch, changes):
+def test_the_store_changes_nothing(
+    prepared, tmp_path, own_cache, monkeypatch, eager, changes
+):
     """With it, again with it filled, without, and where not even memory is enough."""
     runs = [
         finetune(prepared, tmp_path / "filling", **changes),
@@ -67,6 +72,27 @@ def test_the_store_changes_nothing(prepared, tmp_path, own_cache, monkeypatch, c
     assert weights_of(runs[0]) == weights_of(runs[1]) == weights_of(runs[2])
 
 
+def cache_of_a_run(prepared, root, **changes):
+    """Fill a cache of its own by a run; return the folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TLKIT_CACHE", str(root / "cache"))
+        finetune(prepared, root / "first", augment="none", **changes)
+    return root / "cache"
+
+
+@pytest.fixture(scope="module")
+def filled(prepared, tmp_path_factory):
+    """The cache after a run on features of block2; tests must not change it."""
+    return cache_of_a_run(prepared, tmp_path_factory.mktemp("filled"))
+
+
+@pytest.fixture(scope="module")
+def filled_pooled(prepared, tmp_path_factory):
+    """The cache after a run on features of the whole backbone, pooled."""
+    place = tmp_path_factory.mktemp("filled_pooled")
+    return cache_of_a_run(prepared, place, freeze_to=None, head="gap")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -78,10 +104,10 @@ def test_the_store_changes_nothing(prepared, tmp_path, own_cache, monkeypatch, c
     ids=str,
 )
 def test_another_head_or_optimizer_never_runs_the_prefix(
-    prepared, tmp_path, own_cache, monkeypatch, change
+    prepared, tmp_path, own_cache, monkeypatch, eager, filled_pooled, change
 ):
+    shutil.copytree(filled_pooled, own_cache)
     settings = {"freeze_to": None, "head": "gap", "augment": "none"}
-    finetune(prepared, tmp_path / "first", **settings)
 
     def never(self, groups):
         raise AssertionError("the frozen part was computed again")
@@ -97,9 +123,11 @@ def test_another_head_or_optimizer_never_runs_the_prefix(
      {"engine": "keras"}],
     ids=str,
 )  # fmt: skip
-def test_what_changes_the_rows_is_computed_again(prepared, tmp_path, own_cache, change):
+def test_what_changes_the_rows_is_computed_again(
+    prepared, tmp_path, own_cache, eager, filled, change
+):
     """The seed changes the random weights of this network, and so its checksum."""
-    finetune(prepared, tmp_path / "first", augment="none")
+    shutil.copytree(filled, own_cache)
     second = finetune(prepared, tmp_path / "second", augment="none", **change)
     assert features_of(second)["train"]["views"] == len(prepared.of("train"))
 

@@ -26,6 +26,8 @@ from tlkit.training.policy import select_tuned
 from tlkit.training.probe import fit_probe
 from tlkit.training.trainer import Trainer
 
+pytestmark = pytest.mark.usefixtures("plain_plots")
+
 PRETRAINED: dict[str, Any] = {
     "backbone": "nano", "cut": "stage2_block3", "size": 32, "augment": "light",
     "views": 2, "batch": 8, "workers": 0, "head": "gap,dropout:0.3",
@@ -179,7 +181,7 @@ def test_phases_that_contradict_other_options(options, word):
 def selected_by_folds(prepared, tmp_path_factory):
     """A run whose validation split is too small to select on."""
     place = tmp_path_factory.mktemp("folds") / "run"
-    return finetune(prepared.directory, place, **PRETRAINED)
+    return finetune(prepared.directory, place, **PRETRAINED, epochs=4)
 
 
 def test_folds_of_the_training_split_select_where_val_is_small(
@@ -202,7 +204,7 @@ def test_folds_of_the_training_split_select_where_val_is_small(
 
 @pytest.mark.parametrize("most", [{"steps": 6}, {"epochs": 2}], ids=str)
 def test_a_given_length_is_the_most_of_every_phase(
-    prepared, tmp_path, monkeypatch, most
+    prepared, tmp_path, monkeypatch, eager, most
 ):
     """29 images in batches of 8: 6 steps are an epoch of 4 and one of 2."""
     monkeypatch.setattr(policy, "select_tuned", lambda candidates, *_: candidates[1])
@@ -224,7 +226,7 @@ def test_a_given_length_is_the_most_of_every_phase(
 
 @pytest.mark.parametrize("kept", [0, 1])
 def test_options_of_a_head_are_warned_of_where_folds_select(
-    prepared, tmp_path, monkeypatch, kept
+    prepared, tmp_path, monkeypatch, eager, kept
 ):
     monkeypatch.setattr(policy, "select_tuned", lambda candidates, *_: candidates[kept])
     warnings: list[str] = []
@@ -271,7 +273,7 @@ def test_a_run_that_is_resumed_does_not_train_its_folds_again(
         patch.setattr(Checkpoint, "on_epoch_begin", dying, raising=False)
         patch.setattr(policy, "select_tuned", lambda candidates, *_: candidates[-1])
         with pytest.raises(Stop):
-            finetune(prepared.directory, tmp_path / "run", **PRETRAINED)
+            finetune(prepared.directory, tmp_path / "run", **PRETRAINED, epochs=4)
     trained = []
     with monkeypatch.context() as patch:
         patch.setattr(

@@ -69,5 +69,5 @@ def test_a_pattern_that_matches_nothing_is_an_error(tmp_path, monkeypatch):
 
 def test_nothing_to_predict_is_an_error(finished, tmp_path):
     (tmp_path / "none").mkdir()
-    with pytest.raises(UsageError, match="got empty folders: .*none"):
+    with pytest.raises(UsageError, match=r"got empty folders: .*none"):
         predict(finished, [tmp_path / "none"])

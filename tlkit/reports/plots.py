@@ -156,7 +156,7 @@ def draw_confusion(matrix: np.ndarray, labels: Sequence[str], path: Path) -> Non
 
 
 def draw_learning_curve(
-    seen: Sequence[tuple[int, float, float, float]],
+    measured: Sequence[tuple[int, float, float, float]],
     sizes: np.ndarray,
     band: np.ndarray,
     path: Path,
@@ -164,7 +164,7 @@ def draw_learning_curve(
     """Draw accuracy over the number of images, measured and extrapolated.
 
     Args:
-        seen: Number of images, accuracy, low and high end of its interval.
+        measured: Number of images, accuracy, low and high end of its interval.
         sizes: [n], numbers of images to draw the law at.
         band: float [3, n], low end, middle and high end of the law.
         path: The PNG file.
@@ -173,7 +173,7 @@ def draw_learning_curve(
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
-    images, accuracy, low, high = np.transpose(seen)
+    images, accuracy, low, high = np.transpose(measured)
     apart = np.maximum([accuracy - low, high - accuracy], 0)
     axes.errorbar(images, accuracy, apart, fmt="o", capsize=3, label="measured")
     axes.plot(sizes, band[1], color="tab:orange", label="power law")

@@ -85,7 +85,7 @@ def test_split_folders_without_class_folders(tmp_path):
 
 def test_split_folders_among_others(tmp_path):
     make(tmp_path, "train/a/1.jpg", "val/a/1.jpg", "masks/1.png")
-    with pytest.raises(DatasetError, match="besides masks") as caught:
+    with pytest.raises(DatasetError, match="but also masks") as caught:
         read(tmp_path)
     assert "Move" in caught.value.hint
 

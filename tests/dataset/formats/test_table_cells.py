@@ -233,7 +233,7 @@ def test_advice_for_a_data_frame_is_in_terms_of_python(tmp_path):
 
 @pytest.mark.parametrize("given", [{"path": [1]}, [{"path": "1.jpg"}], None, 7])
 def test_neither_path_nor_data_frame(tmp_path, given):
-    with pytest.raises(UsageError, match=f"Received: {type(given).__name__}") as caught:
+    with pytest.raises(UsageError, match=f"got {type(given).__name__}") as caught:
         prepare(given, tmp_path / "out")
     assert "pandas DataFrame" in caught.value.message
 

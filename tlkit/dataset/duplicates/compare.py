@@ -11,6 +11,7 @@ from tlkit.dataset.inspection.cache import ImageCache
 from tlkit.dataset.inspection.image_info import Thumbnails
 from tlkit.dataset.records import ImageInfo
 
+# Bits of 64 in which the perceptual hashes of a pair may differ.
 MAX_DISTANCE = 6
 MAX_SPOT = 32.0
 # Below this a near-duplicate counts as the same image, re-encoded or resized at most.

@@ -155,7 +155,7 @@ def _check(frame: object) -> None:
     if not isinstance(frame, pandas.DataFrame):
         raise UsageError(
             "Expected a path of a folder or a file, or a pandas DataFrame of paths and "
-            f"labels. Received: {type(frame).__name__}.",
+            f"labels, got {type(frame).__name__}.",
             hint='Make one: pandas.DataFrame({"path": [...], "label": [...]})',
         )
     if not len(frame):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 import sys
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_it_names_what_is_not_offered(data, tmp_path, capsys):
 def test_a_message_without_run(data, tmp_path, capsys):
     options = ["--select", "errors", "--out", str(tmp_path / "work")]
     assert run(["annotate", str(data), *options]) == 2
-    assert "got select=errors without run" in capsys.readouterr().err
+    assert "got --select errors without --run" in capsys.readouterr().err
 
 
 def test_the_next_command_has_the_options_of_the_first(data, tmp_path, capsys):
@@ -125,3 +126,11 @@ def test_corrections_are_taken_in(data, tmp_path, capsys):
     assert run(["prepare", source, *options]) == 0
     assert "0 images with two labels" in " ".join(capsys.readouterr().out.split())
     assert run(["prepare", source, *options[:-1], str(tmp_path)]) == 2
+
+
+def test_it_does_not_wait_for_tensorflow():
+    code = (
+        "import sys, tlkit.experiments.annotate; "
+        "sys.exit(bool({'keras', 'tensorflow'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

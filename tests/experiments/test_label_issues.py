@@ -136,7 +136,7 @@ def test_annotate_takes_label_issues(data, tmp_path):
         {"select": "label-issues", "label_issues": found, "run": "runs/first"},
         {"select": "label-issues"},
     ):
-        with pytest.raises(UsageError, match="go together"):
+        with pytest.raises(UsageError, match="goes with"):
             tlkit.annotate(data, tmp_path / "other", **options)
 
 

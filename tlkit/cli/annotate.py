@@ -13,6 +13,7 @@ import typer
 
 import tlkit
 from tlkit.cli.options import DATASET
+from tlkit.cli.startup import load_tensorflow
 from tlkit.cli.terminal import ERR, OUT, next_step, print_line, print_warning
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def annotate(
     from tlkit.dataset.annotate.annotate import labelme_command
     from tlkit.dataset.rerun import source_words
 
+    if run is not None or label_issues is not None:
+        load_tensorflow()
     made = tlkit.annotate(
         data,
         out,
@@ -64,7 +67,7 @@ def annotate(
     command = labelme_command(made.directory)
     if command is None:
         print_line(
-            "labelme is not installed. In the folder of tlkit: "
+            "labelme is not installed. Install it in the folder of tlkit: "
             '.venv/bin/pip install ".[annotate]"'
         )
     elif start:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tlkit.dataset.annotate.annotate import AnnotationFolder, write_folder
 from tlkit.dataset.annotate.select import SELECTIONS, not_selected
 from tlkit.dataset.annotate.select import select as select_images
 from tlkit.dataset.manifest import Manifest
 from tlkit.errors import UsageError, unknown_name
-from tlkit.evaluation.report import read_errors
-from tlkit.experiments.label_issues import LabelIssues
-from tlkit.runs.run import Run
+
+# The other selections do not wait for TensorFlow, which these modules import.
+if TYPE_CHECKING:
+    from tlkit.experiments.label_issues import LabelIssues
+    from tlkit.runs.run import Run
 
 
 def annotate(
@@ -57,14 +60,19 @@ def annotate(
         if (value is not None) != (select == selection):
             option = "run" if selection == "errors" else "label-issues"
             raise UsageError(
-                f"select={selection} and {option} go together, got select={select} "
-                f"with{'out' if value is None else ''} {option}.",
+                f"--{option} goes with --select {selection}, got --select {select} "
+                f"with{'out' if value is None else ''} --{option}.",
                 hint=f"Give --select {selection} --{option} FOLDER, or neither.",
             )
     if run is not None:
+        from tlkit.evaluation.report import read_errors
+        from tlkit.runs.run import Run
+
         run = run if isinstance(run, Run) else Run.read(run)
         manifest, paths = run.manifest(data), read_errors(run.directory)
     elif label_issues is not None:
+        from tlkit.experiments.label_issues import LabelIssues
+
         if not isinstance(label_issues, LabelIssues):
             label_issues = LabelIssues.read(label_issues)
         manifest, paths = label_issues.manifest(data), label_issues.paths

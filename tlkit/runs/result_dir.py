@@ -289,7 +289,8 @@ class ResultDir:
         if manifest.labels != self.labels:
             raise RunError(
                 f"The classes of {manifest.directory} are {list(manifest.labels)}, "
-                f"{self.directory} was trained on {list(self.labels)}."
+                f"{self.directory} was trained on {list(self.labels)}.",
+                hint="Name the data set that it was trained on, or train again.",
             )
         expected = self.info["data"]["checksum"]
         if manifest.checksum != expected:

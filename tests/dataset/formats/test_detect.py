@@ -111,6 +111,11 @@ def test_finds_nothing(tmp_path):
         detect(tmp_path)
     assert "neither class folders" in str(caught.value)
     assert "labelme" in str(caught.value)
+    assert "--column" not in caught.value.hint
+    touch(tmp_path, "sheet.csv", text="file;kind")
+    with pytest.raises(DatasetError) as caught:
+        detect(tmp_path)
+    assert "If sheet.csv is a table of labels, name its columns" in caught.value.hint
 
 
 def test_a_broken_link_is_not_an_annotation(tmp_path):

@@ -36,5 +36,8 @@ def test_the_smallest_class_says_how_many_folds_there_can_be():
     assert most_folds(TARGETS, GROUPS) == 4
     with pytest.raises(UsageError, match="2 to 4 folds"):
         stratified_folds(TARGETS, GROUPS, 5, seed=0)
+    with pytest.raises(UsageError, match="got 0") as caught:
+        stratified_folds(TARGETS, GROUPS, 0, seed=0)
+    assert caught.value.hint == "Use two folds or more."
     with pytest.raises(UsageError, match="folds need two of every class"):
         stratified_folds(np.array([0, 0, 1]), np.arange(3), 3, seed=0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -44,6 +45,22 @@ def test_a_grown_folder_keeps_every_split(grown, tmp_path, told):
     )
     third = prepare(root, tmp_path / "data", near=False)
     assert third.checksum == again.checksum
+
+
+def test_options_missing_from_dataset_json_are_an_error(photo_folder, tmp_path):
+    root = photo_folder({"a": 8, "b": 8})
+    prepare(root, tmp_path / "data", near=False)
+    path = tmp_path / "data" / "dataset.json"
+    info = json.loads(path.read_text())
+    for missing, kept in (
+        ("val", {**info, "options": {**info["options"], "val": None}}),
+        ("options", info),
+    ):
+        section = kept["options"] if missing == "val" else kept
+        del section[missing]
+        path.write_text(json.dumps(kept))
+        with pytest.raises(DatasetError, match=f"dataset.json has no '{missing}'"):
+            prepare(root, tmp_path / "data", near=False)
 
 
 def test_images_that_go_move_no_others(grown, tmp_path):

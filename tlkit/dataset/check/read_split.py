@@ -97,7 +97,10 @@ def _open(place: Path, reading: ReaderOptions) -> Source:
     source = open_source(place, options=reading)
     if not source.files:
         outside = " ".join(_outside(source))
-        raise DatasetError(f"There are no files in {place}. {outside}".strip())
+        raise DatasetError(
+            f"There are no files in {place}. {outside}".strip(),
+            hint="Name a folder that holds images.",
+        )
     return source
 
 

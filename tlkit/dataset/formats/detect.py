@@ -208,9 +208,16 @@ def detect(source: Source, label_by: str | None = None) -> str:
         )
     if in_folders:
         return "folders"
+    hint = "Put the photos of each class into a folder of its name."
+    tables = [file for file in source.files if file.lower().endswith((".csv", ".tsv"))]
+    if tables:
+        hint += (
+            f" If {tables[0]} is a table of labels, name its columns: "
+            "--column path=NAME --column label=NAME."
+        )
     raise NoLabels(
         f"{source.place} holds {len(source.files)} file(s), {images} of them named "
         "as images, but neither class folders (SRC/<class>/photo.jpg, "
         f"SRC/train/<class>/photo.jpg) nor annotations in a known format: {known}.",
-        hint="Put the photos of each class into a folder of its name.",
+        hint=hint,
     )

@@ -61,7 +61,9 @@ def stratified_folds(
         raise UsageError(
             f"There must be 2 to {most} folds, as the smallest class has {most} images "
             f"or groups of them; got {folds}.",
-            hint="Use fewer folds, or more images of that class.",
+            hint="Use two folds or more."
+            if folds < 2
+            else "Use fewer folds, or more images of that class.",
         )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     made = splitter.split(np.zeros(len(targets)), targets, groups)

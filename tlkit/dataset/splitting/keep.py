@@ -53,12 +53,12 @@ def read_existing_split(
             f"{place} was prepared from {recorded}, not from {origin}.",
             hint="Choose another --out, or add --overwrite to replace it.",
         )
-    before = existing.info.get("options", {})
-    changed = [name for name in DECISIVE if before.get(name) != options[name]]
+    before = existing.info["options"]
+    changed = [name for name in DECISIVE if before[name] != options[name]]
     if changed:
         raise UsageError(
             f"{place} was split by other options: "
-            + ", ".join(f"{n} was {before.get(n)}, is {options[n]}" for n in changed)
+            + ", ".join(f"{n} was {before[n]}, is {options[n]}" for n in changed)
             + ".",
             hint="Leave them as they were to keep every image in its split, or add "
             "--overwrite to draw the split again.",

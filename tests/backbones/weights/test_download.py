@@ -233,7 +233,7 @@ def test_a_usable_file_is_replaced_only_with_overwrite(folder, brought, monkeypa
     first = path.read_bytes()
     pixels = keras.Input((32, 32, 3))
     keras.Model(pixels, small_cnn(pixels)).save_weights(brought)
-    with pytest.raises(UsageError, match="there already, is another file") as caught:
+    with pytest.raises(UsageError, match="exists, differs from") as caught:
         add(small, brought)
     assert "--overwrite" in caught.value.hint
     assert path.read_bytes() == first

@@ -149,7 +149,9 @@ def test_the_command_line_reports_rejection(run, capfd):
 def test_rules_that_are_refused(run, finished_several):
     with pytest.raises(UsageError, match="coverage:SHARE"):
         tlkit.evaluate(run, unknown="all", workers=0)
-    with pytest.raises(UsageError, match="several labels"):
+    with pytest.raises(
+        UsageError, match="multi-label run has no rejection rule, got unknown coverage"
+    ):
         tlkit.evaluate(finished_several, unknown="coverage:0.9", workers=0)
 
 

@@ -70,7 +70,7 @@ def check_rejection(run: Run, text: str) -> None:
     rule = parse_rule(text)
     if run.task.multi_label:
         raise UsageError(
-            "A multi-label run has no rejection rule, got --unknown "
+            "A multi-label run has no rejection rule, got unknown "
             f"{text}: an image that shows no known class gets no label anyway.",
             hint="Remove --unknown.",
         )

@@ -120,6 +120,6 @@ def test_the_command_prints_the_next_one(
     rate = out.split()[2].rstrip(",")
     line = err.strip().splitlines()[-1].removeprefix("Next: tlkit ")
     assert line.startswith(f"finetune {prepared.directory} ")
-    assert line.endswith(f"--lr {rate}")
+    assert line.endswith(f"--phases one --lr {rate}")
     assert (tmp_path / "runs" / "data-smallcnn-lr" / "lr.png").exists()
     assert "--hflip" in line.split()

@@ -61,4 +61,6 @@ def lr_find(
     ]
     if recipe:
         words = ["--recipe", recipe, *words]
-    next_step("tlkit", "finetune", dataset, *words, "--lr", f"{found.steepest:g}")
+    # Of automatic phases, the tuning ones have learning rates of their own.
+    rate = f"{found.steepest:g}"
+    next_step("tlkit", "finetune", dataset, *words, "--phases", "one", "--lr", rate)

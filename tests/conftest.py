@@ -76,7 +76,7 @@ def plain_plots(monkeypatch):
 def eager(monkeypatch):
     """Steps run without being traced, which takes longer than a few steps do.
 
-    For tests of what is in the steps; others run them as they are traced.
+    For tests of what surrounds the steps; others run them as they are traced.
     """
     import keras
 

@@ -8,6 +8,8 @@ from tlkit.config import build_config, resolve
 from tlkit.recipe import recipe_folder, recipe_names
 from tlkit.training.finetune import finetune
 
+pytestmark = pytest.mark.usefixtures("plain_plots")
+
 TOLD = ("Data:", "Score:", "Time:", "Machine:")
 
 

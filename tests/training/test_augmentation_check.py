@@ -15,6 +15,8 @@ from tlkit.progress import Silent
 from tlkit.training.augmentation_check import verdict_by_names, verdict_by_probe
 from tlkit.training.finetune import resume
 
+pytestmark = pytest.mark.usefixtures("plain_plots")
+
 
 class Listener(Silent):
     def __init__(self):

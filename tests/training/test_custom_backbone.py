@@ -19,6 +19,8 @@ from tlkit.progress import Silent
 from tlkit.training.checkpoint import Checkpoint
 from tlkit.training.finetune import finetune, free_place, resume
 
+pytestmark = pytest.mark.usefixtures("plain_plots")
+
 L = keras.layers
 SETTINGS = {
     **{key: SMALL[key] for key in ("batch", "head", "workers")},

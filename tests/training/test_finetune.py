@@ -18,6 +18,8 @@ from tlkit.training.callbacks import EpochLines
 from tlkit.training.checkpoint import Checkpoint, read_state
 from tlkit.training.finetune import finetune, free_place, resume
 
+pytestmark = pytest.mark.usefixtures("plain_plots")
+
 
 def weights_of(run):
     return [np.asarray(w) for w in run.model().weights]

@@ -226,7 +226,7 @@ def test_a_given_length_is_the_most_of_every_phase(
 
 @pytest.mark.parametrize("kept", [0, 1])
 def test_options_of_a_head_are_warned_of_where_folds_select(
-    prepared, tmp_path, monkeypatch, eager, kept
+    prepared, tmp_path, monkeypatch, kept
 ):
     monkeypatch.setattr(policy, "select_tuned", lambda candidates, *_: candidates[kept])
     warnings: list[str] = []

@@ -188,7 +188,7 @@ def _matching(pattern: str) -> list[Path]:
     matches = natsorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - may be absolute
     files = [Path(match) for match in matches if Path(match).is_file()]
     if not files:
-        hint = f"Looked for from {Path.cwd()}."
+        hint = f"Check the pattern: files were looked for from {Path.cwd()}."
         raise UsageError(
             f"The pattern {pattern!r} matches no file.",
             hint="" if Path(pattern).is_absolute() else hint,

@@ -148,7 +148,7 @@ def check_splits(manifest: Manifest) -> Manifest:
         if not manifest.of(split):
             raise RunError(
                 f"{manifest.directory} has no images in its {split} split.",
-                hint="Prepare it again with a --val share above 0.",
+                hint="Prepare it again with a --val share above 0, and --overwrite.",
             )
     return manifest
 

@@ -364,6 +364,7 @@ def test_two_records_that_disagree_are_a_conflict(split):
         ("conflict", "train/disc/0.png", "bar", "disc"),
         ("conflict", "train/disc/0.png", "disc", "bar"),
     ]
+    assert found.verdict[-1] == "1 image(s) under two labels."
 
 
 def test_other_columns_are_named_as_for_prepare(split):

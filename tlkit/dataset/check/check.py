@@ -75,9 +75,10 @@ class Checked:
             lines = [f"No duplicates across splits: {compared}."]
         number = Counter(f.kind for f in self.findings)
         groups = len({f.group for f in self.findings if f.kind == "group"})
+        conflicting = len({f.file for f in self.findings if f.kind == "conflict"})
         for count, words in (
             (groups, "group(s) in several splits."),
-            (number["conflict"], "image(s) under two labels."),
+            (conflicting, "image(s) under two labels."),
             (number["missing"], "file(s) missing."),
             (number["unreadable"], "file(s) that cannot be read any more."),
             (number["changed"], "file(s) changed since prepare."),
@@ -108,7 +109,10 @@ class Checked:
                 path, COLUMNS, map(operator.attrgetter(*COLUMNS), self.findings)
             )
         except OSError as error:
-            raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+            raise UsageError(
+                f"{path} cannot be written: {error.strerror}.",
+                hint="Name a file in a folder that exists.",
+            ) from error
 
 
 def check(

@@ -436,6 +436,8 @@ def rename(path: Path, old: str, new: str) -> None:
     ],
 )
 def test_unusable_files_are_refused(tmp_path, kind: str, words: str):
+    if kind == "inputs" and keras.__version__.startswith("3.12."):
+        pytest.skip("Keras 3.12 makes no model with an input that is not used")
     path = broken(tmp_path, kind)
     with pytest.raises(UsageError) as caught:
         find(path, preprocessing="none")

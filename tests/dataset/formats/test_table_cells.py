@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 
 import numpy as np
 import pandas
@@ -135,6 +136,8 @@ def test_a_first_line_that_states_the_separator(tmp_path, first, encoding):
 
 @pytest.mark.parametrize("first", ["sep=", 'sep="', "sep=a", "sep=,,", "sep=\0"])
 def test_a_first_line_that_only_looks_like_it(tmp_path, first):
+    if "\0" in first and sys.version_info < (3, 11):
+        pytest.skip("the csv module of Python 3.10 refuses NUL")
     write(tmp_path, f"{first},label\n")
     assert header_of(tmp_path / "labels.csv")[-1] == "label"
 

@@ -65,6 +65,9 @@ def stratified_folds(
             if folds < 2
             else "Use fewer folds, or more images of that class.",
         )
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    made = splitter.split(np.zeros(len(targets)), targets, groups)
+    # Shuffling by scikit-learn below 1.8 loses the stratification, so the groups are
+    # renumbered at random instead: of groups alike, the lower numbers come first.
+    numbers = np.unique(groups, return_inverse=True)[1]
+    shuffled = np.random.default_rng(seed).permutation(int(numbers.max()) + 1)[numbers]
+    made = StratifiedGroupKFold(folds).split(np.zeros(len(targets)), targets, shuffled)
     return [Fold(train, held) for train, held in made]

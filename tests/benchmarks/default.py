@@ -1,4 +1,4 @@
-"""What `tlkit finetune` does, in this process, on sides drawn again."""
+"""`tlkit finetune` in this process, on splits drawn again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many copies prepare finds, and how many pairs it takes for copies wrongly.
+"""Recall and precision of the duplicate search.
 
     python -m tests.benchmarks.duplicates [--work FOLDER] [--json FILE] [--every 6]
 
@@ -10,7 +10,7 @@ duplicates and are in one group all the same.
 
 Then every sixth photo of hymenoptera is changed and put among all of them, one change
 at a time: the share of changed copies that are in one group with their photo, and false
-pairs, told between any two images that do not come from the same photo, over all of
+pairs, reported between any two images that do not come from the same photo, over all of
 the changes. Last, what the threshold of similar images costs, on these and on sets
 whose images are all of one kind. Features: MobileNetV2, 224 px, shared weights.
 """
@@ -122,7 +122,7 @@ def images(root: Path) -> list[str]:
 
 
 def read(root: Path, paths: Sequence[str]) -> list[Inspected | Rejected]:
-    """What is known of images."""
+    """Return the info of images."""
     return list(in_order(functools.partial(inspect_image, root), paths))
 
 

@@ -1,4 +1,4 @@
-"""How fast prepare reads images and finds near copies, against the least it could do.
+"""Speed of prepare and of its search, against the least work possible.
 
     python -m tests.benchmarks.prepare [--work FOLDER] [--json FILE] [--rounds 5]
         [--sizes 10000 100000 1000000]

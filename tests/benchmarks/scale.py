@@ -1,4 +1,4 @@
-"""How `tlkit prepare` grows: seconds and memory on few and many generated images.
+"""Growth of `tlkit prepare`: seconds and memory on few and many generated images.
 
     python -m tests.benchmarks.scale [--images 10000 100000] [--copies .01] [--json F]
 

@@ -1,4 +1,4 @@
-"""What each part of the default tuning is worth, on few images.
+"""Ablation of the default tuning, on few images.
 
     python -m tests.benchmarks.tuning [--work FOLDER] [--seeds 5]
 

@@ -1,4 +1,4 @@
-"""How many views of an image pay: accuracy and seconds for K kept views and fresh.
+"""Number of views per image: accuracy and seconds for K kept views and fresh.
 
     python -m tests.benchmarks.views [--seeds 0 1 2] [--only NAME] [--json FILE]
 

@@ -1,9 +1,10 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.python.tools import saved_model_cli
 
 from tlkit.errors import RunError, UsageError
 from tlkit.evaluation.predict import predict
@@ -88,10 +89,12 @@ def test_what_lies_beside_it(exported, finished):
     assert compared["largest_difference_from_bytes"] == exported.bytes_difference
 
 
-def test_saved_model_cli_prints_sensible_names(exported, capsys):
-    """By what `saved_model_cli show --all` calls, without a process of its own."""
-    saved_model_cli._show_all(str(exported.directory))
-    shown = capsys.readouterr().out
+def test_saved_model_cli_prints_sensible_names(exported):
+    command = [
+        sys.executable, "-m", "tensorflow.python.tools.saved_model_cli",
+        "show", "--dir", str(exported.directory), "--all",
+    ]  # fmt: skip
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for name in ("image_bytes", "pixels", "label", "probabilities", "class_names"):
         assert f"['{name}']" in shown
 

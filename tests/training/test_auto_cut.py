@@ -99,10 +99,10 @@ def test_too_few_images_to_find_out(photo_folder, tmp_path):
 def test_each_fold_finds_its_own_cut(prepared, own_cache, tmp_path):
     options = OPTIONS
     found = tlkit.cross_validate(
-        prepared.directory, tmp_path / "folds", folds=2, **options
+        prepared.directory, tmp_path / "folds", folds=3, **options
     )
     cuts = [one["cut"] for one in found.info["splits"]]
-    assert len(cuts) == 2
+    assert len(cuts) == 3
     assert set(cuts) <= set(CUTS)
 
 

@@ -181,7 +181,7 @@ def test_phases_that_contradict_other_options(options, word):
 def selected_by_folds(prepared, tmp_path_factory):
     """A run whose validation split is too small to select on."""
     place = tmp_path_factory.mktemp("folds") / "run"
-    return finetune(prepared.directory, place, **PRETRAINED, epochs=4)
+    return finetune(prepared.directory, place, **PRETRAINED)
 
 
 def test_folds_of_the_training_split_select_where_val_is_small(
@@ -273,7 +273,7 @@ def test_a_run_that_is_resumed_does_not_train_its_folds_again(
         patch.setattr(Checkpoint, "on_epoch_begin", dying, raising=False)
         patch.setattr(policy, "select_tuned", lambda candidates, *_: candidates[-1])
         with pytest.raises(Stop):
-            finetune(prepared.directory, tmp_path / "run", **PRETRAINED, epochs=4)
+            finetune(prepared.directory, tmp_path / "run", **PRETRAINED)
     trained = []
     with monkeypatch.context() as patch:
         patch.setattr(
